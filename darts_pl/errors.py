@@ -1,0 +1,44 @@
+"""Errors that a user can mend: each names what was found, what was expected and the nearest valid choice.
+
+Entry points print them without a traceback; anything else that escapes is a defect and keeps its traceback.
+"""
+
+import difflib
+from collections.abc import Iterable
+
+
+class DartsError(Exception):
+    """Base of every error caused by input: configuration, data, files or the machine."""
+
+
+class ConfigError(DartsError):
+    """A key, value or combination in the configuration that cannot work."""
+
+
+class DataError(DartsError):
+    """Data that is missing, damaged or of an unexpected form."""
+
+
+class GenotypeError(DartsError):
+    """A genotype that cannot be read or does not fit the space."""
+
+
+class RunError(DartsError):
+    """A run folder that cannot be used: another configuration, no checkpoint, not writable."""
+
+
+class TrainingError(DartsError):
+    """Training that cannot go on: a loss that is not finite, memory exhausted."""
+
+
+def nearest(name: str, choices: Iterable[str]) -> str:
+    """A sentence naming the choice closest to `name`, or all of them where none is close.
+
+    >>> nearest("sep_conv_3x", ["sep_conv_3x3", "none"])
+    "Did you mean 'sep_conv_3x3'?"
+    """
+    options = sorted(map(str, choices))
+    close = difflib.get_close_matches(str(name), options, n=1, cutoff=0.6)
+    if close:
+        return f"Did you mean {close[0]!r}?"
+    return f"Choose one of: {', '.join(options)}."

@@ -1,0 +1,50 @@
+"""Where things lie: the configuration shipped with the package, the cache, and writing a file whole or not at all."""
+
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+
+def conf_dir() -> Path:
+    """The folder of configuration files: inside an installed package, or beside it in a source checkout."""
+    package = Path(__file__).resolve().parent
+    for folder in (package / "conf", package.parent / "conf"):
+        if (folder / "search.yaml").is_file():
+            return folder
+    raise FileNotFoundError(f"no conf/search.yaml in {package} or {package.parent}: the installation is incomplete")
+
+
+def cache_dir() -> Path:
+    """The folder of decoded data: `$DARTS_PL_CACHE`, else the user's cache folder."""
+    if given := os.environ.get("DARTS_PL_CACHE"):
+        return Path(given).expanduser()
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "darts_pl"
+
+
+def write_atomically(path: Path | str, write: Callable[[Path], None]) -> Path:
+    """Let `write` fill a temporary file beside `path`, then move it there: a reader sees the old file or the new one.
+
+    Raises:
+        OSError: the folder cannot be written or the disk is full; the old file is left as it was.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        write(temporary)
+        with temporary.open("rb+") as stream:
+            os.fsync(stream.fileno())
+        temporary.chmod(0o644)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    return path
+
+
+def write_text_atomically(path: Path | str, text: str) -> Path:
+    """`write_atomically` for a text in UTF-8."""
+    return write_atomically(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
