@@ -1,1 +1,18 @@
+"""Callbacks: resume points, the record of a run, progress, TensorBoard."""
 
+from darts_pl.callbacks.alphas import SearchHistory
+from darts_pl.callbacks.checkpoint import ResumePoints, newest_loadable
+from darts_pl.callbacks.history import History, peak_memory_mib
+from darts_pl.callbacks.progress import RunProgress
+from darts_pl.callbacks.tensorboard import ArchitectureBoard, ScalarBoard
+
+__all__ = [
+    "ArchitectureBoard",
+    "History",
+    "ResumePoints",
+    "RunProgress",
+    "ScalarBoard",
+    "SearchHistory",
+    "newest_loadable",
+    "peak_memory_mib",
+]

@@ -1,1 +1,6 @@
+"""LightningModules: searching and retraining."""
 
+from darts_pl.lit.retrain import RetrainModule
+from darts_pl.lit.search import SearchModule
+
+__all__ = ["RetrainModule", "SearchModule"]

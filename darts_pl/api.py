@@ -1,0 +1,238 @@
+"""The Python face: search on any pair of loaders, load what a run saved."""
+
+from collections.abc import Iterable, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+
+import torch
+from lightning.pytorch import Trainer
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from darts_pl import hypergradient as hypergradients
+from darts_pl.callbacks import RunProgress, SearchHistory
+from darts_pl.derive import derive_genotype
+from darts_pl.errors import ConfigError, DataError, nearest
+from darts_pl.genotype import Cell, Genotype
+from darts_pl.hardware import Hardware
+from darts_pl.lit import SearchModule
+from darts_pl.ops.image import PRIMITIVES, Builder
+from darts_pl.relaxations import Relaxation, Softmax
+from darts_pl.relaxations.mixing import full
+from darts_pl.seeds import derived_seed
+from darts_pl.spaces import CellSpace
+from darts_pl.spaces.choice import Mixing
+from darts_pl.stages.model_file import load_model as load
+
+__all__ = ["SearchConfig", "SearchResult", "load", "search_architecture"]
+
+HYPERGRADIENTS = {
+    "first": hypergradients.first,
+    "finite_difference": hypergradients.finite_difference,
+    "exact": hypergradients.exact,
+}
+
+
+@dataclass
+class SearchConfig:
+    """Settings of `search_architecture`; the defaults are the paper's (arXiv:1806.09055, appendix A.1.1).
+
+    `batch_size` and `num_workers` apply where data sets are given instead of loaders. `use_amp` asks for mixed
+    precision where the device has it. `hypergradient` is `first`, `finite_difference` or `exact`.
+    """
+
+    epochs: int = 50
+    batch_size: int = 64
+    layers: int = 8
+    init_channels: int = 16
+    num_nodes: int = 4
+    num_classes: int | None = None
+    learning_rate: float = 0.025
+    min_learning_rate: float = 0.001
+    momentum: float = 0.9
+    weight_decay: float = 3e-4
+    arch_learning_rate: float = 3e-4
+    arch_weight_decay: float = 1e-3
+    arch_betas: tuple[float, float] = (0.5, 0.999)
+    alpha_warmup_epochs: int = 0
+    clip_norm: float = 5.0
+    hypergradient: str = "first"
+    primitives: tuple[str, ...] = PRIMITIVES
+    operations: Mapping[str, Builder] | None = None
+    relaxation: Relaxation = field(default_factory=Softmax)
+    mixing: Mixing = full
+    stem: str = "cifar"
+    num_workers: int = 0
+    use_amp: bool = False
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class SearchResult:
+    """What a search found.
+
+    Attributes:
+        genotype: the genotype of the epoch with the best validation accuracy; `normal_genotype` and `reduce_genotype`
+            are its cells.
+        last_genotype: the genotype after the last epoch.
+        final_train_acc, final_val_acc: accuracies in [0, 1] of the last epoch.
+        history: one row an epoch (losses, accuracies, learning rate, alpha movement, gate entropy, skip connections).
+        alphas: logits [E, K] a kind after the last epoch.
+    """
+
+    genotype: Genotype
+    last_genotype: Genotype
+    final_train_acc: float
+    final_val_acc: float
+    history: list[dict[str, float]]
+    alphas: dict[str, Tensor]
+
+    @property
+    def normal_genotype(self) -> Cell:
+        """The normal cell."""
+        return self.genotype.normal
+
+    @property
+    def reduce_genotype(self) -> Cell:
+        """The reduction cell."""
+        return self.genotype.reduce
+
+
+def search_architecture(
+    train_loader: Iterable | Dataset,
+    valid_loader: Iterable | Dataset,
+    config: SearchConfig | None = None,
+    device: str = "cpu",
+    verbose: bool = False,
+) -> SearchResult:
+    """Search an architecture: weights train on `train_loader`, alphas on `valid_loader`.
+
+    Args:
+        train_loader, valid_loader: sized iterables of (x float (B, C, H, W), y int64 (B,)) batches over disjoint data,
+            or data sets of such samples. The shorter one starts again within an epoch.
+        device: `cpu`, `cuda`, `mps` or `auto`.
+        verbose: show a progress bar and a line an epoch.
+
+    Raises:
+        ConfigError: a setting that cannot work. DataError: batches of another form, or an empty loader.
+        TrainingError: a loss that is not finite.
+    """
+    config = config or SearchConfig()
+    if config.hypergradient not in HYPERGRADIENTS:
+        known = nearest(config.hypergradient, HYPERGRADIENTS)
+        raise ConfigError(f"hypergradient={config.hypergradient!r} does not exist. {known}")
+    precision = "auto" if config.use_amp else "32-true"
+    hardware = Hardware(accelerator=device.split(":")[0], precision=precision)
+    loaders = {
+        "weights": _loader(train_loader, config, "train_loader"),
+        "alphas": _loader(valid_loader, config, "valid_loader"),
+    }
+    input_shape, num_classes = _describe(loaders, config.num_classes)
+    space = CellSpace(
+        init_channels=config.init_channels,
+        layers=config.layers,
+        num_nodes=config.num_nodes,
+        primitives=config.primitives,
+        operations=config.operations,
+        stem=config.stem,
+    )
+    with _random_state_kept():
+        torch.manual_seed(derived_seed(config.seed, "supernet"))
+        supernet = space.supernet(input_shape, num_classes, relaxation=config.relaxation, mixing=config.mixing)
+        module = _module(supernet, num_classes, config, hardware)
+        derive = partial(derive_genotype, primitives=space.primitives, num_nodes=space.num_nodes)
+        history = SearchHistory(None, derive, list(space.primitives), space.edges)
+        trainer = Trainer(
+            max_epochs=config.epochs,
+            callbacks=[history, RunProgress("search")] if verbose else [history],
+            logger=False,
+            enable_checkpointing=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            num_sanity_val_steps=0,
+            **hardware.trainer_arguments(),
+        )
+        trainer.fit(module, train_dataloaders=loaders, val_dataloaders=loaders["alphas"])
+    return _result(history)
+
+
+def _loader(data: Iterable | Dataset, config: SearchConfig, name: str) -> Iterable:
+    if isinstance(data, Dataset):
+        data = DataLoader(data, config.batch_size, shuffle=True, num_workers=config.num_workers)
+    if not hasattr(data, "__len__"):
+        raise DataError(f"{name}: found {type(data).__name__} without a length, expected a loader or a data set")
+    if len(data) == 0:
+        raise DataError(f"{name} has no batch")
+    return data
+
+
+def _describe(loaders: Mapping[str, Iterable], num_classes: int | None) -> tuple[tuple[int, int, int], int]:
+    """((C, H, W), number of classes) from the batches; labels of both loaders are counted where it is not given."""
+    shapes, highest = {}, 0
+    for name, loader in loaders.items():
+        for batch in loader:
+            x, y = _checked(batch, name)
+            shapes.setdefault(name, tuple(x.shape[1:]))
+            highest = max(highest, int(y.max()))
+            if num_classes is not None:
+                break
+    if shapes["weights"] != shapes["alphas"]:
+        raise DataError(f"images differ in shape: {shapes['weights']} in train_loader, {shapes['alphas']} in valid_loader")
+    if num_classes is not None and highest >= num_classes:
+        raise DataError(f"found label {highest}, expected labels below num_classes={num_classes}")
+    return shapes["weights"], num_classes or highest + 1
+
+
+def _checked(batch, name: str) -> tuple[Tensor, Tensor]:
+    ok = isinstance(batch, (tuple, list)) and len(batch) == 2 and all(isinstance(part, Tensor) for part in batch)
+    if not ok or batch[0].dim() != 4 or not batch[0].is_floating_point() or batch[1].dim() != 1:
+        found = [f"{part.dtype} {tuple(part.shape)}" if isinstance(part, Tensor) else type(part) for part in batch]
+        raise DataError(f"{name}: found a batch of {found}, expected (float (B, C, H, W), int64 (B,))")
+    return batch[0], batch[1]
+
+
+def _module(supernet, num_classes: int, config: SearchConfig, hardware: Hardware) -> SearchModule:
+    weights_optimizer = partial(
+        torch.optim.SGD, lr=config.learning_rate, momentum=config.momentum, weight_decay=config.weight_decay
+    )
+    alphas_optimizer = partial(
+        torch.optim.Adam,
+        lr=config.arch_learning_rate,
+        betas=tuple(config.arch_betas),
+        weight_decay=config.arch_weight_decay,
+    )
+    return SearchModule(
+        supernet,
+        HYPERGRADIENTS[config.hypergradient],
+        weights_optimizer,
+        alphas_optimizer,
+        num_classes=num_classes,
+        epochs=config.epochs,
+        seed=config.seed,
+        min_learning_rate=config.min_learning_rate,
+        alpha_warmup_epochs=config.alpha_warmup_epochs,
+        clip_norm=config.clip_norm,
+        channels_last=hardware.channels_last,
+    )
+
+
+def _result(history: SearchHistory) -> SearchResult:
+    last = history.rows[-1]
+    return SearchResult(
+        genotype=Genotype.from_json(history.best["genotype"]),
+        last_genotype=history.genotype,
+        final_train_acc=last["train_acc"],
+        final_val_acc=last["val_acc"],
+        history=history.rows,
+        alphas=history.snapshots[-1]["alpha"],
+    )
+
+
+@contextmanager
+def _random_state_kept():
+    state = torch.get_rng_state()
+    try:
+        yield
+    finally:
+        torch.set_rng_state(state)

@@ -1,0 +1,97 @@
+"""The search's record: alphas and gates over time, the genotype of every epoch, the best by validation."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import numpy as np
+import torch
+from lightning.pytorch import LightningModule, Trainer
+from torch import Tensor
+
+from darts_pl.callbacks.history import History
+from darts_pl.genotype import Genotype
+from darts_pl.paths import write_atomically
+
+KINDS = ("normal", "reduce")
+Derive = Callable[[Mapping[str, Tensor]], Genotype]
+
+
+class SearchHistory(History):
+    """History of a search; besides history.csv it writes `alphas.npz`, `genotypes/epoch_*.json`, `genotype_best.json`
+    (highest validation accuracy, the earliest of equals) and `genotype_last.json`.
+
+    Args:
+        derive: gates [E, K] a kind → genotype.
+        primitives: the K names. edges: the E names.
+    """
+
+    def __init__(self, folder: Path | None, derive: Derive, primitives: list[str], edges: list[str]):
+        super().__init__(folder)
+        self.derive, self.primitives, self.edges = derive, list(primitives), list(edges)
+        self.snapshots: list[dict] = []
+        self.best: dict = {}
+
+    def state_dict(self) -> dict:
+        return {**super().state_dict(), "snapshots": self.snapshots, "best": self.best}
+
+    def load_state_dict(self, state: dict) -> None:
+        super().load_state_dict(state)
+        self.snapshots, self.best = state["snapshots"], state["best"]
+
+    def on_train_start(self, trainer: Trainer, module: LightningModule) -> None:
+        super().on_train_start(trainer, module)
+        if not self.snapshots:
+            self._snapshot(-1, module)
+
+    def _snapshot(self, epoch: int, module: LightningModule) -> None:
+        alphas = {kind: alpha.detach().cpu().clone() for kind, alpha in module.supernet.alphas.items()}
+        gates = {kind: gate.cpu().clone() for kind, gate in module.supernet.expected_gates().items()}
+        self.snapshots.append({"epoch": epoch, "alpha": alphas, "gate": gates})
+
+    def extra_row(self, module: LightningModule) -> dict:
+        """Alpha movement (mean |α − α at the start|), gate entropy in nats, skip connections in the genotype."""
+        self._snapshot(self.trainer_epoch(module), module)
+        self._keep_genotype(module)
+        start, now = self.snapshots[0], self.snapshots[-1]
+        moved = [(now["alpha"][kind] - start["alpha"][kind]).abs().mean() for kind in KINDS]
+        row = {"alpha_movement": float(sum(moved) / len(moved))}
+        for kind in KINDS:
+            row[f"entropy_{kind}"] = gate_entropy(now["gate"][kind])
+        for kind, cell in (("normal", self.genotype.normal), ("reduce", self.genotype.reduce)):
+            row[f"skips_{kind}"] = sum(edge.op == "skip_connect" for node in cell.nodes for edge in node)
+        return row
+
+    @staticmethod
+    def trainer_epoch(module: LightningModule) -> int:
+        return module.trainer.current_epoch
+
+    def _keep_genotype(self, module: LightningModule) -> None:
+        epoch, gates = self.snapshots[-1]["epoch"], self.snapshots[-1]["gate"]
+        self.genotype = self.derive(gates)
+        val_acc = module.epoch_row().get("val_acc")
+        if val_acc is not None and (not self.best or val_acc > self.best["val_acc"]):
+            self.best = {"epoch": epoch, "val_acc": val_acc, "genotype": self.genotype.to_json()}
+        if self.folder is None:
+            return
+        self.genotype.save(self.folder / "genotypes" / f"epoch_{epoch:03d}.json")
+        self.genotype.save(self.folder / "genotype_last.json")
+        if self.best:
+            Genotype.from_json(self.best["genotype"]).save(self.folder / "genotype_best.json")
+        write_atomically(self.folder / "alphas.npz", self._write_alphas)
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """`epoch` [T], `alpha_<kind>` and `gate_<kind>` [T, E, K], `primitives` [K], `edges` [E]; entry 0 is the start."""
+        found = {"epoch": np.array([snapshot["epoch"] for snapshot in self.snapshots])}
+        for what in ("alpha", "gate"):
+            for kind in KINDS:
+                found[f"{what}_{kind}"] = torch.stack([s[what][kind] for s in self.snapshots]).numpy()
+        return {**found, "primitives": np.array(self.primitives), "edges": np.array(self.edges)}
+
+    def _write_alphas(self, path: Path) -> None:
+        with path.open("wb") as stream:
+            np.savez(stream, **self.arrays())
+
+
+def gate_entropy(gates: Tensor) -> float:
+    """Mean entropy in nats of the rows of `gates` [E, K]; log K where flat, 0 where decided."""
+    return float(torch.special.entr(gates).sum(dim=-1).mean())

@@ -1,0 +1,82 @@
+"""Points to resume from: saved every half minute and after each validation, whole or not at all, the last two kept."""
+
+import time
+from pathlib import Path
+
+import torch
+from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch.callbacks import Checkpoint
+
+from darts_pl.errors import RunError
+from darts_pl.paths import write_atomically
+
+LAST, PREVIOUS, FINAL = "last.ckpt", "previous.ckpt", "final.ckpt"
+
+
+class ResumePoints(Checkpoint):
+    """Writes `last.ckpt` (the one before it becomes `previous.ckpt`) and, at the end, `final.ckpt`.
+
+    Points lie between two steps or after a validation, never in the middle of a step, so that what is resumed is what
+    the uninterrupted run had there. The last batch of an epoch is left to the validation that follows it.
+
+    Args:
+        every_s: seconds between points within an epoch; 0 saves after every step.
+    """
+
+    def __init__(self, folder: Path, every_s: float = 30.0):
+        self.folder, self.every_s = Path(folder), every_s
+        self.saved_at = time.monotonic()
+
+    def on_train_start(self, trainer: Trainer, module: LightningModule) -> None:
+        self.saved_at = time.monotonic()
+
+    def on_train_batch_end(self, trainer: Trainer, module: LightningModule, outputs, batch, batch_idx: int) -> None:
+        last = batch_idx + 1 >= trainer.num_training_batches
+        if not last and time.monotonic() - self.saved_at >= self.every_s:
+            self.save(trainer)
+
+    def on_validation_end(self, trainer: Trainer, module: LightningModule) -> None:
+        if trainer.state.fn == "fit" and not trainer.sanity_checking:
+            self.save(trainer)
+
+    def on_train_end(self, trainer: Trainer, module: LightningModule) -> None:
+        self._write(trainer, self.folder / FINAL)
+
+    def save(self, trainer: Trainer) -> None:
+        """Write a point now.
+
+        Raises:
+            RunError: the folder cannot be written or the disk is full; the points before it are left as they were.
+        """
+        fresh = self.folder / "next.ckpt"
+        self._write(trainer, fresh)
+        last = self.folder / LAST
+        if last.exists():
+            last.replace(self.folder / PREVIOUS)
+        fresh.replace(last)
+        self.saved_at = time.monotonic()
+
+    def _write(self, trainer: Trainer, path: Path) -> None:
+        try:
+            write_atomically(path, lambda temporary: trainer.save_checkpoint(temporary))
+        except (OSError, RuntimeError) as error:
+            raise RunError(
+                f"cannot write the checkpoint {path}: {error}. The points saved before are intact; free space or choose "
+                "another folder, then resume."
+            ) from error
+
+
+def newest_loadable(folder: Path) -> tuple[Path | None, list[str]]:
+    """(the newest point in `folder` that can be read whole or None, what was wrong with newer ones)."""
+    problems = []
+    for name in (FINAL, LAST, PREVIOUS):
+        path = Path(folder) / name
+        if not path.exists():
+            continue
+        try:
+            torch.load(path, map_location="cpu", weights_only=True)
+        except (RuntimeError, EOFError, OSError, ValueError, KeyError, torch.serialization.pickle.UnpicklingError) as e:
+            problems.append(f"{path} cannot be read ({str(e).splitlines()[0][:120]})")
+            continue
+        return path, problems
+    return None, problems

@@ -1,0 +1,92 @@
+"""The run's record: one row an epoch in history.csv and the log, timing apart because no two runs share it."""
+
+import logging
+import resource
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+import torch
+from lightning.pytorch import Callback, LightningModule, Trainer
+
+from darts_pl.paths import write_atomically
+
+log = logging.getLogger("darts_pl")
+
+
+class History(Callback):
+    """Collects `module.epoch_row()` at the end of each epoch; writes `history.csv` and `timing.csv` to `folder`.
+
+    Rows are part of the checkpoint, so a resumed run's history.csv equals the uninterrupted one's byte for byte.
+    """
+
+    def __init__(self, folder: Path | None):
+        self.folder = folder
+        self.rows: list[dict] = []
+        self.timing: list[dict] = []
+        self.epoch_started = self.steps_before = None
+
+    def state_dict(self) -> dict:
+        return {"rows": self.rows, "timing": self.timing}
+
+    def load_state_dict(self, state: dict) -> None:
+        self.rows, self.timing = state["rows"], state["timing"]
+
+    def on_train_start(self, trainer: Trainer, module: LightningModule) -> None:
+        self._start_clock(module)
+
+    def on_train_epoch_start(self, trainer: Trainer, module: LightningModule) -> None:
+        self._start_clock(module)
+
+    def _start_clock(self, module: LightningModule) -> None:
+        self.epoch_started, self.steps_before = time.perf_counter(), module.steps_done
+        self.steps_end = self.epoch_started
+
+    def on_train_batch_end(self, trainer: Trainer, module: LightningModule, outputs, batch, batch_idx: int) -> None:
+        self.steps_end = time.perf_counter()
+
+    def on_train_epoch_end(self, trainer: Trainer, module: LightningModule) -> None:
+        row = {"epoch": trainer.current_epoch, **module.epoch_row(), **self.extra_row(module)}
+        self.rows.append(row)
+        self.timing.append(self._timing_row(trainer, module))
+        if self.folder is not None:
+            _write_csv(self.rows, self.folder / "history.csv")
+            _write_csv(self.timing, self.folder / "timing.csv")
+        log.info("%s", self._line(trainer, module.phase))
+
+    def extra_row(self, module: LightningModule) -> dict:
+        """Further columns of a subclass."""
+        return {}
+
+    def _timing_row(self, trainer: Trainer, module: LightningModule) -> dict:
+        steps = module.steps_done - self.steps_before
+        seconds = self.steps_end - self.epoch_started
+        batch_size = getattr(trainer.datamodule, "batch_size", None)
+        return {
+            "epoch": trainer.current_epoch,
+            "seconds": round(time.perf_counter() - self.epoch_started, 3),
+            "steps": steps,
+            "seconds_per_step": round(seconds / steps, 5) if steps else None,
+            "images_per_s": round(batch_size * steps / seconds, 1) if steps and batch_size else None,
+            "peak_memory_mib": round(peak_memory_mib(module.device), 1),
+        }
+
+    def _line(self, trainer: Trainer, phase: str) -> str:
+        row, timing = self.rows[-1], self.timing[-1]
+        figures = " ".join(f"{k}={v:.4g}" for k, v in row.items() if isinstance(v, float))
+        each = timing["seconds_per_step"]
+        pace = f"{timing['seconds']:.1f} s" + (f", {each:.3f} s a step" if each else "")
+        return f"{phase} epoch {row['epoch'] + 1}/{trainer.max_epochs}: {figures} ({pace})"
+
+
+def _write_csv(rows: list[dict], path: Path) -> None:
+    write_atomically(path, lambda temporary: pd.DataFrame(rows).to_csv(temporary, index=False))
+
+
+def peak_memory_mib(device: torch.device) -> float:
+    """The device's peak memory in MiB since the process began; for a CPU the process's peak resident size."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device) / 2**20
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / 2**20 if sys.platform == "darwin" else peak / 2**10

@@ -1,0 +1,111 @@
+"""Check a composed configuration before work starts: Hydra lets `+foo=1` and a misspelt argument of a part pass."""
+
+import dataclasses
+import inspect
+import types
+import typing
+from collections.abc import Iterable, Mapping
+
+from hydra.utils import get_object
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
+
+from darts_pl.commands.composition import EXPERIMENT_HEADER
+from darts_pl.errors import ConfigError, nearest
+
+CHECKED = (bool, int, float, str, type(None))
+
+
+def check_config(cfg: DictConfig) -> None:
+    """Check every key of `cfg` against its schema, and the arguments of every part against what it calls.
+
+    A node made from a dataclass has that dataclass's keys; one with `_target_` the parameters of its target; any
+    other mapping is free, but looked into.
+
+    Raises:
+        ConfigError: an unknown or removed key, a value missing or of the wrong type, a target that cannot be found.
+    """
+    _check_node(cfg, "")
+
+
+def _check_node(node: DictConfig, place: str) -> None:
+    schema = OmegaConf.get_type(node)
+    if dataclasses.is_dataclass(schema):
+        _check_fields(node, place, [field.name for field in dataclasses.fields(schema)])
+    values = {key: _value(node, key, place) for key in node}
+    if "_target_" in values:
+        _check_arguments(values, place)
+    for key, value in values.items():
+        if isinstance(value, DictConfig):
+            _check_node(value, f"{place}{key}.")
+
+
+def _value(node: DictConfig, key: object, place: str) -> object:
+    """The value of a key, its interpolations resolved."""
+    try:
+        return node[key]
+    except MissingMandatoryValue as error:
+        raise ConfigError(f"{place}{key}: no value given, expected {place}{key}=<value>") from error
+    except OmegaConfBaseException as error:
+        raise ConfigError(f"{place}{key}: {str(error).splitlines()[0]}") from error
+
+
+def _check_fields(node: DictConfig, place: str, fields: list[str]) -> None:
+    if not place and isinstance(node.get("experiment"), DictConfig):
+        raise ConfigError(f"experiment: {EXPERIMENT_HEADER}")
+    _check_names(node, place, fields, [*fields, "+experiment"] if not place else fields)
+    present = set(node)  # `in node` is False where a value is missing or cannot be resolved
+    for name in fields:
+        if name not in present:
+            raise ConfigError(f"{place}{name}: the key was removed, but the command needs it")
+
+
+def _check_names(found: Iterable[object], place: str, allowed: Iterable[str], choices: Iterable[str]) -> None:
+    allowed = set(allowed)
+    for key in map(str, found):
+        if key not in allowed:
+            raise ConfigError(f"{place}{key}: unknown key. {nearest(key, choices)}")
+
+
+def _check_arguments(values: Mapping[object, object], place: str) -> None:
+    parameters = _parameters(str(values["_target_"]), place)
+    if parameters is None:
+        return
+    arguments = [key for key in map(str, values) if not (key.startswith("_") and key.endswith("_"))]
+    if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values()):
+        _check_names(arguments, place, parameters, parameters)
+    for key in arguments:
+        if key in parameters:
+            _check_type(values[key], parameters[key].annotation, f"{place}{key}")
+
+
+def _parameters(target: str, place: str) -> Mapping[str, inspect.Parameter] | None:
+    """The parameters of the target, None for a built-in that does not tell them."""
+    try:
+        return inspect.signature(get_object(target)).parameters
+    except (ImportError, AttributeError) as error:
+        raise ConfigError(f"{place}_target_: cannot load {target!r}: {error}") from error
+    except (ValueError, TypeError):
+        return None
+
+
+def _check_type(value: object, annotation: object, place: str) -> None:
+    """Compare plain values with plain annotations; whatever is richer is left to the part itself."""
+    if typing.get_origin(annotation) is typing.Literal:
+        choices = typing.get_args(annotation)
+        if value not in choices:
+            raise ConfigError(f"{place}: found {value!r}. {nearest(str(value), map(str, choices))}")
+        return
+    union = typing.get_origin(annotation) in (typing.Union, types.UnionType)
+    allowed = typing.get_args(annotation) if union else (annotation,)
+    if not all(kind in CHECKED for kind in allowed) or not isinstance(value, CHECKED):
+        return
+    if not any(_fits(value, kind) for kind in allowed):
+        names = " or ".join("null" if kind is type(None) else kind.__name__ for kind in allowed)
+        raise ConfigError(f"{place}: found {value!r}, expected {names}")
+
+
+def _fits(value: object, kind: type) -> bool:
+    if kind is float:
+        return isinstance(value, int | float) and not isinstance(value, bool)
+    return isinstance(value, kind) and not (kind is int and isinstance(value, bool))

@@ -1,0 +1,87 @@
+"""Errors of composing a configuration, told with the key, what was found, what was expected and the nearest choice."""
+
+import dataclasses
+import re
+import typing
+
+from hydra.errors import MissingConfigException, OverrideParseException, SearchPathException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException, ValidationError
+
+from darts_pl.errors import nearest
+
+EXPERIMENT_HEADER = "an experiment's file must begin with the line '# @package _global_', before any comment"
+PLUS = re.compile(r"Could not override '(?P<group>[^']+)'\. No match.*use (?P<override>\+\S+)", re.DOTALL)
+
+
+def explain_composition(error: BaseException) -> str:
+    """The message for an error that Hydra or OmegaConf raised before the command began."""
+    if isinstance(error, MissingConfigException):
+        return _missing_file(error)
+    if isinstance(error, OverrideParseException):
+        return f"{error.override!r}: {_first_line(error)}; expected key=value"
+    if isinstance(error, SearchPathException):
+        return f"--config-dir: {_first_line(error)}, expected a folder of configuration files"
+    if found := PLUS.search(str(error)):
+        return f"{found['group']}: not part of this configuration; to add it write {found['override']}, with a plus"
+    cause = _cause(error)
+    if "@experiment." in str(error) or (_where(error) and cause is not None and cause.key == "experiment"):
+        return f"{_where(error)}{EXPERIMENT_HEADER}"
+    if cause is not None:
+        return _where(error) + explain_key(cause)
+    return _first_line(error)
+
+
+def explain_key(error: OmegaConfBaseException) -> str:
+    """The message for an error about one key: unknown, of the wrong type, or without a value."""
+    key = error.full_key or error.key or "configuration"
+    parent = error.parent_node
+    if isinstance(error, ConfigAttributeError | ConfigKeyError) and isinstance(parent, DictConfig):
+        return f"{key}: no such key. {nearest(str(error.key), _choices(parent))}"
+    if isinstance(error, ValidationError):
+        return f"{key}: found {error.value!r}, expected {_expected(error)}"
+    return f"{key}: {_first_line(error)}"
+
+
+def _missing_file(error: MissingConfigException) -> str:
+    """A file of a group that is not there; Hydra hands over the ones that are."""
+    if not error.options:
+        return _first_line(error)
+    choice = (error.missing_cfg_file or "").rsplit("/", 1)[-1]
+    return f"{_first_line(error)}. {nearest(choice, error.options)}"
+
+
+def _choices(parent: DictConfig) -> list[str]:
+    """The keys that could have been meant; `experiment` is a group that no configuration holds as a key."""
+    keys = [str(key) for key in parent if key != "hydra" and not str(key).startswith("_")]
+    return [*keys, "+experiment"] if parent._get_parent() is None else keys
+
+
+def _expected(error: ValidationError) -> str:
+    """The type that the schema declares for the key, else OmegaConf's own words."""
+    schema = OmegaConf.get_type(error.parent_node) if isinstance(error.parent_node, DictConfig) else None
+    if dataclasses.is_dataclass(schema):
+        kind = typing.get_type_hints(schema).get(str(error.key))
+        if isinstance(kind, type):
+            return kind.__name__
+        if kind is not None:
+            return str(kind).replace("typing.", "")
+    return f"another type ({_first_line(error)})"
+
+
+def _cause(error: BaseException) -> OmegaConfBaseException | None:
+    """OmegaConf's error behind Hydra's: its cause for an override, its context for a file."""
+    for behind in (error, error.__cause__, error.__context__):
+        if isinstance(behind, OmegaConfBaseException):
+            return behind
+    return None
+
+
+def _where(error: BaseException) -> str:
+    """The configuration file at fault, where Hydra names it."""
+    found = re.match(r"In '[^']+': ", str(error))
+    return found.group(0) if found else ""
+
+
+def _first_line(error: BaseException) -> str:
+    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)

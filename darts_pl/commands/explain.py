@@ -1,0 +1,72 @@
+"""An exception as a message to the user, where it is one that the user can mend."""
+
+import errno
+import re
+import traceback
+
+import yaml
+from hydra.errors import HydraException, InstantiationException
+from omegaconf.errors import InterpolationResolutionError, MissingMandatoryValue, OmegaConfBaseException
+
+from darts_pl.commands.composition import explain_composition, explain_key
+from darts_pl.errors import DartsError
+
+STORAGE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM})
+
+
+def explain(error: BaseException, *, composing: bool) -> str | None:
+    """The message for `error`, or None for a defect, whose traceback should be kept.
+
+    Args:
+        composing: no job had started yet, so that only Hydra and files of the user can be the cause.
+    """
+    if isinstance(error, DartsError):
+        return str(error)
+    if isinstance(error, InstantiationException):
+        return _explain_instantiation(error)
+    if composing:
+        return _explain_composing(error)
+    if isinstance(error, MissingMandatoryValue | InterpolationResolutionError):
+        return explain_key(error)
+    if isinstance(error, OSError) and error.errno in STORAGE:
+        return f"{error.filename or 'a file of the run'}: {error.strerror}"
+    return None
+
+
+def _explain_composing(error: BaseException) -> str | None:
+    if isinstance(error, HydraException | OmegaConfBaseException):
+        return explain_composition(error)
+    if isinstance(error, yaml.YAMLError):
+        return f"a configuration file is not valid YAML: {error}"
+    if isinstance(error, OSError | ValueError):
+        return str(error)
+    return None
+
+
+def _explain_instantiation(error: InstantiationException) -> str | None:
+    """A part that could not be built: its own message, a call that does not fit, or None for a defect in it."""
+    cause = error.__cause__
+    if cause is None:
+        return str(error)
+    if isinstance(cause, InstantiationException | DartsError):
+        return explain(cause, composing=False)
+    if isinstance(cause, ImportError | MissingMandatoryValue | InterpolationResolutionError):
+        return _first_lines(error)
+    if isinstance(cause, TypeError) and _raised_by_the_call(cause):
+        return f"{_full_key(error)}{cause}"
+    return None
+
+
+def _raised_by_the_call(error: TypeError) -> bool:
+    """Whether the arguments did not fit, and not code further down: then Hydra's own frame is the last one."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return bool(frames) and "hydra" in frames[-1].filename and "instantiate" in frames[-1].filename
+
+
+def _full_key(error: InstantiationException) -> str:
+    found = re.search(r"full_key: (\S+)", str(error))
+    return f"{found.group(1)}: " if found else ""
+
+
+def _first_lines(error: BaseException) -> str:
+    return "; ".join(line.strip() for line in str(error).splitlines() if line.strip())

@@ -1,0 +1,172 @@
+"""Run a command under Hydra: user errors become messages, an interruption tells how to go on."""
+
+import os
+import re
+import shlex
+import sys
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import hydra
+from hydra._internal.utils import get_args_parser
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf
+
+from darts_pl import paths
+from darts_pl.commands.check import check_config
+from darts_pl.commands.explain import explain
+
+Task = Callable[[DictConfig], object]
+USER_ERROR, INTERRUPTED, TERMINATED = 2, 130, 143
+
+
+@dataclass
+class Job:
+    """One composed configuration that was started: a multirun has several, in one `folder`."""
+
+    overrides: list[str]
+    folder: str
+    error: Exception | None = None
+
+
+def run_command(
+    task: Task, config_name: str, argv: Sequence[str] | None = None, conf_dir: Path | str | None = None
+) -> int:
+    """Compose the configuration `config_name`, check it, call `task` with it, and return the exit status.
+
+    0: done. 2: an error that the user can mend, printed without a traceback. 130 and 143: stopped by Ctrl-C and
+    SIGTERM, with the command that goes on. In a multirun every job runs before the failed ones are listed.
+
+    Args:
+        config_name: the name of the command and of its file in the configuration folder, such as "search".
+        argv: the arguments after the command's name; those of the process where left out.
+        conf_dir: the folder of configuration files; the package's own where left out.
+
+    Raises:
+        Exception: whatever is no error of the user, as it is, so that its traceback is kept.
+    """
+    jobs: list[Job] = []
+    with _process(argv):
+        try:
+            folder = str(Path(conf_dir or paths.conf_dir()).absolute())
+            main = hydra.main(version_base="1.3", config_path=folder, config_name=config_name)
+            main(_recorded(task, config_name, jobs))()
+        except KeyboardInterrupt:
+            return _stopped(config_name, jobs, INTERRUPTED)
+        except SystemExit as stop:
+            return _exit_status(stop, config_name, jobs)
+        except Exception as error:
+            if not _report(error, jobs):
+                raise
+            return USER_ERROR
+    return 0
+
+
+@contextmanager
+def _process(argv: Sequence[str] | None) -> Iterator[None]:
+    """Hydra reads `sys.argv`, and hands exceptions on only where HYDRA_FULL_ERROR is 1; both are put back."""
+    arguments, full_error = sys.argv, os.environ.get("HYDRA_FULL_ERROR")
+    os.environ["HYDRA_FULL_ERROR"] = "1"
+    if argv is not None:
+        sys.argv = [sys.argv[0], *argv]
+    try:
+        yield
+    finally:
+        sys.argv = arguments
+        if full_error is None:
+            del os.environ["HYDRA_FULL_ERROR"]
+        else:
+            os.environ["HYDRA_FULL_ERROR"] = full_error
+
+
+def _recorded(task: Task, config_name: str, jobs: list[Job]) -> Task:
+    """`task` behind the check of its configuration, entering itself and its error in `jobs`."""
+
+    def job(cfg: DictConfig) -> object:
+        settings = HydraConfig.get()
+        sweeping = settings.mode == RunMode.MULTIRUN
+        folder = Path(settings.sweep.dir if sweeping else settings.runtime.output_dir).absolute()
+        overrides = OmegaConf.to_container(
+            settings.overrides.task, resolve=False
+        )  # as typed, with their ${...}
+        record = Job(overrides, str(folder))
+        jobs.append(record)
+        try:
+            check_config(cfg)
+            return task(cfg)
+        except Exception as error:
+            record.error = error
+            raise
+
+    job.__module__ = f"darts_pl.{config_name}"  # Hydra names the job, and so its folder, after the module
+    return job
+
+
+def _report(error: Exception, jobs: list[Job]) -> bool:
+    """Print what went wrong; whether all of it was for the user to mend."""
+    failed = [job for job in jobs if job.error is not None]
+    if len(jobs) > 1 and failed:
+        return _report_jobs(error, failed, len(jobs))
+    message = explain(error, composing=not failed)
+    if message is not None:
+        print(f"error: {message}", file=sys.stderr)
+    return message is not None
+
+
+def _report_jobs(raised: Exception, failed: list[Job], total: int) -> bool:
+    """List the failed jobs of a multirun, with the traceback of each defect but `raised`, which leaves with its own."""
+    messages = [explain(job.error, composing=False) for job in failed]
+    for job, message in zip(failed, messages):
+        if message is None and job.error is not raised:
+            traceback.print_exception(job.error)
+    print(f"error: {len(failed)} of {total} jobs failed:", file=sys.stderr)
+    for job, message in zip(failed, messages):
+        print(f"  {' '.join(job.overrides)}: {message or repr(job.error)}", file=sys.stderr)
+    if None not in messages:
+        return True
+    if explain(raised, composing=False) is not None:
+        raise next(job.error for job, message in zip(failed, messages) if message is None)
+    return False
+
+
+def _exit_status(stop: SystemExit, config_name: str, jobs: list[Job]) -> int:
+    """The status of a SystemExit: Lightning's own two mean an interruption, any other is what it says."""
+    if isinstance(stop.__context__, KeyboardInterrupt):  # Lightning turns Ctrl-C during training into exit(1)
+        return _stopped(config_name, jobs, INTERRUPTED)
+    if (
+        type(stop) is not SystemExit and stop.code is None
+    ):  # its SIGTERMException; the process would exit with 0
+        return _stopped(config_name, jobs, TERMINATED)
+    if isinstance(stop.code, str):
+        print(stop.code, file=sys.stderr)
+        return 1
+    return stop.code or 0
+
+
+def _stopped(config_name: str, jobs: list[Job], status: int) -> int:
+    if not jobs:
+        print("stopped before the run began", file=sys.stderr)
+        return status
+    command = shlex.join([*_arguments_without_resume(), f"resume={_quoted(jobs[-1].folder)}"])
+    print(f"stopped; continue with: python -m darts_pl.{config_name} {command}", file=sys.stderr)
+    return status
+
+
+def _arguments_without_resume() -> list[str]:
+    """The arguments of the command that was stopped, for the one that goes on."""
+    given = get_args_parser().parse_args()
+    options = ["--config-dir", given.config_dir] if given.config_dir else []
+    options += ["-m"] if given.multirun else []
+    return [*options, *(word for word in given.overrides if not word.lstrip("+").startswith("resume="))]
+
+
+def _quoted(value: str) -> str:
+    """`value` as Hydra's override grammar reads it back; there "=", a space and others need quotes."""
+    if re.fullmatch(r"[\w./+-]+", value):
+        return value
+    escaped = value.replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{escaped}'"

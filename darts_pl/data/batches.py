@@ -1,0 +1,185 @@
+"""Loaders of arrays in memory whose order depends on (seed, stream, epoch) alone.
+
+There is no worker process and no global random state: a batch is a function of its place, and the place is
+all that a checkpoint has to keep.
+"""
+
+import hashlib
+import itertools
+from collections.abc import Iterator
+from typing import TypeAlias
+
+import torch
+from torch import Tensor
+
+from darts_pl.errors import DataError
+
+Batch: TypeAlias = tuple[Tensor, Tensor, int]
+NO_AUGMENTATION = -1
+
+
+def key_of(*place: object) -> int:
+    """A number below 2**63 that depends on `place` alone, on any machine and in any process.
+
+    >>> key_of(0, "weights", 0, 0) == key_of(0, "weights", 0, 0) != key_of(0, "weights", 0, 1)
+    True
+    """
+    digest = hashlib.sha256("/".join(map(str, place)).encode()).digest()
+    return int.from_bytes(digest[:8], "big") >> 1
+
+
+class Place:
+    """Where a loader stands, in the form that Lightning saves, restores and moves on.
+
+    `state_dict()` taken while a batch is worked on points at the batch after it.
+    """
+
+    def __init__(self) -> None:
+        self.epoch = 0
+        self.position = 0
+
+    def state_dict(self) -> dict[str, int]:
+        """The place of the next batch."""
+        return {"epoch": self.epoch, "position": self.position}
+
+    def load_state_dict(self, state: dict[str, int]) -> None:
+        """Go on at a saved place."""
+        self.epoch, self.position = state["epoch"], state["position"]
+
+    @property
+    def sampler(self) -> "Place":
+        """Lightning calls `sampler.set_epoch` before each epoch."""
+        return self
+
+    batch_sampler = None
+
+    def set_epoch(self, epoch: int) -> None:
+        """Skip to the start of a later epoch, after `limit_train_batches` cut one short; never go back."""
+        if epoch > self.epoch:
+            self.epoch, self.position = epoch, 0
+
+    def _advance(self, length: int) -> None:
+        self.position += 1
+        if self.position >= length:
+            self.epoch, self.position = self.epoch + 1, 0
+
+
+class Batches(Place):
+    """Batches of images held in memory.
+
+    With `shuffle`, for training: yields `(x uint8 [B, C, H, W], y int64 [B], key)` from the current place to
+    the end of the epoch, and `key` seeds the augmentation. Without, for evaluation: every pass yields all
+    images in their order, with key -1.
+
+    Args:
+        x: uint8 [N, C, H, W] on any device.
+        y: int64 [N] on the same device.
+        batch_size: images a batch. A last training batch of one image joins the one before, since BatchNorm
+            cannot train on a single value a channel.
+        seed, stream: what the order and the keys derive from; loaders of one run differ in `stream`.
+        shuffle: a new order every epoch.
+        drop_last: leave out a last batch that is not full.
+        index: int64 [M], the images to use; all of them by default.
+
+    Raises:
+        DataError: no images, a batch size below 1, or a training batch larger than the images at hand.
+    """
+
+    def __init__(
+        self,
+        x: Tensor,
+        y: Tensor,
+        batch_size: int,
+        *,
+        seed: int = 0,
+        stream: str = "train",
+        shuffle: bool,
+        drop_last: bool = False,
+        index: Tensor | None = None,
+    ) -> None:
+        super().__init__()
+        self.x, self.y = x, y
+        self.index = torch.arange(len(y)) if index is None else index.cpu()
+        self.seed, self.stream, self.shuffle = seed, stream, shuffle
+        _check_batch_size(batch_size, len(self.index), stream, shuffle)
+        self.bounds = _bounds(len(self.index), batch_size, join_single=shuffle, drop_last=drop_last)
+        self._ordered_epoch = -1
+        self._order = self.index
+
+    def __len__(self) -> int:
+        """Batches an epoch."""
+        return len(self.bounds)
+
+    def __iter__(self) -> Iterator[Batch]:
+        """From the current place to the end of the epoch; without shuffling always the whole pass."""
+        if not self.shuffle:
+            for position in range(len(self)):
+                yield self.batch_at(0, position)
+            return
+        epoch = self.epoch
+        while self.epoch == epoch:
+            batch = self.batch_at(self.epoch, self.position)
+            self._advance(len(self))
+            yield batch
+
+    def batch_at(self, epoch: int, position: int) -> Batch:
+        """The batch of one place, whatever the current place is."""
+        start, stop = self.bounds[position]
+        chosen = self._order_of(epoch)[start:stop].to(self.x.device)
+        key = key_of(self.seed, self.stream, epoch, position) if self.shuffle else NO_AUGMENTATION
+        return self.x[chosen], self.y[chosen], key
+
+    def _order_of(self, epoch: int) -> Tensor:
+        if self.shuffle and epoch != self._ordered_epoch:
+            generator = torch.Generator().manual_seed(key_of(self.seed, self.stream, epoch, "order"))
+            self._order = self.index[torch.randperm(len(self.index), generator=generator)]
+            self._ordered_epoch = epoch
+        return self._order
+
+
+class PairedBatches(Place):
+    """One batch of the weights half and one of the alphas half a step, as `{"weights": ..., "alphas": ...}`.
+
+    An epoch is one pass over the weights half. The alphas half goes round on the running count of steps: it
+    is shuffled anew after each of its own passes and never restarted before.
+    """
+
+    def __init__(self, weights: Batches, alphas: Batches) -> None:
+        super().__init__()
+        self.weights, self.alphas = weights, alphas
+
+    def __len__(self) -> int:
+        """Batches of the weights half."""
+        return len(self.weights)
+
+    def __iter__(self) -> Iterator[dict[str, Batch]]:
+        """From the current place to the end of the epoch."""
+        epoch = self.epoch
+        while self.epoch == epoch:
+            step = self.epoch * len(self) + self.position
+            pair = {
+                "weights": self.weights.batch_at(self.epoch, self.position),
+                "alphas": self.alphas.batch_at(*divmod(step, len(self.alphas))),
+            }
+            self._advance(len(self))
+            yield pair
+
+
+def _bounds(n: int, batch_size: int, *, join_single: bool, drop_last: bool) -> list[tuple[int, int]]:
+    edges = [*range(0, n, batch_size), n]
+    last = edges[-1] - edges[-2]
+    if len(edges) > 2 and ((drop_last and last < batch_size) or (join_single and last == 1 < batch_size)):
+        del edges[-1 if drop_last else -2]
+    return list(itertools.pairwise(edges))
+
+
+def _check_batch_size(batch_size: int, n: int, stream: str, shuffle: bool) -> None:
+    if n == 0:
+        raise DataError(f"the {stream!r} part of the data holds no image")
+    if batch_size < 1:
+        raise DataError(f"batch_size={batch_size}, expected 1 or more")
+    if shuffle and batch_size > n:
+        raise DataError(
+            f"batch_size={batch_size} is larger than the {stream!r} part of the training data, which holds "
+            f"{n} images. Lower batch_size to at most {n}, or raise limit_train or that part's share."
+        )

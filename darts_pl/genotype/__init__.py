@@ -1,0 +1,20 @@
+"""Genotypes: the discrete architecture as data, its files and the published ones. No torch."""
+
+from darts_pl.genotype.cells import Cell, Edge, Genotype, check_operations
+from darts_pl.genotype.known import KNOWN
+from darts_pl.genotype.nni import from_nni, to_nni
+from darts_pl.genotype.original import from_original_text, to_original_text
+from darts_pl.genotype.reading import read
+
+__all__ = [
+    "KNOWN",
+    "Cell",
+    "Edge",
+    "Genotype",
+    "check_operations",
+    "from_nni",
+    "from_original_text",
+    "read",
+    "to_nni",
+    "to_original_text",
+]

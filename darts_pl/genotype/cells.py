@@ -1,0 +1,137 @@
+"""Edges, cells and genotypes as frozen dataclasses, and their versioned JSON.
+
+A cell of a genotype lists, for each intermediate node, the chosen (operation, source state) pairs. States 0
+and 1 are the outputs of the two preceding cells, state 2 is the first intermediate node (DARTS,
+arXiv:1806.09055, section 2.1).
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from darts_pl.errors import GenotypeError, nearest
+from darts_pl.genotype.checks import FIRST_STATE, check_concat, check_keys, check_nodes, is_int, node_place
+from darts_pl.genotype.json_text import layout, parse_json
+from darts_pl.paths import write_text_atomically
+
+FORMAT = "darts_pl.genotype"
+VERSION = 1
+SPACE = "cells"
+
+
+@dataclass(frozen=True)
+class Edge:
+    """One chosen operation `op` applied to the state `source`."""
+
+    op: str
+    source: int
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A discrete cell: `nodes[i]` holds the edges into state i + 2; `concat` the states of the output."""
+
+    nodes: tuple[tuple[Edge, ...], ...]
+    concat: tuple[int, ...]
+
+    @classmethod
+    def from_lists(cls, nodes: object, concat: object, place: str = "cell") -> "Cell":
+        """A cell from plain lists of [operation, source] pairs, checked.
+
+        Raises:
+            GenotypeError: the lists are no well-formed cell; the message begins with `place`.
+        """
+        checked = check_nodes(nodes, place)
+        states = check_concat(concat, len(checked), place)
+        return cls(tuple(tuple(Edge(*pair) for pair in edges) for edges in checked), tuple(states))
+
+    def to_lists(self) -> dict[str, list]:
+        """The plain lists that `from_lists` reads, under the keys nodes and concat."""
+        nodes = [[[edge.op, edge.source] for edge in edges] for edges in self.nodes]
+        return {"nodes": nodes, "concat": list(self.concat)}
+
+
+@dataclass(frozen=True)
+class Genotype:
+    """The normal and the reduction cell of a DARTS network."""
+
+    normal: Cell
+    reduce: Cell
+
+    @classmethod
+    def from_lists(cls, cells: object, where: str) -> "Genotype":
+        """A genotype from {"normal": {"nodes": ..., "concat": ...}, "reduce": ...}, checked.
+
+        Raises:
+            GenotypeError: a cell is missing or malformed, or the cells differ in their number of nodes.
+        """
+        parts = {}
+        for name, cell in check_keys(cells, ("normal", "reduce"), f"{where}: cells").items():
+            lists = check_keys(cell, ("nodes", "concat"), f"{where}: {name}")
+            parts[name] = Cell.from_lists(lists["nodes"], lists["concat"], f"{where}: {name}")
+        genotype = cls(**parts)
+        _check_same_size(genotype, where)
+        return genotype
+
+    def to_json(self) -> str:
+        """The versioned JSON text, one node a line; `from_json` gives back an equal genotype."""
+        cells = {"normal": self.normal.to_lists(), "reduce": self.reduce.to_lists()}
+        return layout({"format": FORMAT, "version": VERSION, "space": SPACE, "cells": cells})
+
+    @classmethod
+    def from_json(cls, text: str, where: str = "genotype") -> "Genotype":
+        """Read the text of `to_json`; `where` (a file's name) begins every message.
+
+        Raises:
+            GenotypeError: no JSON, another format or version, or anything malformed; the place is named.
+        """
+        document = parse_json(text, where)
+        if isinstance(document, dict):
+            _check_header(document, where)
+        check_keys(document, ("format", "version", "space", "cells"), where)
+        return cls.from_lists(document["cells"], where)
+
+    def save(self, path: Path | str) -> Path:
+        """Write `to_json` to `path`, whole or not at all, and return the path.
+
+        Raises:
+            OSError: the folder cannot be written.
+        """
+        return write_text_atomically(path, self.to_json())
+
+
+def check_operations(genotype: Genotype, known: Iterable[str], where: str = "genotype") -> None:
+    """Check that every operation of `genotype` is in `known`.
+
+    Raises:
+        GenotypeError: names the first unknown operation, its place and the nearest known one.
+    """
+    known = set(known)
+    for name, cell in (("normal", genotype.normal), ("reduce", genotype.reduce)):
+        for index, edges in enumerate(cell.nodes):
+            for edge in edges:
+                if edge.op not in known:
+                    place = node_place(f"{where}: {name}", index)
+                    raise GenotypeError(f"{place}: unknown operation {edge.op!r}. {nearest(edge.op, known)}")
+
+
+def _check_header(document: dict, where: str) -> None:
+    """Format and version first: a file of another kind should not be told about its keys."""
+    if document.get("format", FORMAT) != FORMAT:
+        raise GenotypeError(f"{where}: found format {document['format']!r}, expected {FORMAT!r}")
+    version = document.get("version", VERSION)
+    if not is_int(version) or version != VERSION:
+        raise GenotypeError(f"{where}: found version {version!r}, expected {VERSION}, the only one there is")
+    if document.get("space", SPACE) != SPACE:
+        raise GenotypeError(f"{where}: found space {document['space']!r}, expected {SPACE!r}")
+
+
+def _check_same_size(genotype: Genotype, where: str) -> None:
+    sizes = {"normal": len(genotype.normal.nodes), "reduce": len(genotype.reduce.nodes)}
+    small, large = sorted(sizes, key=lambda name: sizes[name])
+    if sizes[small] < sizes[large]:
+        node = sizes[small]
+        raise GenotypeError(
+            f"{where}: {small} node {node} (state {node + FIRST_STATE}) is missing: found {node} nodes, "
+            f"expected {sizes[large]} as in the {large} cell"
+        )

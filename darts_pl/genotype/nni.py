@@ -1,0 +1,93 @@
+"""The architecture of NNI's model space hub (github.com/microsoft/nni): {"normal/op_2_0": ..., ...}.
+
+`<cell>/op_<state>_<k>` names the operation of the k-th edge into `state`; `<cell>/input_...` its source.
+That form has no concat: as in NNI's DARTS space, all intermediate states form the output.
+"""
+
+import re
+from collections.abc import Mapping
+
+from darts_pl.errors import GenotypeError
+from darts_pl.genotype.cells import Cell, Genotype
+from darts_pl.genotype.checks import FIRST_STATE, node_place
+
+IGNORED = frozenset({"width", "depth"})  # the network's size, no part of the cells
+KEY = re.compile(r"(normal|reduce)/(op|input)_(\d{1,3})_(\d{1,3})")
+
+
+def from_nni(architecture: Mapping[str, object], where: str = "genotype") -> Genotype:
+    """Read NNI's architecture; a source may be a number or a list of one number.
+
+    Raises:
+        GenotypeError: an unknown key, an edge with one half only, a missing node, or a malformed cell.
+    """
+    found = _entries(architecture, where)
+    return Genotype.from_lists({name: _cell(found, name, where) for name in ("normal", "reduce")}, where)
+
+
+def to_nni(genotype: Genotype) -> dict[str, str | list[int]]:
+    """NNI's architecture of `genotype`; `from_nni` gives back an equal genotype.
+
+    Raises:
+        GenotypeError: a cell's output leaves out intermediate states, which that form cannot express.
+    """
+    return {**_cell_entries("normal", genotype.normal), **_cell_entries("reduce", genotype.reduce)}
+
+
+def _cell_entries(name: str, cell: Cell) -> dict[str, str | list[int]]:
+    states = tuple(range(FIRST_STATE, FIRST_STATE + len(cell.nodes)))
+    if cell.concat != states:
+        raise GenotypeError(f"{name} concat: found {list(cell.concat)}; NNI's form expects {list(states)}")
+    entries: dict[str, str | list[int]] = {}
+    for state, edges in zip(states, cell.nodes):
+        for k, edge in enumerate(edges):
+            entries[f"{name}/op_{state}_{k}"] = edge.op
+            entries[f"{name}/input_{state}_{k}"] = [edge.source]
+    return entries
+
+
+def _entries(architecture: Mapping[str, object], where: str) -> dict[tuple[str, str, int, int], object]:
+    """The values by (cell, "op" or "input", state, k)."""
+    found = {}
+    for key, value in architecture.items():
+        match = KEY.fullmatch(key)
+        if match:
+            cell, part, state, k = match.groups()
+            found[cell, part, int(state), int(k)] = value
+        elif key not in IGNORED:
+            raise GenotypeError(f"{where}: unknown key {key!r}, expected keys such as 'normal/op_2_0'")
+    return found
+
+
+def _cell(found: Mapping[tuple[str, str, int, int], object], name: str, where: str) -> dict[str, object]:
+    states = {state for cell, _, state, _ in found if cell == name}
+    if not states:
+        raise GenotypeError(f"{where}: the {name} cell is missing, expected keys such as '{name}/op_2_0'")
+    every = range(FIRST_STATE, max(states) + 1)
+    if outside := sorted(states.difference(every)):
+        raise GenotypeError(
+            f"{where}: {name}: found state {outside[0]}, expected states from {FIRST_STATE} on"
+        )
+    return {"nodes": [_node(found, name, state, where) for state in every], "concat": list(every)}
+
+
+def _node(
+    found: Mapping[tuple[str, str, int, int], object], name: str, state: int, where: str
+) -> list[tuple[object, object]]:
+    place = node_place(f"{where}: {name}", state - FIRST_STATE)
+    indices = {k for cell, _, other, k in found if cell == name and other == state}
+    if not indices:
+        raise GenotypeError(f"{place} is missing, expected the key '{name}/op_{state}_0'")
+    for k in range(max(indices) + 1):
+        for part in ("op", "input"):
+            if (name, part, state, k) not in found:
+                raise GenotypeError(f"{place}: key '{name}/{part}_{state}_{k}' is missing")
+    return [
+        (found[name, "op", state, k], _source(found[name, "input", state, k]))
+        for k in range(max(indices) + 1)
+    ]
+
+
+def _source(value: object) -> object:
+    """NNI writes a number or a list of one; anything else is left for the cell's check to name."""
+    return value[0] if isinstance(value, list) and len(value) == 1 else value

@@ -1,0 +1,90 @@
+"""The machine: which device, which precision, how many threads."""
+
+import logging
+import platform
+from dataclasses import dataclass
+
+import torch
+
+from darts_pl.errors import ConfigError, nearest
+
+log = logging.getLogger("darts_pl")
+
+PRECISIONS = ("auto", "32-true", "bf16-mixed", "16-mixed", "64-true")
+ACCELERATORS = ("auto", "cpu", "cuda", "mps")
+
+
+@dataclass(frozen=True)
+class Hardware:
+    """Choices for one machine; `auto` values are settled by the properties.
+
+    Args:
+        accelerator: `auto` takes a CUDA or ROCm device where there is one, else the CPU.
+        precision: `auto` is bfloat16 (float16 where it lacks that) on NVIDIA devices, float32 on AMD and CPU.
+        channels_last: memory layout with channels innermost; the same numbers up to rounding, faster convolutions.
+        threads: CPU threads of torch; None leaves torch's choice.
+        deterministic: ask torch for deterministic kernels, with a warning where there is none.
+
+    Raises:
+        ConfigError: an unknown value, or a device or precision that is not there.
+    """
+
+    accelerator: str = "auto"
+    precision: str = "auto"
+    channels_last: bool = True
+    threads: int | None = None
+    deterministic: bool = False
+
+    def __post_init__(self):
+        if self.precision not in PRECISIONS:
+            raise ConfigError(f"hardware.precision={self.precision!r}. {nearest(self.precision, PRECISIONS)}")
+        if self.accelerator not in ACCELERATORS:
+            raise ConfigError(f"hardware.accelerator={self.accelerator!r}. {nearest(self.accelerator, ACCELERATORS)}")
+        if self.accelerator == "cuda" and not torch.cuda.is_available():
+            raise ConfigError("hardware.accelerator=cuda: torch sees no CUDA or ROCm device. Use hardware.accelerator=cpu")
+        if self.accelerator == "mps" and not torch.backends.mps.is_available():
+            raise ConfigError("hardware.accelerator=mps: torch sees no Apple GPU. Use hardware.accelerator=cpu")
+        if self.precision == "16-mixed" and self.device_type == "cpu":
+            raise ConfigError("hardware.precision=16-mixed needs a GPU. Use 32-true or bf16-mixed on a CPU")
+        if self.threads is not None and self.threads < 1:
+            raise ConfigError(f"hardware.threads={self.threads}: at least 1 is needed")
+
+    @property
+    def device_type(self) -> str:
+        """`cpu`, `cuda` (ROCm included) or `mps`."""
+        if self.accelerator != "auto":
+            return self.accelerator
+        return "cuda" if torch.cuda.is_available() else "cpu"
+
+    @property
+    def device(self) -> torch.device:
+        """The torch device."""
+        return torch.device(self.device_type)
+
+    @property
+    def settled_precision(self) -> str:
+        """The precision with `auto` settled, in Lightning's names."""
+        if self.precision != "auto":
+            return self.precision
+        if self.device_type != "cuda" or torch.version.hip:
+            return "32-true"
+        return "bf16-mixed" if torch.cuda.is_bf16_supported(including_emulation=False) else "16-mixed"
+
+    @property
+    def name(self) -> str:
+        """The device in words."""
+        if self.device_type == "cuda":
+            return torch.cuda.get_device_name()
+        return f"{self.device_type} ({platform.processor() or platform.machine()}, {torch.get_num_threads()} threads)"
+
+    def apply(self) -> None:
+        """Set what torch keeps for the whole process: threads, determinism."""
+        if self.threads is not None:
+            torch.set_num_threads(self.threads)
+        if self.deterministic:
+            torch.use_deterministic_algorithms(True, warn_only=True)
+        log.info("device %s, precision %s", self.name, self.settled_precision)
+
+    def trainer_arguments(self) -> dict:
+        """Arguments of `lightning.Trainer` for this machine: one device."""
+        return {"accelerator": self.device_type, "devices": 1, "precision": self.settled_precision}

@@ -1,0 +1,76 @@
+"""What searching and retraining share: seeding by step, the schedule, the check for finite losses."""
+
+import torch
+from lightning.pytorch import LightningModule
+from torch import Tensor
+
+from darts_pl.errors import TrainingError
+from darts_pl.lit.metrics import EpochMetrics
+from darts_pl.seeds import derived_seed
+
+
+class StepModule(LightningModule):
+    """A module with manual optimisation whose random draws depend only on (seed, step, stream).
+
+    Attributes:
+        steps_done: weight steps since the start of the run, over all epochs and interruptions.
+    """
+
+    phase = "train"
+
+    def __init__(self, *, num_classes: int, seed: int, clip_norm: float, channels_last: bool):
+        super().__init__()
+        self.automatic_optimization = False
+        self.seed, self.clip_norm, self.channels_last = seed, clip_norm, channels_last
+        self.steps_done = 0
+        self.train_metrics = EpochMetrics(num_classes)
+        self.val_metrics = EpochMetrics(num_classes)
+
+    def seed_step(self, stream: str) -> None:
+        """Set torch's generators for what the coming forward pass draws (Gumbel noise, dropped paths)."""
+        torch.manual_seed(derived_seed(self.seed, stream, self.steps_done))
+
+    def layout(self, x: Tensor) -> Tensor:
+        """Images (B, C, H, W) in the memory layout that the network runs in."""
+        return x.contiguous(memory_format=torch.channels_last) if self.channels_last else x
+
+    def check_finite(self, loss: Tensor, what: str) -> None:
+        """Raises TrainingError, naming the step, where `loss` is not finite; nothing has been updated by it yet."""
+        if not torch.isfinite(loss):
+            raise TrainingError(
+                f"{what} loss is {float(loss)} at step {self.steps_done} (epoch {self.current_epoch}, batch "
+                f"{self.trainer.fit_loop.batch_idx}). The last good checkpoint is kept. A lower learning_rate or a "
+                "smaller clip_norm often helps; hardware.precision=32-true rules out overflow."
+            )
+
+    def sync_schedule(self) -> float:
+        """Bring the weights' learning rate to the present epoch and return it: epoch 0 trains at the initial rate."""
+        scheduler = self.lr_schedulers()
+        while scheduler.last_epoch < self.current_epoch:
+            scheduler.step()
+        return scheduler.get_last_lr()[0]
+
+    def on_train_epoch_start(self) -> None:
+        self.train_metrics.reset()
+        self.val_metrics.reset()
+        self.sync_schedule()
+
+    def on_validation_epoch_start(self) -> None:
+        self.val_metrics.reset()
+
+    def epoch_row(self) -> dict[str, float]:
+        """This epoch's figures: train and validation loss and accuracy, learning rate."""
+        rate = self.optimizers_list()[0].param_groups[0]["lr"]
+        return {**self.train_metrics.compute("train"), **self.val_metrics.compute("val"), "lr": rate}
+
+    def optimizers_list(self) -> list[torch.optim.Optimizer]:
+        """The plain torch optimisers, weights first."""
+        return list(self.trainer.optimizers)
+
+    def on_save_checkpoint(self, checkpoint: dict) -> None:
+        checkpoint["steps_done"] = self.steps_done
+        checkpoint["rng"] = torch.get_rng_state()
+
+    def on_load_checkpoint(self, checkpoint: dict) -> None:
+        self.steps_done = checkpoint["steps_done"]
+        torch.set_rng_state(checkpoint["rng"])

@@ -1,0 +1,170 @@
+"""The search: alphas and weights in alternation (DARTS, arXiv:1806.09055, algorithm 1)."""
+
+import functools
+from collections.abc import Callable, Iterable
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from darts_pl.errors import ConfigError
+from darts_pl.hypergradient import Bilevel, Hypergradient, VirtualStep, first
+from darts_pl.lit.base import StepModule
+
+OptimizerFactory = Callable[[Iterable[Tensor]], torch.optim.Optimizer]
+Batch = tuple[Tensor, Tensor]
+
+
+class SearchModule(StepModule):
+    """Bilevel search on a supernet.
+
+    Batches are `{"weights": (x, y), "alphas": (x, y)}`, x float (B, C, H, W), y int64 (B,): one from each half of the
+    data. Validation batches are (x, y) from the alphas' half.
+
+    Args:
+        supernet: has `arch_parameters()`, `weight_parameters()`, `penalty()` and a `relaxation` that anneals.
+        hypergradient: `Bilevel -> dL_val/dα`, see `darts_pl.hypergradient`.
+        weights_optimizer, alphas_optimizer: `parameters -> optimiser`.
+        alpha_warmup_epochs: epochs that train weights only.
+        clip_norm: global norm to which the weights' gradient is clipped; 0 leaves it.
+    """
+
+    phase = "search"
+
+    def __init__(
+        self,
+        supernet: torch.nn.Module,
+        hypergradient: Hypergradient,
+        weights_optimizer: OptimizerFactory,
+        alphas_optimizer: OptimizerFactory,
+        *,
+        num_classes: int,
+        epochs: int,
+        seed: int = 0,
+        min_learning_rate: float = 0.001,
+        alpha_warmup_epochs: int = 0,
+        clip_norm: float = 5.0,
+        channels_last: bool = False,
+    ):
+        super().__init__(num_classes=num_classes, seed=seed, clip_norm=clip_norm, channels_last=channels_last)
+        self.supernet = supernet.to(memory_format=torch.channels_last) if channels_last else supernet
+        self.hypergradient = hypergradient
+        self.make_weights_optimizer, self.make_alphas_optimizer = weights_optimizer, alphas_optimizer
+        self.epochs, self.min_learning_rate = epochs, min_learning_rate
+        self.alpha_warmup_epochs = alpha_warmup_epochs
+        self.alpha_updates = 0
+
+    def training_step(self, batch: dict[str, Batch], batch_idx: int) -> None:
+        """One bilevel step: alphas on their batch, then weights on theirs."""
+        weights_optimizer, alphas_optimizer = self.optimizers()
+        train, valid = batch["weights"], batch["alphas"]
+        weights, alphas = self.supernet.weight_parameters(), self.supernet.arch_parameters()
+
+        # Upper level: α descends L_val, for the second order through one virtual step of the weights.
+        if self.current_epoch >= self.alpha_warmup_epochs:
+            problem = Bilevel(
+                train_loss=lambda: self.loss(train, "weights")[0],
+                valid_loss=lambda: self.upper_loss(valid),
+                weights=weights,
+                alphas=alphas,
+                buffers=list(self.supernet.buffers()),
+                step=self.coming_step(weights_optimizer.optimizer),
+            )
+            for alpha, grad in zip(alphas, self.scaled_hypergradient(problem)):
+                alpha.grad = grad
+            self.step_alphas(alphas_optimizer.optimizer)
+
+        # Lower level: w descends L_train at the new α. Only the weights' gradients are computed.
+        loss, logits = self.loss(train, "weights")
+        self.check_finite(loss, "training")
+        self.manual_backward(loss, inputs=weights)
+        if self.clip_norm:
+            self.clip_gradients(weights_optimizer, self.clip_norm, "norm")
+        weights_optimizer.step()
+        weights_optimizer.zero_grad()
+
+        self.steps_done += 1
+        self.train_metrics.update(loss, logits, train[1])
+        self.log(f"{self.phase}/train_loss_step", loss.detach())
+
+    def loss(self, batch: Batch, stream: str) -> tuple[Tensor, Tensor]:
+        """(cross-entropy, logits) of the supernet; the same batch and stream draw the same noise within a step."""
+        x, y = batch
+        self.seed_step(stream)
+        logits = self.supernet(self.layout(x))
+        return F.cross_entropy(logits, y), logits
+
+    def upper_loss(self, batch: Batch) -> Tensor:
+        """L_val and the relaxation's penalty."""
+        loss = self.loss(batch, "alphas")[0]
+        self.check_finite(loss, "validation")
+        penalty = self.supernet.penalty()
+        return loss if penalty is None else loss + penalty
+
+    def coming_step(self, optimizer: torch.optim.Optimizer) -> VirtualStep:
+        """The step that `optimizer` is about to take; ξ is its learning rate of now."""
+        group = optimizer.param_groups[0]
+        velocities = [optimizer.state[p].get("momentum_buffer") if p in optimizer.state else None for p in group["params"]]
+        return VirtualStep(group["lr"], group.get("momentum", 0.0), group["weight_decay"], velocities)
+
+    def scaled_hypergradient(self, problem: Bilevel) -> list[Tensor]:
+        """The hypergradient; under float16 with the loss scaled as the weights' loss is."""
+        scaler = getattr(self.trainer.precision_plugin, "scaler", None)
+        if scaler is None:
+            return self.hypergradient(problem)
+        return self.hypergradient(problem, loss_scale=float(scaler.get_scale()))
+
+    def step_alphas(self, optimizer: torch.optim.Optimizer) -> None:
+        """Step, unless float16 overflowed: then this update is left out, as the scaler does for the weights."""
+        grads = [p.grad for group in optimizer.param_groups for p in group["params"]]
+        if all(torch.isfinite(grad).all() for grad in grads):
+            optimizer.step()
+            self.alpha_updates += 1
+        optimizer.zero_grad()
+
+    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+        """Evaluate the supernet on the alphas' half, without augmentation, with running statistics."""
+        x, y = batch
+        logits = self.supernet(self.layout(x))
+        self.val_metrics.update(F.cross_entropy(logits, y), logits, y)
+
+    def on_train_epoch_start(self) -> None:
+        """Reset sums, set the learning rate, take the relaxation's schedule to this epoch."""
+        super().on_train_epoch_start()
+        self.supernet.relaxation.anneal(self.current_epoch / max(1, self.epochs - 1))
+
+    def epoch_row(self) -> dict[str, float]:
+        """The base figures and how often alphas were updated so far."""
+        return {**super().epoch_row(), "alpha_updates": self.alpha_updates}
+
+    def configure_optimizers(self):
+        """Weights first, then alphas; a cosine schedule for the weights (arXiv:1806.09055, appendix A.1.1)."""
+        weights = self.make_weights_optimizer(self.supernet.weight_parameters())
+        alphas = self.make_alphas_optimizer(self.supernet.arch_parameters())
+        self._check_step(weights)
+        schedule = torch.optim.lr_scheduler.CosineAnnealingLR(weights, self.epochs, eta_min=self.min_learning_rate)
+        return [weights, alphas], [schedule]
+
+    def _check_step(self, optimizer: torch.optim.Optimizer) -> None:
+        method = self.hypergradient.func if isinstance(self.hypergradient, functools.partial) else self.hypergradient
+        if method is first:
+            return
+        group = optimizer.param_groups[0]
+        if not isinstance(optimizer, torch.optim.SGD) or group["nesterov"] or group["dampening"]:
+            raise ConfigError(
+                f"hypergradient={method.__name__} unrolls a plain SGD step, found weights_optimizer "
+                f"{type(optimizer).__name__} (nesterov or dampening included). Use torch.optim.SGD or hypergradient=first."
+            )
+        if getattr(self.trainer.precision_plugin, "scaler", None) is not None:
+            raise ConfigError(
+                f"hypergradient={method.__name__} with hardware.precision=16-mixed: float16 cannot hold its second-order "
+                "term. Use hardware.precision=bf16-mixed or 32-true, or hypergradient=first."
+            )
+
+    def on_save_checkpoint(self, checkpoint: dict) -> None:
+        super().on_save_checkpoint(checkpoint)
+        checkpoint["alpha_updates"] = self.alpha_updates
+
+    def on_load_checkpoint(self, checkpoint: dict) -> None:
+        super().on_load_checkpoint(checkpoint)
+        self.alpha_updates = checkpoint["alpha_updates"]

@@ -1,0 +1,145 @@
+"""Primitives for images: name → builder `(channels, stride, affine) -> nn.Module` mapping (B, C, H, W) → (B, C, H', W').
+
+H' = ceil(H / stride), odd sizes included. The eight primitives of DARTS (arXiv:1806.09055, section 3.1.1, and the
+released code) and the two that NASNet and AmoebaNet add. `affine` says whether batch normalisation learns a scale and
+shift: off while searching, so that an operation cannot rescale its own gate, on when a network is trained from scratch.
+"""
+
+from collections.abc import Callable, Mapping
+
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+from torch import Tensor
+
+from darts_pl.errors import ConfigError, nearest
+
+Builder = Callable[[int, int, bool], nn.Module]
+
+PRIMITIVES = (
+    "none",
+    "max_pool_3x3",
+    "avg_pool_3x3",
+    "skip_connect",
+    "sep_conv_3x3",
+    "sep_conv_5x5",
+    "dil_conv_3x3",
+    "dil_conv_5x5",
+)
+
+
+class Zero(nn.Module):
+    """The `none` primitive: no connection."""
+
+    def __init__(self, stride: int):
+        super().__init__()
+        self.stride = stride
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) → zeros (B, C, ceil(H / stride), ceil(W / stride))."""
+        return torch.zeros_like(x[:, :, :: self.stride, :: self.stride])
+
+
+class ReLUConvBN(nn.Sequential):
+    """ReLU, convolution and batch normalisation, size kept: brings a cell's input to the cell's channel count."""
+
+    def __init__(self, channels_in: int, channels_out: int, kernel: int, stride: int, padding: int, affine: bool):
+        super().__init__()
+        self.relu = nn.ReLU()
+        self.conv = nn.Conv2d(channels_in, channels_out, kernel, stride, padding, bias=False)
+        self.bn = nn.BatchNorm2d(channels_out, affine=affine)
+
+
+class FactorizedReduce(nn.Module):
+    """Halves height and width by two 1x1 convolutions on the even and the odd positions, side by side in channels.
+
+    The original needs even sizes and channels; here an odd map gets one row or column of zeros, and an odd channel
+    count gives the first half one channel more.
+    """
+
+    def __init__(self, channels_in: int, channels_out: int, affine: bool):
+        super().__init__()
+        second = channels_out // 2
+        self.conv_1 = nn.Conv2d(channels_in, channels_out - second, 1, stride=2, bias=False)
+        self.conv_2 = nn.Conv2d(channels_in, second, 1, stride=2, bias=False) if second else None
+        self.bn = nn.BatchNorm2d(channels_out, affine=affine)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C_in, H, W) → (B, C_out, ceil(H / 2), ceil(W / 2))."""
+        x = F.relu(x)
+        height, width = x.shape[-2:]
+        if height % 2 or width % 2:
+            x = F.pad(x, (0, width % 2, 0, height % 2))
+        parts = [self.conv_1(x)]
+        if self.conv_2 is not None:
+            parts.append(self.conv_2(x[:, :, 1:, 1:]))
+        return self.bn(torch.cat(parts, dim=1))
+
+
+def _relu_depthwise_stage(channels: int, kernel: int, stride: int, dilation: int, affine: bool) -> list[nn.Module]:
+    padding = dilation * (kernel - 1) // 2
+    return [
+        nn.ReLU(),
+        nn.Conv2d(channels, channels, kernel, stride, padding, dilation, groups=channels, bias=False),
+        nn.Conv2d(channels, channels, 1, bias=False),
+        nn.BatchNorm2d(channels, affine=affine),
+    ]
+
+
+def separable(kernel: int) -> Builder:
+    """ReLU, depthwise, pointwise and batch normalisation, twice; the stride is in the first depthwise convolution."""
+
+    def build(channels: int, stride: int, affine: bool) -> nn.Module:
+        first = _relu_depthwise_stage(channels, kernel, stride, 1, affine)
+        return nn.Sequential(*first, *_relu_depthwise_stage(channels, kernel, 1, 1, affine))
+
+    return build
+
+
+def dilated(kernel: int) -> Builder:
+    """ReLU, depthwise convolution of dilation 2, pointwise convolution and batch normalisation."""
+    return lambda channels, stride, affine: nn.Sequential(*_relu_depthwise_stage(channels, kernel, stride, 2, affine))
+
+
+def conv_7x1_1x7(channels: int, stride: int, affine: bool) -> nn.Module:
+    """ReLU, a 1x7 and a 7x1 convolution, batch normalisation (AmoebaNet, arXiv:1802.01548)."""
+    return nn.Sequential(
+        nn.ReLU(),
+        nn.Conv2d(channels, channels, (1, 7), (1, stride), (0, 3), bias=False),
+        nn.Conv2d(channels, channels, (7, 1), (stride, 1), (3, 0), bias=False),
+        nn.BatchNorm2d(channels, affine=affine),
+    )
+
+
+def skip_connect(channels: int, stride: int, affine: bool) -> nn.Module:
+    """The identity, or `FactorizedReduce` where the stride is 2."""
+    return nn.Identity() if stride == 1 else FactorizedReduce(channels, channels, affine)
+
+
+OPERATIONS: dict[str, Builder] = {
+    "none": lambda channels, stride, affine: Zero(stride),
+    "max_pool_3x3": lambda channels, stride, affine: nn.MaxPool2d(3, stride, 1),
+    "avg_pool_3x3": lambda channels, stride, affine: nn.AvgPool2d(3, stride, 1, count_include_pad=False),
+    "skip_connect": skip_connect,
+    "sep_conv_3x3": separable(3),
+    "sep_conv_5x5": separable(5),
+    "sep_conv_7x7": separable(7),
+    "dil_conv_3x3": dilated(3),
+    "dil_conv_5x5": dilated(5),
+    "conv_7x1_1x7": conv_7x1_1x7,
+}
+
+
+def build(name: str, channels: int, stride: int, *, affine: bool, searching: bool, operations: Mapping[str, Builder]):
+    """Build the operation `name`; while searching a pooling gets a batch normalisation (released DARTS code), so that
+    all candidates of a mixed operation have outputs of one scale.
+
+    Raises:
+        ConfigError: `name` is in no table of operations.
+    """
+    if name not in operations:
+        raise ConfigError(f"primitive {name!r} is not a known operation. {nearest(name, operations)}")
+    operation = operations[name](channels, stride, affine)
+    if searching and isinstance(operation, (nn.MaxPool2d, nn.AvgPool2d)):
+        operation = nn.Sequential(operation, nn.BatchNorm2d(channels, affine=affine))
+    return operation

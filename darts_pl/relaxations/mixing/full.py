@@ -1,0 +1,15 @@
+"""The full weighted sum of all candidates on an edge (DARTS, arXiv:1806.09055, equation 2)."""
+
+from collections.abc import Iterable
+
+import torch.nn as nn
+from torch import Tensor
+
+
+def full(x: Tensor, candidates: Iterable[nn.Module], gate: Tensor) -> Tensor:
+    """Σ_k gate[k] · candidate_k(x); `gate` has shape [K], all candidate outputs one shape."""
+    total = None
+    for weight, candidate in zip(gate.unbind(), candidates, strict=True):
+        term = weight * candidate(x)
+        total = term if total is None else total + term
+    return total

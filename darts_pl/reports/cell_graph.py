@@ -1,0 +1,164 @@
+"""Drawings of a cell: by graphviz where its program `dot` is present, else by matplotlib."""
+
+import html
+import logging
+import shutil
+import subprocess
+from itertools import pairwise
+
+import graphviz
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Circle, FancyArrowPatch, FancyBboxPatch
+from matplotlib.path import Path as Curve
+
+from darts_pl.genotype import Cell, Genotype
+from darts_pl.reports import cell_layout as layout_module
+from darts_pl.reports.cell_layout import CellLayout, Point, layout_cell
+from darts_pl.reports.style import (
+    INK,
+    MUTED,
+    PALE,
+    figure_svg,
+    operation_colour,
+    state_label,
+    styled,
+    text_on,
+)
+
+log = logging.getLogger(__name__)
+
+INPUT_COLOURS = {0: "#7a8797", 1: INK}  # the lines of the two inputs are told apart by their tone
+CONCAT_COLOUR = "#c3cbd5"
+TITLE_HEIGHT = 0.42
+STATE_SIZE = {"margin": "0.06", "height": "0.4", "width": "0.4"}
+
+
+def cell_svg(cell: Cell, title: str) -> str:
+    """An `<svg>` element that shows `cell`: boxes are operations, circles the states they are summed in."""
+    if shutil.which("dot"):
+        try:
+            return _svg_of_dot(cell_dot(cell, title))
+        except subprocess.CalledProcessError as error:
+            log.warning("dot failed with code %s, so matplotlib draws the cell", error.returncode)
+    return figure_svg(cell_figure(cell, title))
+
+
+def cell_dot(cell: Cell, title: str) -> graphviz.Digraph:
+    """`cell` as a graph for dot, laid out from left to right."""
+    font = {"fontname": "Helvetica,Arial,sans-serif", "fontsize": "12"}
+    graph = graphviz.Digraph(
+        graph_attr={"rankdir": "LR", "nodesep": "0.14", "ranksep": "0.42", "bgcolor": "white", "fontcolor": INK,
+                    "label": f"<<B>{html.escape(title)}</B>>", "labelloc": "t", "labeljust": "l", **font},
+        node_attr={"style": "filled", "fontcolor": INK, "color": "#b8c1cc", "fillcolor": PALE, **font},
+        edge_attr={"color": MUTED, "arrowsize": "0.6"},
+    )  # fmt: skip
+    output = len(cell.nodes) + 2
+    for state in range(output):
+        graph.node(f"s{state}", _dot_label(state), shape="circle" if state > 1 else "box", **STATE_SIZE)
+    graph.node(f"s{output}", "c_{k}", shape="box", **STATE_SIZE)
+    for state, edges in enumerate(cell.nodes, start=2):
+        for number, edge in enumerate(edges):
+            colour = operation_colour(edge.op)
+            graph.node(f"o{state}_{number}", graphviz.escape(edge.op), shape="box", style="filled,rounded",
+                       fillcolor=colour, color=colour, fontcolor=text_on(colour), height="0.3")  # fmt: skip
+            graph.edge(f"s{edge.source}", f"o{state}_{number}:w", color=INPUT_COLOURS.get(edge.source, MUTED))
+            graph.edge(f"o{state}_{number}", f"s{state}", arrowhead="none", color=colour)
+    for state in cell.concat:
+        graph.edge(f"s{state}", f"s{output}", color=CONCAT_COLOUR, style="dashed")
+    return graph
+
+
+def _dot_label(state: int) -> str:
+    # Plain text: not every browser lowers the subscripts that dot writes.
+    return {0: "c_{k-2}", 1: "c_{k-1}"}.get(state, str(state - 2))
+
+
+def _svg_of_dot(graph: graphviz.Digraph) -> str:
+    text = graph.pipe(format="svg", encoding="utf-8")
+    return text[text.index("<svg") :]
+
+
+@styled
+def cell_figure(cell: Cell, title: str) -> Figure:
+    """`cell` drawn by matplotlib alone; the figure is as large as the cell needs."""
+    return _stacked([(cell, title)])
+
+
+@styled
+def genotype_figure(genotype: Genotype) -> Figure:
+    """The normal cell above the reduction cell, drawn by matplotlib alone."""
+    return _stacked([(genotype.normal, "Normal cell"), (genotype.reduce, "Reduction cell")])
+
+
+def _stacked(cells: list[tuple[Cell, str]]) -> Figure:
+    """One figure with the cells below each other, an inch of layout being an inch of figure."""
+    layouts = [layout_cell(cell) for cell, _ in cells]
+    sizes = [(right - left, top - bottom) for left, right, bottom, top in (part.extent for part in layouts)]
+    width = max(w for w, _ in sizes)
+    height = sum(h + TITLE_HEIGHT for _, h in sizes)
+    figure = Figure(figsize=(width, height), facecolor="white")
+    above = height
+    for (cell, title), layout, (w, h) in zip(cells, layouts, sizes):
+        figure.text(0.1 / width, (above - 0.12) / height, title, va="top", weight="bold", size=12)
+        above -= h + TITLE_HEIGHT
+        axes = figure.add_axes((0, above / height, w / width, h / height))
+        left, right, bottom, top = layout.extent
+        axes.set(xlim=(left, right), ylim=(bottom, top))
+        axes.axis("off")
+        _draw(axes, cell, layout)
+    return figure
+
+
+def _draw(axes: Axes, cell: Cell, layout: CellLayout) -> None:
+    for source, kind, points in layout.routes:
+        colour = CONCAT_COLOUR if kind == "concat" else INPUT_COLOURS.get(source, MUTED)
+        _line(axes, points, colour, dashed=kind == "concat")
+    for (state, number), centre in layout.operations.items():
+        _operation(axes, cell.nodes[state - 2][number].op, centre, layout.states[state])
+    output = len(cell.nodes) + 2
+    for state, centre in layout.states.items():
+        _state(
+            axes, "$c_k$" if state == output else state_label(state), centre, boxed=state in (0, 1, output)
+        )
+
+
+def _line(axes: Axes, points: list[Point], colour: str, dashed: bool) -> None:
+    """A smooth line that leaves and enters every point horizontally."""
+    codes, corners = [Curve.MOVETO], [points[0]]
+    for (x0, y0), (x1, y1) in pairwise(points):
+        middle = (x0 + x1) / 2
+        corners += [(middle, y0), (middle, y1), (x1, y1)]
+        codes += [Curve.CURVE4] * 3
+    axes.add_patch(
+        FancyArrowPatch(path=Curve(corners, codes), arrowstyle="-|>", mutation_scale=9, color=colour, lw=1.4,
+                        linestyle=(0, (4, 2)) if dashed else "-", zorder=1, capstyle="butt")
+    )  # fmt: skip
+
+
+def _operation(axes: Axes, name: str, centre: Point, state: Point) -> None:
+    width, height = layout_module.OPERATION_WIDTH, layout_module.OPERATION_HEIGHT
+    colour = operation_colour(name)
+    x, y = centre
+    axes.plot([x + width / 2, state[0]], [y, state[1]], color=colour, lw=1.8, zorder=1)
+    axes.add_patch(
+        FancyBboxPatch(
+            (x - width / 2, y - height / 2), width, height,
+            boxstyle="round,pad=0,rounding_size=0.08", facecolor=colour, edgecolor="none", zorder=2,
+        )
+    )  # fmt: skip
+    size = min(10.5, 10.5 * 14 / max(len(name), 1))
+    axes.text(x, y - 0.01, name, color=text_on(colour), ha="center", va="center", size=size, zorder=3)
+
+
+def _state(axes: Axes, label: str, centre: Point, boxed: bool) -> None:
+    radius = layout_module.RADIUS
+    style = {"facecolor": PALE, "edgecolor": "#b8c1cc", "lw": 1.2, "zorder": 3}
+    if boxed:
+        corner = (centre[0] - radius * 1.5, centre[1] - radius)
+        axes.add_patch(
+            FancyBboxPatch(corner, radius * 3, radius * 2, boxstyle="round,pad=0,rounding_size=0.05", **style)
+        )
+    else:
+        axes.add_patch(Circle(centre, radius, **style))
+    axes.text(*centre, label, ha="center", va="center", size=11, zorder=4)

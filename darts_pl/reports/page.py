@@ -1,0 +1,112 @@
+"""The HTML page: titled sections of pictures, tables and texts, rendered by one template into one file."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from matplotlib.figure import Figure
+
+from darts_pl.errors import RunError
+from darts_pl.paths import write_text_atomically
+from darts_pl.reports.style import data_uri, figure_svg
+
+
+@dataclass(frozen=True)
+class Picture:
+    """An image held in the page itself; `caption` says in a sentence how to read it.
+
+    Two `narrow` pictures stand side by side where there is room.
+    """
+
+    source: str
+    caption: str
+    narrow: bool = False
+    kind: str = "picture"
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of texts; `numeric` tells which columns are set flush right, `strong` which row is set in bold."""
+
+    columns: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    numeric: Sequence[bool]
+    caption: str = ""
+    strong: int | None = None
+    kind: str = "table"
+
+
+@dataclass(frozen=True)
+class Text:
+    """A paragraph."""
+
+    text: str
+    kind: str = "text"
+
+
+@dataclass(frozen=True)
+class Fold:
+    """A text such as a configuration, set as it is and folded away until it is asked for."""
+
+    summary: str
+    text: str
+    kind: str = "fold"
+
+
+Block = Picture | Table | Text | Fold
+
+
+@dataclass(frozen=True)
+class Section:
+    """A heading and what stands under it."""
+
+    title: str
+    blocks: Sequence[Block]
+
+    @property
+    def anchor(self) -> str:
+        """The name that links inside the page use."""
+        return "-".join("".join(c if c.isalnum() else " " for c in self.title.lower()).split())
+
+
+@dataclass(frozen=True)
+class Page:
+    """A whole page: `facts` are (name, value) pairs under the title, `notices` stand before the sections."""
+
+    title: str
+    status: str
+    facts: Sequence[tuple[str, str]]
+    sections: Sequence[Section]
+    notices: Sequence[str] = field(default_factory=tuple)
+
+
+def picture(figure: Figure, caption: str, narrow: bool = False) -> Picture:
+    """A matplotlib figure as a block."""
+    return Picture(data_uri(figure_svg(figure)), caption, narrow)
+
+
+def render(page: Page) -> str:
+    """The page as HTML that loads nothing from anywhere: styles and pictures are inside it."""
+    environment = Environment(
+        loader=PackageLoader("darts_pl.reports", package_path=""),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template("page.html.jinja").render(page=page)
+
+
+def save(page: Page, path: Path) -> Path:
+    """Write the page, whole or not at all.
+
+    Raises:
+        RunError: `path` is a folder or cannot be written.
+    """
+    if path.is_dir():
+        raise RunError(f"{path}: a folder, expected the name of the HTML file to write")
+    try:
+        return write_text_atomically(path, render(page))
+    except OSError as error:
+        raise RunError(f"{path}: the report cannot be written: {error.strerror}") from error

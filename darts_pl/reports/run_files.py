@@ -1,0 +1,156 @@
+"""What a run folder holds, read as far as it is there: an unfinished or damaged run still gives a report."""
+
+import json
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+import pandas as pd
+
+from darts_pl.errors import GenotypeError, RunError, nearest
+from darts_pl.genotype import Genotype
+from darts_pl.genotype import read as read_genotype
+
+MANIFEST = "manifest.json"
+RUN_FILES = (MANIFEST, "config.yaml", "history.csv")  # any of them makes a folder a run
+ALPHA_ARRAYS = ("epoch", "gate_normal", "gate_reduce", "primitives", "edges")
+
+Read = TypeVar("Read")
+
+
+@dataclass
+class RunFiles:
+    """The contents of a run folder; what is absent is None or empty, and `missing` or `damaged` names it.
+
+    Tables hold one row an epoch. `alphas` holds ALPHA_ARRAYS: epoch `[T]`, gates `[T, E, K]`.
+    """
+
+    folder: Path
+    manifest: dict[str, Any] = field(default_factory=dict)
+    config: str = ""
+    history: pd.DataFrame | None = None
+    timing: pd.DataFrame | None = None
+    alphas: dict[str, np.ndarray] | None = None
+    best: Genotype | None = None
+    last: Genotype | None = None
+    results: dict[str, Any] = field(default_factory=dict)
+    retrain: pd.DataFrame | None = None
+    random: pd.DataFrame | None = None
+    missing: list[str] = field(default_factory=list)
+    damaged: list[str] = field(default_factory=list)
+
+    @property
+    def command(self) -> str:
+        """The command that made the run, "search" where the manifest does not say."""
+        return str(self.manifest.get("command", "search"))
+
+    @property
+    def complete(self) -> bool:
+        """Whether the manifest says that the run came to its end."""
+        return self.manifest.get("status") == "complete"
+
+
+def is_run(folder: Path) -> bool:
+    """Whether `folder` holds at least one of the files that every run writes."""
+    return any((folder / name).is_file() for name in RUN_FILES)
+
+
+def runs_of_sweep(folder: Path) -> list[Path]:
+    """The run folders directly inside `folder`, those with a manifest, in the order of their numbers."""
+    found = [child for child in folder.iterdir() if child.is_dir() and (child / MANIFEST).is_file()]
+    return sorted(found, key=lambda path: (not path.name.isdigit(), path.name.zfill(9)))
+
+
+def existing_folder(folder: Path | str) -> Path:
+    """`folder` as an absolute path.
+
+    Raises:
+        RunError: it does not exist (with the nearest folder beside it) or is not a folder.
+    """
+    path = Path(folder).expanduser().absolute()
+    if path.is_dir():
+        return path
+    if path.exists():
+        raise RunError(f"{path}: a file, expected a run folder or a sweep folder")
+    above = path.parent
+    beside = [child.name for child in above.iterdir() if child.is_dir()] if above.is_dir() else []
+    hint = f" {nearest(path.name, beside)}" if beside else ""
+    raise RunError(f"{path}: no such folder, expected a run folder or a sweep folder.{hint}")
+
+
+def no_run(folder: Path) -> RunError:
+    """The error for a folder that is neither a run nor a sweep."""
+    wanted = ", ".join(RUN_FILES)
+    children = sorted(child.name for child in folder.iterdir() if child.is_dir())
+    inside = f" The folder holds: {', '.join(children[:8])}." if children else ""
+    return RunError(
+        f"{folder}: holds no run. Looked for {wanted} in it, for {MANIFEST} in the folders inside it.{inside}"
+    )
+
+
+def read_run(folder: Path | str) -> RunFiles:
+    """Read all files of a run.
+
+    Raises:
+        RunError: the folder does not exist or holds none of RUN_FILES.
+    """
+    path = existing_folder(folder)
+    if not is_run(path):
+        raise no_run(path)
+    run = RunFiles(path)
+    run.manifest = _read(run, MANIFEST, _json_object) or {}
+    run.config = _read(run, "config.yaml", lambda file: file.read_text(encoding="utf-8")) or ""
+    run.history = _read(run, "history.csv", _epochs)
+    run.timing = _read(run, "timing.csv", _epochs)
+    run.results = _read(run, "results.json", _json_object) or {}
+    if run.command != "retrain":
+        run.alphas = _read(run, "alphas.npz", _alphas)
+        run.best = _read(run, "genotype_best.json", read_genotype)
+        run.last = _read(run, "genotype_last.json", read_genotype)
+        run.retrain = _read(run, "retrain/history.csv", _epochs)
+        run.random = _read(run, "random/history.csv", _epochs)
+    return run
+
+
+def _read(run: RunFiles, name: str, reader: Callable[[Path], Read]) -> Read | None:
+    """What `reader` makes of a file of the run; None and a note in `run` where it is absent or damaged."""
+    path = run.folder / name
+    if not path.is_file():
+        run.missing.append(name)
+        return None
+    try:
+        return reader(path)
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, GenotypeError) as error:
+        run.damaged.append(f"{name} ({type(error).__name__}: {error})")
+        return None
+
+
+def _json_object(path: Path) -> dict[str, Any]:
+    value = json.loads(path.read_text(encoding="utf-8"))
+    if not isinstance(value, dict):
+        raise ValueError(f"expected a JSON object, found {type(value).__name__}")
+    return value
+
+
+def _epochs(path: Path) -> pd.DataFrame:
+    """A table with one row an epoch and numbers only; text where a number belongs raises ValueError."""
+    table = pd.read_csv(path)
+    if "epoch" not in table:
+        raise ValueError(f"no column 'epoch', found {', '.join(map(str, table.columns))}")
+    return table.apply(pd.to_numeric)
+
+
+def _alphas(path: Path) -> dict[str, np.ndarray]:
+    with np.load(path, allow_pickle=False) as archive:
+        arrays = {name: archive[name] for name in archive.files}
+    for name in ALPHA_ARRAYS:
+        if name not in arrays:
+            raise ValueError(f"no array {name!r}, found {', '.join(sorted(arrays))}")
+    expected = tuple(len(arrays[name]) for name in ("epoch", "edges", "primitives"))
+    for name in ("gate_normal", "gate_reduce"):
+        if arrays[name].shape != expected:
+            raise ValueError(f"{name} has shape {arrays[name].shape}, expected {expected}")
+    return arrays

@@ -1,0 +1,169 @@
+"""The sections of a run's page: each makes blocks of the run's files, none where there is no data."""
+
+from darts_pl.reports import alphas, cell_graph, curves, operations, sizes, tables
+from darts_pl.reports.page import Block, Fold, Picture, Text, picture
+from darts_pl.reports.run_files import RunFiles
+from darts_pl.reports.style import data_uri
+
+CELLS = (("normal", "Normal cell"), ("reduce", "Reduction cell"))
+HOW_TO_READ_A_CELL = (
+    "from left to right: coloured boxes are operations, each circle adds up what leads to it, and the dashed "
+    "lines join the nodes that form the output."
+)
+
+
+def result_blocks(run: RunFiles) -> list[Block]:
+    """The result table and the best validation accuracy of the search."""
+    blocks: list[Block] = []
+    if rows := run.results.get("rows"):
+        blocks.append(tables.result_table(rows))
+    search = run.results.get("search") or _best_of(run)
+    if search.get("val_acc_best") is not None:
+        accuracy, epoch = tables.percent(search["val_acc_best"]), search.get("epoch_best", tables.NOTHING)
+        blocks.append(Text(f"Best validation accuracy of the trained network: {accuracy}, in epoch {epoch}."))
+    return blocks
+
+
+def _best_of(run: RunFiles) -> dict[str, float]:
+    """The best epoch by validation accuracy, from the history: what an unfinished run has reached so far."""
+    if not curves.has_any(run.history, ["val_acc"]):
+        return {}
+    row = run.history.loc[run.history["val_acc"].idxmax()]
+    return {"val_acc_best": float(row["val_acc"]), "epoch_best": int(row["epoch"])}
+
+
+def genotype_blocks(run: RunFiles) -> list[Block]:
+    """Drawings of both cells of the best and of the last genotype, once where they are the same."""
+    if run.best is not None and run.best == run.last:
+        wanted = [("the best epoch, which is also the last", run.best)]
+    else:
+        wanted = [("the best epoch", run.best), ("the last epoch", run.last)]
+    blocks: list[Block] = []
+    for name, genotype in wanted:
+        for field, title in CELLS if genotype is not None else ():
+            svg = cell_graph.cell_svg(getattr(genotype, field), f"{title} of {name}")
+            blocks.append(Picture(data_uri(svg), f"{title} of {name}, {HOW_TO_READ_A_CELL}"))
+    return blocks
+
+
+def alpha_blocks(run: RunFiles) -> list[Block]:
+    """Heat maps of the last gates, then the gates of every edge over the epochs."""
+    if run.alphas is None:
+        return []
+    epochs, edges, primitives = (run.alphas[name].tolist() for name in ("epoch", "edges", "primitives"))
+    if not epochs:
+        return []
+    blocks: list[Block] = []
+    for field, title in CELLS:
+        gates = run.alphas[f"gate_{field}"]
+        framed = alphas.chosen_places(getattr(run.last, field), edges, primitives) if run.last else ()
+        heading = f"{title}: gates after epoch {epochs[-1]}"
+        figure = alphas.gate_heatmap(gates[-1], edges, primitives, heading, framed)
+        note = ", and a frame marks what the last genotype keeps" if framed else ""
+        blocks.append(
+            picture(
+                figure,
+                f"A row is an edge, a column an operation; the darker, the larger its share{note}.",
+                narrow=True,
+            )
+        )
+    for field, title in CELLS:
+        gates = run.alphas[f"gate_{field}"]
+        figure = alphas.edge_curves(epochs, gates, edges, primitives, f"{title}: gates by epoch")
+        blocks.append(
+            picture(
+                figure,
+                "Each small picture is an edge: its row is the node it leads into, its column the state it "
+                "comes from, and each line is an operation's gate; the line on top is what the edge leans to.",
+            )
+        )
+    return blocks
+
+
+def curve_blocks(run: RunFiles) -> list[Block]:
+    """Loss, accuracy and learning rate of the run's own training."""
+    if not curves.has_any(run.history, ["train_loss", "val_loss", "train_acc", "val_acc", "lr"]):
+        return []
+    caption = (
+        "Each point is the mean over an epoch; where validation falls behind training, the network overfits."
+    )
+    return [picture(curves.training_curves(run.history), caption)]
+
+
+def architecture_blocks(run: RunFiles) -> list[Block]:
+    """Movement of alpha, gate entropy and skip connections."""
+    columns = ["alpha_movement", "entropy_normal", "entropy_reduce", "skips_normal", "skips_reduce"]
+    if not curves.has_any(run.history, columns):
+        return []
+    kinds = len(run.alphas["primitives"]) if run.alphas is not None else None
+    caption = (
+        "Entropy falls from its maximum as the gates decide for operations; a genotype that fills up with "
+        "skip connections is the known sign of collapse."
+    )
+    return [picture(curves.architecture_curves(run.history, kinds), caption)]
+
+
+def operation_blocks(run: RunFiles) -> list[Block]:
+    """How often the genotype uses each operation beside the mean gate."""
+    genotype = run.last or run.best
+    if genotype is None:
+        return []
+    primitives = run.alphas["primitives"].tolist() if run.alphas is not None else []
+    shares = {}
+    for field, title in CELLS:
+        gates = run.alphas[f"gate_{field}"] if run.alphas is not None else ()
+        last = gates[-1] if len(gates) else None
+        shares[title] = operations.operation_shares(getattr(genotype, field), last, primitives)
+    which = "last" if run.last is not None else "best"
+    caption = (
+        f"The solid bar is an operation's share of the {which} genotype (the number counts its edges), the "
+        "pale bar its mean gate over all edges."
+    )
+    return [picture(operations.operation_bars(shares), caption)]
+
+
+def training_blocks(run: RunFiles) -> list[Block]:
+    """Retraining of the searched network beside the random architecture."""
+    named = {"searched": run.retrain, "random architecture": run.random}
+    histories = {name: table for name, table in named.items() if table is not None and len(table)}
+    if not histories:
+        return []
+    caption = "Dashed lines are training, solid ones validation; each colour is a network from fresh weights."
+    return [picture(curves.compared_training(histories), caption)]
+
+
+def size_blocks(run: RunFiles) -> list[Block]:
+    """Parameter counts of published genotypes beside this run's at the same size."""
+    published = [(str(entry["name"]), int(entry["parameters"])) for entry in run.results.get("published", [])]
+    derived = run.results.get("derived_parameters_paper_size")
+    if not published:
+        return []
+    caption = (
+        "Parameters of each genotype at the size of the DARTS paper (36 channels, 20 cells), without the "
+        "auxiliary head; a longer bar is a larger network."
+    )
+    return [picture(sizes.parameter_bars(published, derived), caption)]
+
+
+def timing_blocks(run: RunFiles) -> list[Block]:
+    """The timing table."""
+    return [tables.timing_table(run.timing)] if run.timing is not None and len(run.timing) else []
+
+
+def configuration_blocks(run: RunFiles) -> list[Block]:
+    """The resolved configuration, folded, and the overrides it was started with."""
+    blocks: list[Block] = []
+    if overrides := run.manifest.get("overrides"):
+        blocks.append(Text("Overrides: " + " ".join(map(str, overrides))))
+    if run.config:
+        blocks.append(Fold("The whole configuration (config.yaml)", run.config))
+    return blocks
+
+
+def version_blocks(run: RunFiles) -> list[Block]:
+    """Versions of the packages and the hash of the configuration."""
+    named = dict(run.manifest.get("versions") or {})
+    if digest := run.manifest.get("config_sha256"):
+        named["configuration (SHA-256)"] = digest
+    rows = [(str(name), str(value)) for name, value in named.items()]
+    return [tables.text_table(["package", "version"], rows)] if rows else []

@@ -1,0 +1,127 @@
+"""Comparison of the runs of a sweep: what they differ in, what they reached, means over seeds."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
+
+from darts_pl.reports.curves import has_any
+from darts_pl.reports.run_files import RunFiles
+from darts_pl.reports.tables import seconds_per_step
+
+FEWEST_RUNS = 3  # below this a standard deviation says nothing
+TOO_FEW = "too few runs"
+NOT_SET = "not set"
+
+
+def settings_of(run: RunFiles) -> dict[str, str]:
+    """The overrides of a run as key and value, without the `+` that added a key."""
+    pairs = (str(text).lstrip("+").partition("=") for text in run.manifest.get("overrides") or [])
+    settings = {key: value for key, found, value in pairs if found}
+    if run.manifest.get("seed") is not None:
+        settings["seed"] = str(run.manifest["seed"])
+    return settings
+
+
+def differing_settings(runs: Mapping[str, RunFiles]) -> pd.DataFrame:
+    """One row a run, one column a setting that is not the same in all of them, the seed last.
+
+    Where a run does not override a setting, its value is taken from the run's configuration.
+    """
+    settings = {name: settings_of(run) for name, run in runs.items()}
+    keys = list(dict.fromkeys(key for values in settings.values() for key in values))
+    table = pd.DataFrame(
+        {
+            key: [settings[name].get(key) or _configured(run, key) for name, run in runs.items()]
+            for key in keys
+        },
+        index=list(runs),
+    )
+    differing = [key for key in keys if table[key].nunique() > 1]
+    return table[sorted(differing, key=lambda key: key == "seed")]
+
+
+def _configured(run: RunFiles, key: str) -> str:
+    """The value of a dotted key in the run's configuration as text, "not set" where it has none."""
+    try:
+        value = OmegaConf.select(OmegaConf.create(run.config or "{}"), key)
+    except (OmegaConfBaseException, YAMLError):
+        return NOT_SET
+    return NOT_SET if value is None or OmegaConf.is_config(value) else str(value)
+
+
+def metrics_of(run: RunFiles) -> dict[str, Any]:
+    """The numbers of a run that are compared; NaN is left out, so a run that has no history gives few."""
+    metrics: dict[str, Any] = {}
+    history = run.history
+    if has_any(history, ["val_acc"]):
+        values = history["val_acc"].dropna()
+        metrics |= {"val_acc_best": float(values.max()), "val_acc_final": float(values.iloc[-1])}
+    for row in run.results.get("rows", []):
+        if row.get("test_acc") is not None:
+            metrics[f"test_acc {row.get('name')}"] = float(row["test_acc"])
+    for column in ("alpha_movement", "skips_normal", "skips_reduce"):
+        if has_any(history, [column]):
+            metrics[column] = float(history[column].dropna().iloc[-1])
+    if (step := seconds_per_step(run.timing)) is not None:
+        metrics["seconds_per_step"] = step
+    return metrics
+
+
+def comparison(runs: Mapping[str, RunFiles]) -> tuple[pd.DataFrame, list[str], list[str]]:
+    """One row a run (run, status, differing settings, metrics); the names of the settings; of the metrics."""
+    settings = differing_settings(runs)
+    metrics = pd.DataFrame({name: metrics_of(run) for name, run in runs.items()}).T.reindex(list(runs))
+    metrics = metrics.astype(float)[_in_order(list(metrics))]
+    state = pd.DataFrame(
+        {"run": list(runs), "status": [str(run.manifest.get("status", "unknown")) for run in runs.values()]},
+        index=list(runs),
+    )
+    table = pd.concat([state, settings, metrics], axis=1).reset_index(drop=True)
+    return table, list(settings), list(metrics)
+
+
+def _in_order(names: list[str]) -> list[str]:
+    """Accuracies first, then the rest: an unfinished first run must not change the order of the columns."""
+    groups = ("val_acc_best", "val_acc_final", "test_acc", "alpha_movement", "skips", "seconds_per_step")
+    return sorted(names, key=lambda name: next(n for n, group in enumerate(groups) if name.startswith(group)))
+
+
+def group_name(row: Mapping[str, Any], settings: list[str]) -> str:
+    """The settings of a run without the seed: runs of one name are repetitions of each other."""
+    others = [f"{key}={row[key]}" for key in settings if key != "seed"]
+    return ", ".join(others) or "all runs"
+
+
+def over_seeds(table: pd.DataFrame, settings: list[str], metrics: list[str]) -> pd.DataFrame:
+    """Mean and standard deviation (n - 1) of the complete runs of each group.
+
+    Columns: settings, runs, then the metrics as "mean ± std"; with fewer than three values that is
+    "mean (too few runs)".
+    """
+    complete = table[table["status"] == "complete"]
+    groups = (
+        complete.apply(lambda row: group_name(row, settings), axis=1)
+        if len(complete)
+        else pd.Series(dtype=str)
+    )
+    rows = []
+    for name in dict.fromkeys(groups):
+        members = complete[groups == name]
+        cells = {metric: _mean_and_deviation(members[metric], metric) for metric in metrics}
+        rows.append({"settings": name, "runs": len(members), **cells})
+    return pd.DataFrame(rows, columns=["settings", "runs", *metrics])
+
+
+def _mean_and_deviation(values: pd.Series, metric: str) -> str:
+    values = values.dropna()
+    if values.empty:
+        return "–"
+    scale, unit, form = (100, " %", ".2f") if "acc" in metric else (1, "", ".4g")
+    mean = f"{scale * values.mean():{form}}"
+    if len(values) < FEWEST_RUNS:
+        return f"{mean}{unit} ({TOO_FEW})"
+    return f"{mean} ± {scale * values.std(ddof=1):{'.2f' if unit else '.2g'}}{unit}"

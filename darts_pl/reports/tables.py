@@ -1,0 +1,126 @@
+"""Tables of a page: numbers written for readers, and data frames turned into blocks."""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+from pandas.api.types import is_numeric_dtype
+
+from darts_pl.reports.page import Table
+
+NOTHING = "–"
+
+
+def percent(fraction: float) -> str:
+    """An accuracy between 0 and 1 as per cent: 0.9139 is "91.39 %"."""
+    return f"{100 * fraction:.2f} %"
+
+
+def duration(seconds: float) -> str:
+    """Seconds in the two largest units that matter: 4210 is "1 h 10 min"."""
+    if seconds < 60:
+        return f"{seconds:.3g} s" if seconds < 10 else f"{seconds:.0f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s"
+    return f"{minutes // 60} h {minutes % 60} min"
+
+
+def whole(number: float) -> str:
+    """A count with separators for thousands: "3,169,414"."""
+    return f"{number:,.0f}"
+
+
+def short(number: float) -> str:
+    """Four significant digits: "0.02437"."""
+    return f"{number:.4g}"
+
+
+def shown(value: Any, form: Callable[[float], str] | None = None) -> str:
+    """`value` as text by `form`; a dash for what is absent or not a number."""
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return NOTHING
+    return form(value) if form and not isinstance(value, str) else str(value)
+
+
+def table_block(
+    frame: pd.DataFrame,
+    forms: Mapping[str, Callable[[float], str]] | None = None,
+    caption: str = "",
+    strong: int | None = None,
+) -> Table:
+    """A data frame as a block: `forms` writes the columns it names, other numbers get `short`."""
+    forms = forms or {}
+    numeric = [name in forms or is_numeric_dtype(frame[name]) for name in frame.columns]
+    chosen = [forms.get(name, short if number else None) for name, number in zip(frame.columns, numeric)]
+    rows = [[shown(value, form) for value, form in zip(row, chosen)] for row in frame.itertuples(index=False)]
+    return Table([str(name) for name in frame.columns], rows, numeric, caption, strong)
+
+
+def result_table(rows: Sequence[Mapping[str, Any]]) -> Table:
+    """The results of a run: name, test accuracy, parameters, training time; the searched network in bold."""
+    frame = pd.DataFrame(
+        {
+            "network": [str(row.get("name", NOTHING)) for row in rows],
+            "test accuracy": [row.get("test_acc") for row in rows],
+            "parameters": [row.get("parameters") for row in rows],
+            "training time": [row.get("seconds") for row in rows],
+        }
+    )
+    strong = next((place for place, row in enumerate(rows) if row.get("name") == "searched"), None)
+    forms = {"test accuracy": percent, "parameters": whole, "training time": duration}
+    caption = "Test accuracy is measured once, after training; the test images play no part in the search."
+    return table_block(frame, forms, caption if len(rows) > 1 else "", strong)
+
+
+def timing_table(timing: pd.DataFrame) -> Table:
+    """Totals of the timing of all epochs, then the slowest and the fastest epoch by seconds a step."""
+    rows = [("all epochs", _timing_row(timing))]
+    if len(timing) > 1 and "seconds_per_step" in timing:
+        order = timing.sort_values("seconds_per_step")
+        for name, place in (("fastest", 0), ("slowest", -1)):
+            epoch = order.iloc[[place]]
+            rows.append((f"{name}, epoch {int(epoch['epoch'].iloc[0])}", _timing_row(epoch)))
+    frame = pd.DataFrame([{"": name, **values} for name, values in rows])
+    forms = {
+        "time": duration,
+        "steps": whole,
+        "seconds a step": short,
+        "images/s": short,
+        "peak memory, MiB": whole,
+    }
+    return table_block(frame, {name: form for name, form in forms.items() if name in frame})
+
+
+def _timing_row(timing: pd.DataFrame) -> dict[str, float]:
+    """Sums of time and steps, means of rates, the highest memory; columns that are absent are left out."""
+    row = {}
+    if "seconds" in timing:
+        row["time"] = float(timing["seconds"].sum())
+    if "steps" in timing:
+        row["steps"] = int(timing["steps"].sum())
+    if (step := seconds_per_step(timing)) is not None:
+        row["seconds a step"] = step
+    if "images_per_s" in timing:
+        row["images/s"] = float(timing["images_per_s"].mean())
+    if "peak_memory_mib" in timing:
+        row["peak memory, MiB"] = float(timing["peak_memory_mib"].max())
+    return row
+
+
+def seconds_per_step(timing: pd.DataFrame | None) -> float | None:
+    """The mean over all steps, so that long epochs count for more; None where the table does not say."""
+    if timing is None or timing.empty:
+        return None
+    if "seconds_per_step" in timing:
+        steps = timing["steps"] if "steps" in timing else pd.Series(1, index=timing.index)
+        return float((timing["seconds_per_step"] * steps).sum() / steps.sum()) if steps.sum() else None
+    if {"seconds", "steps"} <= set(timing) and timing["steps"].sum() > 0:
+        return float(timing["seconds"].sum() / timing["steps"].sum())
+    return None
+
+
+def text_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
+    """A table of texts as they are."""
+    return Table(columns, rows, [False] * len(columns))

@@ -1,0 +1,38 @@
+"""`python -m darts_pl.retrain genotype=<file, run folder or known name>`: train a derived network, test it, save it."""
+
+import sys
+
+from hydra.utils import instantiate
+from omegaconf import DictConfig
+
+from darts_pl import genotype as genotypes
+from darts_pl.assembly import launch, open_run, retraining_parts
+from darts_pl.errors import ConfigError
+from darts_pl.stages.architecture import retrain_only, retrain_summary
+from darts_pl.stages.retrain import check_fits
+
+
+def task(config: DictConfig) -> None:
+    """Compose the parts from `config`, check the genotype, then retrain."""
+    if config.retraining.epochs < 1:
+        raise ConfigError(f"retraining.epochs={config.retraining.epochs}: at least 1 is needed to retrain")
+    genotype = genotypes.read(config.genotype)
+    hardware, space = instantiate(config.hardware), instantiate(config.space)
+    check_fits(genotype, space)
+    hardware.apply()
+    retrain, linear_data = retraining_parts(config, space, hardware)
+    run = open_run(config, "retrain", hardware)
+    results = retrain_only(
+        run, genotype, space=space, retrain=retrain, linear_data=linear_data,
+        random_seed=config.seed if config.retraining.random_architecture else None,
+    )
+    print(retrain_summary(run, results))
+
+
+def main() -> int:
+    """Entry point of the command."""
+    return launch(task, "retrain")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

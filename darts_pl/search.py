@@ -1,0 +1,67 @@
+"""`python -m darts_pl.search`: search an architecture, derive it, retrain it briefly beside baselines, report."""
+
+import sys
+from functools import partial
+
+from hydra.utils import instantiate
+from omegaconf import DictConfig
+
+from darts_pl.assembly import launch, open_run, retraining_parts
+from darts_pl.lit import SearchModule
+from darts_pl.stages.architecture import find_architecture, summary
+from darts_pl.stages.search import search
+
+
+def task(config: DictConfig) -> None:
+    """Compose the parts from `config`, check that they fit together, then run the stages."""
+    hardware, space = instantiate(config.hardware), instantiate(config.space)
+    hardware.apply()
+    data = instantiate(config.data, purpose="search", batch_size=config.batch_size, seed=config.seed)
+    data.prepare()
+    retrain, linear_data = retraining_parts(config, space, hardware)
+    make_module = partial(
+        SearchModule,
+        hypergradient=instantiate(config.hypergradient),
+        weights_optimizer=instantiate(config.weights_optimizer),
+        alphas_optimizer=instantiate(config.alphas_optimizer),
+        epochs=config.epochs,
+        seed=config.seed,
+        min_learning_rate=config.min_learning_rate,
+        alpha_warmup_epochs=config.alpha_warmup_epochs,
+        clip_norm=config.clip_norm,
+    )
+    derive = partial(instantiate(config.derivation), primitives=space.primitives, num_nodes=space.num_nodes)
+    relaxation, mixing = instantiate(config.relaxation), instantiate(config.mixing)
+
+    run = open_run(config, "search", hardware)
+    results = find_architecture(
+        run,
+        space=space,
+        search=partial(
+            search,
+            run,
+            space=space,
+            data=data,
+            relaxation=relaxation,
+            mixing=mixing,
+            derive=derive,
+            make_module=make_module,
+            hardware=hardware,
+            epochs=config.epochs,
+            seed=config.seed,
+            checkpoint_every_s=config.checkpoint_every_s,
+        ),
+        retrain=retrain,
+        random_seed=config.seed if config.retraining.random_architecture else None,
+        linear_data=linear_data,
+    )
+    print(summary(run, results))
+
+
+def main() -> int:
+    """Entry point of the command."""
+    return launch(task, "search")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

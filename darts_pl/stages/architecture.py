@@ -1,0 +1,118 @@
+"""The stages of `darts_pl.search` in order: search, derive, retrain briefly beside baselines, write results."""
+
+import json
+from collections.abc import Callable
+from functools import partial
+
+from darts_pl.genotype import KNOWN, Genotype
+from darts_pl.reports.run_page import write_report
+from darts_pl.stages.baselines import linear_baseline, random_architecture
+from darts_pl.stages.run import RunFolder
+from darts_pl.stages.sizes import paper_size
+
+
+def find_architecture(
+    run: RunFolder,
+    *,
+    space,
+    search: Callable[[], Genotype],
+    retrain: Callable[[RunFolder, Genotype, str], dict] | None,
+    random_seed: int | None,
+    linear_data,
+) -> dict:
+    """Run what is not done yet and return the results that `results.json` holds.
+
+    Args:
+        search: runs or resumes the search, returns the genotype.
+        retrain: `(run, genotype, stage name) -> figures`; None leaves retraining and comparison out.
+        random_seed: seed of the random architecture to compare with; None leaves it out.
+        linear_data: a prepared data module for the linear baseline; None leaves it out.
+    """
+    genotype = search()
+    retrain = None if retrain is None else partial(retrain, run)
+    rows = compare(run, genotype, "searched", space, retrain, random_seed, linear_data) if retrain else []
+    found = run.manifest["stages"]["search"]
+    figures = {key: found[key] for key in ("val_acc_best", "epoch_best", "alpha_updates", "alpha_movement")}
+    return finish(run, genotype, space, {"search": figures, "rows": rows})
+
+
+def retrain_only(run: RunFolder, genotype: Genotype, *, space, retrain, random_seed, linear_data) -> dict:
+    """The stages of `darts_pl.retrain`: as `find_architecture` with the genotype given."""
+    genotype.save(run.path / "genotype_best.json")
+    rows = compare(run, genotype, "retrained", space, partial(retrain, run), random_seed, linear_data)
+    return finish(run, genotype, space, {"rows": rows})
+
+
+def compare(run: RunFolder, genotype: Genotype, name: str, space, retrain, random_seed, linear_data) -> list[dict]:
+    """Figures of the genotype and of what it is compared with, each trained in a stage of its own."""
+    rows = [{"name": name, **retrain(genotype, "retrain")}]
+    if random_seed is not None:
+        other = random_architecture(space, random_seed)
+        rows.append({"name": "random architecture", **retrain(other, "random")})
+    if linear_data is not None:
+        rows.append({"name": "linear baseline", **_linear(run, linear_data)})
+    return rows
+
+
+def finish(run: RunFolder, genotype: Genotype, space, results: dict) -> dict:
+    """Write results.json and report.html, mark the run complete."""
+    results = {
+        "genotype_best": json.loads(genotype.to_json()),
+        **results,
+        "derived_parameters_paper_size": paper_size(genotype, space.operations),
+        "published": [{"name": name, "parameters": paper_size(known)} for name, known in KNOWN.items()],
+    }
+    run.write_json("results.json", results)
+    run.complete()
+    write_report(run.path)
+    return results
+
+
+def _linear(run: RunFolder, data) -> dict:
+    if not run.done("linear"):
+        with run.stage("linear") as entry:
+            entry["figures"] = linear_baseline(data)
+    return run.manifest["stages"]["linear"]["figures"]
+
+
+def summary(run: RunFolder, results: dict) -> str:
+    """The closing lines: genotype, figures beside the baselines, where everything lies."""
+    found = results["search"]
+    heading = (
+        f"Genotype (best by validation, epoch {found['epoch_best'] + 1}, "
+        f"validation accuracy {found['val_acc_best']:.1%}, {found['alpha_updates']} alpha updates):"
+    )
+    lines = ["", heading, *genotype_lines(results["genotype_best"])]
+    return "\n".join([*lines, *_table(results["rows"]), *_places(run, results)])
+
+
+def retrain_summary(run: RunFolder, results: dict) -> str:
+    """The closing lines of a retraining."""
+    lines = ["", "Genotype:", *genotype_lines(results["genotype_best"])]
+    return "\n".join([*lines, *_table(results["rows"]), *_places(run, results)])
+
+
+def _table(rows: list[dict]) -> list[str]:
+    lines = ["", f"{'':22}{'test accuracy':>14}{'parameters':>13}{'seconds':>10}"] if rows else []
+    for row in rows:
+        lines.append(f"{row['name']:22}{row['test_acc']:>14.1%}{row['parameters']:>13,}{row['seconds']:>10}")
+    return lines
+
+
+def _places(run: RunFolder, results: dict) -> list[str]:
+    lines = ["", f"Run folder  {run.path}", f"Genotype    {run.path / 'genotype_best.json'}"]
+    if results["rows"]:
+        lines.append(f"Model       {run.path / 'retrain' / 'model.safetensors'}  (darts_pl.load reads it)")
+    return [*lines, f"Report      {run.path / 'report.html'}"]
+
+
+def genotype_lines(genotype: dict) -> list[str]:
+    """A genotype's dictionary in lines of text, a cell each."""
+    lines = []
+    for kind, cell in genotype["cells"].items():
+        nodes = "; ".join(
+            f"{state}: " + " + ".join(f"{op}({source})" for op, source in node)
+            for state, node in enumerate(cell["nodes"], start=2)
+        )
+        lines.append(f"  {kind:7} {nodes}")
+    return lines

@@ -1,0 +1,74 @@
+"""One fit of a LightningModule in a run folder: resumed where it stopped, its errors told in the user's words."""
+
+import logging
+from pathlib import Path
+
+import torch
+from lightning.pytorch import Callback, LightningDataModule, Trainer
+from lightning.pytorch.loggers import TensorBoardLogger
+
+from darts_pl.callbacks import ResumePoints, RunProgress, newest_loadable
+from darts_pl.errors import RunError, TrainingError
+from darts_pl.hardware import Hardware
+from darts_pl.lit.base import StepModule
+
+log = logging.getLogger("darts_pl")
+
+
+def fit(
+    module: StepModule,
+    data: LightningDataModule,
+    *,
+    folder: Path,
+    epochs: int,
+    hardware: Hardware,
+    callbacks: list[Callback],
+    title: str,
+    checkpoint_every_s: float = 30.0,
+) -> Trainer:
+    """Fit `module` on `data` for `epochs`, going on from the newest point in `folder/checkpoints` that can be read.
+
+    Raises:
+        TrainingError: a loss that is not finite; memory exhausted (with the settings that lower the need).
+        RunError: a folder with points of which none can be read, or that cannot be written.
+    """
+    checkpoints = folder / "checkpoints"
+    point = _resume_point(checkpoints)
+    trainer = Trainer(
+        max_epochs=epochs,
+        callbacks=[*callbacks, RunProgress(title), ResumePoints(checkpoints, checkpoint_every_s)],
+        logger=TensorBoardLogger(folder, name="tensorboard", version=""),
+        default_root_dir=folder,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        num_sanity_val_steps=0,
+        use_distributed_sampler=False,
+        log_every_n_steps=10,
+        **hardware.trainer_arguments(),
+    )
+    try:
+        trainer.fit(module, datamodule=data, ckpt_path=point, weights_only=True)
+    except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
+        if not _is_out_of_memory(error):
+            raise
+        raise TrainingError(
+            f"out of memory at step {module.steps_done} with batch_size={getattr(data, 'batch_size', '?')}. What lowers "
+            "the need: batch_size, space.init_channels, space.layers, fewer space.primitives, hypergradient=first or "
+            "finite_difference, hardware.precision=bf16-mixed. Checkpoints so far are kept."
+        ) from error
+    return trainer
+
+
+def _resume_point(checkpoints: Path) -> Path | None:
+    point, problems = newest_loadable(checkpoints)
+    for problem in problems:
+        log.warning("%s; going back to the one before", problem)
+    if point is None and problems:
+        raise RunError(f"no checkpoint in {checkpoints} can be read: {'; '.join(problems)}. Start a new run.")
+    if point is not None:
+        log.info("resuming from %s", point)
+    return point
+
+
+def _is_out_of_memory(error: BaseException) -> bool:
+    return isinstance(error, (torch.OutOfMemoryError, MemoryError)) or "can't allocate memory" in str(error)

@@ -1,0 +1,103 @@
+"""A trained network as one file: weights, genotype, preprocessing and classes, in safetensors; nothing is unpickled."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+import torch.nn as nn
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from darts_pl.errors import GenotypeError, RunError
+from darts_pl.genotype import Genotype
+from darts_pl.ops.image import Builder
+from darts_pl.paths import write_atomically
+from darts_pl.spaces import CellSpace
+
+FORMAT, VERSION = "darts_pl.model", 1
+
+
+class TrainedModel(nn.Module):
+    """A network with its preprocessing, ready for raw images.
+
+    Attributes:
+        genotype, classes (names by class index), input_shape (C, H, W), details (metrics and settings of the training).
+    """
+
+    def __init__(self, network: nn.Module, mean, std, *, genotype: Genotype, classes, input_shape, details: dict):
+        super().__init__()
+        self.network = network
+        self.register_buffer("mean", torch.as_tensor(mean, dtype=torch.float32).view(1, -1, 1, 1))
+        self.register_buffer("std", torch.as_tensor(std, dtype=torch.float32).view(1, -1, 1, 1))
+        self.genotype, self.classes = genotype, tuple(classes)
+        self.input_shape, self.details = tuple(input_shape), details
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Raw images (B, C, H, W), values 0 to 255, uint8 or float → logits (B, number of classes)."""
+        return self.network((x.float() / 255 - self.mean) / self.std)
+
+
+def save_model(path: Path, network: nn.Module, space: CellSpace, *, data, details: dict) -> Path:
+    """Write `network` of `space`, trained on `data` (its mean, std, classes and input_shape are taken), to `path`."""
+    header = {
+        "format": FORMAT,
+        "version": VERSION,
+        "genotype": json.loads(network.genotype.to_json()),
+        "space": {"init_channels": space.init_channels, "layers": space.layers, "stem": space.stem},
+        "input_shape": list(data.input_shape),
+        "classes": list(map(str, data.classes)),
+        "mean": [float(v) for v in data.mean],
+        "std": [float(v) for v in data.std],
+        "details": details,
+    }
+    state = {k: v.contiguous() for k, v in network.state_dict().items() if not k.startswith("auxiliary.")}
+    return write_atomically(path, lambda temporary: save_file(state, temporary, {"header": json.dumps(header)}))
+
+
+def load_model(path: Path | str, *, operations: Mapping[str, Builder] | None = None) -> TrainedModel:
+    """The model of a file written by `save_model`, or of a run folder that holds one, in eval mode on the CPU.
+
+    Args:
+        operations: builders of operations that the genotype uses and the library does not know.
+
+    Raises:
+        RunError: no such file, not a model of this library or version, damaged.
+        GenotypeError: an operation that neither the library nor `operations` knows.
+    """
+    file = _model_file(Path(path))
+    try:
+        with safe_open(file, framework="pt") as stream:
+            header = json.loads((stream.metadata() or {}).get("header", "{}"))
+            state = {key: stream.get_tensor(key) for key in stream.keys()}  # noqa: SIM118, no iterator is offered
+    except (SafetensorError, OSError, json.JSONDecodeError) as error:
+        raise RunError(f"{file} cannot be read as a model: {error}") from error
+    if header.get("format") != FORMAT or header.get("version") != VERSION:
+        found = f"format {header.get('format')!r} version {header.get('version')!r}"
+        raise RunError(f"{file}: found {found}, expected {FORMAT!r} version {VERSION}")
+    genotype = Genotype.from_json(json.dumps(header["genotype"]), where=str(file))
+    space = CellSpace(**header["space"], operations=operations)
+    try:
+        network = space.network(genotype, tuple(header["input_shape"]), len(header["classes"]))
+    except GenotypeError as error:
+        raise GenotypeError(f"{file}: {error} Pass its builder: load(path, operations={{name: builder}})") from error
+    network.load_state_dict(state)
+    model = TrainedModel(
+        network,
+        header["mean"],
+        header["std"],
+        genotype=genotype,
+        classes=header["classes"],
+        input_shape=header["input_shape"],
+        details=header["details"],
+    )
+    return model.eval()
+
+
+def _model_file(path: Path) -> Path:
+    candidates = [path, path / "model.safetensors", path / "retrain" / "model.safetensors"]
+    for candidate in candidates:
+        if candidate.is_file():
+            return candidate
+    raise RunError(f"no model at {path}: looked for {', '.join(map(str, candidates))}")

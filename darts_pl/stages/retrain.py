@@ -1,0 +1,78 @@
+"""Stage 5: train a derived network from fresh weights, test it, save it as one file."""
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+
+from darts_pl.callbacks import History, ScalarBoard, peak_memory_mib
+from darts_pl.errors import ConfigError
+from darts_pl.genotype import Genotype
+from darts_pl.hardware import Hardware
+from darts_pl.lit import RetrainModule
+from darts_pl.seeds import derived_seed
+from darts_pl.stages.fitting import fit
+from darts_pl.stages.model_file import save_model
+from darts_pl.stages.run import RunFolder
+
+log = logging.getLogger("darts_pl")
+
+
+def retrain(
+    run: RunFolder,
+    genotype: Genotype,
+    *,
+    stage: str,
+    folder: Path,
+    space,
+    data,
+    make_module: Callable[..., RetrainModule],
+    hardware: Hardware,
+    epochs: int,
+    seed: int,
+    auxiliary: bool,
+    checkpoint_every_s: float,
+) -> dict:
+    """Retrain `genotype` in `folder` and return its figures: test_acc, test_loss, parameters, seconds, steps.
+
+    The test data are used once, at the end, and for nothing but the figure.
+    """
+    if run.done(stage):
+        return run.manifest["stages"][stage]["figures"]
+    source = genotype.save(folder / "genotype.json")
+    with run.stage(stage, inputs={"genotype": source}) as entry:
+        torch.manual_seed(derived_seed(seed, stage))
+        network = space.network(genotype, data.input_shape, data.num_classes, auxiliary=auxiliary)
+        module = make_module(network, num_classes=data.num_classes, channels_last=hardware.channels_last)
+        history = History(folder)
+        trainer = fit(
+            module,
+            data,
+            folder=folder,
+            epochs=epochs,
+            hardware=hardware,
+            callbacks=[history, ScalarBoard(history)],
+            title=stage,
+            checkpoint_every_s=checkpoint_every_s,
+        )
+        trainer.test(module, datamodule=data, verbose=False)
+        figures = {
+            **module.test_figures(),
+            "parameters": network.count_parameters(),
+            "epochs": epochs,
+            "steps": module.steps_done,
+            "seconds": round(sum(row["seconds"] for row in history.timing), 1),
+        }
+        entry["figures"] = figures
+        entry["peak_memory_mib"] = round(peak_memory_mib(hardware.device), 1)
+        save_model(folder / "model.safetensors", network.cpu(), space, data=data, details=figures)
+    return figures
+
+
+def check_fits(genotype: Genotype, space) -> None:
+    """Raises ConfigError before any work where `genotype` cannot be built in `space` (see the message)."""
+    if not genotype.normal.nodes or not genotype.reduce.nodes:
+        raise ConfigError("the genotype has a cell without nodes")
+    with torch.device("meta"):
+        space.network(genotype, (3, 32, 32), 10)

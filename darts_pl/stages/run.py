@@ -1,0 +1,193 @@
+"""A run's folder: its configuration, its manifest, which stages are done; opened anew or to go on."""
+
+import datetime
+import hashlib
+import json
+import platform
+import shutil
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+
+from darts_pl.errors import RunError, nearest
+from darts_pl.paths import write_text_atomically
+
+MANIFEST, CONFIG = "manifest.json", "config.yaml"
+# What may differ between a run and its resumption: none of it changes a result.
+VOLATILE = ("resume", "checkpoint_every_s")
+MIN_FREE_MIB = 200
+
+
+class RunFolder:
+    """The folder of one run. Open it by `RunFolder.open`.
+
+    Attributes:
+        path: the folder. manifest: what manifest.json holds. resumed: whether the folder held this run already.
+    """
+
+    def __init__(self, path: Path, manifest: dict[str, Any], resumed: bool):
+        self.path, self.manifest, self.resumed = Path(path), manifest, resumed
+
+    @classmethod
+    def open(cls, path: Path, *, command: str, config: Mapping[str, Any], device: str, overrides=()) -> "RunFolder":
+        """Start a run in `path`, or go on with the one that lies there.
+
+        Raises:
+            RunError: the folder is not writable, its disk is nearly full, or it holds a run of another configuration
+                (the message lists the keys that differ).
+        """
+        path = Path(path)
+        check_writable(path)
+        if (path / MANIFEST).is_file():
+            run = cls(path, read_manifest(path), resumed=True)
+            run._check_same(command, config)
+            run._update(status="running")
+            return run
+        write_text_atomically(path / CONFIG, yaml.safe_dump(dict(config), sort_keys=False, allow_unicode=True))
+        manifest = {
+            "command": command,
+            "seed": config.get("seed"),
+            "config_sha256": config_digest(config),
+            "overrides": list(overrides),
+            "versions": versions(),
+            "device": device,
+            "started": datetime.datetime.now().astimezone().isoformat(timespec="seconds"),
+            "status": "running",
+            "seconds": 0.0,
+            "peak_memory_mib": 0.0,
+            "stages": {},
+        }
+        run = cls(path, manifest, resumed=False)
+        run._update()
+        return run
+
+    def _check_same(self, command: str, config: Mapping[str, Any]) -> None:
+        if self.manifest["command"] != command:
+            raise RunError(f"{self.path} holds a {self.manifest['command']} run, this is {command}")
+        if self.manifest["config_sha256"] == config_digest(config):
+            return
+        before = flatten(yaml.safe_load((self.path / CONFIG).read_text(encoding="utf-8")))
+        now = flatten(config)
+        changed = [k for k in {**before, **now} if before.get(k) != now.get(k) and k.split(".")[0] not in VOLATILE]
+        listed = "; ".join(f"{key}: {before.get(key)!r} there, {now.get(key)!r} here" for key in changed[:8])
+        raise RunError(
+            f"{self.path} is a run of another configuration ({listed or 'config.yaml was edited'}). Resume with the "
+            "command that started it, with only resume=<folder>, or start a new run."
+        )
+
+    def done(self, stage: str) -> bool:
+        """Whether `stage` was finished in this folder."""
+        return self.manifest["stages"].get(stage, {}).get("status") == "complete"
+
+    @contextmanager
+    def stage(self, name: str, *, inputs: Mapping[str, Path] | None = None) -> Iterator[dict[str, Any]]:
+        """Account for a stage: digests of its input files, seconds (added up over interruptions), and what the caller
+        puts into the yielded dictionary; marked complete on leaving without an error."""
+        entry = self.manifest["stages"].setdefault(name, {"seconds": 0.0})
+        entry["status"] = "running"
+        entry["inputs"] = {key: file_digest(path) for key, path in (inputs or {}).items()}
+        self._update()
+        started = time.perf_counter()
+        try:
+            yield entry
+            entry["status"] = "complete"
+        finally:
+            spent = time.perf_counter() - started
+            entry["seconds"] = round(entry["seconds"] + spent, 3)
+            peak = max(self.manifest["peak_memory_mib"], entry.get("peak_memory_mib", 0.0))
+            self._update(seconds=round(self.manifest["seconds"] + spent, 3), peak_memory_mib=peak)
+
+    def complete(self) -> None:
+        """Mark the whole run complete."""
+        self._update(status="complete")
+
+    def _update(self, **changes: Any) -> None:
+        self.manifest.update(changes)
+        write_text_atomically(self.path / MANIFEST, json.dumps(self.manifest, indent=2) + "\n")
+
+    def write_json(self, name: str, content: Any) -> Path:
+        """Write `content` as JSON to the file `name` of the folder."""
+        return write_text_atomically(self.path / name, json.dumps(content, indent=2) + "\n")
+
+    def read_json(self, name: str) -> Any:
+        """The content of the JSON file `name`, or None where there is none."""
+        path = self.path / name
+        return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+
+
+def check_writable(path: Path) -> None:
+    """Raises RunError where the folder `path` cannot be made or written, or its disk is nearly full."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        probe = path / ".writable"
+        probe.write_bytes(b"1")
+        probe.unlink()
+    except OSError as error:
+        raise RunError(
+            f"the run folder {path} cannot be written: {error.strerror}. Choose another by hydra.run.dir=<folder>"
+        ) from error
+    free = shutil.disk_usage(path).free / 2**20
+    if free < MIN_FREE_MIB:
+        raise RunError(f"the disk of {path} has {free:.0f} MiB free, a run needs at least {MIN_FREE_MIB} MiB")
+
+
+def existing_run(path: Path) -> Path:
+    """`path` where it is a run folder to go on with.
+
+    Raises:
+        RunError: there is no such folder (names the nearest beside it), or it holds no run.
+    """
+    path = Path(path)
+    if not path.is_dir():
+        beside = [str(p) for p in path.parent.iterdir() if p.is_dir()] if path.parent.is_dir() else []
+        raise RunError(f"resume={path}: there is no such folder. {nearest(str(path), beside) if beside else ''}".strip())
+    if not (path / MANIFEST).is_file() and not (path / "multirun.yaml").is_file():
+        raise RunError(f"resume={path}: it holds no {MANIFEST}, so it is no run folder")
+    return path
+
+
+def read_manifest(path: Path) -> dict[str, Any]:
+    """The manifest of the run folder `path`; raises RunError where it is damaged."""
+    try:
+        return json.loads((Path(path) / MANIFEST).read_text(encoding="utf-8"))
+    except json.JSONDecodeError as error:
+        raise RunError(f"{path}/{MANIFEST} is damaged: {error}") from error
+
+
+def config_digest(config: Mapping[str, Any]) -> str:
+    """sha256 of the configuration without the keys that change no result."""
+    kept = {key: value for key, value in config.items() if key not in VOLATILE}
+    return hashlib.sha256(json.dumps(kept, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def file_digest(path: Path) -> str:
+    """sha256 of a file."""
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+
+
+def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested mappings as one with dotted keys."""
+    flat = {}
+    for key, value in config.items():
+        if isinstance(value, Mapping):
+            flat.update(flatten(value, f"{prefix}{key}."))
+        else:
+            flat[f"{prefix}{key}"] = value
+    return flat
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python and of the packages that results depend on."""
+    found = {"python": platform.python_version(), "torch": torch.__version__}
+    for package in ("darts_pl", "lightning", "hydra-core", "torchmetrics", "numpy"):
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            found[package] = "not installed"
+    return found

@@ -1,0 +1,110 @@
+"""Archives are read whole or refused, and never reach outside themselves."""
+
+import io
+import tarfile
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from darts_pl.data.archive import open_members
+from darts_pl.errors import DataError
+
+CONTENT = {"a/one.bin": b"1" * 3000, "a/two.bin": bytes(range(256)) * 300, "b/three.bin": b""}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    root = tmp_path / "folder"
+    for name, content in CONTENT.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_bytes(content)
+    return root
+
+
+def _read(source: Path) -> dict[str, bytes]:
+    with open_members(source) as members:
+        return {str(m.path): m.read() for m in members if not m.is_folder}
+
+
+@pytest.mark.parametrize("suffix", ["tar", "tar.gz", "tar.bz2", "tar.xz", "zip"])
+def test_every_kind_reads_like_the_folder(folder: Path, tmp_path: Path, pack: Callable, suffix: str) -> None:
+    assert _read(folder) == CONTENT
+    assert _read(pack(folder, tmp_path / f"packed.{suffix}")) == CONTENT
+
+
+@pytest.mark.parametrize("suffix", ["tar", "tar.gz", "tar.bz2", "tar.xz", "zip"])
+@pytest.mark.parametrize("share", [0.0, 0.3, 0.6, 0.75])
+def test_an_archive_cut_short_is_named(
+    folder: Path, tmp_path: Path, pack: Callable, suffix: str, share: float
+) -> None:
+    archive = pack(folder, tmp_path / f"packed.{suffix}")
+    whole = archive.read_bytes()
+    archive.write_bytes(whole[: int(len(whole) * share)])
+    with pytest.raises(DataError, match=rf"packed\.{suffix} cannot be read: it is cut short"):
+        _read(archive)
+
+
+@pytest.mark.parametrize("suffix", ["tar.gz", "tar.xz", "zip"])
+def test_changed_bytes_are_noticed(folder: Path, tmp_path: Path, pack: Callable, suffix: str) -> None:
+    archive = pack(folder, tmp_path / f"packed.{suffix}")
+    content = bytearray(archive.read_bytes())
+    middle = len(content) // 3
+    content[middle : middle + 20] = bytes(byte ^ 0xFF for byte in content[middle : middle + 20])
+    archive.write_bytes(content)
+    with pytest.raises(DataError, match="damaged"):
+        _read(archive)
+
+
+@pytest.mark.parametrize(
+    "name", ["../out.bin", "a/../../out.bin", "/tmp/out.bin", "a\\..\\..\\out.bin", "C:/out"]
+)
+@pytest.mark.parametrize("kind", ["tar", "zip"])
+def test_a_member_outside_the_folder_is_refused(
+    tmp_path: Path, tar_of: Callable, name: str, kind: str
+) -> None:
+    archive = tmp_path / f"evil.{kind}"
+    if kind == "tar":
+        tar_of(archive, {"a/good.bin": b"1", name: b"2"})
+    else:
+        with zipfile.ZipFile(archive, "w") as stream:
+            stream.writestr("a/good.bin", b"1")
+            stream.writestr(name, b"2")
+    with pytest.raises(DataError, match="outside the archive's own folder") as refused, open_members(archive):
+        raise AssertionError("opened")
+    assert repr(name) in str(refused.value) and archive.name in str(refused.value)
+
+
+@pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.FIFOTYPE])
+def test_links_and_devices_are_refused(tmp_path: Path, kind: bytes) -> None:
+    archive = tmp_path / "linked.tar"
+    with tarfile.open(archive, "w") as stream:
+        info = tarfile.TarInfo("a/link.png")
+        info.type, info.linkname = kind, "/etc/hostname"
+        stream.addfile(info, io.BytesIO())
+    with pytest.raises(DataError, match=r"'a/link\.png' is (a link|no plain file)"):
+        _read(archive)
+
+
+def test_links_in_a_zip_are_refused(tmp_path: Path) -> None:
+    archive = tmp_path / "linked.zip"
+    with zipfile.ZipFile(archive, "w") as stream:
+        info = zipfile.ZipInfo("a/link.png")
+        info.external_attr = 0o120777 << 16
+        stream.writestr(info, "/etc/hostname")
+    with pytest.raises(DataError, match=r"'a/link\.png' is a link"):
+        _read(archive)
+
+
+def test_nothing_is_written_beside_the_archive(folder: Path, tmp_path: Path, pack: Callable) -> None:
+    archive = pack(folder, tmp_path / "packed.tar.gz")
+    before = sorted(tmp_path.rglob("*"))
+    _read(archive)
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_file_that_is_no_archive_is_named(tmp_path: Path) -> None:
+    (tmp_path / "notes.tar.gz").write_text("no archive")
+    with pytest.raises(DataError, match=r"notes\.tar\.gz cannot be read"):
+        _read(tmp_path / "notes.tar.gz")

@@ -1,0 +1,187 @@
+"""The page of a run: every section, nothing from the network, unfinished and damaged runs, bad folders."""
+
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from darts_pl import report
+from darts_pl.errors import RunError
+from darts_pl.genotype import KNOWN
+from darts_pl.reports import sections
+from darts_pl.reports.run_files import read_run
+from darts_pl.reports.run_page import SECTIONS, write_report
+
+
+class Reader(HTMLParser):
+    """Collects headings, addresses that would be loaded, captions and table cells, and checks that tags are closed."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.texts: dict[str, list[str]] = {}
+        self.addresses: list[str] = []
+        self.feed(text)
+        assert not self.open
+
+    def handle_starttag(self, tag: str, attrs) -> None:
+        self.addresses += [
+            value for name, value in attrs if name in ("src", "href", "srcset", "data", "action")
+        ]
+        if tag not in ("meta", "img", "link"):
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if self.open and data.strip():
+            self.texts.setdefault(self.open[-1], []).append(data.strip())
+
+
+def read_page(path: Path) -> Reader:
+    return Reader(path.read_text(encoding="utf-8"))
+
+
+def test_a_complete_run_shows_every_section_with_its_numbers(full_page):
+    assert full_page.name == "report.html"
+    page = read_page(full_page)
+    assert page.texts["h2"] == [title for title, _ in SECTIONS]
+    assert "2025-01-02_digits" in page.texts["h1"][0]
+    assert "complete" in page.texts["span"]
+    for value in ("2025-01-02 03:04:05", "cpu", "1 h 10 min", "912 MiB", "2.13.0"):
+        assert value in page.texts["dd"]
+    for value in ("searched", "93.00 %", "51,234", "random architecture", "91.39 %", "0.305"):
+        assert value in page.texts["td"]
+    assert "Best validation accuracy of the trained network: 90.00 %, in epoch 11." in page.texts["p"]
+    assert any("hypergradient:" in text for text in page.texts["pre"])
+
+
+def test_the_page_loads_nothing_from_elsewhere(full_page):
+    text = full_page.read_text(encoding="utf-8")
+    page = Reader(text)
+    assert all(address.startswith(("data:image/svg+xml;base64,", "#")) for address in page.addresses)
+    assert not re.search(r"url\(|@import|<script|<link", text)
+
+
+def test_every_picture_has_a_caption_and_both_genotypes_are_drawn(full_page):
+    page = read_page(full_page)
+    pictures = [address for address in page.addresses if address.startswith("data:")]
+    assert len(pictures) == len(page.texts["figcaption"]) == 4 + 4 + 5
+    assert sum("of the last epoch" in text for text in page.texts["figcaption"]) == 2
+
+
+def test_equal_genotypes_are_drawn_once(run_folder):
+    KNOWN["DARTS_V2"].save(run_folder / "genotype_last.json")
+    captions = [block.caption for block in sections.genotype_blocks(read_run(run_folder))]
+    assert len(captions) == 2
+    assert all("the best epoch, which is also the last" in text for text in captions)
+
+
+def test_the_same_run_gives_the_same_page(run_folder, full_page):
+    assert write_report(run_folder).read_bytes() == full_page.read_bytes()
+
+
+def test_an_unfinished_run_shows_what_is_there_and_names_what_is_missing(run_folder):
+    manifest = json.loads((run_folder / "manifest.json").read_text())
+    (run_folder / "manifest.json").write_text(json.dumps(manifest | {"status": "running"}))
+    for name in (
+        "results.json",
+        "genotype_best.json",
+        "genotype_last.json",
+        "retrain/history.csv",
+        "random/history.csv",
+    ):
+        (run_folder / name).unlink()
+    history = pd.read_csv(run_folder / "history.csv").head(2)
+    history.to_csv(run_folder / "history.csv", index=False)
+    page = read_page(write_report(run_folder))
+    notices = " ".join(page.texts["div"])
+    assert "2 epochs are recorded" in notices
+    assert "results.json" in notices and "genotype_best.json" in notices
+    assert "Genotype" not in page.texts["h2"] and "Retraining" not in page.texts["h2"]
+    assert "Training curves" in page.texts["h2"]
+    assert any("in epoch 1." in text for text in page.texts["p"])
+
+
+@pytest.mark.parametrize(
+    "name, content",
+    [
+        ("history.csv", b""),
+        ("history.csv", b"epoch,train_loss\n0,what\n"),
+        ("alphas.npz", b""),
+        ("alphas.npz", b"PK\x03\x04cut"),
+        ("results.json", b'{"rows": ['),
+        ("genotype_best.json", b'{"format": "other"}'),
+        ("manifest.json", b"[1, 2]"),
+    ],
+)
+def test_a_damaged_file_is_named_and_the_rest_is_read(run_folder, name, content):
+    (run_folder / name).write_bytes(content)
+    run = read_run(run_folder)
+    assert [text.split()[0] for text in run.damaged] == [name]
+    assert run.missing == []
+    assert run.timing is not None and run.last is not None
+
+
+def test_damage_is_told_on_the_page(bare_run):
+    (bare_run / "history.csv").write_bytes(b"step,loss\n0,1\n")
+    notices = read_page(write_report(bare_run)).texts["div"]
+    assert any("history.csv (ValueError: no column 'epoch', found step, loss)" in text for text in notices)
+
+
+def test_a_run_that_has_only_begun_gives_a_page(tmp_path):
+    (tmp_path / "manifest.json").write_text('{"command": "search", "status": "running"}')
+    (tmp_path / "history.csv").write_text("epoch,train_loss\n")
+    notices = read_page(write_report(tmp_path)).texts["div"]
+    assert any("0 epochs are recorded" in text for text in notices)
+
+
+def test_the_page_of_a_retraining_expects_no_alphas(tmp_path):
+    (tmp_path / "manifest.json").write_text('{"command": "retrain", "status": "complete"}')
+    (tmp_path / "history.csv").write_text("epoch,train_loss,train_acc,lr\n0,2.0,0.3,0.1\n1,1.0,0.6,0.05\n")
+    page = read_page(write_report(tmp_path))
+    assert page.texts["h2"] == ["Training curves"]
+    assert not any("alphas.npz" in text for text in page.texts["div"])
+
+
+def test_names_from_files_are_escaped(bare_run):
+    text = write_report(bare_run).read_text(encoding="utf-8")
+    assert "<script" not in text and "&lt;script&gt;" in text
+
+
+def test_the_entry_point_prints_the_path_last(bare_run, tmp_path, capsys):
+    target = tmp_path / "elsewhere" / "page.html"
+    assert report.main([str(bare_run), "--output", str(target)]) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == str(target)
+    assert read_page(target).texts["h2"][0] == "Results"
+    assert not (bare_run / "report.html").exists()
+
+
+def test_a_folder_that_does_not_exist_names_the_nearest(bare_run, capsys):
+    assert report.main([str(bare_run.with_name("2025-01-02_digit"))]) == 2
+    error = capsys.readouterr().err
+    assert "no such folder" in error and "Did you mean '2025-01-02_digits'?" in error
+    assert "Traceback" not in error
+
+
+def test_a_folder_without_a_run_says_what_was_looked_for(tmp_path, capsys):
+    (tmp_path / "notes").mkdir()
+    assert report.main([str(tmp_path)]) == 2
+    error = capsys.readouterr().err
+    assert all(name in error for name in ("manifest.json", "config.yaml", "history.csv", "notes"))
+
+
+def test_a_file_is_not_a_run(bare_run, capsys):
+    assert report.main([str(bare_run / "manifest.json")]) == 2
+    assert "a file, expected a run folder" in capsys.readouterr().err
+
+
+def test_an_output_that_cannot_be_written_is_an_error_of_the_run(bare_run):
+    with pytest.raises(RunError, match="a folder, expected the name"):
+        write_report(bare_run, bare_run.parent)
+    with pytest.raises(RunError, match="cannot be written"):
+        write_report(bare_run, bare_run / "config.yaml" / "page.html")
