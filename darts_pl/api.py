@@ -1,7 +1,8 @@
 """The Python face: search on any pair of loaders, load what a run saved."""
 
-from collections.abc import Iterable, Mapping
-from contextlib import contextmanager
+import copy
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -124,11 +125,13 @@ def search_architecture(
         raise ConfigError(f"hypergradient={config.hypergradient!r} does not exist. {known}")
     precision = "auto" if config.use_amp else "32-true"
     hardware = Hardware(accelerator=device.split(":")[0], precision=precision)
+    _check_counts(config)
     loaders = {
         "weights": _loader(train_loader, config, "train_loader"),
         "alphas": _loader(valid_loader, config, "valid_loader"),
     }
-    input_shape, num_classes = _describe(loaders, config.num_classes)
+    with _random_state_kept():
+        input_shape, num_classes = _describe(loaders, config.num_classes)
     space = CellSpace(
         init_channels=config.init_channels,
         layers=config.layers,
@@ -139,7 +142,8 @@ def search_architecture(
     )
     with _random_state_kept():
         torch.manual_seed(derived_seed(config.seed, "supernet"))
-        supernet = space.supernet(input_shape, num_classes, relaxation=config.relaxation, mixing=config.mixing)
+        relaxation = copy.deepcopy(config.relaxation)  # it anneals; the caller's stays as it was
+        supernet = space.supernet(input_shape, num_classes, relaxation=relaxation, mixing=config.mixing)
         module = _module(supernet, num_classes, config, hardware)
         derive = partial(derive_genotype, primitives=space.primitives, num_nodes=space.num_nodes)
         history = SearchHistory(None, derive, list(space.primitives), space.edges)
@@ -153,8 +157,36 @@ def search_architecture(
             num_sanity_val_steps=0,
             **hardware.trainer_arguments(),
         )
-        trainer.fit(module, train_dataloaders=loaders, val_dataloaders=loaders["alphas"])
+        ordered = {name: SeededPasses(loader, config.seed, name) for name, loader in loaders.items()}
+        evaluation = SeededPasses(loaders["alphas"], config.seed, "evaluation")
+        trainer.fit(module, train_dataloaders=ordered, val_dataloaders=evaluation)
     return _result(history)
+
+
+class SeededPasses:
+    """A sized loader whose random order in each pass follows from (seed, name, number of the pass) alone.
+
+    A shuffling `DataLoader` draws its order when its workers start, or without workers at its first batch; seeding each
+    pass and starting it at its first batch makes both draw the same.
+    """
+
+    def __init__(self, loader: Iterable, seed: int, name: str):
+        self.loader, self.seed, self.name = loader, seed, name
+        self.passes = 0
+
+    def __len__(self) -> int:
+        return len(self.loader)
+
+    def __iter__(self) -> Iterator:
+        torch.manual_seed(derived_seed(self.seed, "loader", self.name, self.passes))
+        self.passes += 1
+        yield from self.loader
+
+
+def _check_counts(config: SearchConfig) -> None:
+    for name, least in (("epochs", 1), ("batch_size", 1), ("num_workers", 0)):
+        if getattr(config, name) < least:
+            raise ConfigError(f"{name}={getattr(config, name)}: at least {least} is needed")
 
 
 def _loader(data: Iterable | Dataset, config: SearchConfig, name: str) -> Iterable:
@@ -178,18 +210,25 @@ def _describe(loaders: Mapping[str, Iterable], num_classes: int | None) -> tuple
             if num_classes is not None:
                 break
     if shapes["weights"] != shapes["alphas"]:
-        raise DataError(f"images differ in shape: {shapes['weights']} in train_loader, {shapes['alphas']} in valid_loader")
+        found = f"{shapes['weights']} in train_loader, {shapes['alphas']} in valid_loader"
+        raise DataError(f"images differ in shape: {found}")
     if num_classes is not None and highest >= num_classes:
         raise DataError(f"found label {highest}, expected labels below num_classes={num_classes}")
+    if num_classes is None and highest == 0:
+        raise DataError("every label is 0: a search needs images of two classes at least")
     return shapes["weights"], num_classes or highest + 1
 
 
 def _checked(batch, name: str) -> tuple[Tensor, Tensor]:
-    ok = isinstance(batch, (tuple, list)) and len(batch) == 2 and all(isinstance(part, Tensor) for part in batch)
-    if not ok or batch[0].dim() != 4 or not batch[0].is_floating_point() or batch[1].dim() != 1:
-        found = [f"{part.dtype} {tuple(part.shape)}" if isinstance(part, Tensor) else type(part) for part in batch]
+    parts = list(batch) if isinstance(batch, (tuple, list)) else [batch]
+    ok = len(parts) == 2 and all(isinstance(part, Tensor) for part in parts)
+    ok = ok and parts[0].dim() == 4 and parts[0].is_floating_point() and parts[1].dtype == torch.int64
+    if not ok or parts[1].shape != parts[0].shape[:1] or not len(parts[1]):
+        found = [f"{p.dtype} {tuple(p.shape)}" if isinstance(p, Tensor) else type(p).__name__ for p in parts]
         raise DataError(f"{name}: found a batch of {found}, expected (float (B, C, H, W), int64 (B,))")
-    return batch[0], batch[1]
+    if int(parts[1].min()) < 0:
+        raise DataError(f"{name}: found label {int(parts[1].min())}, expected labels from 0")
+    return parts[0], parts[1]
 
 
 def _module(supernet, num_classes: int, config: SearchConfig, hardware: Hardware) -> SearchModule:
@@ -229,10 +268,5 @@ def _result(history: SearchHistory) -> SearchResult:
     )
 
 
-@contextmanager
-def _random_state_kept():
-    state = torch.get_rng_state()
-    try:
-        yield
-    finally:
-        torch.set_rng_state(state)
+def _random_state_kept() -> AbstractContextManager:
+    return torch.random.fork_rng(devices=range(torch.cuda.device_count()))

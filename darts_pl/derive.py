@@ -61,9 +61,7 @@ def derive_genotype(
     return Genotype(**{name: rule(gates[name], primitives, num_nodes=num_nodes) for name in gates})
 
 
-def random_genotype(
-    primitives: Sequence[str], num_nodes: int, generator: torch.Generator, keep: int = 2
-) -> Genotype:
+def random_genotype(primitives: Sequence[str], num_nodes: int, generator: torch.Generator, keep: int = 2) -> Genotype:
     """A genotype drawn uniformly: distinct sources for each node, operations other than "none".
 
     Both cells are drawn from `generator` (on the CPU), so that its seed determines the result.
@@ -86,9 +84,7 @@ def random_genotype(
 
 def _strongest(rows: list[list[float]], names: list[str], keep: int) -> list[Edge]:
     """The kept edges of one node; `rows[source]` holds the gates of the operations `names`."""
-    ranked = sorted(
-        range(len(rows)), key=lambda source: -max(rows[source])
-    )  # stable: ties keep the lower source
+    ranked = sorted(range(len(rows)), key=lambda source: -max(rows[source]))  # stable: ties keep the lower source
     return [Edge(names[rows[source].index(max(rows[source]))], source) for source in ranked[:keep]]
 
 
@@ -109,9 +105,7 @@ def _rows_by_node(gates: Tensor, num_ops: int, num_nodes: int) -> list[list[list
     rows = gates.detach().to("cpu", torch.float64).tolist()
     for edge, row in enumerate(rows):
         if not all(map(math.isfinite, row)):
-            raise TrainingError(
-                f"gates: edge {edge} holds {row}, expected finite numbers; the search has diverged"
-            )
+            raise TrainingError(f"gates: edge {edge} holds {row}, expected finite numbers; the search has diverged")
     starts = [num_edges(node) for node in range(num_nodes + 1)]
     return [rows[start:end] for start, end in itertools.pairwise(starts)]
 

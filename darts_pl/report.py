@@ -25,9 +25,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m darts_pl.report", description=__doc__)
-    parser.add_argument(
-        "folder", type=Path, help="the folder of a run, or of a sweep whose runs are to be compared"
-    )
+    parser.add_argument("folder", type=Path, help="the folder of a run, or of a sweep whose runs are to be compared")
     parser.add_argument(
         "--output",
         type=Path,

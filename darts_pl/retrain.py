@@ -23,7 +23,11 @@ def task(config: DictConfig) -> None:
     retrain, linear_data = retraining_parts(config, space, hardware)
     run = open_run(config, "retrain", hardware)
     results = retrain_only(
-        run, genotype, space=space, retrain=retrain, linear_data=linear_data,
+        run,
+        genotype,
+        space=space,
+        retrain=retrain,
+        linear_data=linear_data,
         random_seed=config.seed if config.retraining.random_architecture else None,
     )
     print(retrain_summary(run, results))

@@ -157,9 +157,7 @@ def test_misuse_is_told_without_a_traceback(override, conf, capsys):
 
 
 def test_correct_additions_pass(conf):
-    assert (
-        run_command(build, "search", ["+space.kind=deep", "+space.ratio=2", "relaxation=gumbel"], conf) == 0
-    )
+    assert run_command(build, "search", ["+space.kind=deep", "+space.ratio=2", "relaxation=gumbel"], conf) == 0
 
 
 def test_a_folder_without_the_configuration_is_told(tmp_path, capsys):
@@ -350,8 +348,5 @@ def test_training_under_lightning_stops_with_the_signals_status(tmp_path):
 def test_an_interpolation_is_resolved_before_it_is_checked(conf):
     ratios = []
     argv = ["+space.ratio=${rate}"]
-    assert (
-        run_command(lambda cfg: ratios.append(OmegaConf.select(cfg, "space.ratio")), "search", argv, conf)
-        == 0
-    )
+    assert run_command(lambda cfg: ratios.append(OmegaConf.select(cfg, "space.ratio")), "search", argv, conf) == 0
     assert ratios == [0.1]

@@ -72,9 +72,7 @@ def test_a_derived_genotype_is_well_formed(problem):
 
 def test_raw_logits_would_mislead():
     names = ["none", "a", "b"]
-    logits = torch.tensor(
-        [[5.0, 4.0, 4.0], [0.0, 3.0, 0.0], [0.0, 1.0, 0.5], [0.0, 0.0, 2.0], [9.0, 8.0, 0.0]]
-    )
+    logits = torch.tensor([[5.0, 4.0, 4.0], [0.0, 3.0, 0.0], [0.0, 1.0, 0.5], [0.0, 0.0, 2.0], [9.0, 8.0, 0.0]])
     gates = logits.softmax(-1)
     cell = top_edges(gates, names, num_nodes=2)
     # by logits edge 0 of node 0 (4 against 3) and source 2 of node 1 (8) would come first
@@ -83,9 +81,7 @@ def test_raw_logits_would_mislead():
 
 
 def test_none_counts_neither_for_edges_nor_for_operations():
-    gates = torch.tensor(
-        [[0.90, 0.06, 0.04], [0.10, 0.40, 0.50], [0.98, 0.01, 0.01], [0.4, 0.3, 0.3], [0.5, 0.1, 0.4]]
-    )
+    gates = torch.tensor([[0.90, 0.06, 0.04], [0.10, 0.40, 0.50], [0.98, 0.01, 0.01], [0.4, 0.3, 0.3], [0.5, 0.1, 0.4]])
     cell = top_edges(gates, ["none", "a", "b"], num_nodes=2)
     assert as_lists(cell) == [[("b", 1), ("a", 0)], [("b", 2), ("a", 1)]]
     moved = top_edges(gates[:, [1, 0, 2]], ["a", "none", "b"], num_nodes=2)
@@ -156,7 +152,5 @@ def test_random_genotypes_are_uniform_and_follow_the_seed():
 
 def test_a_random_node_never_uses_a_source_twice_and_may_keep_fewer():
     genotype = random_genotype(["skip_connect"], 3, torch.Generator().manual_seed(1), keep=4)
-    everything = [
-        tuple(Edge("skip_connect", source) for source in range(min(4, node + 2))) for node in range(3)
-    ]
+    everything = [tuple(Edge("skip_connect", source) for source in range(min(4, node + 2))) for node in range(3)]
     assert list(genotype.normal.nodes) == everything

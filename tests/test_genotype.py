@@ -137,9 +137,7 @@ def test_a_cell_with_a_node_less_than_the_other_is_refused():
         del document["cells"]["reduce"]["nodes"][3]
         document["cells"]["reduce"]["concat"] = [2, 3, 4]
 
-    with pytest.raises(
-        GenotypeError, match=r"reduce node 3 \(state 5\) is missing: found 3 nodes, expected 4"
-    ):
+    with pytest.raises(GenotypeError, match=r"reduce node 3 \(state 5\) is missing: found 3 nodes, expected 4"):
         Genotype.from_json(edited(change))
 
 
@@ -153,11 +151,7 @@ def test_text_that_is_no_json_names_line_and_column():
         Genotype.from_json("[" * 200_000)
 
 
-@given(
-    st.recursive(
-        st.none() | st.booleans() | st.integers() | st.text(), lambda inner: st.lists(inner, max_size=3)
-    )
-)
+@given(st.recursive(st.none() | st.booleans() | st.integers() | st.text(), lambda inner: st.lists(inner, max_size=3)))
 def test_nothing_but_a_genotype_error_for_values_of_any_type(value):
     for route in (("cells",), (*NORMAL, "nodes"), (*NORMAL, "nodes", 0), (*NORMAL, "concat"), ("version",)):
         document = copy.deepcopy(json.loads(KNOWN["DARTS_V2"].to_json()))
@@ -173,8 +167,6 @@ def test_nothing_but_a_genotype_error_for_values_of_any_type(value):
 def test_check_operations_names_place_and_nearest():
     operations = {"none", "max_pool_3x3", "skip_connect", "sep_conv_3x3", "dil_conv_3x3"}
     check_operations(KNOWN["DARTS_V2"], operations)
-    with pytest.raises(
-        GenotypeError, match=r"normal node 3 \(state 5\): unknown operation 'dil_conv_3x3'"
-    ) as caught:
+    with pytest.raises(GenotypeError, match=r"normal node 3 \(state 5\): unknown operation 'dil_conv_3x3'") as caught:
         check_operations(KNOWN["DARTS_V2"], operations - {"dil_conv_3x3"} | {"dil_conv_5x5"})
     assert "Did you mean 'dil_conv_5x5'?" in str(caught.value)

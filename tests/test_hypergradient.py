@@ -93,9 +93,7 @@ def test_weights_and_buffers_come_back_bit_for_bit(smooth, method):
 def test_weights_come_back_also_when_a_loss_raises(smooth, method):
     problem = problem_of(*smooth)
     before = [w.detach().clone() for w in problem.weights]
-    broken = Bilevel(
-        problem.train_loss, lambda: 1 / 0, problem.weights, problem.alphas, problem.buffers, problem.step
-    )
+    broken = Bilevel(problem.train_loss, lambda: 1 / 0, problem.weights, problem.alphas, problem.buffers, problem.step)
     with pytest.raises(ZeroDivisionError):
         method(broken)
     assert all(torch.equal(a, b) for a, b in zip(before, problem.weights))

@@ -80,7 +80,7 @@ class SearchHistory(History):
         write_atomically(self.folder / "alphas.npz", self._write_alphas)
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """`epoch` [T], `alpha_<kind>` and `gate_<kind>` [T, E, K], `primitives` [K], `edges` [E]; entry 0 is the start."""
+        """`epoch` [T], `alpha_<kind>` and `gate_<kind>` [T, E, K], `primitives` [K], `edges` [E]; entry 0: start."""
         found = {"epoch": np.array([snapshot["epoch"] for snapshot in self.snapshots])}
         for what in ("alpha", "gate"):
             for kind in KINDS:

@@ -61,8 +61,8 @@ class ResumePoints(Checkpoint):
             write_atomically(path, lambda temporary: trainer.save_checkpoint(temporary))
         except (OSError, RuntimeError) as error:
             raise RunError(
-                f"cannot write the checkpoint {path}: {error}. The points saved before are intact; free space or choose "
-                "another folder, then resume."
+                f"cannot write the checkpoint {path}: {error}. The points saved before are intact; free space or "
+                "choose another folder, then resume."
             ) from error
 
 

@@ -14,6 +14,8 @@ from darts_pl.paths import write_atomically
 
 log = logging.getLogger("darts_pl")
 
+SHOWN = ("train_loss", "train_acc", "val_loss", "val_acc", "lr", "alpha_movement")
+
 
 class History(Callback):
     """Collects `module.epoch_row()` at the end of each epoch; writes `history.csv` and `timing.csv` to `folder`.
@@ -74,7 +76,8 @@ class History(Callback):
 
     def _line(self, trainer: Trainer, phase: str) -> str:
         row, timing = self.rows[-1], self.timing[-1]
-        figures = " ".join(f"{k}={v:.4g}" for k, v in row.items() if isinstance(v, float))
+        shown = {k: row[k] for k in SHOWN if row.get(k) is not None}
+        figures = " ".join(f"{k} {v:.1%}" if k.endswith("_acc") else f"{k} {v:.4g}" for k, v in shown.items())
         each = timing["seconds_per_step"]
         pace = f"{timing['seconds']:.1f} s" + (f", {each:.3f} s a step" if each else "")
         return f"{phase} epoch {row['epoch'] + 1}/{trainer.max_epochs}: {figures} ({pace})"

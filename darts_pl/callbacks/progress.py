@@ -14,9 +14,10 @@ class RunProgress(Callback):
 
     def on_train_start(self, trainer: Trainer, module: LightningModule) -> None:
         columns = [TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("steps")]
-        times = [TimeElapsedColumn(), TextColumn("gone,"), TimeRemainingColumn(), TextColumn("left {task.fields[note]}")]
+        times = [TimeElapsedColumn(), TextColumn("gone,"), TimeRemainingColumn()]
+        note = TextColumn("left {task.fields[note]}")
         console = get_console()
-        self.bar = Progress(*columns, *times, console=console, transient=True, disable=not console.is_terminal)
+        self.bar = Progress(*columns, *times, note, console=console, transient=True, disable=not console.is_terminal)
         self.bar.start()
         total = trainer.max_epochs * trainer.num_training_batches
         self.task = self.bar.add_task(self.title, total=total, completed=module.steps_done, note="")

@@ -45,9 +45,9 @@ class ArchitectureBoard(ScalarBoard):
         epoch = snapshot["epoch"]
         for kind, gates in snapshot["gate"].items():
             for edge, row in zip(history.edges, gates.tolist()):
-                curves = dict(zip(history.primitives, row))
-                for name, value in curves.items():
+                for name, value in zip(history.primitives, row):
                     writer.add_scalar(f"gates_{kind}/{edge.replace('<-', '_from_')}/{name}", value, epoch)
-            figure = self.draw_gates(gates.numpy(), history.edges, history.primitives, f"{kind} cell, epoch {epoch + 1}")
+            title = f"{kind} cell, epoch {epoch + 1}"
+            figure = self.draw_gates(gates.numpy(), history.edges, history.primitives, title)
             writer.add_figure(f"gates/{kind}", figure, epoch)
         writer.add_figure("cells", self.draw_genotype(history.genotype), epoch)

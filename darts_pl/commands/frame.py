@@ -90,9 +90,7 @@ def _recorded(task: Task, config_name: str, jobs: list[Job]) -> Task:
         settings = HydraConfig.get()
         sweeping = settings.mode == RunMode.MULTIRUN
         folder = Path(settings.sweep.dir if sweeping else settings.runtime.output_dir).absolute()
-        overrides = OmegaConf.to_container(
-            settings.overrides.task, resolve=False
-        )  # as typed, with their ${...}
+        overrides = OmegaConf.to_container(settings.overrides.task, resolve=False)  # as typed, with their ${...}
         record = Job(overrides, str(folder))
         jobs.append(record)
         try:
@@ -137,9 +135,7 @@ def _exit_status(stop: SystemExit, config_name: str, jobs: list[Job]) -> int:
     """The status of a SystemExit: Lightning's own two mean an interruption, any other is what it says."""
     if isinstance(stop.__context__, KeyboardInterrupt):  # Lightning turns Ctrl-C during training into exit(1)
         return _stopped(config_name, jobs, INTERRUPTED)
-    if (
-        type(stop) is not SystemExit and stop.code is None
-    ):  # its SIGTERMException; the process would exit with 0
+    if type(stop) is not SystemExit and stop.code is None:  # its SIGTERMException; the process would exit with 0
         return _stopped(config_name, jobs, TERMINATED)
     if isinstance(stop.code, str):
         print(stop.code, file=sys.stderr)

@@ -67,9 +67,7 @@ def _as_data_error(source: Path) -> Iterator[None]:
 
 def _folder_members(root: Path) -> Iterator[Member]:
     for path in sorted(root.rglob("*")):
-        yield Member(
-            PurePosixPath(path.relative_to(root).as_posix()), path.is_dir(), partial(_read_file, path)
-        )
+        yield Member(PurePosixPath(path.relative_to(root).as_posix()), path.is_dir(), partial(_read_file, path))
 
 
 def _read_file(path: Path) -> bytes:
@@ -113,7 +111,5 @@ def _read_zip(archive: zipfile.ZipFile, info: zipfile.ZipInfo, source: Path) -> 
 def _safe_path(name: str, source: Path) -> PurePosixPath:
     path = PurePosixPath(name.replace("\\", "/"))
     if path.is_absolute() or ".." in path.parts or (path.parts and path.parts[0].endswith(":")):
-        raise DataError(
-            f"{source}: member {name!r} lies outside the archive's own folder; the archive is refused"
-        )
+        raise DataError(f"{source}: member {name!r} lies outside the archive's own folder; the archive is refused")
     return path

@@ -35,17 +35,12 @@ class ImageArrays:
     def __post_init__(self) -> None:
         for part, x, y in (("train", self.train_x, self.train_y), ("test", self.test_x, self.test_y)):
             if x.dtype != np.uint8 or x.ndim != 4:
-                raise DataError(
-                    f"{self.name}: {part}_x is {x.dtype} {list(x.shape)}, expected uint8 [N, H, W, C]"
-                )
+                raise DataError(f"{self.name}: {part}_x is {x.dtype} {list(x.shape)}, expected uint8 [N, H, W, C]")
             if y.dtype != np.int64 or y.shape != x.shape[:1]:
-                raise DataError(
-                    f"{self.name}: {part}_y is {y.dtype} {list(y.shape)}, expected int64 [{len(x)}]"
-                )
+                raise DataError(f"{self.name}: {part}_y is {y.dtype} {list(y.shape)}, expected int64 [{len(x)}]")
             if len(y) and not 0 <= y.min() <= y.max() < len(self.classes):
                 raise DataError(
-                    f"{self.name}: {part}_y holds labels {y.min()}..{y.max()}, "
-                    f"expected 0..{len(self.classes) - 1}"
+                    f"{self.name}: {part}_y holds labels {y.min()}..{y.max()}, expected 0..{len(self.classes) - 1}"
                 )
         if self.train_x.shape[1:] != self.test_x.shape[1:]:
             raise DataError(

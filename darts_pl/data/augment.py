@@ -43,8 +43,7 @@ class Augment:
                 raise ConfigError(f"{name}={getattr(self, name)}, expected 0 or more pixels")
         if len(self.mean) != len(self.std) or min(self.std) <= 0:
             raise ConfigError(
-                f"mean={list(self.mean)} and std={list(self.std)}: expected one value a channel, "
-                "each std above 0"
+                f"mean={list(self.mean)} and std={list(self.std)}: expected one value a channel, each std above 0"
             )
 
     def __call__(self, x: Tensor, generator: torch.Generator) -> Tensor:
@@ -77,9 +76,7 @@ class Augment:
         row = torch.arange(height) + offset[:, :1]
         padded = torch.nn.functional.pad(x, [self.crop_padding] * 4)
         image = torch.arange(size, device=x.device)[:, None, None]
-        taken = padded.permute(0, 2, 3, 1)[
-            image, row.to(x.device)[:, :, None], column.to(x.device)[:, None, :]
-        ]
+        taken = padded.permute(0, 2, 3, 1)[image, row.to(x.device)[:, :, None], column.to(x.device)[:, None, :]]
         return taken.permute(0, 3, 1, 2).contiguous()
 
     def _cut_out(self, x: Tensor, generator: torch.Generator) -> Tensor:

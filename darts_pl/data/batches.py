@@ -4,7 +4,6 @@ There is no worker process and no global random state: a batch is a function of 
 all that a checkpoint has to keep.
 """
 
-import hashlib
 import itertools
 from collections.abc import Iterator
 from typing import TypeAlias
@@ -13,19 +12,10 @@ import torch
 from torch import Tensor
 
 from darts_pl.errors import DataError
+from darts_pl.seeds import derived_seed
 
 Batch: TypeAlias = tuple[Tensor, Tensor, int]
 NO_AUGMENTATION = -1
-
-
-def key_of(*place: object) -> int:
-    """A number below 2**63 that depends on `place` alone, on any machine and in any process.
-
-    >>> key_of(0, "weights", 0, 0) == key_of(0, "weights", 0, 0) != key_of(0, "weights", 0, 1)
-    True
-    """
-    digest = hashlib.sha256("/".join(map(str, place)).encode()).digest()
-    return int.from_bytes(digest[:8], "big") >> 1
 
 
 class Place:
@@ -126,12 +116,12 @@ class Batches(Place):
         """The batch of one place, whatever the current place is."""
         start, stop = self.bounds[position]
         chosen = self._order_of(epoch)[start:stop].to(self.x.device)
-        key = key_of(self.seed, self.stream, epoch, position) if self.shuffle else NO_AUGMENTATION
+        key = derived_seed(self.seed, self.stream, epoch, position) if self.shuffle else NO_AUGMENTATION
         return self.x[chosen], self.y[chosen], key
 
     def _order_of(self, epoch: int) -> Tensor:
         if self.shuffle and epoch != self._ordered_epoch:
-            generator = torch.Generator().manual_seed(key_of(self.seed, self.stream, epoch, "order"))
+            generator = torch.Generator().manual_seed(derived_seed(self.seed, self.stream, epoch, "order"))
             self._order = self.index[torch.randperm(len(self.index), generator=generator)]
             self._ordered_epoch = epoch
         return self._order

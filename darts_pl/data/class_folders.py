@@ -89,9 +89,7 @@ def _classes(entries: Sequence[Entry], where: str) -> dict[str, list[Member]]:
         if member.is_folder or (len(parts) == 1 and not _is_image(member)):
             continue
         if len(parts) != 2:
-            raise DataError(
-                f"{where}: the image {str(member.path)!r} lies in no class folder. Expected {LAYOUTS}"
-            )
+            raise DataError(f"{where}: the image {str(member.path)!r} lies in no class folder. Expected {LAYOUTS}")
         classes[parts[0]].append(member)
     _check_classes(classes, where)
     return {name: sorted(classes[name], key=_by_name) for name in sorted(classes, key=natural)}
@@ -101,9 +99,7 @@ def _check_classes(classes: dict[str, list[Member]], where: str) -> None:
     if empty := sorted(name for name, files in classes.items() if not files):
         raise DataError(f"{where}: class folder {empty[0]!r} is empty. Add its images or remove the folder")
     if len(classes) < 2:
-        raise DataError(
-            f"{where}: one class only, {list(classes)}. Expected 2 or more class folders: {LAYOUTS}"
-        )
+        raise DataError(f"{where}: one class only, {list(classes)}. Expected 2 or more class folders: {LAYOUTS}")
 
 
 def _by_name(member: Member) -> list[tuple[int, int, str]]:

@@ -51,9 +51,7 @@ class ImageDecoder:
                 self._check(image, name)
                 pixels = np.asarray(self._fit(image), dtype=np.uint8)
         except UNDECODABLE as error:
-            raise DataError(
-                f"{name} is not an image or is damaged ({type(error).__name__}: {error})"
-            ) from error
+            raise DataError(f"{name} is not an image or is damaged ({type(error).__name__}: {error})") from error
         return pixels.reshape(*pixels.shape[:2], -1)
 
     def _check(self, image: Image.Image, name: str) -> None:
@@ -68,9 +66,7 @@ class ImageDecoder:
             return
         if self.mode is not None or image.mode not in CHANNELS:
             expected = self.mode or f"one of {', '.join(CHANNELS)}"
-            raise DataError(
-                f"{name} has mode {image.mode!r}, expected {expected}. mode=RGB converts all images."
-            )
+            raise DataError(f"{name} has mode {image.mode!r}, expected {expected}. mode=RGB converts all images.")
         self.mode = image.mode
 
     def _fit(self, image: Image.Image) -> Image.Image:

@@ -112,9 +112,7 @@ class ImageData(lightning.LightningDataModule):
             std = computed_std if std is None else std
         channels = self.input_shape[0]
         if len(mean) != channels:
-            raise ConfigError(
-                f"mean={list(mean)} has {len(mean)} values, expected one for each of {channels} channels"
-            )
+            raise ConfigError(f"mean={list(mean)} has {len(mean)} values, expected one for each of {channels} channels")
         return Augment(mean=tuple(mean), std=tuple(std), **self._changes)
 
     @cached_property
@@ -190,9 +188,7 @@ class ImageData(lightning.LightningDataModule):
             return {name: self._finish(part) for name, part in batch.items()}
         return self._finish(batch)
 
-    def _limited(
-        self, x: npt.NDArray[np.uint8], y: Index, n: int | None
-    ) -> tuple[npt.NDArray[np.uint8], Index]:
+    def _limited(self, x: npt.NDArray[np.uint8], y: Index, n: int | None) -> tuple[npt.NDArray[np.uint8], Index]:
         if n is None or n >= len(y):
             return x, y
         chosen = stratified_subset(y, n, SUBSET_SEED, self.classes)
@@ -227,13 +223,9 @@ class ImageData(lightning.LightningDataModule):
         return images.to(self.storage_device), torch.from_numpy(y).to(self.storage_device)
 
 
-def _check_choices(
-    source: object, purpose: str, split: str, holdout: float, storage_device: str | None
-) -> None:
+def _check_choices(source: object, purpose: str, split: str, holdout: float, storage_device: str | None) -> None:
     if not callable(getattr(source, "load", None)):
-        raise ConfigError(
-            f"source={source!r} has no load(); expected Digits, Cifar10, ImageFiles or the like"
-        )
+        raise ConfigError(f"source={source!r} has no load(); expected Digits, Cifar10, ImageFiles or the like")
     if purpose not in PURPOSES:
         raise ConfigError(f"purpose={purpose!r} is unknown. {nearest(purpose, PURPOSES)}")
     if split not in HALVINGS:
@@ -241,6 +233,4 @@ def _check_choices(
     if not 0 <= holdout < 1:
         raise ConfigError(f"holdout={holdout}, expected a share from 0 to below 1")
     if str(storage_device).startswith("cuda") and not torch.cuda.is_available():
-        raise ConfigError(
-            f"storage_device={storage_device!r}: no such device here. Leave it out to keep images in RAM"
-        )
+        raise ConfigError(f"storage_device={storage_device!r}: no such device here. Leave it out to keep images in RAM")

@@ -88,10 +88,7 @@ def _decode_parts(
             if id(member) in wanted:
                 pixels[id(member)] = decoder(member.read(), f"{root}: {member.path}")
                 progress.advance(task)
-    return [
-        (np.stack([pixels[id(member)] for member in files]), _labels(part))
-        for files, part in zip(ordered, parts)
-    ]
+    return [(np.stack([pixels[id(member)] for member in files]), _labels(part)) for files, part in zip(ordered, parts)]
 
 
 def _labels(part: dict[str, list[Member]]) -> npt.NDArray[np.int64]:

@@ -26,9 +26,7 @@ def check_keys(found: object, expected: Iterable[str], place: str) -> Mapping:
             raise GenotypeError(f"{place}: unknown key {key!r}. {nearest(key, expected)}")
     for key in expected:
         if key not in found:
-            raise GenotypeError(
-                f"{place}: key {key!r} is missing; found {', '.join(map(repr, found)) or 'none'}"
-            )
+            raise GenotypeError(f"{place}: key {key!r} is missing; found {', '.join(map(repr, found)) or 'none'}")
     return found
 
 
@@ -47,9 +45,7 @@ def _check_node(edges: object, index: int, place: str) -> list[tuple[str, int]]:
     if not isinstance(edges, list | tuple):
         raise GenotypeError(f"{place}: found {kind(edges)}, expected a list of [operation, source] pairs")
     if not edges:
-        raise GenotypeError(
-            f"{place} is missing: found no edge, expected at least one [operation, source] pair"
-        )
+        raise GenotypeError(f"{place} is missing: found no edge, expected at least one [operation, source] pair")
     return [_check_edge(edge, index + FIRST_STATE, f"{place}, edge {k}") for k, edge in enumerate(edges)]
 
 

@@ -30,9 +30,7 @@ def parse_json(text: str, where: str) -> object:
 
 def layout(document: dict[str, object]) -> str:
     """`document` (header values and "cells") as indented JSON, one node a line, ending in a newline."""
-    header = [
-        f"  {json.dumps(key)}: {json.dumps(value)}," for key, value in document.items() if key != "cells"
-    ]
+    header = [f"  {json.dumps(key)}: {json.dumps(value)}," for key, value in document.items() if key != "cells"]
     cells = ",\n".join(_cell(name, cell) for name, cell in document["cells"].items())
     return "\n".join(["{", *header, '  "cells": {', cells, "  }", "}", ""])
 
@@ -40,6 +38,4 @@ def layout(document: dict[str, object]) -> str:
 def _cell(name: str, cell: dict[str, list]) -> str:
     nodes = ",\n".join(f"        {json.dumps(edges)}" for edges in cell["nodes"])
     concat = json.dumps(cell["concat"])
-    return (
-        f'    {json.dumps(name)}: {{\n      "nodes": [\n{nodes}\n      ],\n      "concat": {concat}\n    }}'
-    )
+    return f'    {json.dumps(name)}: {{\n      "nodes": [\n{nodes}\n      ],\n      "concat": {concat}\n    }}'

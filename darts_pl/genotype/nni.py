@@ -65,9 +65,7 @@ def _cell(found: Mapping[tuple[str, str, int, int], object], name: str, where: s
         raise GenotypeError(f"{where}: the {name} cell is missing, expected keys such as '{name}/op_2_0'")
     every = range(FIRST_STATE, max(states) + 1)
     if outside := sorted(states.difference(every)):
-        raise GenotypeError(
-            f"{where}: {name}: found state {outside[0]}, expected states from {FIRST_STATE} on"
-        )
+        raise GenotypeError(f"{where}: {name}: found state {outside[0]}, expected states from {FIRST_STATE} on")
     return {"nodes": [_node(found, name, state, where) for state in every], "concat": list(every)}
 
 
@@ -82,10 +80,7 @@ def _node(
         for part in ("op", "input"):
             if (name, part, state, k) not in found:
                 raise GenotypeError(f"{place}: key '{name}/{part}_{state}_{k}' is missing")
-    return [
-        (found[name, "op", state, k], _source(found[name, "input", state, k]))
-        for k in range(max(indices) + 1)
-    ]
+    return [(found[name, "op", state, k], _source(found[name, "input", state, k])) for k in range(max(indices) + 1)]
 
 
 def _source(value: object) -> object:

@@ -67,9 +67,7 @@ def _fields(call: ast.Call, where: str) -> dict[str, object]:
     nodes = dict(zip(FIELDS, call.args))
     for keyword in call.keywords:
         if keyword.arg not in FIELDS:
-            raise GenotypeError(
-                f"{where}: unknown field {keyword.arg!r}. {nearest(str(keyword.arg), FIELDS)}"
-            )
+            raise GenotypeError(f"{where}: unknown field {keyword.arg!r}. {nearest(str(keyword.arg), FIELDS)}")
         if keyword.arg in nodes:
             raise GenotypeError(f"{where}: field {keyword.arg!r} is given twice, expected once")
         nodes[keyword.arg] = keyword.value
@@ -92,9 +90,7 @@ def _value(node: ast.expr, place: str) -> object:
         return _range([_value(argument, place) for argument in node.args], place)
     if _is_call_of(node, "list") and len(node.args) == 1:
         return _value(node.args[0], place)
-    raise GenotypeError(
-        f"{place}: found {ast.unparse(node)[:60]!r}, expected names, numbers, lists or range(...)"
-    )
+    raise GenotypeError(f"{place}: found {ast.unparse(node)[:60]!r}, expected names, numbers, lists or range(...)")
 
 
 def _is_call_of(node: ast.expr, name: str) -> bool:
@@ -106,9 +102,7 @@ def _is_call_of(node: ast.expr, name: str) -> bool:
 def _range(arguments: list[object], place: str) -> list[int]:
     numbers = all(type(value) is int and abs(value) <= LARGEST_STATE for value in arguments)
     if not numbers or not 1 <= len(arguments) <= 3 or (len(arguments) == 3 and arguments[2] == 0):
-        raise GenotypeError(
-            f"{place}: found range{tuple(arguments)!r}, expected whole numbers as in range(2, 6)"
-        )
+        raise GenotypeError(f"{place}: found range{tuple(arguments)!r}, expected whole numbers as in range(2, 6)")
     return list(range(*arguments))
 
 

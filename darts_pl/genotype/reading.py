@@ -29,9 +29,7 @@ def read(spec: str | Path) -> Genotype:
     path = Path(spec).expanduser()
     if path.is_dir():
         if not (path / BEST).is_file():
-            raise GenotypeError(
-                f"{path}: a folder without {BEST}, expected the folder of a search that has run"
-            )
+            raise GenotypeError(f"{path}: a folder without {BEST}, expected the folder of a search that has run")
         path = path / BEST
     if not path.is_file():
         raise GenotypeError(_nothing_found(str(spec), path))

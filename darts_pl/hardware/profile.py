@@ -41,7 +41,7 @@ class Hardware:
         if self.accelerator not in ACCELERATORS:
             raise ConfigError(f"hardware.accelerator={self.accelerator!r}. {nearest(self.accelerator, ACCELERATORS)}")
         if self.accelerator == "cuda" and not torch.cuda.is_available():
-            raise ConfigError("hardware.accelerator=cuda: torch sees no CUDA or ROCm device. Use hardware.accelerator=cpu")
+            raise ConfigError("hardware.accelerator=cuda: torch sees no such device. Use hardware.accelerator=cpu")
         if self.accelerator == "mps" and not torch.backends.mps.is_available():
             raise ConfigError("hardware.accelerator=mps: torch sees no Apple GPU. Use hardware.accelerator=cpu")
         if self.precision == "16-mixed" and self.device_type == "cpu":

@@ -90,5 +90,3 @@ class RetrainModule(StepModule):
         optimizer = self.make_optimizer(self.network.parameters())
         schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, self.epochs, eta_min=self.min_learning_rate)
         return [optimizer], [schedule]
-
-

@@ -104,7 +104,7 @@ class SearchModule(StepModule):
     def coming_step(self, optimizer: torch.optim.Optimizer) -> VirtualStep:
         """The step that `optimizer` is about to take; ξ is its learning rate of now."""
         group = optimizer.param_groups[0]
-        velocities = [optimizer.state[p].get("momentum_buffer") if p in optimizer.state else None for p in group["params"]]
+        velocities = [optimizer.state.get(p, {}).get("momentum_buffer") for p in group["params"]]
         return VirtualStep(group["lr"], group.get("momentum", 0.0), group["weight_decay"], velocities)
 
     def scaled_hypergradient(self, problem: Bilevel) -> list[Tensor]:
@@ -153,12 +153,13 @@ class SearchModule(StepModule):
         if not isinstance(optimizer, torch.optim.SGD) or group["nesterov"] or group["dampening"]:
             raise ConfigError(
                 f"hypergradient={method.__name__} unrolls a plain SGD step, found weights_optimizer "
-                f"{type(optimizer).__name__} (nesterov or dampening included). Use torch.optim.SGD or hypergradient=first."
+                f"{type(optimizer).__name__} (nesterov or dampening included). Use torch.optim.SGD, or "
+                "hypergradient=first."
             )
         if getattr(self.trainer.precision_plugin, "scaler", None) is not None:
             raise ConfigError(
-                f"hypergradient={method.__name__} with hardware.precision=16-mixed: float16 cannot hold its second-order "
-                "term. Use hardware.precision=bf16-mixed or 32-true, or hypergradient=first."
+                f"hypergradient={method.__name__} with hardware.precision=16-mixed: float16 cannot hold its "
+                "second-order term. Use hardware.precision=bf16-mixed or 32-true, or hypergradient=first."
             )
 
     def on_save_checkpoint(self, checkpoint: dict) -> None:

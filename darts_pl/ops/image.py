@@ -1,4 +1,4 @@
-"""Primitives for images: name → builder `(channels, stride, affine) -> nn.Module` mapping (B, C, H, W) → (B, C, H', W').
+"""Primitives for images: name → builder `(channels, stride, affine) -> nn.Module` for (B, C, H, W) → (B, C, H', W').
 
 H' = ceil(H / stride), odd sizes included. The eight primitives of DARTS (arXiv:1806.09055, section 3.1.1, and the
 released code) and the two that NASNet and AmoebaNet add. `affine` says whether batch normalisation learns a scale and

@@ -64,9 +64,7 @@ def gate_heatmap(
 
 def _label_heatmap(axes: Axes, edges: Sequence[str], primitives: Sequence[str], title: str) -> None:
     """Names of edges and operations; the first edge is at the top and a line parts the nodes."""
-    axes.set_xticks(
-        np.arange(len(primitives)) + 0.5, primitives, rotation=35, ha="right", rotation_mode="anchor"
-    )
+    axes.set_xticks(np.arange(len(primitives)) + 0.5, primitives, rotation=35, ha="right", rotation_mode="anchor")
     axes.set_yticks(np.arange(len(edges)) + 0.5, [edge_label(edge) for edge in edges])
     axes.invert_yaxis()
     axes.grid(False)
@@ -123,9 +121,7 @@ def edge_curves(
     return figure
 
 
-def _edge_picture(
-    axes: Axes, epochs: Sequence[int], gates: np.ndarray, edge: str, primitives: Sequence[str]
-) -> None:
+def _edge_picture(axes: Axes, epochs: Sequence[int], gates: np.ndarray, edge: str, primitives: Sequence[str]) -> None:
     for column, name in enumerate(primitives):
         axes.plot(
             epochs, gates[:, column], color=operation_colour(name), label=name, linewidth=1.5,

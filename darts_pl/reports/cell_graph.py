@@ -118,9 +118,7 @@ def _draw(axes: Axes, cell: Cell, layout: CellLayout) -> None:
         _operation(axes, cell.nodes[state - 2][number].op, centre, layout.states[state])
     output = len(cell.nodes) + 2
     for state, centre in layout.states.items():
-        _state(
-            axes, "$c_k$" if state == output else state_label(state), centre, boxed=state in (0, 1, output)
-        )
+        _state(axes, "$c_k$" if state == output else state_label(state), centre, boxed=state in (0, 1, output))
 
 
 def _line(axes: Axes, points: list[Point], colour: str, dashed: bool) -> None:

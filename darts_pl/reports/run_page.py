@@ -50,18 +50,14 @@ def _facts(run: RunFiles) -> list[tuple[str, str]]:
         ("peak memory", tables.shown(manifest.get("peak_memory_mib"), lambda mib: f"{mib:,.0f} MiB")),
     ]
     versions = manifest.get("versions") or {}
-    return facts + [
-        (name, str(versions[name])) for name in ("darts_pl", "torch", "lightning") if name in versions
-    ]
+    return facts + [(name, str(versions[name])) for name in ("darts_pl", "torch", "lightning") if name in versions]
 
 
 def _notices(run: RunFiles) -> list[str]:
     notices = []
     if not run.complete:
         epochs = 0 if run.history is None else len(run.history)
-        notices.append(
-            f"This run has not finished: {epochs} epochs are recorded. The page shows what is there."
-        )
+        notices.append(f"This run has not finished: {epochs} epochs are recorded. The page shows what is there.")
     if run.missing:
         notices.append("Not in the run folder: " + ", ".join(run.missing) + ".")
     if run.damaged:

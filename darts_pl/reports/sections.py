@@ -84,9 +84,7 @@ def curve_blocks(run: RunFiles) -> list[Block]:
     """Loss, accuracy and learning rate of the run's own training."""
     if not curves.has_any(run.history, ["train_loss", "val_loss", "train_acc", "val_acc", "lr"]):
         return []
-    caption = (
-        "Each point is the mean over an epoch; where validation falls behind training, the network overfits."
-    )
+    caption = "Each point is the mean over an epoch; where validation falls behind training, the network overfits."
     return [picture(curves.training_curves(run.history), caption)]
 
 

@@ -21,9 +21,7 @@ def parameter_bars(published: Sequence[tuple[str, int]], derived: int | None) ->
     figure = Figure(figsize=size, layout="constrained", facecolor="white")
     axes = figure.subplots()
     y = np.arange(len(entries))
-    axes.barh(
-        y, [count / 1e6 for _, count, _ in entries], color=[colour for *_, colour in entries], height=0.64
-    )
+    axes.barh(y, [count / 1e6 for _, count, _ in entries], color=[colour for *_, colour in entries], height=0.64)
     for row, (_, count, _) in enumerate(entries):
         axes.text(count / 1e6, row, f"  {count:,}", va="center", size=9.5)
     axes.set_yticks(y, [name for name, *_ in entries])

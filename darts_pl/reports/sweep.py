@@ -34,10 +34,7 @@ def differing_settings(runs: Mapping[str, RunFiles]) -> pd.DataFrame:
     settings = {name: settings_of(run) for name, run in runs.items()}
     keys = list(dict.fromkeys(key for values in settings.values() for key in values))
     table = pd.DataFrame(
-        {
-            key: [settings[name].get(key) or _configured(run, key) for name, run in runs.items()]
-            for key in keys
-        },
+        {key: [settings[name].get(key) or _configured(run, key) for name, run in runs.items()] for key in keys},
         index=list(runs),
     )
     differing = [key for key in keys if table[key].nunique() > 1]
@@ -103,11 +100,7 @@ def over_seeds(table: pd.DataFrame, settings: list[str], metrics: list[str]) -> 
     "mean (too few runs)".
     """
     complete = table[table["status"] == "complete"]
-    groups = (
-        complete.apply(lambda row: group_name(row, settings), axis=1)
-        if len(complete)
-        else pd.Series(dtype=str)
-    )
+    groups = complete.apply(lambda row: group_name(row, settings), axis=1) if len(complete) else pd.Series(dtype=str)
     rows = []
     for name in dict.fromkeys(groups):
         members = complete[groups == name]

@@ -75,9 +75,7 @@ def _accuracy_by_epoch(axes: Axes, runs, groups, colours, histories: Mapping[str
     axes.yaxis.set_major_formatter(PercentFormatter(1.0))
 
 
-def _points(
-    axes: Axes, values: pd.Series, groups: Sequence[str], colours: Mapping[str, str], whole: bool
-) -> None:
+def _points(axes: Axes, values: pd.Series, groups: Sequence[str], colours: Mapping[str, str], whole: bool) -> None:
     """A row a group: its runs as points, spread a little so that equal values show, and their mean."""
     for row, (name, colour) in enumerate(colours.items()):
         members = values[[group == name for group in groups]].dropna()

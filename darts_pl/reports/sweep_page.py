@@ -33,9 +33,7 @@ def write_comparison(sweep_dir: Path | str, output: Path | str | None = None) ->
     save(_page(folder, runs, table, settings, metrics, figure), page_path)
     try:
         write_atomically(page_path.parent / "comparison.csv", lambda path: table.to_csv(path, index=False))
-        write_atomically(
-            page_path.parent / "comparison.png", lambda path: figure.savefig(path, format="png", dpi=150)
-        )
+        write_atomically(page_path.parent / "comparison.png", lambda path: figure.savefig(path, format="png", dpi=150))
     except OSError as error:
         raise RunError(f"{page_path.parent}: the comparison cannot be written: {error.strerror}") from error
     return page_path
@@ -63,12 +61,8 @@ def _notices(folder: Path, runs: dict[str, RunFiles]) -> list[str]:
     notices = []
     if open_runs:
         notices.append(f"Not finished, so not in the means: {', '.join(open_runs)}.")
-    notices += [
-        f"Run {name}: could not read {'; '.join(run.damaged)}." for name, run in runs.items() if run.damaged
-    ]
-    others = sorted(
-        child.name for child in folder.iterdir() if child.name.isdigit() and child.name not in runs
-    )
+    notices += [f"Run {name}: could not read {'; '.join(run.damaged)}." for name, run in runs.items() if run.damaged]
+    others = sorted(child.name for child in folder.iterdir() if child.name.isdigit() and child.name not in runs)
     if others:
         notices.append(f"No {MANIFEST} in {', '.join(others)}: these runs failed before they began.")
     return notices

@@ -7,7 +7,7 @@ import torch.nn as nn
 from torch import Tensor
 
 from darts_pl.errors import ConfigError, GenotypeError, nearest
-from darts_pl.genotype import Genotype
+from darts_pl.genotype import Genotype, check_operations
 from darts_pl.ops.image import OPERATIONS, PRIMITIVES, Builder, build
 from darts_pl.spaces.choice import Choice, Mixing
 from darts_pl.spaces.layout import edge_sources
@@ -98,12 +98,7 @@ class CellSpace:
         Raises:
             GenotypeError: an operation that this space cannot build.
         """
-        for kind, cell in (("normal", genotype.normal), ("reduce", genotype.reduce)):
-            for state, node in enumerate(cell.nodes, start=2):
-                for edge in node:
-                    if edge.op not in self.operations:
-                        known = nearest(edge.op, self.operations)
-                        raise GenotypeError(f"{kind} cell, node {state}: unknown operation {edge.op!r}. {known}")
+        check_operations(genotype, self.operations)
         return Network(
             genotype,
             input_shape,

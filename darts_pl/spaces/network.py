@@ -1,4 +1,4 @@
-"""The derived network: only what a genotype selected, to be trained from fresh weights (arXiv:1806.09055, section 3)."""
+"""The derived network: only what a genotype selected, to be trained from fresh weights (arXiv:1806.09055)."""
 
 from collections.abc import Mapping
 

@@ -42,6 +42,7 @@ def fit(
         enable_progress_bar=False,
         enable_model_summary=False,
         num_sanity_val_steps=0,
+        limit_val_batches=1.0 if data.val_dataloader() else 0,
         use_distributed_sampler=False,
         log_every_n_steps=10,
         **hardware.trainer_arguments(),

@@ -146,7 +146,8 @@ def existing_run(path: Path) -> Path:
     path = Path(path)
     if not path.is_dir():
         beside = [str(p) for p in path.parent.iterdir() if p.is_dir()] if path.parent.is_dir() else []
-        raise RunError(f"resume={path}: there is no such folder. {nearest(str(path), beside) if beside else ''}".strip())
+        hint = nearest(str(path), beside) if beside else ""
+        raise RunError(f"resume={path}: there is no such folder. {hint}".strip())
     if not (path / MANIFEST).is_file() and not (path / "multirun.yaml").is_file():
         raise RunError(f"resume={path}: it holds no {MANIFEST}, so it is no run folder")
     return path

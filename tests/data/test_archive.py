@@ -36,9 +36,7 @@ def test_every_kind_reads_like_the_folder(folder: Path, tmp_path: Path, pack: Ca
 
 @pytest.mark.parametrize("suffix", ["tar", "tar.gz", "tar.bz2", "tar.xz", "zip"])
 @pytest.mark.parametrize("share", [0.0, 0.3, 0.6, 0.75])
-def test_an_archive_cut_short_is_named(
-    folder: Path, tmp_path: Path, pack: Callable, suffix: str, share: float
-) -> None:
+def test_an_archive_cut_short_is_named(folder: Path, tmp_path: Path, pack: Callable, suffix: str, share: float) -> None:
     archive = pack(folder, tmp_path / f"packed.{suffix}")
     whole = archive.read_bytes()
     archive.write_bytes(whole[: int(len(whole) * share)])
@@ -57,13 +55,9 @@ def test_changed_bytes_are_noticed(folder: Path, tmp_path: Path, pack: Callable,
         _read(archive)
 
 
-@pytest.mark.parametrize(
-    "name", ["../out.bin", "a/../../out.bin", "/tmp/out.bin", "a\\..\\..\\out.bin", "C:/out"]
-)
+@pytest.mark.parametrize("name", ["../out.bin", "a/../../out.bin", "/tmp/out.bin", "a\\..\\..\\out.bin", "C:/out"])
 @pytest.mark.parametrize("kind", ["tar", "zip"])
-def test_a_member_outside_the_folder_is_refused(
-    tmp_path: Path, tar_of: Callable, name: str, kind: str
-) -> None:
+def test_a_member_outside_the_folder_is_refused(tmp_path: Path, tar_of: Callable, name: str, kind: str) -> None:
     archive = tmp_path / f"evil.{kind}"
     if kind == "tar":
         tar_of(archive, {"a/good.bin": b"1", name: b"2"})

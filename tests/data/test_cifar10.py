@@ -91,9 +91,7 @@ def test_official_forms(tmp_path: Path, tar_of: Callable, kind: str, packed: boo
 def test_another_digest_is_refused_with_both(tmp_path: Path, tar_of: Callable, kind: str) -> None:
     found = _write(tmp_path, kind, True, tar_of)[f"{kind}_md5"]
     expected = getattr(Cifar10(), f"{kind}_md5")
-    with pytest.raises(
-        DataError, match=f"cifar-10-{kind}.tar.gz has the md5 digest {found}, expected {expected}"
-    ):
+    with pytest.raises(DataError, match=f"cifar-10-{kind}.tar.gz has the md5 digest {found}, expected {expected}"):
         Cifar10(tmp_path).load()
 
 
@@ -126,9 +124,7 @@ class _Mkdir:
         (None, "lacks data_batch_3"),
     ],
 )
-def test_a_bad_python_batch_is_named(
-    tmp_path: Path, tar_of: Callable, content: bytes | None, message: str
-) -> None:
+def test_a_bad_python_batch_is_named(tmp_path: Path, tar_of: Callable, content: bytes | None, message: str) -> None:
     _write(tmp_path, "python", False, tar_of)
     batch = tmp_path / "cifar-10-batches-py/data_batch_3"
     batch.unlink() if content is None else batch.write_bytes(content)
@@ -139,9 +135,7 @@ def test_a_bad_python_batch_is_named(
 @pytest.mark.usefixtures("no_data")
 def test_a_malicious_batch_is_not_run(tmp_path: Path, tar_of: Callable) -> None:
     files = _python_files()
-    files["cifar-10-batches-py/data_batch_1"] = pickle.dumps(
-        {"data": _Mkdir(tmp_path / "made"), "labels": []}
-    )
+    files["cifar-10-batches-py/data_batch_1"] = pickle.dumps({"data": _Mkdir(tmp_path / "made"), "labels": []})
     archive = tar_of(tmp_path / "cifar-10-python.tar.gz", files)
     digest = hashlib.md5(archive.read_bytes()).hexdigest()
     with pytest.raises(DataError, match=r"data_batch_1: the pickle names "):
@@ -190,9 +184,7 @@ def server(tmp_path: Path) -> Iterator[tuple[Path, str]]:
         def log_message(self, *_: object) -> None:
             pass
 
-    with http.server.ThreadingHTTPServer(
-        ("127.0.0.1", 0), functools.partial(Quiet, directory=folder)
-    ) as running:
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=folder)) as running:
         thread = threading.Thread(target=running.serve_forever)
         thread.start()
         yield folder, f"http://127.0.0.1:{running.server_port}/"
@@ -211,9 +203,7 @@ def test_downloaded_once_into_the_cache(own_cache: Path, server: tuple[Path, str
 
 
 @pytest.mark.usefixtures("no_data")
-def test_a_download_of_another_digest_is_not_kept(
-    own_cache: Path, server: tuple[Path, str], tar_of: Callable
-) -> None:
+def test_a_download_of_another_digest_is_not_kept(own_cache: Path, server: tuple[Path, str], tar_of: Callable) -> None:
     folder, url = server
     _write(folder, "python", True, tar_of)
     with pytest.raises(DataError, match=r"could not be downloaded.*c58f30108f718f92721af3b95e74349a"):

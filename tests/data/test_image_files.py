@@ -76,9 +76,7 @@ def test_system_files_are_no_data(image_folder: Path) -> None:
     assert ImageFiles(image_folder).load().classes == ("item2", "item10")
 
 
-def test_an_image_of_another_size_is_named_and_resize_takes_it(
-    image_folder: Path, save_image: Callable
-) -> None:
+def test_an_image_of_another_size_is_named_and_resize_takes_it(image_folder: Path, save_image: Callable) -> None:
     save_image(image_folder / "train/item2/zz.png", 3, size=(5, 6))
     with pytest.raises(DataError, match=r"zz\.png is 5x6 .*expected 4x6.*resize=\[4,6\]"):
         ImageFiles(image_folder).load()
@@ -86,9 +84,7 @@ def test_an_image_of_another_size_is_named_and_resize_takes_it(
     assert arrays.train_x.shape == (7, 8, 3, 3) and _values(arrays.train_x)[-1] == 110
 
 
-def test_an_image_of_another_mode_is_named_and_mode_takes_it(
-    image_folder: Path, save_image: Callable
-) -> None:
+def test_an_image_of_another_mode_is_named_and_mode_takes_it(image_folder: Path, save_image: Callable) -> None:
     save_image(image_folder / "train/item2/zz.png", 3, mode="L")
     with pytest.raises(DataError, match=r"zz\.png has mode 'L', expected RGB\. mode=RGB"):
         ImageFiles(image_folder).load()

@@ -18,9 +18,7 @@ LABELS = np.random.default_rng(0).permutation(np.repeat(np.arange(5), [40, 30, 2
     how=st.sampled_from(["stratified", "first_last"]),
     seed=st.integers(0, 100),
 )
-def test_halves_are_disjoint_cover_all_and_repeat(
-    counts: list[int], fraction: float, how: str, seed: int
-) -> None:
+def test_halves_are_disjoint_cover_all_and_repeat(counts: list[int], fraction: float, how: str, seed: int) -> None:
     labels = np.random.default_rng(seed).permutation(np.repeat(np.arange(len(counts)), counts))
     weights, alphas = paired_halves(labels, fraction=fraction, how=how, seed=seed)
     np.testing.assert_array_equal(np.sort(np.concatenate([weights, alphas])), np.arange(len(labels)))

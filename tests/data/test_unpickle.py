@@ -41,9 +41,7 @@ class _Calls:
 
 @pytest.mark.parametrize("protocol", [0, 2, 4])
 @pytest.mark.parametrize("function", [os.system, eval, os.mkdir, np.fromfile, getattr])
-def test_any_other_function_is_refused_and_not_called(
-    tmp_path: Path, function: object, protocol: int
-) -> None:
+def test_any_other_function_is_refused_and_not_called(tmp_path: Path, function: object, protocol: int) -> None:
     target = tmp_path / "made"
     argument = {os.system: f"mkdir {target}", eval: f"__import__('os').mkdir({str(target)!r})"}
     attack = pickle.dumps({"data": _Calls(function, argument.get(function, str(target)))}, protocol)

@@ -28,9 +28,7 @@ def gates_over_time(epochs: int, seed: int) -> np.ndarray:
 def history(epochs: int, val_acc: float, seed: int) -> pd.DataFrame:
     """A search's history whose best and last validation accuracy is `val_acc`."""
     progress = (np.arange(epochs) + 1) / epochs
-    gates = {
-        cell: gates_over_time(epochs, seed + place)[1:] for place, cell in enumerate(("normal", "reduce"))
-    }
+    gates = {cell: gates_over_time(epochs, seed + place)[1:] for place, cell in enumerate(("normal", "reduce"))}
     entropy = {cell: -(gate * np.log(gate)).sum(-1).mean(-1) for cell, gate in gates.items()}
     return pd.DataFrame(
         {
@@ -81,9 +79,7 @@ def write_training(folder: Path, reached: float) -> None:
     folder.mkdir()
     progress = np.linspace(0.1, 1, 10)
     columns = {"epoch": range(10), "train_loss": 2.3 - 2 * progress, "train_acc": reached * np.sqrt(progress)}
-    pd.DataFrame({**columns, "val_acc": reached * progress, "lr": 0.025}).to_csv(
-        folder / "history.csv", index=False
-    )
+    pd.DataFrame({**columns, "val_acc": reached * progress, "lr": 0.025}).to_csv(folder / "history.csv", index=False)
 
 
 def build_run(

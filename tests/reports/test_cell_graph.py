@@ -13,9 +13,7 @@ from darts_pl.genotype import KNOWN, Cell, Edge
 from darts_pl.reports import cell_graph, cell_layout
 
 CELLS = [
-    pytest.param(getattr(g, kind), id=f"{name}-{kind}")
-    for name, g in KNOWN.items()
-    for kind in ("normal", "reduce")
+    pytest.param(getattr(g, kind), id=f"{name}-{kind}") for name, g in KNOWN.items() for kind in ("normal", "reduce")
 ]
 V2 = KNOWN["DARTS_V2"].normal
 
@@ -35,11 +33,7 @@ def test_without_dot_matplotlib_draws_every_operation(monkeypatch):
     svg = cell_graph.cell_svg(V2, "Normal cell")
     assert svg.startswith("<svg")
     assert ElementTree.fromstring(svg).tag.endswith("svg")
-    names = [
-        text
-        for text in texts_of(cell_graph.cell_figure(V2, "Normal cell"))
-        if "_" in text and "$" not in text
-    ]
+    names = [text for text in texts_of(cell_graph.cell_figure(V2, "Normal cell")) if "_" in text and "$" not in text]
     assert sorted(names) == sorted(edge.op for node in V2.nodes for edge in node)
 
 
@@ -96,9 +90,7 @@ def test_lines_start_at_their_source_and_pass_beside_the_boxes(cell: Cell):
     layout = cell_layout.layout_cell(cell)
     assert len(layout.routes) == sum(map(len, cell.nodes)) + len(cell.concat)
     for source, _, points in layout.routes:
-        assert points[0] == pytest.approx(
-            (layout.states[source][0] + cell_layout.RADIUS, layout.states[source][1])
-        )
+        assert points[0] == pytest.approx((layout.states[source][0] + cell_layout.RADIUS, layout.states[source][1]))
         for (x0, y), (x1, _) in zip(points[1:-1:2], points[2:-1:2]):
             beside = [b for b in layout.operations.values() if x0 <= b[0] <= x1]
             assert all(abs(y - box[1]) > cell_layout.OPERATION_HEIGHT / 2 for box in beside)

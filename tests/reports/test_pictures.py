@@ -61,9 +61,7 @@ def test_operation_shares_count_the_genotype_and_average_the_gates():
 
 
 def test_curves_draw_the_columns_that_are_there():
-    history = pd.DataFrame(
-        {"epoch": [0, 1], "train_loss": [2.0, 1.0], "val_acc": [0.5, np.nan], "other": [1, 2]}
-    )
+    history = pd.DataFrame({"epoch": [0, 1], "train_loss": [2.0, 1.0], "val_acc": [0.5, np.nan], "other": [1, 2]})
     loss, accuracy, rate = curves.training_curves(history).axes
     np.testing.assert_array_equal(loss.lines[0].get_ydata(), [2.0, 1.0])
     assert [len(axes.lines) for axes in (loss, accuracy, rate)] == [1, 1, 0]

@@ -28,9 +28,7 @@ class Reader(HTMLParser):
         assert not self.open
 
     def handle_starttag(self, tag: str, attrs) -> None:
-        self.addresses += [
-            value for name, value in attrs if name in ("src", "href", "srcset", "data", "action")
-        ]
+        self.addresses += [value for name, value in attrs if name in ("src", "href", "srcset", "data", "action")]
         if tag not in ("meta", "img", "link"):
             self.open.append(tag)
 

@@ -53,9 +53,7 @@ def test_unfinished_runs_are_listed_and_left_out_of_the_means(sweep_folder):
     groups = over_seeds(table, settings, metrics).set_index("settings")
     assert groups.loc["hypergradient=first", "runs"] == 2
     assert groups.loc["hypergradient=first", "val_acc_best"] == "82.00 % (too few runs)"
-    assert "Not finished, so not in the means: 2." in write_comparison(sweep_folder).read_text(
-        encoding="utf-8"
-    )
+    assert "Not finished, so not in the means: 2." in write_comparison(sweep_folder).read_text(encoding="utf-8")
 
 
 def test_a_setting_that_one_run_leaves_alone_comes_from_its_configuration(sweep_folder):
