@@ -1,4 +1,4 @@
-"""Points to resume from: saved every half minute and after each validation, whole or not at all, the last two kept."""
+"""Points to resume from: saved every half minute and once an epoch, whole or not at all, the last two kept."""
 
 import time
 from pathlib import Path
@@ -10,14 +10,16 @@ from lightning.pytorch.callbacks import Checkpoint
 from darts_pl.errors import RunError
 from darts_pl.paths import write_atomically
 
-LAST, PREVIOUS, FINAL = "last.ckpt", "previous.ckpt", "final.ckpt"
+NEXT, LAST, PREVIOUS, FINAL = "next.ckpt", "last.ckpt", "previous.ckpt", "final.ckpt"
 
 
 class ResumePoints(Checkpoint):
     """Writes `last.ckpt` (the one before it becomes `previous.ckpt`) and, at the end, `final.ckpt`.
 
-    Points lie between two steps or after a validation, never in the middle of a step, so that what is resumed is what
-    the uninterrupted run had there. The last batch of an epoch is left to the validation that follows it.
+    Points lie between two steps, after a validation or, where there is none, at the end of an epoch, never in the
+    middle of a step, so that what is resumed is what the uninterrupted run had there. The last batch of an epoch is
+    left to the validation or the epoch's end that follows it. Parameters that are not finite are never saved: the
+    point before them stays the last.
 
     Args:
         every_s: seconds between points within an epoch; 0 saves after every step.
@@ -39,6 +41,10 @@ class ResumePoints(Checkpoint):
         if trainer.state.fn == "fit" and not trainer.sanity_checking:
             self.save(trainer)
 
+    def on_train_epoch_end(self, trainer: Trainer, module: LightningModule) -> None:
+        if not trainer.enable_validation:
+            self.save(trainer)
+
     def on_train_end(self, trainer: Trainer, module: LightningModule) -> None:
         self._write(trainer, self.folder / FINAL)
 
@@ -48,7 +54,9 @@ class ResumePoints(Checkpoint):
         Raises:
             RunError: the folder cannot be written or the disk is full; the points before it are left as they were.
         """
-        fresh = self.folder / "next.ckpt"
+        if not all(torch.isfinite(p).all() for p in trainer.lightning_module.parameters()):
+            return
+        fresh = self.folder / NEXT
         self._write(trainer, fresh)
         last = self.folder / LAST
         if last.exists():
@@ -58,7 +66,7 @@ class ResumePoints(Checkpoint):
 
     def _write(self, trainer: Trainer, path: Path) -> None:
         try:
-            write_atomically(path, lambda temporary: trainer.save_checkpoint(temporary))
+            write_atomically(path, lambda temporary: trainer.save_checkpoint(temporary, weights_only=False))
         except (OSError, RuntimeError) as error:
             raise RunError(
                 f"cannot write the checkpoint {path}: {error}. The points saved before are intact; free space or "
@@ -69,7 +77,7 @@ class ResumePoints(Checkpoint):
 def newest_loadable(folder: Path) -> tuple[Path | None, list[str]]:
     """(the newest point in `folder` that can be read whole or None, what was wrong with newer ones)."""
     problems = []
-    for name in (FINAL, LAST, PREVIOUS):
+    for name in (FINAL, NEXT, LAST, PREVIOUS):  # a next one is left only by a stop before it was renamed
         path = Path(folder) / name
         if not path.exists():
             continue

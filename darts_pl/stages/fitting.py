@@ -53,9 +53,9 @@ def fit(
         if not _is_out_of_memory(error):
             raise
         raise TrainingError(
-            f"out of memory at step {module.steps_done} with batch_size={getattr(data, 'batch_size', '?')}. What lowers "
-            "the need: batch_size, space.init_channels, space.layers, fewer space.primitives, hypergradient=first or "
-            "finite_difference, hardware.precision=bf16-mixed. Checkpoints so far are kept."
+            f"out of memory at step {module.steps_done} with batch_size={getattr(data, 'batch_size', '?')}. "
+            "What lowers the need: batch_size, space.init_channels, space.layers, fewer space.primitives, "
+            "hypergradient=first or finite_difference, hardware.precision=bf16-mixed. Checkpoints so far are kept."
         ) from error
     return trainer
 
