@@ -4,7 +4,7 @@ from darts_pl.callbacks.alphas import SearchHistory
 from darts_pl.callbacks.checkpoint import ResumePoints, newest_loadable
 from darts_pl.callbacks.history import History, peak_memory_mib
 from darts_pl.callbacks.progress import RunProgress
-from darts_pl.callbacks.tensorboard import ArchitectureBoard, ScalarBoard
+from darts_pl.callbacks.tensorboard import ArchitectureBoard, ScalarBoard, write_hparams
 
 __all__ = [
     "ArchitectureBoard",
@@ -15,4 +15,5 @@ __all__ = [
     "SearchHistory",
     "newest_loadable",
     "peak_memory_mib",
+    "write_hparams",
 ]

@@ -8,7 +8,7 @@ import torch
 from lightning.pytorch import LightningModule, Trainer
 from torch import Tensor
 
-from darts_pl.callbacks.history import History
+from darts_pl.callbacks.history import History, finished_epochs
 from darts_pl.genotype import Genotype
 from darts_pl.paths import write_atomically
 
@@ -41,7 +41,7 @@ class SearchHistory(History):
     def on_train_start(self, trainer: Trainer, module: LightningModule) -> None:
         super().on_train_start(trainer, module)
         if not self.snapshots:
-            self._snapshot(-1, module)
+            self._snapshot(0, module)
 
     def _snapshot(self, epoch: int, module: LightningModule) -> None:
         alphas = {kind: alpha.detach().cpu().clone() for kind, alpha in module.supernet.alphas.items()}
@@ -50,7 +50,7 @@ class SearchHistory(History):
 
     def extra_row(self, module: LightningModule) -> dict:
         """Alpha movement (mean |α − α at the start|), gate entropy in nats, skip connections in the genotype."""
-        self._snapshot(self.trainer_epoch(module), module)
+        self._snapshot(finished_epochs(module.trainer), module)
         self._keep_genotype(module)
         start, now = self.snapshots[0], self.snapshots[-1]
         moved = [(now["alpha"][kind] - start["alpha"][kind]).abs().mean() for kind in KINDS]
@@ -60,10 +60,6 @@ class SearchHistory(History):
         for kind, cell in (("normal", self.genotype.normal), ("reduce", self.genotype.reduce)):
             row[f"skips_{kind}"] = sum(edge.op == "skip_connect" for node in cell.nodes for edge in node)
         return row
-
-    @staticmethod
-    def trainer_epoch(module: LightningModule) -> int:
-        return module.trainer.current_epoch
 
     def _keep_genotype(self, module: LightningModule) -> None:
         epoch, gates = self.snapshots[-1]["epoch"], self.snapshots[-1]["gate"]

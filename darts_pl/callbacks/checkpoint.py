@@ -42,7 +42,8 @@ class ResumePoints(Checkpoint):
             self.save(trainer)
 
     def on_train_epoch_end(self, trainer: Trainer, module: LightningModule) -> None:
-        if not trainer.enable_validation:
+        last = trainer.current_epoch + 1 >= trainer.max_epochs  # the final point follows at once
+        if not trainer.enable_validation and not last:
             self.save(trainer)
 
     def on_train_end(self, trainer: Trainer, module: LightningModule) -> None:

@@ -49,7 +49,7 @@ class History(Callback):
         self.steps_end = time.perf_counter()
 
     def on_train_epoch_end(self, trainer: Trainer, module: LightningModule) -> None:
-        row = {"epoch": trainer.current_epoch, **module.epoch_row(), **self.extra_row(module)}
+        row = {"epoch": finished_epochs(trainer), **module.epoch_row(), **self.extra_row(module)}
         self.rows.append(row)
         self.timing.append(self._timing_row(trainer, module))
         if self.folder is not None:
@@ -66,7 +66,7 @@ class History(Callback):
         seconds = self.steps_end - self.epoch_started
         batch_size = getattr(trainer.datamodule, "batch_size", None)
         return {
-            "epoch": trainer.current_epoch,
+            "epoch": finished_epochs(trainer),
             "seconds": round(time.perf_counter() - self.epoch_started, 3),
             "steps": steps,
             "seconds_per_step": round(seconds / steps, 5) if steps else None,
@@ -80,7 +80,12 @@ class History(Callback):
         figures = " ".join(f"{k} {v:.1%}" if k.endswith("_acc") else f"{k} {v:.4g}" for k, v in shown.items())
         each = timing["seconds_per_step"]
         pace = f"{timing['seconds']:.1f} s" + (f", {each:.3f} s a step" if each else "")
-        return f"{phase} epoch {row['epoch'] + 1}/{trainer.max_epochs}: {figures} ({pace})"
+        return f"{phase} epoch {row['epoch']}/{trainer.max_epochs}: {figures} ({pace})"
+
+
+def finished_epochs(trainer: Trainer) -> int:
+    """Epochs done, the one that is ending counted: what a run's files and curves call `epoch` (0 is the start)."""
+    return trainer.current_epoch + 1
 
 
 def _write_csv(rows: list[dict], path: Path) -> None:

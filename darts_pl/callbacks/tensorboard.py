@@ -1,9 +1,11 @@
 """What TensorBoard shows: figures of every epoch, alphas as heat map and curves, both cells as pictures."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from pathlib import Path
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 from matplotlib.figure import Figure
+from torch.utils.tensorboard import SummaryWriter
 
 from darts_pl.callbacks.history import History
 
@@ -47,7 +49,16 @@ class ArchitectureBoard(ScalarBoard):
             for edge, row in zip(history.edges, gates.tolist()):
                 for name, value in zip(history.primitives, row):
                     writer.add_scalar(f"gates_{kind}/{edge.replace('<-', '_from_')}/{name}", value, epoch)
-            title = f"{kind} cell, epoch {epoch + 1}"
+            title = f"{kind} cell, epoch {epoch}"
             figure = self.draw_gates(gates.numpy(), history.edges, history.primitives, title)
             writer.add_figure(f"gates/{kind}", figure, epoch)
         writer.add_figure("cells", self.draw_genotype(history.genotype), epoch)
+
+
+def write_hparams(folder: Path, settings: Mapping[str, object], figures: Mapping[str, float]) -> None:
+    """Enter a finished run in TensorBoard's hparams table: its settings (flat) beside its final figures."""
+    plain = {
+        key: value if isinstance(value, (bool, int, float, str)) else str(value) for key, value in settings.items()
+    }
+    with SummaryWriter(folder) as writer:
+        writer.add_hparams(plain, dict(figures), run_name=".")

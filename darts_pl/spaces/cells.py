@@ -122,6 +122,9 @@ class CellSpace:
         for kind, cell in (("normal", genotype.normal), ("reduce", genotype.reduce)):
             if len(cell.nodes) != self.num_nodes:
                 raise GenotypeError(f"{kind} cell: {len(cell.nodes)} nodes, the space has {self.num_nodes}")
+            if sorted(cell.concat) != list(range(2, 2 + self.num_nodes)):
+                states = list(cell.concat)
+                raise GenotypeError(f"{kind} cell: concatenates the states {states}, the supernet all of its nodes")
             gates[kind] = torch.zeros(len(self.edges), len(self.primitives))
             for state, node in enumerate(cell.nodes, start=2):
                 for edge in node:

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from functools import partial
 
+from darts_pl.callbacks import write_hparams
 from darts_pl.genotype import KNOWN, Genotype
 from darts_pl.reports.run_page import write_report
 from darts_pl.stages.baselines import linear_baseline, random_architecture
@@ -63,9 +64,19 @@ def finish(run: RunFolder, genotype: Genotype, space, results: dict) -> dict:
         "published": [{"name": name, "parameters": paper_size(known)} for name, known in KNOWN.items()],
     }
     run.write_json("results.json", results)
+    if not run.done("hparams"):
+        with run.stage("hparams"):
+            write_hparams(run.path / "tensorboard", run.settings(), final_figures(results))
     run.complete()
     write_report(run.path)
     return results
+
+
+def final_figures(results: dict) -> dict[str, float]:
+    """The figures that runs are compared by: best validation accuracy, test accuracies."""
+    figures = {"search/val_acc_best": results["search"]["val_acc_best"]} if "search" in results else {}
+    named = {f"test_acc/{row['name'].replace(' ', '_')}": row["test_acc"] for row in results["rows"]}
+    return {**figures, **named}
 
 
 def _linear(run: RunFolder, data) -> dict:
@@ -79,7 +90,7 @@ def summary(run: RunFolder, results: dict) -> str:
     """The closing lines: genotype, figures beside the baselines, where everything lies."""
     found = results["search"]
     heading = (
-        f"Genotype (best by validation, epoch {found['epoch_best'] + 1}, "
+        f"Genotype (best by validation, epoch {found['epoch_best']}, "
         f"validation accuracy {found['val_acc_best']:.1%}, {found['alpha_updates']} alpha updates):"
     )
     lines = ["", heading, *genotype_lines(results["genotype_best"])]

@@ -103,6 +103,10 @@ class RunFolder:
             peak = max(self.manifest["peak_memory_mib"], entry.get("peak_memory_mib", 0.0))
             self._update(seconds=round(self.manifest["seconds"] + spent, 3), peak_memory_mib=peak)
 
+    def settings(self) -> dict[str, Any]:
+        """The run's configuration with dotted keys."""
+        return flatten(yaml.safe_load((self.path / CONFIG).read_text(encoding="utf-8")))
+
     def complete(self) -> None:
         """Mark the whole run complete."""
         self._update(status="complete")
