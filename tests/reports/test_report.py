@@ -54,7 +54,7 @@ def test_a_complete_run_shows_every_section_with_its_numbers(full_page):
         assert value in page.texts["dd"]
     for value in ("searched", "93.00 %", "51,234", "random architecture", "91.39 %", "0.305"):
         assert value in page.texts["td"]
-    assert "Best validation accuracy of the search (of the supernet): 90.00 %, after epoch 11." in page.texts["p"]
+    assert "Best validation accuracy of the supernet: 90.00 %, after epoch 11." in page.texts["p"]
     assert any("hypergradient:" in text for text in page.texts["pre"])
 
 
