@@ -144,6 +144,7 @@ def search_architecture(
         torch.manual_seed(derived_seed(config.seed, "supernet"))
         relaxation = copy.deepcopy(config.relaxation)  # it anneals; the caller's stays as it was
         supernet = space.supernet(input_shape, num_classes, relaxation=relaxation, mixing=config.mixing)
+        supernet.train()  # also a relaxation that was handed over in eval mode
         module = _module(supernet, num_classes, config, hardware)
         derive = partial(derive_genotype, primitives=space.primitives, num_nodes=space.num_nodes)
         history = SearchHistory(None, derive, list(space.primitives), space.edges)
@@ -204,7 +205,7 @@ def _describe(loaders: Mapping[str, Iterable], num_classes: int | None) -> tuple
     shapes, highest = {}, 0
     for name, loader in loaders.items():
         for batch in loader:
-            x, y = _checked(batch, name)
+            x, y = _checked(batch, "train_loader" if name == "weights" else "valid_loader")
             shapes.setdefault(name, tuple(x.shape[1:]))
             highest = max(highest, int(y.max()))
             if num_classes is not None:

@@ -1,12 +1,16 @@
 """What the commands share when they turn a composed configuration into parts: the run folder, the retraining."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 
 import torch
+import yaml
 from hydra.core.hydra_config import HydraConfig
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import OverrideParseException
+from hydra.types import RunMode
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
@@ -17,22 +21,35 @@ from darts_pl.genotype import Genotype
 from darts_pl.hardware import Hardware
 from darts_pl.lit import RetrainModule
 from darts_pl.stages.retrain import retrain
-from darts_pl.stages.run import MANIFEST, RunFolder, existing_run, read_manifest
+from darts_pl.stages.run import MANIFEST, SWEEP, RunFolder, existing_run, read_manifest
 
 
 def open_run(config: DictConfig, command: str, hardware: Hardware) -> RunFolder:
-    """The run folder of this job, as Hydra composed it.
+    """The run folder of this job, as Hydra composed it. Commands open it before they load data, so that a run stopped
+    at any time can be gone on with; a folder where no stage has begun is started afresh.
 
     Raises:
-        RunError: it holds a run and `resume` was not asked for.
+        RunError: it holds a run and `resume` was not asked for, or `resume` names another folder than Hydra's.
     """
     job = HydraConfig.get()
     path = Path(job.runtime.output_dir)
-    if config.resume is None and (path / MANIFEST).is_file():
-        raise RunError(f"{path} holds a run already. To go on with it: resume={path}")
+    if config.resume is not None:
+        _check_same_folder(job, config.resume)
+    elif (path / MANIFEST).is_file():
+        if read_manifest(path)["stages"]:
+            raise RunError(f"{path} holds a run already. To go on with it: resume={path}")
+        (path / MANIFEST).unlink()
     plain = OmegaConf.to_container(config, resolve=True)
-    overrides = [text for text in job.overrides.task if not text.startswith("resume=")]
+    overrides = _without_resume(OmegaConf.to_container(job.overrides.task, resolve=False))
     return RunFolder.open(path, command=command, config=plain, device=hardware.name, overrides=overrides)
+
+
+def _check_same_folder(job, resume: str) -> None:
+    sweeping = job.mode == RunMode.MULTIRUN
+    folder = Path(job.sweep.dir if sweeping else job.runtime.output_dir)
+    if folder.resolve() != Path(resume).resolve():
+        key = "hydra.sweep.dir" if sweeping else "hydra.run.dir"
+        raise RunError(f"resume={resume}: found {key}={folder}, expected the same folder. Leave {key} out to resume")
 
 
 def retraining_parts(config: DictConfig, space, hardware: Hardware) -> tuple[Callable | None, object]:
@@ -106,13 +123,43 @@ def arguments(argv: list[str]) -> list[str]:
     """The command's arguments; where the only override is `resume=<folder>`, those that started that run are added.
 
     Raises:
-        RunError: the folder to resume does not exist or holds no run.
+        RunError: the folder to resume does not exist or holds no run; it is a sweep's and `-m` is missing, or the
+            other way round.
     """
-    found = [text for text in argv if text.startswith("resume=")]
-    if not found or found[-1] == "resume=null":
+    given = _resume_of(argv)
+    if given is None:
         return argv
-    folder = existing_run(Path(found[-1].removeprefix("resume=")))
+    folder = existing_run(Path(given))
+    is_run, sweeping = (folder / MANIFEST).is_file(), not {"-m", "--multirun"}.isdisjoint(argv)
+    if not is_run and not sweeping:
+        raise RunError(f"resume={folder}: found a sweep. Add -m to go on with all its jobs, or take one: {folder}/0")
+    if is_run and sweeping:
+        raise RunError(f"resume={folder}: found a single run, expected the folder of a sweep. Leave -m out")
     others = [text for text in argv if "=" in text and not text.startswith(("resume=", "--"))]
-    if others or not (folder / MANIFEST).is_file():
+    if others:
         return argv
-    return [*read_manifest(folder)["overrides"], *argv]
+    started_by = read_manifest(folder)["overrides"] if is_run else _sweep_overrides(folder)
+    place = next(place for place, text in enumerate(argv) if text.startswith("resume="))
+    return [*argv[:place], *started_by, *argv[place:]]  # together: argparse takes one group of overrides
+
+
+def _resume_of(argv: list[str]) -> str | None:
+    """The folder that `argv` asks to resume, with Hydra's quotes taken off; None where there is none to check."""
+    found = [text for text in argv if text.startswith("resume=")]
+    if not found:
+        return None
+    try:
+        value = OverridesParser.create().parse_override(found[-1]).value()
+    except OverrideParseException:  # Hydra tells it with its place
+        return None
+    return None if value is None else str(value)
+
+
+def _sweep_overrides(folder: Path) -> list[str]:
+    """What started the sweep in `folder`, from the multirun.yaml that Hydra leaves there."""
+    content = yaml.safe_load((folder / SWEEP).read_text(encoding="utf-8"))
+    return _without_resume(content["hydra"]["overrides"]["task"])
+
+
+def _without_resume(overrides: Iterable[str]) -> list[str]:
+    return [text for text in overrides if not text.startswith("resume=")]

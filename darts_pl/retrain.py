@@ -8,20 +8,23 @@ from omegaconf import DictConfig
 from darts_pl import genotype as genotypes
 from darts_pl.assembly import launch, open_run, retraining_parts
 from darts_pl.errors import ConfigError
+from darts_pl.genotype.reading import BEST
 from darts_pl.stages.architecture import retrain_only, retrain_summary
 from darts_pl.stages.retrain import check_fits
 
 
 def task(config: DictConfig) -> None:
-    """Compose the parts from `config`, check the genotype, then retrain."""
+    """Compose the parts from `config`, check the genotype, then retrain, or go on."""
     if config.retraining.epochs < 1:
         raise ConfigError(f"retraining.epochs={config.retraining.epochs}: at least 1 is needed to retrain")
-    genotype = genotypes.read(config.genotype)
     hardware, space = instantiate(config.hardware), instantiate(config.space)
-    check_fits(genotype, space)
     hardware.apply()
-    retrain, linear_data = retraining_parts(config, space, hardware)
     run = open_run(config, "retrain", hardware)
+    # A run goes on with what it began with, whatever became of the file or folder that was given then.
+    going_on = run.resumed and (run.path / BEST).is_file()
+    genotype = genotypes.read(run.path if going_on else config.genotype)
+    check_fits(genotype, space)
+    retrain, linear_data = retraining_parts(config, space, hardware)
     results = retrain_only(
         run,
         genotype,

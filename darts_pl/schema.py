@@ -1,8 +1,10 @@
-"""The shape of the commands' configurations: types that reject a wrong value or a misspelt key at composition.
+"""The shape of the commands' configurations: types that reject a wrong value or a misspelt key at composition, and
+ranges that `commands.check_config` holds values to.
 
 Values live in conf/. Nodes with a `_target_` stay dictionaries: the constructor they name is their schema.
 """
 
+import math
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,25 +12,51 @@ from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING
 
 
+@dataclass(frozen=True)
+class Range:
+    """The finite numbers from `low` to `high`, or with `below` all under it."""
+
+    low: float = 0
+    high: float | None = None
+    below: float | None = None
+
+    def __contains__(self, value: float) -> bool:
+        under = (self.high is None or value <= self.high) and (self.below is None or value < self.below)
+        return math.isfinite(value) and value >= self.low and under
+
+    def __str__(self) -> str:
+        if self.below is not None:
+            return f"a number from {self.low} to below {self.below}"
+        return f"a number of at least {self.low}" if self.high is None else f"a number from {self.low} to {self.high}"
+
+
+def within(default: float, **limits: float) -> Any:
+    """A field with a `Range`, by default of the numbers from 0."""
+    return field(default=default, metadata={"range": Range(**limits)})
+
+
+LARGEST_SEED = 2**32 - 1  # scikit-learn's, which draws the stratified cuts
+
+
 @dataclass
 class Retraining:
     """Training a derived network from fresh weights. `epochs=0` leaves it out."""
 
-    epochs: int = 0
-    batch_size: int = 96
-    init_channels: int = 36
-    layers: int = 20
-    learning_rate: float = 0.025
-    min_learning_rate: float = 0.0
-    momentum: float = 0.9
-    weight_decay: float = 3e-4
-    clip_norm: float = 5.0
-    drop_path: float = 0.2
+    epochs: int = within(0)
+    batch_size: int = within(96, low=1)
+    init_channels: int = within(36, low=1)
+    layers: int = within(20, low=3)
+    learning_rate: float = within(0.025)
+    min_learning_rate: float = within(0.0)
+    momentum: float = within(0.9, below=1)
+    weight_decay: float = within(3e-4)
+    clip_norm: float = within(5.0)
+    drop_path: float = within(0.2, below=1)
     auxiliary: bool = True
-    auxiliary_weight: float = 0.4
-    label_smoothing: float = 0.0
-    cutout: int = 16
-    holdout: float = 0.0
+    auxiliary_weight: float = within(0.4)
+    label_smoothing: float = within(0.0, below=1)
+    cutout: int = within(16)
+    holdout: float = within(0.0, below=1)
     random_architecture: bool = False
     linear_baseline: bool = False
 
@@ -38,19 +66,19 @@ class SearchCommand:
     """`python -m darts_pl.search`."""
 
     name: str = MISSING
-    seed: int = 0
+    seed: int = within(0, high=LARGEST_SEED)
     resume: str | None = None
-    epochs: int = 50
-    batch_size: int = 64
-    learning_rate: float = 0.025
-    min_learning_rate: float = 0.001
-    momentum: float = 0.9
-    weight_decay: float = 3e-4
-    arch_learning_rate: float = 3e-4
-    arch_weight_decay: float = 1e-3
-    alpha_warmup_epochs: int = 0
-    clip_norm: float = 5.0
-    checkpoint_every_s: float = 30.0
+    epochs: int = within(50, low=1)
+    batch_size: int = within(64, low=1)
+    learning_rate: float = within(0.025)
+    min_learning_rate: float = within(0.001)
+    momentum: float = within(0.9, below=1)
+    weight_decay: float = within(3e-4)
+    arch_learning_rate: float = within(3e-4)
+    arch_weight_decay: float = within(1e-3)
+    alpha_warmup_epochs: int = within(0)
+    clip_norm: float = within(5.0)
+    checkpoint_every_s: float = within(30.0)
     weights_optimizer: dict[str, Any] = field(default_factory=dict)
     alphas_optimizer: dict[str, Any] = field(default_factory=dict)
     space: dict[str, Any] = field(default_factory=dict)
@@ -69,9 +97,9 @@ class RetrainCommand:
 
     genotype: str = MISSING
     name: str = MISSING
-    seed: int = 0
+    seed: int = within(0, high=LARGEST_SEED)
     resume: str | None = None
-    checkpoint_every_s: float = 30.0
+    checkpoint_every_s: float = within(30.0)
     space: dict[str, Any] = field(default_factory=dict)
     data: dict[str, Any] = field(default_factory=dict)
     hardware: dict[str, Any] = field(default_factory=dict)

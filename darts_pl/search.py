@@ -16,6 +16,7 @@ def task(config: DictConfig) -> None:
     """Compose the parts from `config`, check that they fit together, then run the stages."""
     hardware, space = instantiate(config.hardware), instantiate(config.space)
     hardware.apply()
+    run = open_run(config, "search", hardware)
     data = instantiate(config.data, purpose="search", batch_size=config.batch_size, seed=config.seed)
     data.prepare()
     retrain, linear_data = retraining_parts(config, space, hardware)
@@ -33,7 +34,6 @@ def task(config: DictConfig) -> None:
     derive = partial(instantiate(config.derivation), primitives=space.primitives, num_nodes=space.num_nodes)
     relaxation, mixing = instantiate(config.relaxation), instantiate(config.mixing)
 
-    run = open_run(config, "search", hardware)
     results = find_architecture(
         run,
         space=space,

@@ -21,10 +21,13 @@ class History(Callback):
     """Collects `module.epoch_row()` at the end of each epoch; writes `history.csv` and `timing.csv` to `folder`.
 
     Rows are part of the checkpoint, so a resumed run's history.csv equals the uninterrupted one's byte for byte.
+
+    Args:
+        folder: None keeps the rows in memory only. title: what the lines in the log begin with.
     """
 
-    def __init__(self, folder: Path | None):
-        self.folder = folder
+    def __init__(self, folder: Path | None, title: str = "search"):
+        self.folder, self.title = folder, title
         self.rows: list[dict] = []
         self.timing: list[dict] = []
         self.epoch_started = self.steps_before = None
@@ -55,7 +58,7 @@ class History(Callback):
         if self.folder is not None:
             _write_csv(self.rows, self.folder / "history.csv")
             _write_csv(self.timing, self.folder / "timing.csv")
-        log.info("%s", self._line(trainer, module.phase))
+        log.info("%s", self._line(trainer))
 
     def extra_row(self, module: LightningModule) -> dict:
         """Further columns of a subclass."""
@@ -74,13 +77,13 @@ class History(Callback):
             "peak_memory_mib": round(peak_memory_mib(module.device), 1),
         }
 
-    def _line(self, trainer: Trainer, phase: str) -> str:
+    def _line(self, trainer: Trainer) -> str:
         row, timing = self.rows[-1], self.timing[-1]
         shown = {k: row[k] for k in SHOWN if row.get(k) is not None}
         figures = " ".join(f"{k} {v:.1%}" if k.endswith("_acc") else f"{k} {v:.4g}" for k, v in shown.items())
         each = timing["seconds_per_step"]
         pace = f"{timing['seconds']:.1f} s" + (f", {each:.3f} s a step" if each else "")
-        return f"{phase} epoch {row['epoch']}/{trainer.max_epochs}: {figures} ({pace})"
+        return f"{self.title} epoch {row['epoch']}/{trainer.max_epochs}: {figures} ({pace})"
 
 
 def finished_epochs(trainer: Trainer) -> int:

@@ -23,7 +23,8 @@ def check_config(cfg: DictConfig) -> None:
     other mapping is free, but looked into.
 
     Raises:
-        ConfigError: an unknown or removed key, a value missing or of the wrong type, a target that cannot be found.
+        ConfigError: an unknown or removed key, a value missing, of the wrong type or out of range, a target that
+            cannot be found.
     """
     _check_node(cfg, "")
 
@@ -33,6 +34,9 @@ def _check_node(node: DictConfig, place: str) -> None:
     if dataclasses.is_dataclass(schema):
         _check_fields(node, place, [field.name for field in dataclasses.fields(schema)])
     values = {key: _value(node, key, place) for key in node}
+    if dataclasses.is_dataclass(schema):
+        for field in dataclasses.fields(schema):
+            _check_range(values[field.name], field.metadata.get("range"), f"{place}{field.name}")
     if "_target_" in values:
         _check_arguments(values, place)
     for key, value in values.items():
@@ -58,6 +62,12 @@ def _check_fields(node: DictConfig, place: str, fields: list[str]) -> None:
     for name in fields:
         if name not in present:
             raise ConfigError(f"{place}{name}: the key was removed, but the command needs it")
+
+
+def _check_range(value: object, limits: object, place: str) -> None:
+    """A field of the schema may bring the values that it can work with, as `metadata={"range": container}`."""
+    if limits is not None and value not in limits:
+        raise ConfigError(f"{place}: found {value!r}, expected {limits}")
 
 
 def _check_names(found: Iterable[object], place: str, allowed: Iterable[str], choices: Iterable[str]) -> None:

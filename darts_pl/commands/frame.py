@@ -22,6 +22,7 @@ from darts_pl.commands.explain import explain
 
 Task = Callable[[DictConfig], object]
 USER_ERROR, INTERRUPTED, TERMINATED = 2, 130, 143
+FOLDER_KEYS = ("resume=", "hydra.run.dir=", "hydra.sweep.dir=")
 
 
 @dataclass
@@ -153,11 +154,11 @@ def _stopped(config_name: str, jobs: list[Job], status: int) -> int:
 
 
 def _arguments_without_resume() -> list[str]:
-    """The arguments of the command that was stopped, for the one that goes on."""
+    """The arguments of the command that was stopped, for the one that goes on; `resume` stands for the folder."""
     given = get_args_parser().parse_args()
     options = ["--config-dir", given.config_dir] if given.config_dir else []
     options += ["-m"] if given.multirun else []
-    return [*options, *(word for word in given.overrides if not word.lstrip("+").startswith("resume="))]
+    return [*options, *(word for word in given.overrides if not word.lstrip("+").startswith(FOLDER_KEYS))]
 
 
 def _quoted(value: str) -> str:

@@ -10,7 +10,7 @@ from darts_pl.errors import ConfigError, GenotypeError, nearest
 from darts_pl.genotype import Genotype, check_operations
 from darts_pl.ops.image import OPERATIONS, PRIMITIVES, Builder, build
 from darts_pl.spaces.choice import Choice, Mixing
-from darts_pl.spaces.layout import edge_sources
+from darts_pl.spaces.layout import edge_sources, plan
 from darts_pl.spaces.network import Network
 from darts_pl.spaces.supernet import Supernet
 
@@ -48,12 +48,15 @@ class CellSpace:
             if name not in self.operations:
                 found = nearest(name, self.operations)
                 raise ConfigError(f"space.primitives: {name!r} is not a known operation. {found}")
+            if not name.isidentifier():
+                raise ConfigError(f"space.primitives: {name!r} must be letters, digits and _, as it names parameters")
         if len(set(self.primitives)) < len(self.primitives):
             raise ConfigError(f"space.primitives: the same name twice in {list(self.primitives)}")
         if not set(self.primitives) - {"none"}:
             raise ConfigError(f"space.primitives={list(self.primitives)}: nothing to choose besides 'none'")
         if self.num_nodes < 1:
             raise ConfigError(f"space.num_nodes={self.num_nodes}: at least 1 is needed")
+        plan(self.layers, self.init_channels, self.num_nodes, self.stem)
 
     @property
     def edges(self) -> list[str]:

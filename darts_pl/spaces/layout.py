@@ -37,10 +37,11 @@ def plan(layers: int, init_channels: int, num_outputs: int | dict[str, int], ste
     """
     if layers < 3:
         raise ConfigError(f"space.layers={layers}: at least 3 are needed so that both kinds of cell occur")
-    if init_channels < 1:
-        raise ConfigError(f"space.init_channels={init_channels}: at least 1 is needed")
     if stem not in STEMS:
         raise ConfigError(f"space.stem={stem!r} does not exist. {nearest(stem, STEMS)}")
+    least = 2 if stem == "imagenet" else 1  # that stem begins with half as many
+    if init_channels < least:
+        raise ConfigError(f"space.init_channels={init_channels}: at least {least} is needed with space.stem={stem}")
     outputs = num_outputs if isinstance(num_outputs, dict) else {"normal": num_outputs, "reduce": num_outputs}
     first = STEM_MULTIPLIER * init_channels if stem == "cifar" else init_channels
     before_last, last, channels, reduced = first, first, init_channels, stem == "imagenet"

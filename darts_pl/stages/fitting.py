@@ -44,7 +44,7 @@ def fit(
         num_sanity_val_steps=0,
         limit_val_batches=1.0 if data.val_dataloader() else 0,
         use_distributed_sampler=False,
-        log_every_n_steps=10,
+        log_every_n_steps=min(10, len(data.train_dataloader())),
         **hardware.trainer_arguments(),
     )
     try:

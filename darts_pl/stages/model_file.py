@@ -17,6 +17,7 @@ from darts_pl.paths import write_atomically
 from darts_pl.spaces import CellSpace
 
 FORMAT, VERSION = "darts_pl.model", 1
+HEADER = ("genotype", "space", "input_shape", "classes", "mean", "std", "details")
 
 
 class TrainedModel(nn.Module):
@@ -76,13 +77,19 @@ def load_model(path: Path | str, *, operations: Mapping[str, Builder] | None = N
     if header.get("format") != FORMAT or header.get("version") != VERSION:
         found = f"format {header.get('format')!r} version {header.get('version')!r}"
         raise RunError(f"{file}: found {found}, expected {FORMAT!r} version {VERSION}")
+    missing = [key for key in HEADER if key not in header]
+    if missing:
+        raise RunError(f"{file}: its header lacks {', '.join(missing)}")
     genotype = Genotype.from_json(json.dumps(header["genotype"]), where=str(file))
     space = CellSpace(**header["space"], operations=operations)
     try:
         network = space.network(genotype, tuple(header["input_shape"]), len(header["classes"]))
     except GenotypeError as error:
         raise GenotypeError(f"{file}: {error} Pass its builder: load(path, operations={{name: builder}})") from error
-    network.load_state_dict(state)
+    try:
+        network.load_state_dict(state)
+    except RuntimeError as error:
+        raise RunError(f"{file}: its weights do not fit its genotype and space: {str(error)[:300]}") from error
     model = TrainedModel(
         network,
         header["mean"],

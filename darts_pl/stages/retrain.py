@@ -45,7 +45,7 @@ def retrain(
         torch.manual_seed(derived_seed(seed, stage))
         network = space.network(genotype, data.input_shape, data.num_classes, auxiliary=auxiliary)
         module = make_module(network, num_classes=data.num_classes, channels_last=hardware.channels_last)
-        history = History(folder)
+        history = History(folder, stage)
         trainer = fit(
             module,
             data,

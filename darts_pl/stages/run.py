@@ -19,6 +19,7 @@ from darts_pl.errors import RunError, nearest
 from darts_pl.paths import write_text_atomically
 
 MANIFEST, CONFIG = "manifest.json", "config.yaml"
+SWEEP = "multirun.yaml"  # Hydra writes it to a sweep's folder
 # What may differ between a run and its resumption: none of it changes a result.
 VOLATILE = ("resume", "checkpoint_every_s")
 MIN_FREE_MIB = 200
@@ -152,7 +153,7 @@ def existing_run(path: Path) -> Path:
         beside = [str(p) for p in path.parent.iterdir() if p.is_dir()] if path.parent.is_dir() else []
         hint = nearest(str(path), beside) if beside else ""
         raise RunError(f"resume={path}: there is no such folder. {hint}".strip())
-    if not (path / MANIFEST).is_file() and not (path / "multirun.yaml").is_file():
+    if not (path / MANIFEST).is_file() and not (path / SWEEP).is_file():
         raise RunError(f"resume={path}: it holds no {MANIFEST}, so it is no run folder")
     return path
 

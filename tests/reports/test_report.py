@@ -102,7 +102,7 @@ def test_an_unfinished_run_shows_what_is_there_and_names_what_is_missing(run_fol
     assert "results.json" in notices and "genotype_best.json" in notices
     assert "Genotype" not in page.texts["h2"] and "Retraining" not in page.texts["h2"]
     assert "Training curves" in page.texts["h2"]
-    assert any("in epoch 1." in text for text in page.texts["p"])
+    assert any("after epoch 1." in text for text in page.texts["p"])
 
 
 @pytest.mark.parametrize(
