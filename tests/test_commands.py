@@ -278,7 +278,7 @@ def test_a_resumed_run_is_told_once_where_to_go_on(conf, capsys):
     assert run_command(interrupt, "search", argv, conf) == 130
     folder = Path("outputs/first").absolute()
     message = capsys.readouterr().err
-    assert message.endswith(f"darts_pl.search seed=4 'hydra.run.dir=${{resume}}' resume={folder}\n")
+    assert message.endswith(f"darts_pl.search seed=4 resume={folder}\n")
 
 
 def test_a_stopped_multirun_goes_on_as_a_whole(conf, capsys):

@@ -1,11 +1,14 @@
 """Tiny searches and retrainings through the real stages, and the comparison of what they leave behind."""
 
+import re
 import shutil
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+import pytest
 import torch
+from safetensors.torch import load_file
 
 from darts_pl.callbacks import ResumePoints
 from darts_pl.data import digits_data
@@ -26,6 +29,7 @@ SGD = partial(torch.optim.SGD, lr=0.05, momentum=0.9, weight_decay=3e-4)
 ADAM = partial(torch.optim.Adam, lr=6e-3, betas=(0.5, 0.999), weight_decay=1e-3)
 SEED, BATCH = 5, 16
 VOLATILE_CALLBACK_STATE = ("timing",)
+NOT_TRAINED = re.compile(r"running_mean|running_var|num_batches_tracked|_metrics\.|relaxation\.")
 
 
 def open_run(folder: Path, command: str, every_s: float = 0.0) -> RunFolder:
@@ -40,7 +44,15 @@ def tiny_space(**changes) -> CellSpace:
 
 
 def tiny_search(
-    folder: Path, hypergradient: Callable, *, relaxation=Softmax, epochs: int = 2, every_s: float = 0.0, space=None
+    folder: Path,
+    hypergradient: Callable,
+    *,
+    relaxation=Softmax,
+    epochs: int = 2,
+    every_s: float = 0.0,
+    space: CellSpace | None = None,
+    sgd: Callable = SGD,
+    clip_norm: float = 5.0,
 ) -> Genotype:
     """Search on 96 digits, three steps an epoch; goes on where `folder` holds points already."""
     space = space or tiny_space()
@@ -51,10 +63,11 @@ def tiny_search(
     make_module = partial(
         SearchModule,
         hypergradient=hypergradient,
-        weights_optimizer=SGD,
+        weights_optimizer=sgd,
         alphas_optimizer=ADAM,
         epochs=epochs,
         seed=SEED,
+        clip_norm=clip_norm,
     )
     return search(
         open_run(folder, "search", every_s),
@@ -104,8 +117,9 @@ def tiny_retrain(
 class KeepEveryPoint:
     """While active, copies every resume point to a folder of its own, with the files that the run had then."""
 
-    def __init__(self, run: Path, kept: Path, monkeypatch):
+    def __init__(self, run: Path, kept: Path, monkeypatch: pytest.MonkeyPatch, previous: bool = False):
         self.run, self.kept, self.folders = run, kept, []
+        self.left_out = shutil.ignore_patterns("tensorboard", *([] if previous else ["previous.ckpt"]))
         save = ResumePoints.save
 
         def save_and_copy(points: ResumePoints, trainer) -> None:
@@ -118,7 +132,7 @@ class KeepEveryPoint:
         if not self.run.is_dir():
             return
         folder = self.kept / f"{len(self.folders):02d}"
-        shutil.copytree(self.run, folder, ignore=shutil.ignore_patterns("tensorboard", "previous.ckpt"))
+        shutil.copytree(self.run, folder, ignore=self.left_out)
         self.folders.append(folder)
 
 
@@ -127,10 +141,35 @@ def load_final(folder: Path) -> dict:
     return torch.load(folder / "checkpoints" / "final.ckpt", map_location="cpu", weights_only=True)
 
 
-def assert_same_final(found: dict, expected: dict, parameters: dict[str, list[str]] | None = None) -> None:
+def assert_same_final(found: dict, expected: dict) -> None:
     """Weights, alphas, buffers, optimisers, schedule, loops, callbacks and random state equal bit for bit."""
     differing = [*differences(without_clock(found), without_clock(expected))]
     assert not differing, differing[:10]
+
+
+def assert_same_run(found: Path, expected: Path) -> None:
+    """The final checkpoints, the optimisers' states by parameter, and every result file are equal."""
+    one, other = load_final(found), load_final(expected)
+    assert_same_final(one, other)
+    assert not [*differences(optimizer_states(one), optimizer_states(other))]
+    assert result_files(found) == result_files(expected)
+
+
+def optimizer_states(checkpoint: dict) -> list[dict[str, dict]]:
+    """For each optimiser the state of every parameter by its name; each state fits its parameter's shape."""
+    trained = [key for key in checkpoint["state_dict"] if not NOT_TRAINED.search(key)]
+    alphas = [key for key in trained if ".alphas." in key]
+    groups = [[key for key in trained if key not in alphas], alphas][: len(checkpoint["optimizer_states"])]
+    named = []
+    for names, optimizer in zip(groups, checkpoint["optimizer_states"], strict=True):
+        indices = [index for group in optimizer["param_groups"] for index in group["params"]]
+        states = {name: optimizer["state"].get(index, {}) for name, index in zip(names, indices, strict=True)}
+        for name, state in states.items():
+            shapes = {value.shape for value in state.values() if value is not None and value.dim()}
+            assert shapes <= {checkpoint["state_dict"][name].shape}, name
+        named.append(states)
+    assert any(state for states in named for state in states.values())
+    return named
 
 
 def without_clock(checkpoint: dict) -> dict:
@@ -164,10 +203,13 @@ def differences(found, expected, place: str = ""):
         yield f"{place}: {found!r} != {expected!r}"
 
 
-RESULTS = ("history.csv", "alphas.npz", "genotype_best.json", "genotype_last.json", "model.safetensors")
+RESULTS = ("history.csv", "alphas.npz", "genotype_best.json", "genotype_last.json")
 
 
-def result_files(folder: Path) -> dict[str, bytes]:
-    """The content of every file of `folder` that must not depend on interruptions."""
+def result_files(folder: Path) -> dict[str, object]:
+    """The content of every file of `folder` that must not depend on interruptions; of a model its weights."""
     paths = [folder / name for name in RESULTS] + sorted((folder / "genotypes").glob("*.json"))
-    return {str(path.relative_to(folder)): path.read_bytes() for path in paths if path.exists()}
+    found = {str(path.relative_to(folder)): path.read_bytes() for path in paths if path.exists()}
+    if (model := folder / "model.safetensors").exists():
+        found["model"] = {key: value.numpy().tobytes() for key, value in load_file(model).items()}
+    return found
