@@ -1,0 +1,222 @@
+"""The Python face: what a result holds, that every setting acts, that bad input is named."""
+
+import dataclasses
+import logging
+
+import pytest
+import torch
+from small_search import two_classes
+from torch.utils.data import DataLoader, Dataset, TensorDataset, get_worker_info
+
+import darts_pl
+from darts_pl import SearchConfig, SearchResult, api, search_architecture
+from darts_pl.errors import ConfigError, DataError, TrainingError
+from darts_pl.genotype import Cell, Genotype
+from darts_pl.ops.image import PRIMITIVES
+from darts_pl.relaxations import Gumbel
+
+BASE = SearchConfig(
+    epochs=2,
+    batch_size=8,
+    layers=3,
+    init_channels=2,
+    num_nodes=1,
+    learning_rate=0.05,
+    arch_learning_rate=0.01,
+    primitives=PRIMITIVES[2:5],
+)
+HALVES = (two_classes(16, seed=1), two_classes(16, seed=2))
+
+
+def run(halves=HALVES, **changes) -> SearchResult:
+    return search_architecture(*halves, dataclasses.replace(BASE, **changes))
+
+
+@pytest.fixture(scope="module")
+def base() -> SearchResult:
+    return run()
+
+
+def test_a_result_holds_what_was_found(base):
+    assert isinstance(base.genotype, Genotype) and isinstance(base.last_genotype, Genotype)
+    assert isinstance(base.normal_genotype, Cell) and base.normal_genotype == base.genotype.normal
+    assert base.reduce_genotype == base.genotype.reduce
+    assert {kind: tuple(alpha.shape) for kind, alpha in base.alphas.items()} == {"normal": (2, 3), "reduce": (2, 3)}
+    assert len(base.history) == 2 and base.history[1]["epoch"] == base.history[0]["epoch"] + 1
+    figures = {"train_loss", "train_acc", "val_loss", "val_acc", "lr", "alpha_updates", "alpha_movement"}
+    assert figures <= set(base.history[0])
+    assert (base.final_train_acc, base.final_val_acc) == (base.history[-1]["train_acc"], base.history[-1]["val_acc"])
+    assert 0 <= base.final_val_acc <= 1
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        base.final_val_acc = 1.0
+
+
+def test_the_genotype_is_the_best_epochs_not_the_lasts(monkeypatch):
+    """A search whose later epochs validate worse: its genotype is the one that the shorter search ends with."""
+    settings = {"arch_learning_rate": 0.5, "primitives": PRIMITIVES}
+    long = run(epochs=4, **settings)
+    accuracies = [row["val_acc"] for row in long.history]
+    spied = []
+    derive = api.derive_genotype
+    monkeypatch.setattr(api, "derive_genotype", lambda *a, **k: spied.append(derive(*a, **k)) or spied[-1])
+    again = run(epochs=4, **settings)
+    assert len(spied) == 4 and len(set(spied)) > 1
+    assert again.genotype == long.genotype == spied[accuracies.index(max(accuracies))]
+    assert again.last_genotype == spied[-1]
+
+
+def test_colour_images_of_another_size_and_a_default_configuration_face():
+    assert darts_pl.search_architecture is search_architecture and darts_pl.load is api.load
+    result = run([two_classes(16, seed=s, shape=(3, 16, 16)) for s in (1, 2)], epochs=1)
+    assert set(result.alphas) == {"normal", "reduce"}
+    assert SearchConfig().arch_learning_rate == 3e-4 and SearchConfig().layers == 8  # the paper's
+
+
+def halved(x, candidates, gate):
+    return sum(0.5 * g * op(x) for g, op in zip(gate, candidates))
+
+
+def doubled(channels, stride, affine):
+    return torch.nn.Sequential(torch.nn.AvgPool2d(3, stride, 1), torch.nn.Softplus())
+
+
+CHANGES = {
+    "epochs": 3,
+    "batch_size": 16,
+    "layers": 4,
+    "init_channels": 3,
+    "num_nodes": 2,
+    "num_classes": 4,
+    "learning_rate": 0.01,
+    "min_learning_rate": 0.04,
+    "momentum": 0.0,
+    "weight_decay": 0.1,
+    "arch_learning_rate": 0.02,
+    "arch_weight_decay": 0.5,
+    "arch_betas": (0.9, 0.999),
+    "alpha_warmup_epochs": 1,
+    "clip_norm": 0.01,
+    "hypergradient": "exact",
+    "primitives": PRIMITIVES[3:6],
+    "operations": {"avg_pool_3x3": doubled},
+    "relaxation": Gumbel(),
+    "mixing": halved,
+    "stem": "imagenet",
+    "seed": 1,
+}
+NOT_IN_THE_RESULT = {"num_workers", "use_amp"}  # below
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_every_setting_acts(base, name):
+    changed = run(**{name: CHANGES[name]})
+    same_alphas = all(torch.equal(base.alphas[kind], changed.alphas[kind]) for kind in base.alphas)
+    assert not same_alphas or base.history != changed.history
+
+
+def test_no_setting_is_left_out():
+    assert {f.name for f in dataclasses.fields(SearchConfig)} == set(CHANGES) | NOT_IN_THE_RESULT
+
+
+class TellsWorkers(Dataset):
+    """Brighter images where a worker process loads them."""
+
+    def __len__(self):
+        return 16
+
+    def __getitem__(self, i):
+        x, y = HALVES[0][i]
+        return x + (get_worker_info() is not None), y
+
+
+def test_workers_load_where_asked(base):
+    plain, loaded = run([TellsWorkers(), HALVES[1]]), run([TellsWorkers(), HALVES[1]], num_workers=1)
+    assert plain.history == base.history != loaded.history
+
+
+def test_mixed_precision_where_asked(monkeypatch):
+    asked = []
+
+    class Watched(api.Hardware):
+        def trainer_arguments(self):
+            asked.append(self.precision)
+            return super().trainer_arguments()
+
+    monkeypatch.setattr(api, "Hardware", Watched)
+    run(epochs=1), run(epochs=1, use_amp=True)
+    assert asked == ["32-true", "auto"]
+
+
+def test_verbose_shows_a_line_an_epoch(caplog):
+    with caplog.at_level(logging.INFO, logger="darts_pl"):
+        search_architecture(*HALVES, BASE, verbose=True)
+    assert sum("search epoch" in record.message for record in caplog.records) == BASE.epochs
+
+
+X, Y = torch.randn(8, 1, 8, 8), torch.arange(8) % 2
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "words"),
+    [
+        ([], [(X, Y)], "train_loader has no batch"),
+        ([(X, Y)], iter([(X, Y)]), "valid_loader: found list_iterator without a length"),
+        ([(X, Y)], [(X,)], "valid_loader: found a batch of"),
+        ([X], [(X, Y)], "train_loader: found a batch of"),
+        ([3], [(X, Y)], "train_loader: found a batch of"),
+        ([{"x": X, "y": Y}], [(X, Y)], "train_loader: found a batch of"),
+        ([((255 * X).byte(), Y)], [(X, Y)], r"uint8 \(8, 1, 8, 8\).*expected \(float \(B, C, H, W\)"),
+        ([(X, Y.float())], [(X, Y)], r"float32 \(8,\)"),
+        ([(X, Y[:4])], [(X, Y)], r"int64 \(4,\)"),
+        ([(X, Y[:, None])], [(X, Y)], r"int64 \(8, 1\)"),
+        ([(X[:, 0], Y)], [(X, Y)], r"float32 \(8, 8, 8\)"),
+        ([(X, Y)], [(X.repeat(1, 3, 1, 1), Y)], "images differ in shape"),
+        ([(X, Y - 1)], [(X, Y)], "found label -1, expected labels from 0"),
+        ([(X, 0 * Y)], [(X, 0 * Y)], "every label is 0"),
+    ],
+)
+def test_bad_loaders_are_named(first, second, words):
+    with pytest.raises(DataError, match=words):
+        search_architecture(first, second, BASE)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"hypergradient": "finite_diference"}, "Did you mean 'finite_difference'"),
+        ({"primitives": ("sep_conv_3x",)}, "Did you mean 'sep_conv_3x3'"),
+        ({"primitives": ("none",)}, "nothing to choose"),
+        ({"primitives": ("skip_connect", "skip_connect")}, "twice"),
+        ({"stem": "imagnet"}, "Did you mean 'imagenet'"),
+        ({"layers": 2}, "at least 3"),
+        ({"num_nodes": 0}, "num_nodes=0"),
+        ({"init_channels": 0}, "init_channels=0"),
+        ({"init_channels": 1, "stem": "imagenet"}, "init_channels=1"),
+        ({"epochs": 0}, "epochs=0"),
+        ({"batch_size": 0}, "batch_size=0"),
+        ({"num_workers": -1}, "num_workers=-1"),
+        ({"operations": {"my.op": doubled}, "primitives": ("my.op", "none")}, "'my.op'"),
+    ],
+)
+def test_bad_settings_are_named(changes, words):
+    with pytest.raises(ConfigError, match=words):
+        run(**changes)
+
+
+def test_bad_devices_and_labels_are_named():
+    with pytest.raises(ConfigError, match="accelerator='tpu7'"):
+        search_architecture(*HALVES, BASE, device="tpu7")
+    with pytest.raises(DataError, match="found label 1, expected labels below num_classes=1"):
+        run(num_classes=1)
+
+
+def test_data_that_are_not_finite_stop_the_search():
+    x = X.clone()
+    x[0, 0, 0, 0] = float("nan")
+    with pytest.raises(TrainingError, match="loss is nan at step 0"):
+        search_architecture([(x, Y)], [(X, Y)], BASE)
+
+
+def test_loaders_of_different_length_go_round():
+    short, long = DataLoader(HALVES[0], 8), DataLoader(TensorDataset(*two_classes(40).tensors), 8)
+    assert search_architecture(short, long, BASE).history[-1]["alpha_updates"] == 2 * 5

@@ -1,0 +1,128 @@
+"""One file holds a trained model: it comes back with the same logits, holds no pickle, and says what is wrong with it."""
+
+import functools
+import json
+from types import SimpleNamespace
+
+import pytest
+import torch
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
+from small_search import small_space
+
+import darts_pl
+from darts_pl.derive import random_genotype
+from darts_pl.errors import GenotypeError, RunError
+from darts_pl.genotype import KNOWN
+from darts_pl.ops.image import separable
+from darts_pl.stages.model_file import load_model, save_model
+
+DATA = SimpleNamespace(mean=(0.5, 0.4, 0.3), std=(0.2, 0.25, 0.3), classes=("cat", "dog"), input_shape=(3, 12, 12))
+OWN = {"my_conv": separable(3)}
+
+
+def saved(path, genotype=KNOWN["DARTS_V2"], **settings):
+    """(file, the network it was written from)."""
+    space = small_space(num_nodes=len(genotype.normal.nodes), init_channels=4, **settings)
+    network = space.network(genotype, DATA.input_shape, 2, auxiliary=True)
+    for _ in range(3):
+        network.train()(torch.randn(4, 3, 12, 12))  # statistics other than the initial ones
+    return save_model(path / "model.safetensors", network, space, data=DATA, details={"test_acc": 0.5}), network.eval()
+
+
+@pytest.fixture
+def model(tmp_path):
+    return saved(tmp_path)
+
+
+def rewritten(file, change_header=None, change_state=None):
+    """The file with another header or other tensors."""
+    with safe_open(file, framework="pt") as stream:
+        header = json.loads(stream.metadata()["header"])
+    state = load_file(file)
+    (change_header or (lambda _: None))(header), (change_state or (lambda _: None))(state)
+    save_file(state, file, {"header": json.dumps(header)})
+    return file
+
+
+@pytest.mark.parametrize("name", list(KNOWN))
+def test_the_model_comes_back_with_the_same_logits(tmp_path, name):
+    file, network = saved(tmp_path, KNOWN[name])
+    x = torch.randint(256, (5, 3, 12, 12), dtype=torch.uint8)
+    shape = (1, 3, 1, 1)
+    normalised = (x / 255 - torch.tensor(DATA.mean).view(shape)) / torch.tensor(DATA.std).view(shape)
+    loaded = darts_pl.load(file)
+    assert not loaded.training
+    assert torch.equal(loaded(x), network(normalised)) and torch.equal(loaded(x.float()), loaded(x))
+    assert (loaded.genotype, loaded.classes, loaded.input_shape) == (KNOWN[name], DATA.classes, DATA.input_shape)
+    assert loaded.details == {"test_acc": 0.5}
+
+
+@pytest.mark.parametrize("folder", ["", "retrain"])
+def test_a_run_folder_will_do(tmp_path, folder):
+    (tmp_path / folder).mkdir(exist_ok=True)
+    saved(tmp_path / folder)
+    assert load_model(str(tmp_path)).genotype == KNOWN["DARTS_V2"]
+
+
+def test_the_file_holds_no_pickle_and_no_auxiliary_head(model):
+    raw = model[0].read_bytes()
+    length = int.from_bytes(raw[:8], "little")
+    names = set(json.loads(raw[8 : 8 + length])) - {"__metadata__"}
+    assert names == {name for name in model[1].state_dict() if not name.startswith("auxiliary.")}
+    assert not raw.startswith((b"PK", b"\x80"))
+
+
+def test_nothing_is_unpickled(tmp_path):
+    torch.save({"weights": torch.ones(2)}, tmp_path / "model.safetensors")
+    with pytest.raises(RunError, match="cannot be read as a model"):
+        load_model(tmp_path)
+
+
+@pytest.mark.parametrize("length", [0, 5, 300, -1])
+def test_a_file_cut_short_is_named(model, length):
+    raw = model[0].read_bytes()
+    model[0].write_bytes(raw[:length])
+    with pytest.raises(RunError, match=r"model\.safetensors cannot be read as a model"):
+        load_model(model[0])
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda header: header.update(version=2), "version 2, expected 'darts_pl.model' version 1"),
+        (lambda header: header.update(format="other"), "found format 'other'"),
+        (lambda header: header.pop("classes"), "classes"),
+        (lambda header: header["space"].update(init_channels=5), "weights do not fit"),
+    ],
+)
+def test_another_header_is_named(model, change, words):
+    with pytest.raises(RunError, match=words):
+        load_model(rewritten(model[0], change_header=change))
+
+
+def test_missing_weights_are_named(model):
+    file = rewritten(model[0], change_state=lambda state: state.pop("head.bias"))
+    with pytest.raises(RunError, match="weights do not fit"):
+        load_model(file)
+
+
+def test_a_file_of_other_tensors_is_refused(tmp_path):
+    save_file({"a": torch.ones(2)}, tmp_path / "model.safetensors")
+    with pytest.raises(RunError, match="found format None version None"):
+        load_model(tmp_path)
+
+
+def test_a_folder_without_a_model_says_where_it_looked(tmp_path):
+    with pytest.raises(RunError, match=r"no model at .*retrain"):
+        load_model(tmp_path)
+
+
+def test_own_operations_are_handed_over_when_loading(tmp_path):
+    genotype = random_genotype(["my_conv"], 2, torch.Generator().manual_seed(0))
+    file, network = saved(tmp_path, genotype, operations=OWN)
+    with pytest.raises(GenotypeError, match=r"unknown operation 'my_conv'.*operations="):
+        load_model(file)
+    loaded = functools.partial(load_model, file)(operations=OWN)
+    x = torch.randint(256, (2, 3, 12, 12), dtype=torch.uint8)
+    assert loaded(x).shape == (2, 2) and loaded.genotype == genotype == network.genotype

@@ -1,0 +1,120 @@
+"""Every experiment composes, its parts instantiate, and no setting of the schema is left unread."""
+
+import ast
+import dataclasses
+import re
+from functools import partial
+
+import pytest
+import torch
+from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from hydra.utils import instantiate
+
+from darts_pl import assembly, schema
+from darts_pl.derive import num_edges
+from darts_pl.genotype import Genotype
+from darts_pl.lit import SearchModule
+from darts_pl.paths import conf_dir
+
+EXPERIMENTS = sorted(path.stem for path in (conf_dir() / "experiment").glob("*.yaml"))
+GROUPS = ("space", "relaxation", "mixing", "hypergradient", "derivation", "data", "hardware", "retraining")
+CHOICES = [(group, path.stem) for group in GROUPS for path in sorted((conf_dir() / group).glob("*.yaml"))]
+
+
+@pytest.fixture(autouse=True)
+def hydra(monkeypatch):
+    """Hydra on the shipped configuration, as the commands set it up."""
+    monkeypatch.delenv("DARTS_PL_DATA", raising=False)  # composing must not need the data
+    assembly.register()
+    GlobalHydra.instance().clear()
+    with initialize_config_dir(str(conf_dir()), version_base="1.3"):
+        yield
+
+
+def command_of(experiment: str) -> list[str]:
+    """The words after `python -m darts_pl.` in the file's second line, which must be the command that runs it."""
+    first, second = (conf_dir() / "experiment" / f"{experiment}.yaml").read_text(encoding="utf-8").splitlines()[:2]
+    assert first == "# @package _global_"
+    found = re.fullmatch(r"# python -m darts_pl\.(.+)", second)
+    assert found, f"{experiment}.yaml does not begin with the command that runs it: {second}"
+    return found.group(1).split()
+
+
+def check_search_parts(config) -> None:
+    space, relaxation = instantiate(config.space), instantiate(config.relaxation)
+    with torch.device("meta"):
+        supernet = space.supernet((3, 32, 32), 10, relaxation=relaxation, mixing=instantiate(config.mixing))
+    weights, alphas = instantiate(config.weights_optimizer), instantiate(config.alphas_optimizer)
+    assert weights(supernet.weight_parameters()).param_groups[0]["lr"] == config.learning_rate
+    assert alphas(supernet.arch_parameters()).param_groups[0]["lr"] == config.arch_learning_rate
+    gates = torch.rand(num_edges(space.num_nodes), len(space.primitives))
+    derive = partial(instantiate(config.derivation), primitives=space.primitives, num_nodes=space.num_nodes)
+    assert isinstance(derive({"normal": gates, "reduce": gates}), Genotype)
+    SearchModule(supernet, instantiate(config.hypergradient), weights, alphas, num_classes=10, epochs=config.epochs)
+    instantiate(config.data, purpose="search", batch_size=config.batch_size, seed=config.seed)
+
+
+def check_retraining_parts(config) -> None:
+    recipe = config.retraining
+    space = instantiate(config.space, init_channels=recipe.init_channels, layers=recipe.layers)
+    assert (space.init_channels, space.layers) == (recipe.init_channels, recipe.layers)
+    settings = {"batch_size": recipe.batch_size, "cutout": recipe.cutout, "holdout": recipe.holdout}
+    instantiate(config.data, purpose="retrain", seed=config.seed, **settings)
+
+
+@pytest.mark.parametrize("experiment", EXPERIMENTS)
+def test_every_experiment_composes_and_its_parts_instantiate(experiment):
+    command, *overrides = command_of(experiment)
+    assert f"+experiment={experiment}" in overrides
+    config = compose(command, overrides)
+    instantiate(config.hardware)
+    if command == "search":
+        check_search_parts(config)
+    check_retraining_parts(config)
+
+
+@pytest.mark.parametrize(("group", "choice"), CHOICES)
+def test_every_choice_of_every_group_composes(group, choice):
+    command = "retrain" if group == "retraining" else "search"
+    words = [f"{group}={choice}", *(["genotype=DARTS_V2"] if command == "retrain" else [])]
+    if (group, choice) == ("data", "images"):
+        words.append("data.root=/nowhere")
+    config = compose(command, words)
+    if group in ("space", "relaxation", "mixing", "hypergradient", "hardware", "derivation"):
+        instantiate(config[group])
+    elif group == "data":
+        instantiate(config.data, purpose="search", batch_size=8, seed=0)
+
+
+def test_the_papers_settings():
+    config = compose("search", ["+experiment=cifar_first_order"])
+    found = (config.epochs, config.batch_size, config.space.init_channels, config.space.layers, config.space.num_nodes)
+    assert found == (50, 64, 16, 8, 4)
+    rates = (config.learning_rate, config.min_learning_rate, config.momentum, config.weight_decay, config.clip_norm)
+    assert rates == (0.025, 0.001, 0.9, 3e-4, 5.0)
+    assert (config.arch_learning_rate, config.arch_weight_decay) == (3e-4, 1e-3)
+    assert list(config.alphas_optimizer.betas) == [0.5, 0.999] and config.alpha_warmup_epochs == 0
+    second = compose("search", ["+experiment=cifar_second_order"])
+    assert second.hypergradient.epsilon == 0.01 and second.epochs == 50
+    recipe = compose("retrain", ["genotype=DARTS_V2", "+experiment=cifar_retrain"]).retraining
+    assert (recipe.epochs, recipe.batch_size, recipe.init_channels, recipe.layers) == (600, 96, 36, 20)
+    assert (recipe.learning_rate, recipe.min_learning_rate, recipe.weight_decay) == (0.025, 0.0, 3e-4)
+    assert (recipe.auxiliary, recipe.auxiliary_weight, recipe.cutout, recipe.drop_path) == (True, 0.4, 16, 0.2)
+
+
+def names_read() -> set[str]:
+    """Attributes that the commands read, and keys that the YAML files interpolate."""
+    package = conf_dir().parent / "darts_pl" if (conf_dir().parent / "darts_pl").is_dir() else conf_dir().parent
+    found = set()
+    for name in ("search", "retrain", "assembly"):
+        tree = ast.parse((package / f"{name}.py").read_text(encoding="utf-8"))
+        found |= {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+    for path in conf_dir().rglob("*.yaml"):
+        found |= set(re.findall(r"\$\{(\w+)\}", path.read_text(encoding="utf-8")))
+    return found
+
+
+@pytest.mark.parametrize("node", [schema.SearchCommand, schema.RetrainCommand, schema.Retraining])
+def test_every_setting_of_the_schema_is_read(node):
+    assert {field.name for field in dataclasses.fields(node)} <= names_read()

@@ -1,0 +1,112 @@
+"""Contract 8: where one operation is right by construction, every search finds it, through the real Trainer."""
+
+from functools import partial
+
+import pytest
+import torch
+import torch.nn as nn
+from small_search import ADAM, SGD, fit, search_module, small_space, two_classes
+from torch.utils.data import Subset
+
+from darts_pl.callbacks import SearchHistory
+from darts_pl.derive import derive_genotype, top_edges
+from darts_pl.hypergradient import exact, finite_difference, first
+from darts_pl.relaxations import Softmax
+from darts_pl.relaxations.mixing import full
+
+
+class Faithful(nn.Module):
+    """Hands each image on, at half the size where the stride is 2."""
+
+    def __init__(self, stride: int):
+        super().__init__()
+        self.stride = stride
+
+    def forward(self, x):
+        return x if self.stride == 1 else nn.functional.avg_pool2d(x, 2, ceil_mode=True)
+
+
+class Exchanged(Faithful):
+    """The same images, each at the next sample's place: right in scale, worthless for the label. On no way through
+    three cells do the shifts add up to the batch of 8 and cancel."""
+
+    def forward(self, x):
+        return super().forward(x.roll(1, dims=0))
+
+
+OPERATIONS = {
+    "faithful": lambda channels, stride, affine: Faithful(stride),
+    "exchanged": lambda channels, stride, affine: Exchanged(stride),
+}
+PRIMITIVES = ("none", "exchanged", "faithful")
+
+
+def halves(n: int = 96):
+    """Labels in random order, so that an exchanged image says nothing about the label at its place."""
+    orders = (torch.randperm(n, generator=torch.Generator().manual_seed(seed)).tolist() for seed in (3, 4))
+    pair = (two_classes(n, seed=seed, shape=(1, 6, 6), deviation=1.5) for seed in (1, 2))
+    return [Subset(half, order) for half, order in zip(pair, orders)]
+
+
+def search_planted(relaxation, hypergradient, epochs: int = 8):
+    """(supernet, history) after a search of a few seconds."""
+    space = small_space(init_channels=4, layers=4, num_nodes=1, primitives=PRIMITIVES, operations=OPERATIONS)
+    supernet = space.supernet((1, 6, 6), 2, relaxation=relaxation, mixing=full)
+    rule = partial(top_edges, keep=1)
+    derive = partial(derive_genotype, primitives=space.primitives, num_nodes=space.num_nodes, rule=rule)
+    history = SearchHistory(None, derive, list(space.primitives), space.edges)
+    module = search_module(
+        supernet,
+        hypergradient,
+        weights_optimizer=partial(SGD, lr=0.05),
+        alphas_optimizer=partial(ADAM, lr=0.1, weight_decay=0.0),
+        epochs=epochs,
+        alpha_warmup_epochs=1,
+    )
+    fit(module, data=halves(), callbacks=[history])
+    return supernet, history
+
+
+def check_solved(supernet, history) -> None:
+    """The strongest edge of each kind of cell is the planted operation. The other edge may be anything: either suffices,
+    and the weights can shut the useless one off."""
+    genotype = history.genotype
+    assert [cell.nodes[0][0].op for cell in (genotype.normal, genotype.reduce)] == ["faithful", "faithful"]
+    planted = PRIMITIVES.index("faithful")
+    for alpha in supernet.alphas.values():
+        lead = alpha[:, planted] - alpha[:, :planted].max(dim=1).values
+        assert lead.max() > 1.0  # by far more than the 0.001 they start with
+    assert history.best["val_acc"] > 0.9
+
+
+def test_every_relaxation_finds_the_planted_operation(relaxation):
+    check_solved(*search_planted(relaxation, first))
+
+
+@pytest.mark.parametrize("method", [finite_difference, exact], ids=lambda method: method.__name__)
+def test_second_order_finds_it_too(method):
+    check_solved(*search_planted(Softmax(), method, epochs=5))
+
+
+def test_alphas_that_do_not_learn_do_not_pass():
+    """The check itself can fail: with a hypergradient of zeros nothing is found."""
+    supernet, history = search_planted(Softmax(), lambda problem, **options: [0 * alpha for alpha in problem.alphas], 2)
+    with pytest.raises(AssertionError):
+        check_solved(supernet, history)
+
+
+def test_derivation_goes_by_gates_not_by_logits():
+    """Logits that a large offset makes incomparable between edges, as in NNI, which kept a .136 edge for a .886 one."""
+    space = small_space(num_nodes=2, primitives=PRIMITIVES, operations=OPERATIONS)
+    supernet = space.supernet((1, 6, 6), 2, relaxation=Softmax(), mixing=full)
+    with torch.no_grad():
+        for alpha in supernet.alphas.values():
+            alpha.zero_()
+            alpha[space.edges.index("3<-0")] = torch.tensor([11.0, 9.0, 9.2])  # highest logits, gates .136 at most
+            alpha[space.edges.index("3<-1")] = torch.tensor([0.0, 0.0, 2.75])
+            alpha[space.edges.index("3<-2")] = torch.tensor([0.0, 1.5, 0.0])
+    genotype = derive_genotype(supernet.expected_gates(), space.primitives, space.num_nodes)
+    chosen = [(edge.op, edge.source) for edge in genotype.normal.nodes[1]]
+    assert chosen == [("faithful", 1), ("exchanged", 2)]
+    by_logits = derive_genotype(dict(supernet.alphas), space.primitives, space.num_nodes)
+    assert [edge.source for edge in by_logits.normal.nodes[1]][0] == 0  # the mistake would show
