@@ -350,3 +350,12 @@ def test_an_interpolation_is_resolved_before_it_is_checked(conf):
     argv = ["+space.ratio=${rate}"]
     assert run_command(lambda cfg: ratios.append(OmegaConf.select(cfg, "space.ratio")), "search", argv, conf) == 0
     assert ratios == [0.1]
+
+
+def test_sigterm_outside_training_gives_its_status_and_the_way_on(conf, capsys):
+    """While data are loaded or a baseline is fitted, no Lightning trainer catches the signal."""
+    before = signal.getsignal(signal.SIGTERM)
+    status = run_command(lambda cfg: signal.raise_signal(signal.SIGTERM), "search", [], conf)
+    assert status == 143
+    assert "resume=" in capsys.readouterr().err
+    assert signal.getsignal(signal.SIGTERM) is before

@@ -1,6 +1,8 @@
 """Points to resume from: saved every half minute and once an epoch, whole or not at all, the last two kept."""
 
+import pickle
 import time
+import zipfile
 from pathlib import Path
 
 import torch
@@ -11,6 +13,7 @@ from darts_pl.errors import RunError
 from darts_pl.paths import write_atomically
 
 NEXT, LAST, PREVIOUS, FINAL = "next.ckpt", "last.ckpt", "previous.ckpt", "final.ckpt"
+UNREADABLE = (zipfile.BadZipFile, pickle.UnpicklingError)
 
 
 class ResumePoints(Checkpoint):
@@ -82,10 +85,19 @@ def newest_loadable(folder: Path) -> tuple[Path | None, list[str]]:
         path = Path(folder) / name
         if not path.exists():
             continue
-        try:
-            torch.load(path, map_location="cpu", weights_only=True)
-        except (RuntimeError, EOFError, OSError, ValueError, KeyError, torch.serialization.pickle.UnpicklingError) as e:
-            problems.append(f"{path} cannot be read ({str(e).splitlines()[0][:120]})")
-            continue
-        return path, problems
+        if (problem := _problem(path)) is None:
+            return path, problems
+        problems.append(f"{path} cannot be read ({problem})")
     return None, problems
+
+
+def _problem(path: Path) -> str | None:
+    """What is wrong with the checkpoint `path`; torch itself does not look at the checksums that it writes."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            if damaged := archive.testzip():
+                return f"{damaged} is damaged"
+        torch.load(path, map_location="cpu", weights_only=True)
+    except (*UNREADABLE, RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
+        return (str(error).splitlines() or [type(error).__name__])[0][:120]
+    return None

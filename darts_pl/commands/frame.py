@@ -3,12 +3,15 @@
 import os
 import re
 import shlex
+import signal
 import sys
+import threading
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
 import hydra
 from hydra._internal.utils import get_args_parser
@@ -67,16 +70,28 @@ def run_command(
     return 0
 
 
+class Terminated(SystemExit):
+    """SIGTERM outside training; during it Lightning raises an exception of the same form."""
+
+
+def _terminated(number: int, frame: object) -> NoReturn:
+    raise Terminated
+
+
 @contextmanager
 def _process(argv: Sequence[str] | None) -> Iterator[None]:
-    """Hydra reads `sys.argv`, and hands exceptions on only where HYDRA_FULL_ERROR is 1; both are put back."""
+    """Hydra reads `sys.argv`, and hands exceptions on only where HYDRA_FULL_ERROR is 1; SIGTERM raises."""
     arguments, full_error = sys.argv, os.environ.get("HYDRA_FULL_ERROR")
     os.environ["HYDRA_FULL_ERROR"] = "1"
     if argv is not None:
         sys.argv = [sys.argv[0], *argv]
+    in_main_thread = threading.current_thread() is threading.main_thread()
+    on_sigterm = signal.signal(signal.SIGTERM, _terminated) if in_main_thread else None
     try:
         yield
     finally:
+        if in_main_thread:
+            signal.signal(signal.SIGTERM, on_sigterm)
         sys.argv = arguments
         if full_error is None:
             del os.environ["HYDRA_FULL_ERROR"]

@@ -39,8 +39,9 @@ class StepModule(LightningModule):
         if not torch.isfinite(loss):
             raise TrainingError(
                 f"{what} loss is {float(loss)} at step {self.steps_done} (epoch {self.current_epoch}, batch "
-                f"{self.trainer.fit_loop.batch_idx}). The last good checkpoint is kept. A lower learning_rate or a "
-                "smaller clip_norm often helps; hardware.precision=32-true rules out overflow."
+                f"{self.trainer.fit_loop.batch_idx}). The last good checkpoint is kept. "
+                "Start a new run: a lower learning_rate or a smaller clip_norm often helps, and "
+                "hardware.precision=32-true rules out overflow."
             )
 
     def sync_schedule(self) -> float:

@@ -99,6 +99,8 @@ class RunFolder:
             yield entry
             entry["status"] = "complete"
         finally:
+            if entry["status"] != "complete":
+                entry["status"] = self.manifest["status"] = "stopped"
             spent = time.perf_counter() - started
             entry["seconds"] = round(entry["seconds"] + spent, 3)
             peak = max(self.manifest["peak_memory_mib"], entry.get("peak_memory_mib", 0.0))
