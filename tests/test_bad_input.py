@@ -206,3 +206,20 @@ def test_a_refused_command_leaves_its_folder_usable(refused: Command, tmp_path: 
     """Nothing had begun there: the corrected command may have the same folder, without resume."""
     refused("hydra.run.dir=here", "+data.limit_train=100", "batch_size=64")
     assert_told(refused("hydra.run.dir=here", "data=images", "data.root=nowhere"), ["nowhere"])
+
+
+def test_resuming_another_configuration_lists_the_keys(refused: Command) -> None:
+    small = ["+data.limit_train=100", "retraining=none"]
+    refused("hydra.run.dir=run", *small, "batch_size=64", "epochs=5")
+    message = refused("resume=run", *small, "batch_size=32", "epochs=7")
+    assert_told(message, ["another configuration", "batch_size: 64 there, 32 here", "epochs: 5 there, 7 here"])
+    assert_told(refused("resume=run", "genotype=DARTS_V2", command="retrain"), ["holds a search run", "retrain"])
+    assert_told(refused("resume=run", "hydra.run.dir=other"), ["resume=run", "found hydra.run.dir=", "other"])
+    assert_told(refused("-m", "resume=run", "seed=0,1"), ["single run", "Leave -m out"])
+    assert_told(refused("resume=run"), ["batch_size=64"])  # what started it is added, and so is refused as it was
+
+
+def test_a_sweep_is_not_resumed_as_a_run(refused: Command, tmp_path: Path) -> None:
+    (tmp_path / "sweep").mkdir()
+    (tmp_path / "sweep" / "multirun.yaml").write_text("hydra: {overrides: {task: [seed='0,1']}}\n")
+    assert_told(refused("resume=sweep"), ["found a sweep", "Add -m", "sweep/0"])

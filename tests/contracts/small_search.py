@@ -18,6 +18,7 @@ from darts_pl.spaces.supernet import Supernet
 
 SGD = partial(torch.optim.SGD, lr=0.05, momentum=0.9, weight_decay=3e-4)
 ADAM = partial(torch.optim.Adam, lr=0.01, betas=(0.5, 0.999), weight_decay=1e-3)
+ONE_OF_EACH_KIND = ("none", "avg_pool_3x3", "skip_connect", "sep_conv_3x3", "dil_conv_5x5")
 EXTENDED = (*PRIMITIVES, "sep_conv_7x7", "conv_7x1_1x7")
 
 
@@ -27,8 +28,10 @@ def small_space(**settings) -> CellSpace:
 
 
 def small_supernet(relaxation: Relaxation, *, channels: int = 1, classes: int = 2, **settings) -> Supernet:
-    """The supernet of `small_space` for images (channels, 8, 8)."""
-    return small_space(**settings).supernet((channels, 8, 8), classes, relaxation=relaxation, mixing=full)
+    """The supernet of `small_space` for images (channels, 8, 8), by default over one operation of each kind."""
+    return small_space(**{"primitives": ONE_OF_EACH_KIND, **settings}).supernet(
+        (channels, 8, 8), classes, relaxation=relaxation, mixing=full
+    )
 
 
 def two_classes(n: int, *, seed: int = 0, shape: Sequence[int] = (1, 8, 8), deviation: float = 0.5) -> TensorDataset:
@@ -54,14 +57,14 @@ def fit(
     """Train in a real Trainer for `module.epochs` epochs, by default on two halves of 16 images in batches of 8."""
     halves = data or (two_classes(16, seed=1), two_classes(16, seed=2))
     loaders = {name: DataLoader(half, 8) for name, half in zip(("weights", "alphas"), halves)}
-    quiet = {
-        "logger": False,
-        "enable_checkpointing": False,
-        "enable_progress_bar": False,
-        "enable_model_summary": False,
-    }
+    quiet = {f"enable_{part}": False for part in ("checkpointing", "progress_bar", "model_summary")}
     trainer = Trainer(
-        max_epochs=module.epochs, accelerator="cpu", precision=precision, callbacks=list(callbacks), **quiet
+        max_epochs=module.epochs,
+        accelerator="cpu",
+        precision=precision,
+        logger=False,
+        callbacks=list(callbacks),
+        **quiet,
     )
     trainer.fit(module, train_dataloaders=loaders, val_dataloaders=loaders["alphas"])
     return trainer

@@ -1,4 +1,4 @@
-"""One file holds a trained model: it comes back with the same logits, holds no pickle, and says what is wrong with it."""
+"""One file holds a trained model: it comes back with the same logits, holds no pickle, says what is wrong with it."""
 
 import functools
 import json

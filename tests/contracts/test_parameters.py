@@ -17,7 +17,7 @@ def test_parameters_are_split_into_alphas_and_weights(relaxation):
     alphas, weights = supernet.arch_parameters(), supernet.weight_parameters()
     assert identities([*alphas, *weights]) == identities(supernet.parameters())
     assert len(set(identities([*alphas, *weights]))) == len(alphas) + len(weights)
-    assert [tuple(alpha.shape) for alpha in alphas] == [(5, 8), (5, 8)]
+    assert [tuple(alpha.shape) for alpha in alphas] == [(5, 5), (5, 5)]
 
 
 def test_each_parameter_is_in_exactly_one_optimiser_of_a_real_fit(relaxation):

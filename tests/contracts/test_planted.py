@@ -68,8 +68,8 @@ def search_planted(relaxation, hypergradient, epochs: int = 8):
 
 
 def check_solved(supernet, history) -> None:
-    """The strongest edge of each kind of cell is the planted operation. The other edge may be anything: either suffices,
-    and the weights can shut the useless one off."""
+    """The strongest edge of each kind of cell is the planted operation. The other edge may be anything: either
+    suffices, and the weights can shut the useless one off."""
     genotype = history.genotype
     assert [cell.nodes[0][0].op for cell in (genotype.normal, genotype.reduce)] == ["faithful", "faithful"]
     planted = PRIMITIVES.index("faithful")
@@ -109,4 +109,4 @@ def test_derivation_goes_by_gates_not_by_logits():
     chosen = [(edge.op, edge.source) for edge in genotype.normal.nodes[1]]
     assert chosen == [("faithful", 1), ("exchanged", 2)]
     by_logits = derive_genotype(dict(supernet.alphas), space.primitives, space.num_nodes)
-    assert [edge.source for edge in by_logits.normal.nodes[1]][0] == 0  # the mistake would show
+    assert by_logits.normal.nodes[1][0].source == 0  # the mistake would show

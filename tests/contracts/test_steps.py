@@ -174,4 +174,4 @@ def test_weights_are_clipped_to_the_norm_and_alphas_are_not(relaxation):
     )
     fit(module)
     assert norms["weights"] == pytest.approx([0.25] * len(norms["weights"]), rel=1e-3)
-    assert norms["alphas"] == pytest.approx([3.0 * math.sqrt(32)] * len(norms["alphas"]), rel=1e-6)
+    assert norms["alphas"] == pytest.approx([3.0 * math.sqrt(2 * 2 * 5)] * len(norms["alphas"]), rel=1e-6)

@@ -1,0 +1,162 @@
+"""What the README promises: its Python runs, its commands compose, its links and lists are true."""
+
+import json
+import re
+import shlex
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from hydra.utils import instantiate
+
+import darts_pl
+from darts_pl import report
+from darts_pl.assembly import launch
+from darts_pl.data import digits_data
+from darts_pl.genotype import KNOWN
+from darts_pl.spaces import CellSpace
+from darts_pl.stages.model_file import save_model
+from darts_pl.stages.run import RunFolder
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+EXPERIMENTS = sorted((ROOT / "conf" / "experiment").glob("*.yaml"))
+
+
+def blocks(language: str) -> list[str]:
+    """The README's code blocks in `language`."""
+    return re.findall(rf"^```{language}\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+
+
+def commands() -> list[str]:
+    """Every command that the README tells to type, in blocks, tables and text, each once."""
+    lines = [line for block in blocks("bash") for line in block.splitlines()]
+    found = [part.strip() for line in lines for part in line.split("&&")]
+    return list(dict.fromkeys(found + re.findall(r"`(python -m [^`]+)`", README)))
+
+
+RUNNING = [
+    command for command in commands() if re.match(r"python -m darts_pl\.(search|retrain) ?(?!.*--help)", command)
+]
+
+
+@pytest.fixture
+def reader(tmp_path, monkeypatch) -> Path:
+    """A folder as the README's reader has it: the files it tells to write, images, a run named RUN."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    for language in ("python", "yaml"):
+        for block in blocks(language):
+            if named := re.match(r"# (\S+\.(?:py|yaml))\n", block):
+                path = tmp_path / named.group(1)
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_text(block)
+    (tmp_path / "my_images").mkdir()
+    RunFolder.open(tmp_path / "outputs/digits/RUN", command="search", config={"seed": 0}, device="cpu")
+    KNOWN["DARTS_V1"].save(tmp_path / "outputs/digits/RUN/genotype_best.json")
+    return tmp_path
+
+
+def composed(command: str, monkeypatch) -> list:
+    """The configurations that `command` would run with: composed and checked, but nothing is started."""
+    words = shlex.split(command)
+    monkeypatch.setattr(sys, "argv", ["darts_pl", *words[3:]])
+    jobs = []
+    assert launch(jobs.append, words[2].removeprefix("darts_pl.")) == 0, command
+    return jobs
+
+
+def test_every_command_is_looked_at():
+    modules = {shlex.split(command)[2] for command in commands() if command.startswith("python -m")}
+    assert modules == {"darts_pl.search", "darts_pl.retrain", "darts_pl.report", "pytest"}
+    others = {command.split()[0] for command in commands() if not command.startswith("python -m")}
+    assert others == {"pip"}
+    assert len(RUNNING) >= 10
+
+
+@pytest.mark.parametrize("command", RUNNING)
+def test_commands_compose(command, reader, monkeypatch, capsys):
+    jobs = composed(command, monkeypatch)
+    assert len(jobs) == (6 if " -m " in command[10:] else 1), capsys.readouterr().err
+
+
+def test_the_first_command_comes_first():
+    lines = README.splitlines()
+    assert lines.index("pip install . && python -m darts_pl.search") < 15
+
+
+def test_the_printed_result_has_the_form_that_the_command_prints():
+    printed = blocks("text")[0]
+    for words in ("Genotype (", "  normal  2: ", "  reduce  2: ", "searched", "random architecture", "linear baseline"):
+        assert words in printed
+    assert re.search(r"^Report +outputs/|^Report +/.*report\.html$", printed, re.MULTILINE)
+
+
+def test_the_python_face_runs(reader, capsys):
+    exec(compile(blocks("python")[0], "README, search", "exec"), {})
+    assert "Cell(nodes=" in capsys.readouterr().out
+    assert json.loads((reader / "genotype.json").read_text())["format"] == "darts_pl.genotype"
+
+
+def test_a_model_loads_as_shown(reader, capsys):
+    space, data = CellSpace(init_channels=2, layers=3, num_nodes=4), digits_data()
+    torch.manual_seed(0)
+    network = space.network(KNOWN["DARTS_V1"], data.input_shape, data.num_classes)
+    path = reader / "outputs/digits/RUN/retrain/model.safetensors"
+    save_model(path, network, space, data=data, details={})
+    exec(compile(blocks("python")[1], "README, load", "exec"), {"darts_pl": darts_pl, "torch": torch})
+    assert re.search(r"\['\d', '\d', '\d', '\d', '\d'\]", capsys.readouterr().out)
+
+
+def test_the_own_primitive_is_searched_and_loaded(reader, monkeypatch):
+    (config,) = composed("python -m darts_pl.search --config-dir mine space=with_1x1", monkeypatch)
+    space = instantiate(config.space)
+    network = space.operations["conv_1x1"](4, 2, True)
+    assert network(torch.rand(2, 4, 8, 8)).shape == (2, 4, 4, 4)
+    assert "conv_1x1" in space.primitives
+
+
+def test_links_and_paths_exist():
+    for target in re.findall(r"\]\(([^)]+)\)", README):
+        assert target.startswith("https://") or (ROOT / target).exists(), target
+    section = README[README.index("## How the code is laid out") : README.index("## Limits")]
+    for name in re.findall(r"`([a-z_/]+(?:/|\.py))`", section):
+        assert (ROOT / "darts_pl" / name).exists() or (ROOT / name).exists(), name
+
+
+def test_the_groups_table_lists_every_choice():
+    section = README[README.index("## Configuration") :]
+    for folder in sorted(path for path in (ROOT / "conf").iterdir() if path.is_dir() and path.name != "hydra"):
+        row = next(line for line in section.splitlines() if re.match(rf"\| `\+?{folder.name}` \|", line))
+        options = set(re.findall(r"`([a-z0-9_]+)`", row.split("|")[2]))
+        assert options == {path.stem for path in folder.glob("*.yaml")}, folder.name
+
+
+def test_known_genotypes_are_named():
+    assert [name for name in KNOWN if name not in README] == []
+
+
+@pytest.mark.parametrize("path", EXPERIMENTS, ids=lambda path: path.stem)
+def test_an_experiment_begins_with_its_command(path, reader, monkeypatch):
+    first, second, *_ = path.read_text().splitlines()
+    assert first == "# @package _global_"
+    command = second.removeprefix("# ")
+    assert f"+experiment={path.stem}" in command
+    assert path.stem in README
+    assert composed(command, monkeypatch)[0].name == path.stem
+
+
+@pytest.mark.parametrize("command", ["search", "retrain"])
+def test_help_explains_itself(command, reader, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["darts_pl", "--help"])
+    assert launch(lambda config: None, command) == 0
+    text = capsys.readouterr().out
+    for words in (f"python -m darts_pl.{command}", "+experiment=", "resume=", "relaxation: gumbel, softmax", "epochs"):
+        assert words in text
+    assert "cifar_first_order" in text and "--config-dir" in text
+
+
+def test_the_report_command_names_a_missing_folder(reader, capsys):
+    assert report.main(["outputs/digits/NONE"]) == 2
+    assert "NONE" in capsys.readouterr().err
