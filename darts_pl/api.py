@@ -1,7 +1,7 @@
 """The Python face: search on any pair of loaders, load what a run saved."""
 
 import copy
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import partial
@@ -13,6 +13,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from darts_pl import hypergradient as hypergradients
 from darts_pl.callbacks import RunProgress, SearchHistory
+from darts_pl.data.given import SeededPasses, describe
 from darts_pl.derive import derive_genotype
 from darts_pl.errors import ConfigError, DataError, nearest
 from darts_pl.genotype import Cell, Genotype
@@ -112,7 +113,7 @@ def search_architecture(
     Args:
         train_loader, valid_loader: sized iterables of (x float (B, C, H, W), y int64 (B,)) batches over disjoint data,
             or data sets of such samples. The shorter one starts again within an epoch.
-        device: `cpu`, `cuda`, `mps` or `auto`.
+        device: `cpu`, `cuda` (`cuda:1` for the second), `mps` or `auto`.
         verbose: show a progress bar and a line an epoch.
 
     Raises:
@@ -124,14 +125,17 @@ def search_architecture(
         known = nearest(config.hypergradient, HYPERGRADIENTS)
         raise ConfigError(f"hypergradient={config.hypergradient!r} does not exist. {known}")
     precision = "auto" if config.use_amp else "32-true"
-    hardware = Hardware(accelerator=device.split(":")[0], precision=precision)
+    accelerator, _, index = device.partition(":")
+    if index and not index.isdigit():
+        raise ConfigError(f"device={device!r}: expected cpu, cuda, mps or auto, or cuda:1 for the second GPU")
+    hardware = Hardware(accelerator=accelerator, precision=precision, index=int(index or 0))
     _check_counts(config)
     loaders = {
         "weights": _loader(train_loader, config, "train_loader"),
         "alphas": _loader(valid_loader, config, "valid_loader"),
     }
     with _random_state_kept():
-        input_shape, num_classes = _describe(loaders, config.num_classes)
+        input_shape, num_classes = describe(loaders, config.num_classes)
     space = CellSpace(
         init_channels=config.init_channels,
         layers=config.layers,
@@ -147,7 +151,7 @@ def search_architecture(
         supernet.train()  # also a relaxation that was handed over in eval mode
         module = _module(supernet, num_classes, config, hardware)
         derive = partial(derive_genotype, primitives=space.primitives, num_nodes=space.num_nodes)
-        history = SearchHistory(None, derive, list(space.primitives), space.edges)
+        history = SearchHistory(None, derive, list(space.primitives), space.edges, report=print if verbose else None)
         trainer = Trainer(
             max_epochs=config.epochs,
             callbacks=[history, RunProgress("search")] if verbose else [history],
@@ -164,26 +168,6 @@ def search_architecture(
     return _result(history)
 
 
-class SeededPasses:
-    """A sized loader whose random order in each pass follows from (seed, name, number of the pass) alone.
-
-    A shuffling `DataLoader` draws its order when its workers start, or without workers at its first batch; seeding each
-    pass and starting it at its first batch makes both draw the same.
-    """
-
-    def __init__(self, loader: Iterable, seed: int, name: str):
-        self.loader, self.seed, self.name = loader, seed, name
-        self.passes = 0
-
-    def __len__(self) -> int:
-        return len(self.loader)
-
-    def __iter__(self) -> Iterator:
-        torch.manual_seed(derived_seed(self.seed, "loader", self.name, self.passes))
-        self.passes += 1
-        yield from self.loader
-
-
 def _check_counts(config: SearchConfig) -> None:
     for name, least in (("epochs", 1), ("batch_size", 1), ("num_workers", 0)):
         if getattr(config, name) < least:
@@ -198,38 +182,6 @@ def _loader(data: Iterable | Dataset, config: SearchConfig, name: str) -> Iterab
     if len(data) == 0:
         raise DataError(f"{name} has no batch")
     return data
-
-
-def _describe(loaders: Mapping[str, Iterable], num_classes: int | None) -> tuple[tuple[int, int, int], int]:
-    """((C, H, W), number of classes) from the batches; labels of both loaders are counted where it is not given."""
-    shapes, highest = {}, 0
-    for name, loader in loaders.items():
-        for batch in loader:
-            x, y = _checked(batch, "train_loader" if name == "weights" else "valid_loader")
-            shapes.setdefault(name, tuple(x.shape[1:]))
-            highest = max(highest, int(y.max()))
-            if num_classes is not None:
-                break
-    if shapes["weights"] != shapes["alphas"]:
-        found = f"{shapes['weights']} in train_loader, {shapes['alphas']} in valid_loader"
-        raise DataError(f"images differ in shape: {found}")
-    if num_classes is not None and highest >= num_classes:
-        raise DataError(f"found label {highest}, expected labels below num_classes={num_classes}")
-    if num_classes is None and highest == 0:
-        raise DataError("every label is 0: a search needs images of two classes at least")
-    return shapes["weights"], num_classes or highest + 1
-
-
-def _checked(batch, name: str) -> tuple[Tensor, Tensor]:
-    parts = list(batch) if isinstance(batch, (tuple, list)) else [batch]
-    ok = len(parts) == 2 and all(isinstance(part, Tensor) for part in parts)
-    ok = ok and parts[0].dim() == 4 and parts[0].is_floating_point() and parts[1].dtype == torch.int64
-    if not ok or parts[1].shape != parts[0].shape[:1] or not len(parts[1]):
-        found = [f"{p.dtype} {tuple(p.shape)}" if isinstance(p, Tensor) else type(p).__name__ for p in parts]
-        raise DataError(f"{name}: found a batch of {found}, expected (float (B, C, H, W), int64 (B,))")
-    if int(parts[1].min()) < 0:
-        raise DataError(f"{name}: found label {int(parts[1].min())}, expected labels from 0")
-    return parts[0], parts[1]
 
 
 def _module(supernet, num_classes: int, config: SearchConfig, hardware: Hardware) -> SearchModule:

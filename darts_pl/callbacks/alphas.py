@@ -22,11 +22,11 @@ class SearchHistory(History):
 
     Args:
         derive: gates [E, K] a kind → genotype.
-        primitives: the K names. edges: the E names.
+        primitives: the K names. edges: the E names. report: see `History`.
     """
 
-    def __init__(self, folder: Path | None, derive: Derive, primitives: list[str], edges: list[str]):
-        super().__init__(folder)
+    def __init__(self, folder: Path | None, derive: Derive, primitives: list[str], edges: list[str], report=None):
+        super().__init__(folder, "search", report)
         self.derive, self.primitives, self.edges = derive, list(primitives), list(edges)
         self.snapshots: list[dict] = []
         self.best: dict = {}

@@ -4,6 +4,7 @@ import logging
 import resource
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
@@ -23,11 +24,12 @@ class History(Callback):
     Rows are part of the checkpoint, so a resumed run's history.csv equals the uninterrupted one's byte for byte.
 
     Args:
-        folder: None keeps the rows in memory only. title: what the lines in the log begin with.
+        folder: None keeps the rows in memory only. title: what the lines begin with. report: takes the line of an
+            epoch, by default the log.
     """
 
-    def __init__(self, folder: Path | None, title: str = "search"):
-        self.folder, self.title = folder, title
+    def __init__(self, folder: Path | None, title: str = "search", report: Callable[[str], None] | None = None):
+        self.folder, self.title, self.report = folder, title, report or log.info
         self.rows: list[dict] = []
         self.timing: list[dict] = []
         self.epoch_started = self.steps_before = None
@@ -58,7 +60,7 @@ class History(Callback):
         if self.folder is not None:
             _write_csv(self.rows, self.folder / "history.csv")
             _write_csv(self.timing, self.folder / "timing.csv")
-        log.info("%s", self._line(trainer))
+        self.report(self._line(trainer))
 
     def extra_row(self, module: LightningModule) -> dict:
         """Further columns of a subclass."""

@@ -24,6 +24,7 @@ class Hardware:
         channels_last: memory layout with channels innermost; the same numbers up to rounding, faster convolutions.
         threads: CPU threads of torch; None leaves torch's choice.
         deterministic: ask torch for deterministic kernels, with a warning where there is none.
+        index: which GPU, where there are several.
 
     Raises:
         ConfigError: an unknown value, or a device or precision that is not there.
@@ -34,6 +35,7 @@ class Hardware:
     channels_last: bool = True
     threads: int | None = None
     deterministic: bool = False
+    index: int = 0
 
     def __post_init__(self):
         if self.precision not in PRECISIONS:
@@ -46,6 +48,9 @@ class Hardware:
             raise ConfigError("hardware.accelerator=mps: torch sees no Apple GPU. Use hardware.accelerator=cpu")
         if self.precision == "16-mixed" and self.device_type == "cpu":
             raise ConfigError("hardware.precision=16-mixed needs a GPU. Use 32-true or bf16-mixed on a CPU")
+        if self.index and self.device_type == "cuda" and self.index >= torch.cuda.device_count():
+            found = torch.cuda.device_count()
+            raise ConfigError(f"hardware.index={self.index}: torch sees {found} GPUs, counted from 0")
         if self.threads is not None and self.threads < 1:
             raise ConfigError(f"hardware.threads={self.threads}: at least 1 is needed")
 
@@ -59,7 +64,7 @@ class Hardware:
     @property
     def device(self) -> torch.device:
         """The torch device."""
-        return torch.device(self.device_type)
+        return torch.device(self.device_type, self.index if self.device_type == "cuda" else None)
 
     @property
     def settled_precision(self) -> str:
@@ -74,7 +79,7 @@ class Hardware:
     def name(self) -> str:
         """The device in words."""
         if self.device_type == "cuda":
-            return torch.cuda.get_device_name()
+            return torch.cuda.get_device_name(self.index)
         return f"{self.device_type} ({platform.processor() or platform.machine()}, {torch.get_num_threads()} threads)"
 
     def apply(self) -> None:
@@ -87,4 +92,5 @@ class Hardware:
 
     def trainer_arguments(self) -> dict:
         """Arguments of `lightning.Trainer` for this machine: one device."""
-        return {"accelerator": self.device_type, "devices": 1, "precision": self.settled_precision}
+        devices = [self.index] if self.device_type == "cuda" else 1
+        return {"accelerator": self.device_type, "devices": devices, "precision": self.settled_precision}

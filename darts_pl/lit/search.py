@@ -149,16 +149,16 @@ class SearchModule(StepModule):
         method = self.hypergradient.func if isinstance(self.hypergradient, functools.partial) else self.hypergradient
         if method is first:
             return
-        group = optimizer.param_groups[0]
+        name, group = getattr(method, "__name__", type(method).__name__), optimizer.param_groups[0]
         if not isinstance(optimizer, torch.optim.SGD) or group["nesterov"] or group["dampening"]:
             raise ConfigError(
-                f"hypergradient={method.__name__} unrolls a plain SGD step, found weights_optimizer "
+                f"hypergradient={name} unrolls a plain SGD step, found weights_optimizer "
                 f"{type(optimizer).__name__} (nesterov or dampening included). Use torch.optim.SGD, or "
                 "hypergradient=first."
             )
         if getattr(self.trainer.precision_plugin, "scaler", None) is not None:
             raise ConfigError(
-                f"hypergradient={method.__name__} with hardware.precision=16-mixed: float16 cannot hold its "
+                f"hypergradient={name} with hardware.precision=16-mixed: float16 cannot hold its "
                 "second-order term. Use hardware.precision=bf16-mixed or 32-true, or hypergradient=first."
             )
 

@@ -20,9 +20,7 @@ def result_blocks(run: RunFiles) -> list[Block]:
     search = run.results.get("search") or _best_of(run)
     if search.get("val_acc_best") is not None:
         accuracy, epoch = tables.percent(search["val_acc_best"]), search.get("epoch_best", tables.NOTHING)
-        blocks.append(
-            Text(f"Best validation accuracy of the supernet: {accuracy}, after epoch {epoch}.")
-        )
+        blocks.append(Text(f"Best validation accuracy of the supernet: {accuracy}, after epoch {epoch}."))
     return blocks
 
 

@@ -1,7 +1,6 @@
 """The Python face: what a result holds, that every setting acts, that bad input is named."""
 
 import dataclasses
-import logging
 
 import pytest
 import torch
@@ -147,10 +146,10 @@ def test_mixed_precision_where_asked(monkeypatch):
     assert asked == ["32-true", "auto"]
 
 
-def test_verbose_shows_a_line_an_epoch(caplog):
-    with caplog.at_level(logging.INFO, logger="darts_pl"):
-        search_architecture(*HALVES, BASE, verbose=True)
-    assert sum("search epoch" in record.message for record in caplog.records) == BASE.epochs
+@pytest.mark.parametrize("verbose", [True, False])
+def test_verbose_prints_a_line_an_epoch(capsys, verbose):
+    search_architecture(*HALVES, BASE, verbose=verbose)
+    assert capsys.readouterr().out.count("search epoch") == (BASE.epochs if verbose else 0)
 
 
 X, Y = torch.randn(8, 1, 8, 8), torch.arange(8) % 2

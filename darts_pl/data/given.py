@@ -1,0 +1,66 @@
+"""Loaders that a user hands over: what their batches hold, and an order that the seed alone decides."""
+
+from collections.abc import Iterable, Iterator, Mapping
+
+import torch
+from torch import Tensor
+
+from darts_pl.errors import DataError
+from darts_pl.seeds import derived_seed
+
+
+class SeededPasses:
+    """A sized loader whose random order in each pass follows from (seed, name, number of the pass) alone.
+
+    A shuffling `DataLoader` draws its order when its workers start, or without workers at its first batch; seeding each
+    pass and starting it at its first batch makes both draw the same.
+    """
+
+    def __init__(self, loader: Iterable, seed: int, name: str):
+        self.loader, self.seed, self.name = loader, seed, name
+        self.passes = 0
+
+    def __len__(self) -> int:
+        return len(self.loader)
+
+    def __iter__(self) -> Iterator:
+        torch.manual_seed(derived_seed(self.seed, "loader", self.name, self.passes))
+        self.passes += 1
+        yield from self.loader
+
+
+def describe(loaders: Mapping[str, Iterable], num_classes: int | None) -> tuple[tuple[int, int, int], int]:
+    """((C, H, W), number of classes) of the batches of the loaders `weights` and `alphas`; where `num_classes` is not
+    given, the labels of both are read through.
+
+    Raises:
+        DataError: batches of another form than (float (B, C, H, W), int64 (B,)), two shapes, labels out of range.
+    """
+    shapes, highest = {}, 0
+    for name, loader in loaders.items():
+        for batch in loader:
+            x, y = _checked(batch, "train_loader" if name == "weights" else "valid_loader")
+            shapes.setdefault(name, tuple(x.shape[1:]))
+            highest = max(highest, int(y.max()))
+            if num_classes is not None:
+                break
+    if shapes["weights"] != shapes["alphas"]:
+        found = f"{shapes['weights']} in train_loader, {shapes['alphas']} in valid_loader"
+        raise DataError(f"images differ in shape: {found}")
+    if num_classes is not None and highest >= num_classes:
+        raise DataError(f"found label {highest}, expected labels below num_classes={num_classes}")
+    if num_classes is None and highest == 0:
+        raise DataError("every label is 0: a search needs images of two classes at least")
+    return shapes["weights"], num_classes or highest + 1
+
+
+def _checked(batch, name: str) -> tuple[Tensor, Tensor]:
+    parts = list(batch) if isinstance(batch, (tuple, list)) else [batch]
+    ok = len(parts) == 2 and all(isinstance(part, Tensor) for part in parts)
+    ok = ok and parts[0].dim() == 4 and parts[0].is_floating_point() and parts[1].dtype == torch.int64
+    if not ok or parts[1].shape != parts[0].shape[:1] or not len(parts[1]):
+        found = [f"{p.dtype} {tuple(p.shape)}" if isinstance(p, Tensor) else type(p).__name__ for p in parts]
+        raise DataError(f"{name}: found a batch of {found}, expected (float (B, C, H, W), int64 (B,))")
+    if int(parts[1].min()) < 0:
+        raise DataError(f"{name}: found label {int(parts[1].min())}, expected labels from 0")
+    return parts[0], parts[1]
