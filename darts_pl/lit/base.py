@@ -1,5 +1,7 @@
 """What searching and retraining share: seeding by step, the schedule, the check for finite losses."""
 
+import math
+
 import torch
 from lightning.pytorch import LightningModule
 from torch import Tensor
@@ -18,9 +20,19 @@ class StepModule(LightningModule):
 
     phase = "train"
 
-    def __init__(self, *, num_classes: int, seed: int, clip_norm: float, channels_last: bool):
+    def __init__(
+        self,
+        *,
+        num_classes: int,
+        epochs: int,
+        seed: int,
+        min_learning_rate: float,
+        clip_norm: float,
+        channels_last: bool,
+    ):
         super().__init__()
         self.automatic_optimization = False
+        self.epochs, self.min_learning_rate = epochs, min_learning_rate
         self.seed, self.clip_norm, self.channels_last = seed, clip_norm, channels_last
         self.steps_done = 0
         self.train_metrics = EpochMetrics(num_classes)
@@ -44,12 +56,12 @@ class StepModule(LightningModule):
                 "hardware.precision=32-true rules out overflow."
             )
 
-    def sync_schedule(self) -> float:
-        """Bring the weights' learning rate to the present epoch and return it: epoch 0 trains at the initial rate."""
-        scheduler = self.lr_schedulers()
-        while scheduler.last_epoch < self.current_epoch:
-            scheduler.step()
-        return scheduler.get_last_lr()[0]
+    def sync_schedule(self) -> None:
+        """Bring the weights' learning rate to the present epoch: epoch 0 trains at the initial rate. A function of the
+        epoch rather than a scheduler with a state of its own, so that nothing can get out of step on resuming."""
+        for group in self.trainer.optimizers[0].param_groups:
+            initial = group.setdefault("initial_lr", group["lr"])
+            group["lr"] = cosine_rate(initial, self.min_learning_rate, self.current_epoch / self.epochs)
 
     def on_train_epoch_start(self) -> None:
         self.train_metrics.reset()
@@ -75,3 +87,9 @@ class StepModule(LightningModule):
     def on_load_checkpoint(self, checkpoint: dict) -> None:
         self.steps_done = checkpoint["steps_done"]
         torch.set_rng_state(checkpoint["rng"])
+
+
+def cosine_rate(initial: float, final: float, progress: float) -> float:
+    """The learning rate after the part `progress` in [0, 1] of the training, on half a cosine from `initial` to
+    `final` (SGDR, arXiv:1608.03983, equation 5 without restarts)."""
+    return final + (initial - final) * (1 + math.cos(math.pi * progress)) / 2

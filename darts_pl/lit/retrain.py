@@ -33,10 +33,16 @@ class RetrainModule(StepModule):
         clip_norm: float = 5.0,
         channels_last: bool = False,
     ):
-        super().__init__(num_classes=num_classes, seed=seed, clip_norm=clip_norm, channels_last=channels_last)
+        super().__init__(
+            num_classes=num_classes,
+            epochs=epochs,
+            seed=seed,
+            min_learning_rate=min_learning_rate,
+            clip_norm=clip_norm,
+            channels_last=channels_last,
+        )
         self.network = network.to(memory_format=torch.channels_last) if channels_last else network
         self.make_optimizer = optimizer
-        self.epochs, self.min_learning_rate = epochs, min_learning_rate
         self.drop_path, self.auxiliary_weight, self.label_smoothing = drop_path, auxiliary_weight, label_smoothing
         self.test_metrics = type(self.val_metrics)(num_classes)
 
@@ -86,7 +92,5 @@ class RetrainModule(StepModule):
         return self.test_metrics.compute("test")
 
     def configure_optimizers(self):
-        """The optimiser with a cosine schedule to `min_learning_rate`."""
-        optimizer = self.make_optimizer(self.network.parameters())
-        schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, self.epochs, eta_min=self.min_learning_rate)
-        return [optimizer], [schedule]
+        """The one optimiser, of all parameters."""
+        return self.make_optimizer(self.network.parameters())

@@ -46,11 +46,17 @@ class SearchModule(StepModule):
         clip_norm: float = 5.0,
         channels_last: bool = False,
     ):
-        super().__init__(num_classes=num_classes, seed=seed, clip_norm=clip_norm, channels_last=channels_last)
+        super().__init__(
+            num_classes=num_classes,
+            epochs=epochs,
+            seed=seed,
+            min_learning_rate=min_learning_rate,
+            clip_norm=clip_norm,
+            channels_last=channels_last,
+        )
         self.supernet = supernet.to(memory_format=torch.channels_last) if channels_last else supernet
         self.hypergradient = hypergradient
         self.make_weights_optimizer, self.make_alphas_optimizer = weights_optimizer, alphas_optimizer
-        self.epochs, self.min_learning_rate = epochs, min_learning_rate
         self.alpha_warmup_epochs = alpha_warmup_epochs
         self.alpha_updates = 0
 
@@ -138,12 +144,11 @@ class SearchModule(StepModule):
         return {**super().epoch_row(), "alpha_updates": self.alpha_updates}
 
     def configure_optimizers(self):
-        """Weights first, then alphas; a cosine schedule for the weights (arXiv:1806.09055, appendix A.1.1)."""
+        """Weights first, then alphas."""
         weights = self.make_weights_optimizer(self.supernet.weight_parameters())
         alphas = self.make_alphas_optimizer(self.supernet.arch_parameters())
         self._check_step(weights)
-        schedule = torch.optim.lr_scheduler.CosineAnnealingLR(weights, self.epochs, eta_min=self.min_learning_rate)
-        return [weights, alphas], [schedule]
+        return [weights, alphas]
 
     def _check_step(self, optimizer: torch.optim.Optimizer) -> None:
         method = self.hypergradient.func if isinstance(self.hypergradient, functools.partial) else self.hypergradient
