@@ -18,7 +18,7 @@ from darts_pl.derive import derive_genotype
 from darts_pl.errors import ConfigError, DataError, nearest
 from darts_pl.genotype import Cell, Genotype
 from darts_pl.hardware import Hardware
-from darts_pl.lit import SearchModule
+from darts_pl.lit import SearchModule, check_warmup
 from darts_pl.ops.image import PRIMITIVES, Builder
 from darts_pl.relaxations import Relaxation, Softmax
 from darts_pl.relaxations.mixing import full
@@ -105,14 +105,15 @@ def search_architecture(
     train_loader: Iterable | Dataset,
     valid_loader: Iterable | Dataset,
     config: SearchConfig | None = None,
-    device: str = "cpu",
+    device: str | torch.device = "cpu",
     verbose: bool = False,
 ) -> SearchResult:
     """Search an architecture: weights train on `train_loader`, alphas on `valid_loader`.
 
     Args:
         train_loader, valid_loader: sized iterables of (x float (B, C, H, W), y int64 (B,)) batches over disjoint data,
-            or data sets of such samples. The shorter one starts again within an epoch.
+            or data sets of such samples. The shorter one starts again within an epoch. Both are read through once
+            before the search to count the classes, unless `config.num_classes` says how many there are.
         device: `cpu`, `cuda` (`cuda:1` for the second), `mps` or `auto`.
         verbose: show a progress bar and a line an epoch.
 
@@ -125,11 +126,12 @@ def search_architecture(
         known = nearest(config.hypergradient, HYPERGRADIENTS)
         raise ConfigError(f"hypergradient={config.hypergradient!r} does not exist. {known}")
     precision = "auto" if config.use_amp else "32-true"
-    accelerator, _, index = device.partition(":")
+    accelerator, _, index = str(device).partition(":")
     if index and not index.isdigit():
         raise ConfigError(f"device={device!r}: expected cpu, cuda, mps or auto, or cuda:1 for the second GPU")
     hardware = Hardware(accelerator=accelerator, precision=precision, index=int(index or 0))
     _check_counts(config)
+    check_warmup(config.alpha_warmup_epochs, config.epochs)
     loaders = {
         "weights": _loader(train_loader, config, "train_loader"),
         "alphas": _loader(valid_loader, config, "valid_loader"),

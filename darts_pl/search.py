@@ -7,13 +7,14 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig
 
 from darts_pl.assembly import launch, open_run, retraining_parts
-from darts_pl.lit import SearchModule
+from darts_pl.lit import SearchModule, check_warmup
 from darts_pl.stages.architecture import find_architecture, summary
 from darts_pl.stages.search import search
 
 
 def task(config: DictConfig) -> None:
     """Compose the parts from `config`, check that they fit together, then run the stages."""
+    check_warmup(config.alpha_warmup_epochs, config.epochs)
     hardware, space = instantiate(config.hardware), instantiate(config.space)
     hardware.apply()
     run = open_run(config, "search", hardware)

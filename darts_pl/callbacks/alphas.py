@@ -65,7 +65,8 @@ class SearchHistory(History):
         epoch, gates = self.snapshots[-1]["epoch"], self.snapshots[-1]["gate"]
         self.genotype = self.derive(gates)
         val_acc = module.epoch_row().get("val_acc")
-        if val_acc is not None and (not self.best or val_acc > self.best["val_acc"]):
+        # While alphas are warmed up for, gates are those of the random start: nothing to call best.
+        if module.alpha_updates and val_acc is not None and (not self.best or val_acc > self.best["val_acc"]):
             self.best = {"epoch": epoch, "val_acc": val_acc, "genotype": self.genotype.to_json()}
         if self.folder is None:
             return

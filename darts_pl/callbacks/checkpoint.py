@@ -9,7 +9,7 @@ import torch
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Checkpoint
 
-from darts_pl.errors import RunError
+from darts_pl.errors import RunError, TrainingError
 from darts_pl.paths import write_atomically
 
 NEXT, LAST, PREVIOUS, FINAL = "next.ckpt", "last.ckpt", "previous.ckpt", "final.ckpt"
@@ -50,6 +50,11 @@ class ResumePoints(Checkpoint):
             self.save(trainer)
 
     def on_train_end(self, trainer: Trainer, module: LightningModule) -> None:
+        if not _all_finite(module):
+            raise TrainingError(
+                f"the last step, {module.steps_done - 1}, left weights that are not finite. The last good checkpoint "
+                f"in {self.folder} is kept. Start a new run with a lower learning_rate."
+            )
         self._write(trainer, self.folder / FINAL)
 
     def save(self, trainer: Trainer) -> None:
@@ -58,7 +63,7 @@ class ResumePoints(Checkpoint):
         Raises:
             RunError: the folder cannot be written or the disk is full; the points before it are left as they were.
         """
-        if not all(torch.isfinite(p).all() for p in trainer.lightning_module.parameters()):
+        if not _all_finite(trainer.lightning_module):
             return
         fresh = self.folder / NEXT
         self._write(trainer, fresh)
@@ -76,6 +81,10 @@ class ResumePoints(Checkpoint):
                 f"cannot write the checkpoint {path}: {error}. The points saved before are intact; free space or "
                 "choose another folder, then resume."
             ) from error
+
+
+def _all_finite(module: LightningModule) -> bool:
+    return all(torch.isfinite(p).all() for p in module.parameters())
 
 
 def newest_loadable(folder: Path) -> tuple[Path | None, list[str]]:

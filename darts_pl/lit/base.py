@@ -43,14 +43,21 @@ class StepModule(LightningModule):
         torch.manual_seed(derived_seed(self.seed, stream, self.steps_done))
 
     def layout(self, x: Tensor) -> Tensor:
-        """Images (B, C, H, W) in the memory layout that the network runs in."""
+        """Images (B, C, H, W) in the memory layout and the precision of the network's weights."""
+        x = x.to(next(self.parameters()).dtype)
         return x.contiguous(memory_format=torch.channels_last) if self.channels_last else x
 
-    def check_finite(self, loss: Tensor, what: str) -> None:
-        """Raises TrainingError, naming the step, where `loss` is not finite; nothing has been updated by it yet."""
-        if not torch.isfinite(loss):
+    def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
+        """Clip the weights' gradients: here, because under float16 Lightning has taken the loss scale out by now."""
+        if self.clip_norm:
+            self.clip_gradients(optimizer, self.clip_norm, "norm")
+
+    def check_finite(self, value: Tensor, what: str) -> None:
+        """Raises TrainingError, naming the step, where `value` is not finite; nothing has been updated by it yet."""
+        if not torch.isfinite(value).all():
+            found = float(value) if value.numel() == 1 else "not finite"
             raise TrainingError(
-                f"{what} loss is {float(loss)} at step {self.steps_done} (epoch {self.current_epoch}, batch "
+                f"{what} is {found} at step {self.steps_done} (epoch {self.current_epoch}, batch "
                 f"{self.trainer.fit_loop.batch_idx}). The last good checkpoint is kept. "
                 "Start a new run: a lower learning_rate or a smaller clip_norm often helps, and "
                 "hardware.precision=32-true rules out overflow."

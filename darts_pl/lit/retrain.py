@@ -59,12 +59,10 @@ class RetrainModule(StepModule):
         if auxiliary is not None:
             extra = F.cross_entropy(auxiliary, y, label_smoothing=self.label_smoothing)
             total = loss + self.auxiliary_weight * extra
-        self.check_finite(total, "training")
+        self.check_finite(total, "training loss")
 
         self.manual_backward(total)
-        if self.clip_norm:
-            self.clip_gradients(optimizer, self.clip_norm, "norm")
-        optimizer.step()
+        optimizer.step()  # clips first, see StepModule
         optimizer.zero_grad()
 
         self.steps_done += 1
@@ -77,7 +75,7 @@ class RetrainModule(StepModule):
         metrics.update(F.cross_entropy(logits, y), logits, y)
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
-        """Evaluate on the held-out part of the training data (or, when asked for, on the test data)."""
+        """Evaluate on the held-out part of the training data."""
         self._evaluate(batch, self.val_metrics)
 
     def on_test_epoch_start(self) -> None:

@@ -27,6 +27,9 @@ class SearchModule(StepModule):
         weights_optimizer, alphas_optimizer: `parameters -> optimiser`.
         alpha_warmup_epochs: epochs that train weights only.
         clip_norm: global norm to which the weights' gradient is clipped; 0 leaves it.
+
+    Raises:
+        ConfigError: a warm-up as long as the search; a second order without plain SGD.
     """
 
     phase = "search"
@@ -54,6 +57,7 @@ class SearchModule(StepModule):
             clip_norm=clip_norm,
             channels_last=channels_last,
         )
+        check_warmup(alpha_warmup_epochs, epochs)
         self.supernet = supernet.to(memory_format=torch.channels_last) if channels_last else supernet
         self.hypergradient = hypergradient
         self.make_weights_optimizer, self.make_alphas_optimizer = weights_optimizer, alphas_optimizer
@@ -76,17 +80,15 @@ class SearchModule(StepModule):
                 buffers=list(self.supernet.buffers()),
                 step=self.coming_step(weights_optimizer.optimizer),
             )
-            for alpha, grad in zip(alphas, self.scaled_hypergradient(problem)):
+            for alpha, grad in zip(alphas, self.precise_hypergradient(problem)):
                 alpha.grad = grad
             self.step_alphas(alphas_optimizer.optimizer)
 
         # Lower level: w descends L_train at the new α. Only the weights' gradients are computed.
         loss, logits = self.loss(train, "weights")
-        self.check_finite(loss, "training")
+        self.check_finite(loss, "training loss")
         self.manual_backward(loss, inputs=weights)
-        if self.clip_norm:
-            self.clip_gradients(weights_optimizer, self.clip_norm, "norm")
-        weights_optimizer.step()
+        weights_optimizer.step()  # clips their global norm first, see StepModule
         weights_optimizer.zero_grad()
 
         self.steps_done += 1
@@ -103,7 +105,7 @@ class SearchModule(StepModule):
     def upper_loss(self, batch: Batch) -> Tensor:
         """L_val and the relaxation's penalty."""
         loss = self.loss(batch, "alphas")[0]
-        self.check_finite(loss, "validation")
+        self.check_finite(loss, "validation loss")
         penalty = self.supernet.penalty()
         return loss if penalty is None else loss + penalty
 
@@ -113,17 +115,30 @@ class SearchModule(StepModule):
         velocities = [optimizer.state.get(p, {}).get("momentum_buffer") for p in group["params"]]
         return VirtualStep(group["lr"], group.get("momentum", 0.0), group["weight_decay"], velocities)
 
-    def scaled_hypergradient(self, problem: Bilevel) -> list[Tensor]:
-        """The hypergradient; under float16 with the loss scaled as the weights' loss is."""
+    def precise_hypergradient(self, problem: Bilevel) -> list[Tensor]:
+        """The hypergradient. First order runs at the trainer's precision, under float16 with the loss scaled as the
+        weights' loss is. The second-order terms are small differences that low precision would drown in rounding, so
+        their passes run in the weights' own precision.
+        """
+        if not self._is_first_order():
+            with torch.autocast(self.device.type, enabled=False):
+                return self.hypergradient(problem)
         scaler = getattr(self.trainer.precision_plugin, "scaler", None)
         if scaler is None:
             return self.hypergradient(problem)
         return self.hypergradient(problem, loss_scale=float(scaler.get_scale()))
 
+    def _is_first_order(self) -> bool:
+        method = self.hypergradient
+        return (method.func if isinstance(method, functools.partial) else method) is first
+
     def step_alphas(self, optimizer: torch.optim.Optimizer) -> None:
-        """Step, unless float16 overflowed: then this update is left out, as the scaler does for the weights."""
+        """Step; where float16 overflowed leave the update out, as the scaler does for the weights."""
         grads = [p.grad for group in optimizer.param_groups for p in group["params"]]
-        if all(torch.isfinite(grad).all() for grad in grads):
+        finite = all(torch.isfinite(grad).all() for grad in grads)
+        if getattr(self.trainer.precision_plugin, "scaler", None) is None:
+            self.check_finite(torch.cat([grad.flatten() for grad in grads]), "the hypergradient")
+        if finite:
             optimizer.step()
             self.alpha_updates += 1
         optimizer.zero_grad()
@@ -140,8 +155,9 @@ class SearchModule(StepModule):
         self.supernet.relaxation.anneal(self.current_epoch / max(1, self.epochs - 1))
 
     def epoch_row(self) -> dict[str, float]:
-        """The base figures and how often alphas were updated so far."""
-        return {**super().epoch_row(), "alpha_updates": self.alpha_updates}
+        """The base figures, the alphas' learning rate and how often they were updated so far."""
+        arch_rate = self.trainer.optimizers[1].param_groups[0]["lr"]
+        return {**super().epoch_row(), "arch_lr": arch_rate, "alpha_updates": self.alpha_updates}
 
     def configure_optimizers(self):
         """Weights first, then alphas."""
@@ -151,20 +167,14 @@ class SearchModule(StepModule):
         return [weights, alphas]
 
     def _check_step(self, optimizer: torch.optim.Optimizer) -> None:
-        method = self.hypergradient.func if isinstance(self.hypergradient, functools.partial) else self.hypergradient
-        if method is first:
+        if self._is_first_order():
             return
-        name, group = getattr(method, "__name__", type(method).__name__), optimizer.param_groups[0]
+        group = optimizer.param_groups[0]
         if not isinstance(optimizer, torch.optim.SGD) or group["nesterov"] or group["dampening"]:
             raise ConfigError(
-                f"hypergradient={name} unrolls a plain SGD step, found weights_optimizer "
+                "the second-order hypergradient unrolls a plain SGD step, found weights_optimizer "
                 f"{type(optimizer).__name__} (nesterov or dampening included). Use torch.optim.SGD, or "
                 "hypergradient=first."
-            )
-        if getattr(self.trainer.precision_plugin, "scaler", None) is not None:
-            raise ConfigError(
-                f"hypergradient={name} with hardware.precision=16-mixed: float16 cannot hold its "
-                "second-order term. Use hardware.precision=bf16-mixed or 32-true, or hypergradient=first."
             )
 
     def on_save_checkpoint(self, checkpoint: dict) -> None:
@@ -174,3 +184,9 @@ class SearchModule(StepModule):
     def on_load_checkpoint(self, checkpoint: dict) -> None:
         super().on_load_checkpoint(checkpoint)
         self.alpha_updates = checkpoint["alpha_updates"]
+
+
+def check_warmup(alpha_warmup_epochs: int, epochs: int) -> None:
+    """Raises ConfigError where the alphas would never be updated."""
+    if alpha_warmup_epochs >= epochs:
+        raise ConfigError(f"alpha_warmup_epochs={alpha_warmup_epochs}: expected less than epochs={epochs}")
