@@ -1,8 +1,9 @@
 """The Python face: search on any pair of loaders, load what a run saved."""
 
 import copy
-from collections.abc import Iterable, Mapping
-from contextlib import AbstractContextManager
+import logging
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -146,7 +147,7 @@ def search_architecture(
         operations=config.operations,
         stem=config.stem,
     )
-    with _random_state_kept():
+    with _random_state_kept(), _lightning_at(logging.WARNING):
         torch.manual_seed(derived_seed(config.seed, "supernet"))
         relaxation = copy.deepcopy(config.relaxation)  # it anneals; the caller's stays as it was
         supernet = space.supernet(input_shape, num_classes, relaxation=relaxation, mixing=config.mixing)
@@ -221,6 +222,18 @@ def _result(history: SearchHistory) -> SearchResult:
         history=history.rows,
         alphas=history.snapshots[-1]["alpha"],
     )
+
+
+@contextmanager
+def _lightning_at(level: int) -> Iterator[None]:
+    """Lightning's own logger at `level`: what device it found is news on the command line, noise in a notebook."""
+    logger = logging.getLogger("lightning.pytorch")
+    before = logger.level
+    logger.setLevel(level)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
 
 
 def _random_state_kept() -> AbstractContextManager:
