@@ -5,10 +5,12 @@ from darts_pl.callbacks.checkpoint import ResumePoints, newest_loadable
 from darts_pl.callbacks.history import History, peak_memory_mib
 from darts_pl.callbacks.progress import RunProgress
 from darts_pl.callbacks.tensorboard import ArchitectureBoard, ScalarBoard, write_hparams
+from darts_pl.callbacks.validation import InterruptedValidation
 
 __all__ = [
     "ArchitectureBoard",
     "History",
+    "InterruptedValidation",
     "ResumePoints",
     "RunProgress",
     "ScalarBoard",

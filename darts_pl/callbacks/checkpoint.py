@@ -19,9 +19,9 @@ UNREADABLE = (zipfile.BadZipFile, pickle.UnpicklingError)
 class ResumePoints(Checkpoint):
     """Writes `last.ckpt` (the one before it becomes `previous.ckpt`) and, at the end, `final.ckpt`.
 
-    Points lie between two steps, after a validation or, where there is none, at the end of an epoch, never in the
-    middle of a step, so that what is resumed is what the uninterrupted run had there. The last batch of an epoch is
-    left to the validation or the epoch's end that follows it. Parameters that are not finite are never saved: the
+    Points lie between two steps, before and after a validation or, where there is none, at the end of an epoch, never
+    in the middle of a step, so that what is resumed is what the uninterrupted run had there. The last batch of an epoch
+    is left to the validation or the epoch's end that follows it. Parameters that are not finite are never saved: the
     point before them stays the last.
 
     Args:
@@ -38,6 +38,10 @@ class ResumePoints(Checkpoint):
     def on_train_batch_end(self, trainer: Trainer, module: LightningModule, outputs, batch, batch_idx: int) -> None:
         last = batch_idx + 1 >= trainer.num_training_batches
         if not last and time.monotonic() - self.saved_at >= self.every_s:
+            self.save(trainer)
+
+    def on_validation_start(self, trainer: Trainer, module: LightningModule) -> None:
+        if trainer.state.fn == "fit" and not trainer.sanity_checking:
             self.save(trainer)
 
     def on_validation_end(self, trainer: Trainer, module: LightningModule) -> None:

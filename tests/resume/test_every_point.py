@@ -38,7 +38,7 @@ def check_every_point(run: Callable[[Path], object], folder: Path, steps: list[i
 )
 def test_a_search(hypergradient: Callable, relaxation: type, tmp_path: Path) -> None:
     run = lambda folder: tiny_search(folder, hypergradient, relaxation=relaxation)  # noqa: E731
-    check_every_point(run, tmp_path, steps=[1, 2, 3, 4, 5, 6])
+    check_every_point(run, tmp_path, steps=[1, 2, 3, 3, 4, 5, 6, 6])
 
 
 def test_a_finished_fit_is_not_trained_again(tmp_path: Path) -> None:
@@ -55,7 +55,7 @@ def test_a_finished_fit_is_not_trained_again(tmp_path: Path) -> None:
     ("settings", "steps"),
     [
         ({}, [1, 2, 3, 4, 5]),
-        ({"holdout": 0.25}, [1, 2, 3, 4, 5, 6]),
+        ({"holdout": 0.25}, [1, 2, 3, 3, 4, 5, 6, 6]),
         ({"batch_size": 96, "epochs": 3}, [1, 2]),
     ],
     ids=["without validation", "with validation", "one step an epoch"],
