@@ -41,6 +41,8 @@ class History(Callback):
         self.rows, self.timing = state["rows"], state["timing"]
 
     def on_train_start(self, trainer: Trainer, module: LightningModule) -> None:
+        if module.device.type == "cuda":  # so that a stage does not get the peak of the stage before it
+            torch.cuda.reset_peak_memory_stats(module.device)
         self._start_clock(module)
 
     def on_train_epoch_start(self, trainer: Trainer, module: LightningModule) -> None:
@@ -98,7 +100,8 @@ def _write_csv(rows: list[dict], path: Path) -> None:
 
 
 def peak_memory_mib(device: torch.device) -> float:
-    """The device's peak memory in MiB since the process began; for a CPU the process's peak resident size."""
+    """Peak memory in MiB. CUDA: what tensors held at most since the fit that is running, or ran last, began.
+    CPU: the process's peak resident size since the process began, for that counter cannot be reset."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device) / 2**20
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 from matplotlib.figure import Figure
+from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 
 from darts_pl.callbacks.history import History
@@ -26,33 +27,48 @@ class ScalarBoard(Callback):
 
 
 class ArchitectureBoard(ScalarBoard):
-    """Adds per-edge gate curves, heat maps of the gates and pictures of both cells.
+    """Adds the curves of every edge and heat maps, of alphas and of gates, and pictures of both cells.
+
+    Curves are tagged `alphas_<kind>/<edge>/<operation>` and `gates_<kind>/...`, heat maps `alphas/<kind>` and
+    `gates/<kind>`, the cells `cells`.
 
     Args:
         history: a `SearchHistory`.
-        draw_gates: `(gates [E, K], edge names, primitive names, title) -> Figure`.
+        draw_gates, draw_alphas: `(values [E, K], edge names, primitive names, title) -> Figure`; without
+            `draw_alphas` there is no heat map of the alphas.
         draw_genotype: `genotype -> Figure`.
     """
 
-    def __init__(self, history: History, draw_gates: Callable[..., Figure], draw_genotype: Callable[..., Figure]):
+    def __init__(
+        self,
+        history: History,
+        draw_gates: Callable[..., Figure],
+        draw_genotype: Callable[..., Figure],
+        draw_alphas: Callable[..., Figure] | None = None,
+    ):
         super().__init__(history)
-        self.draw_gates, self.draw_genotype = draw_gates, draw_genotype
+        self.draw_genotype = draw_genotype
+        self.draw = {"alpha": draw_alphas, "gate": draw_gates}
 
     def on_train_epoch_end(self, trainer: Trainer, module: LightningModule) -> None:
         super().on_train_epoch_end(trainer, module)
         if trainer.logger is None:
             return
-        writer, history = trainer.logger.experiment, self.history
-        snapshot = history.snapshots[-1]
-        epoch = snapshot["epoch"]
-        for kind, gates in snapshot["gate"].items():
-            for edge, row in zip(history.edges, gates.tolist()):
-                for name, value in zip(history.primitives, row):
-                    writer.add_scalar(f"gates_{kind}/{edge.replace('<-', '_from_')}/{name}", value, epoch)
-            title = f"{kind} cell, epoch {epoch}"
-            figure = self.draw_gates(gates.numpy(), history.edges, history.primitives, title)
-            writer.add_figure(f"gates/{kind}", figure, epoch)
-        writer.add_figure("cells", self.draw_genotype(history.genotype), epoch)
+        writer, snapshot = trainer.logger.experiment, self.history.snapshots[-1]
+        for what in ("alpha", "gate"):
+            for kind, values in snapshot[what].items():
+                self._write(writer, what, kind, values, snapshot["epoch"])
+        writer.add_figure("cells", self.draw_genotype(self.history.genotype), snapshot["epoch"])
+
+    def _write(self, writer: SummaryWriter, what: str, kind: str, values: Tensor, epoch: int) -> None:
+        """The curves and the heat map of `values` [E, K], the alphas or gates of one kind of cell."""
+        edges, primitives = self.history.edges, self.history.primitives
+        for edge, row in zip(edges, values.tolist()):
+            for name, value in zip(primitives, row):
+                writer.add_scalar(f"{what}s_{kind}/{edge.replace('<-', '_from_')}/{name}", value, epoch)
+        if (draw := self.draw[what]) is not None:
+            title = f"{kind} cell, {what}s, epoch {epoch}"
+            writer.add_figure(f"{what}s/{kind}", draw(values.numpy(), edges, primitives, title), epoch)
 
 
 def write_hparams(folder: Path, settings: Mapping[str, object], figures: Mapping[str, float]) -> None:

@@ -1,9 +1,10 @@
-"""Pictures of the gates (relaxed architecture weights): a heat map of one epoch, curves over all of them."""
+"""Pictures of alphas (logits) and gates (relaxed alphas): heat maps of one epoch, curves of gates over all of them."""
 
 from collections.abc import Collection, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.colors import Colormap
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
@@ -12,6 +13,7 @@ from darts_pl.genotype import Cell
 from darts_pl.reports.style import (
     GATES,
     INK,
+    LOGITS,
     MUTED,
     PAGE_WIDTH,
     VALID,
@@ -45,21 +47,42 @@ def gate_heatmap(
 ) -> Figure:
     """The gates `[E, K]` as shaded, numbered fields; `chosen` (edge, operation) fields get a frame."""
     gates = np.asarray(gates, dtype=float)
-    count, kinds = gates.shape
-    width, height = 1.0 + 0.56 * kinds, 1.2 + 0.3 * count
-    figure = Figure(figsize=(width, height), facecolor="white")
-    axes = figure.add_axes((0.85 / width, 0.9 / height, 0.56 * kinds / width, 0.3 * count / height))
-    finite = gates[np.isfinite(gates)]
-    top = max(float(finite.max()), 1e-12) if finite.size else 1.0
-    axes.pcolormesh(gates, cmap=GATES, vmin=0, vmax=top, edgecolors="white", linewidth=1)
-    for row, column in np.ndindex(count, kinds):
-        colour = "white" if gates[row, column] > 0.55 * top else INK
-        text = f"{gates[row, column]:.2f}"
-        axes.text(column + 0.5, row + 0.52, text, ha="center", va="center", size=8.5, color=colour)
+    axes = _fields(gates, GATES, lowest=0.0, highest=_largest(gates))
     for row, column in chosen:
         axes.add_patch(Rectangle((column + 0.04, row + 0.05), 0.92, 0.9, fill=False, edgecolor=VALID, lw=2))
     _label_heatmap(axes, edges, primitives, title)
-    return figure
+    return axes.figure
+
+
+@styled
+def alpha_heatmap(alphas: np.ndarray, edges: Sequence[str], primitives: Sequence[str], title: str) -> Figure:
+    """The logits `[E, K]` as numbered fields, white at 0, blue above, orange below, the same strength for either."""
+    alphas = np.asarray(alphas, dtype=float)
+    strongest = _largest(np.abs(alphas))
+    axes = _fields(alphas, LOGITS, lowest=-strongest, highest=strongest)
+    _label_heatmap(axes, edges, primitives, title)
+    return axes.figure
+
+
+def _largest(values: np.ndarray) -> float:
+    """The largest finite number of `values`, kept above 0 so that a scale can end there; 1 where there is none."""
+    finite = values[np.isfinite(values)]
+    return max(float(finite.max()), 1e-12) if finite.size else 1.0
+
+
+def _fields(values: np.ndarray, colours: Colormap, lowest: float, highest: float) -> Axes:
+    """A new figure's axes with one coloured, numbered field for each of `values` `[E, K]`."""
+    count, kinds = values.shape
+    width, height = 1.0 + 0.56 * kinds, 1.2 + 0.3 * count
+    figure = Figure(figsize=(width, height), facecolor="white")
+    axes = figure.add_axes((0.85 / width, 0.9 / height, 0.56 * kinds / width, 0.3 * count / height))
+    axes.pcolormesh(values, cmap=colours, vmin=lowest, vmax=highest, edgecolors="white", linewidth=1)
+    for row, column in np.ndindex(count, kinds):
+        value = values[row, column]
+        colour = "white" if abs(value) > 0.55 * highest else INK
+        text = f"{value:.2f}"
+        axes.text(column + 0.5, row + 0.52, text, ha="center", va="center", size=8.5, color=colour)
+    return axes
 
 
 def _label_heatmap(axes: Axes, edges: Sequence[str], primitives: Sequence[str], title: str) -> None:

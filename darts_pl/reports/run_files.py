@@ -9,6 +9,9 @@ from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
 
 from darts_pl.errors import GenotypeError, RunError, nearest
 from darts_pl.genotype import Genotype
@@ -25,7 +28,10 @@ Read = TypeVar("Read")
 class RunFiles:
     """The contents of a run folder; what is absent is None or empty, and `missing` or `damaged` names it.
 
-    Tables hold one row an epoch. `alphas` holds ALPHA_ARRAYS: epoch `[T]`, gates `[T, E, K]`.
+    Tables hold one row an epoch. `history` and `timing` are of the run's own training: of the search, or for the
+    command retrain of the derived network. `retrain` and `random` are of the networks trained from fresh weights.
+    `alphas` holds ALPHA_ARRAYS: epoch `[T]`, gates `[T, E, K]`; and `alpha_normal`, `alpha_reduce` of that shape
+    where the file has them.
     """
 
     folder: Path
@@ -103,23 +109,40 @@ def read_run(folder: Path | str) -> RunFiles:
     run = RunFiles(path)
     run.manifest = _read(run, MANIFEST, _json_object) or {}
     run.config = _read(run, "config.yaml", lambda file: file.read_text(encoding="utf-8")) or ""
-    run.history = _read(run, "history.csv", _epochs)
-    run.timing = _read(run, "timing.csv", _epochs)
+    trained_in = "retrain/" if run.command == "retrain" else ""
+    run.history = _read(run, f"{trained_in}history.csv", _epochs)
+    run.timing = _read(run, f"{trained_in}timing.csv", _epochs)
     run.results = _read(run, "results.json", _json_object) or {}
-    if run.command != "retrain":
+    run.best = _read(run, "genotype_best.json", read_genotype)
+    if run.command == "retrain":
+        run.retrain = run.history
+    else:
         run.alphas = _read(run, "alphas.npz", _alphas)
-        run.best = _read(run, "genotype_best.json", read_genotype)
         run.last = _read(run, "genotype_last.json", read_genotype)
-        run.retrain = _read(run, "retrain/history.csv", _epochs)
-        run.random = _read(run, "random/history.csv", _epochs)
+        run.retrain = _read(run, "retrain/history.csv", _epochs, expected=asks_for(run, "retraining.epochs"))
+    run.random = _read(run, "random/history.csv", _epochs, expected=asks_for(run, "retraining.random_architecture"))
     return run
 
 
-def _read(run: RunFiles, name: str, reader: Callable[[Path], Read]) -> Read | None:
-    """What `reader` makes of a file of the run; None and a note in `run` where it is absent or damaged."""
+def configured(run: RunFiles, key: str) -> Any:
+    """The value of a dotted key in the run's configuration; None where it has none or cannot be read."""
+    try:
+        return OmegaConf.select(OmegaConf.create(run.config or "{}"), key)
+    except (OmegaConfBaseException, YAMLError):
+        return None
+
+
+def asks_for(run: RunFiles, key: str) -> bool:
+    """Whether the run's configuration retrains and has something other than 0, false or nothing at `key`."""
+    return bool(configured(run, "retraining.epochs")) and bool(configured(run, key))
+
+
+def _read(run: RunFiles, name: str, reader: Callable[[Path], Read], expected: bool = True) -> Read | None:
+    """What `reader` makes of a file of the run; None and a note in `run` where it is absent, though expected, or
+    damaged."""
     path = run.folder / name
     if not path.is_file():
-        run.missing.append(name)
+        run.missing += [name] if expected else []
         return None
     try:
         return reader(path)
@@ -150,7 +173,7 @@ def _alphas(path: Path) -> dict[str, np.ndarray]:
         if name not in arrays:
             raise ValueError(f"no array {name!r}, found {', '.join(sorted(arrays))}")
     expected = tuple(len(arrays[name]) for name in ("epoch", "edges", "primitives"))
-    for name in ("gate_normal", "gate_reduce"):
-        if arrays[name].shape != expected:
+    for name in ("gate_normal", "gate_reduce", "alpha_normal", "alpha_reduce"):
+        if name in arrays and arrays[name].shape != expected:
             raise ValueError(f"{name} has shape {arrays[name].shape}, expected {expected}")
     return arrays

@@ -42,12 +42,13 @@ def _facts(run: RunFiles) -> list[tuple[str, str]]:
     """What the header says about the run."""
     manifest = run.manifest
     started = str(manifest.get("started", tables.NOTHING)).replace("T", " ")
+    memory = tables.shown(manifest.get("peak_memory_mib"), lambda mib: f"{mib:,.0f} MiB")
     facts = [
         ("started", started),
         ("device", tables.shown(manifest.get("device"))),
         ("seed", tables.shown(manifest.get("seed"))),
         ("time", tables.shown(manifest.get("seconds"), tables.duration)),
-        ("peak memory", tables.shown(manifest.get("peak_memory_mib"), lambda mib: f"{mib:,.0f} MiB")),
+        (tables.memory_name(manifest.get("device")), memory),
     ]
     versions = manifest.get("versions") or {}
     return facts + [(name, str(versions[name])) for name in ("darts_pl", "torch", "lightning") if name in versions]

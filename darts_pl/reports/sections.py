@@ -20,7 +20,8 @@ def result_blocks(run: RunFiles) -> list[Block]:
     search = run.results.get("search") or _best_of(run)
     if search.get("val_acc_best") is not None:
         accuracy, epoch = tables.percent(search["val_acc_best"]), search.get("epoch_best", tables.NOTHING)
-        blocks.append(Text(f"Best validation accuracy of the supernet: {accuracy}, after epoch {epoch}."))
+        network = "network" if run.command == "retrain" else "supernet"
+        blocks.append(Text(f"Best validation accuracy of the {network}: {accuracy}, after epoch {epoch}."))
     return blocks
 
 
@@ -34,7 +35,9 @@ def _best_of(run: RunFiles) -> dict[str, float]:
 
 def genotype_blocks(run: RunFiles) -> list[Block]:
     """Drawings of both cells of the best and of the last genotype, once where they are the same."""
-    if run.best is not None and run.best == run.last:
+    if run.command == "retrain":
+        wanted = [("the genotype that was trained", run.best)]
+    elif run.best is not None and run.best == run.last:
         wanted = [("the best epoch, which is also the last", run.best)]
     else:
         wanted = [("the best epoch", run.best), ("the last epoch", run.last)]
@@ -47,26 +50,13 @@ def genotype_blocks(run: RunFiles) -> list[Block]:
 
 
 def alpha_blocks(run: RunFiles) -> list[Block]:
-    """Heat maps of the last gates, then the gates of every edge over the epochs."""
+    """Heat maps of the last gates and alphas, then the gates of every edge over the epochs."""
     if run.alphas is None:
         return []
     epochs, edges, primitives = (run.alphas[name].tolist() for name in ("epoch", "edges", "primitives"))
     if not epochs:
         return []
-    blocks: list[Block] = []
-    for field, title in CELLS:
-        gates = run.alphas[f"gate_{field}"]
-        framed = alphas.chosen_places(getattr(run.last, field), edges, primitives) if run.last else ()
-        heading = f"{title}: gates after epoch {epochs[-1]}"
-        figure = alphas.gate_heatmap(gates[-1], edges, primitives, heading, framed)
-        note = ", and a frame marks what the last genotype keeps" if framed else ""
-        blocks.append(
-            picture(
-                figure,
-                f"A row is an edge, a column an operation; the darker, the larger its share{note}.",
-                narrow=True,
-            )
-        )
+    blocks: list[Block] = [block for field, title in CELLS for block in _heatmaps(run, field, title)]
     for field, title in CELLS:
         gates = run.alphas[f"gate_{field}"]
         figure = alphas.edge_curves(epochs, gates, edges, primitives, f"{title}: gates by epoch")
@@ -77,6 +67,23 @@ def alpha_blocks(run: RunFiles) -> list[Block]:
                 "comes from, and each line is an operation's gate; the line on top is what the edge leans to.",
             )
         )
+    return blocks
+
+
+def _heatmaps(run: RunFiles, field: str, title: str) -> list[Block]:
+    """One cell's gates after the last epoch and, where the file has them, its alphas beside them."""
+    last, edges, primitives = (run.alphas[name].tolist() for name in ("epoch", "edges", "primitives"))
+    framed = alphas.chosen_places(getattr(run.last, field), edges, primitives) if run.last else ()
+    heading = f"{title}: gates after epoch {last[-1]}"
+    figure = alphas.gate_heatmap(run.alphas[f"gate_{field}"][-1], edges, primitives, heading, framed)
+    note = ", and a frame marks what the last genotype keeps" if framed else ""
+    caption = f"A row is an edge, a column an operation; the darker, the larger its share{note}."
+    blocks: list[Block] = [picture(figure, caption, narrow=True)]
+    if f"alpha_{field}" in run.alphas:
+        heading = f"{title}: alphas after epoch {last[-1]}"
+        figure = alphas.alpha_heatmap(run.alphas[f"alpha_{field}"][-1], edges, primitives, heading)
+        caption = "The logits behind these gates: blue above 0, orange below, and the darker, the further from 0."
+        blocks.append(picture(figure, caption, narrow=True))
     return blocks
 
 
@@ -112,19 +119,18 @@ def operation_blocks(run: RunFiles) -> list[Block]:
         gates = run.alphas[f"gate_{field}"] if run.alphas is not None else ()
         last = gates[-1] if len(gates) else None
         shares[title] = operations.operation_shares(getattr(genotype, field), last, primitives)
-    which = "last" if run.last is not None else "best"
-    caption = (
-        f"The solid bar is an operation's share of the {which} genotype (the number counts its edges), the "
-        "pale bar its mean gate over all edges."
-    )
+    which = "last" if run.last is not None else "trained" if run.command == "retrain" else "best"
+    gates = ", the pale bar its mean gate over all edges" if run.alphas is not None else ""
+    caption = f"The solid bar is an operation's share of the {which} genotype (the number counts its edges){gates}."
     return [picture(operations.operation_bars(shares), caption)]
 
 
 def training_blocks(run: RunFiles) -> list[Block]:
-    """Retraining of the searched network beside the random architecture."""
-    named = {"searched": run.retrain, "random architecture": run.random}
+    """Retraining of the run's own network beside the random architecture; alone, the training curves show it."""
+    own = "retrained" if run.command == "retrain" else "searched"
+    named = {own: run.retrain, "random architecture": run.random}
     histories = {name: table for name, table in named.items() if table is not None and len(table)}
-    if not histories:
+    if not histories or (run.command == "retrain" and run.random is None):
         return []
     caption = "Dashed lines are training, solid ones validation; each colour is a network from fresh weights."
     return [picture(curves.compared_training(histories), caption)]
@@ -144,8 +150,13 @@ def size_blocks(run: RunFiles) -> list[Block]:
 
 
 def timing_blocks(run: RunFiles) -> list[Block]:
-    """The timing table."""
-    return [tables.timing_table(run.timing)] if run.timing is not None and len(run.timing) else []
+    """The stages of the run, then the epochs of its own training."""
+    device = run.manifest.get("device")
+    stages = run.manifest.get("stages") or {}
+    blocks: list[Block] = [tables.stage_table(stages, device)] if stages else []
+    if run.timing is not None and len(run.timing):
+        blocks.append(tables.timing_table(run.timing, device))
+    return blocks
 
 
 def configuration_blocks(run: RunFiles) -> list[Block]:

@@ -33,6 +33,7 @@ OPERATION_COLOURS: Mapping[str, str] = {
     "conv_7x1_1x7": "#8a4f9e",
 }
 GATES = LinearSegmentedColormap.from_list("gates", ["#ffffff", "#cfe0f1", "#6ea3d4", "#1f5a94", "#0f3358"])
+LOGITS = LinearSegmentedColormap.from_list("logits", ["#a8501a", VALID, "#ffffff", "#6ea3d4", TRAIN])  # white is 0
 
 RC = {
     "font.family": "DejaVu Sans",

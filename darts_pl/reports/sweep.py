@@ -5,11 +5,9 @@ from typing import Any
 
 import pandas as pd
 from omegaconf import OmegaConf
-from omegaconf.errors import OmegaConfBaseException
-from yaml import YAMLError
 
 from darts_pl.reports.curves import has_any
-from darts_pl.reports.run_files import RunFiles
+from darts_pl.reports.run_files import RunFiles, configured
 from darts_pl.reports.tables import seconds_per_step
 
 FEWEST_RUNS = 3  # below this a standard deviation says nothing
@@ -43,10 +41,7 @@ def differing_settings(runs: Mapping[str, RunFiles]) -> pd.DataFrame:
 
 def _configured(run: RunFiles, key: str) -> str:
     """The value of a dotted key in the run's configuration as text, "not set" where it has none."""
-    try:
-        value = OmegaConf.select(OmegaConf.create(run.config or "{}"), key)
-    except (OmegaConfBaseException, YAMLError):
-        return NOT_SET
+    value = configured(run, key)
     return NOT_SET if value is None or OmegaConf.is_config(value) else str(value)
 
 

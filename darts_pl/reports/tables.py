@@ -59,7 +59,7 @@ def table_block(
 
 
 def result_table(rows: Sequence[Mapping[str, Any]]) -> Table:
-    """The results of a run: name, test accuracy, parameters, training time; the searched network in bold."""
+    """The results of a run: name, test accuracy, parameters, training time; the run's own network in bold."""
     frame = pd.DataFrame(
         {
             "network": [str(row.get("name", NOTHING)) for row in rows],
@@ -68,27 +68,50 @@ def result_table(rows: Sequence[Mapping[str, Any]]) -> Table:
             "training time": [row.get("seconds") for row in rows],
         }
     )
-    strong = next((place for place, row in enumerate(rows) if row.get("name") == "searched"), None)
+    strong = next((place for place, row in enumerate(rows) if row.get("name") in ("searched", "retrained")), None)
     forms = {"test accuracy": percent, "parameters": whole, "training time": duration}
     caption = "Test accuracy is measured once, after training; the test images play no part in the search."
     return table_block(frame, forms, caption if len(rows) > 1 else "", strong)
 
 
-def timing_table(timing: pd.DataFrame) -> Table:
+def memory_name(device: Any) -> str:
+    """What the peak of memory is that a run on `device` (the manifest's words) records: on a CPU the process's own."""
+    return "process peak memory" if str(device).startswith(("cpu", "mps")) else "peak memory"
+
+
+def stage_table(stages: Mapping[str, Mapping[str, Any]], device: Any) -> Table:
+    """Time and peak memory of each stage in the manifest, in the order in which they began."""
+    memory = memory_name(device)
+    frame = pd.DataFrame(
+        {
+            "stage": list(stages),
+            "status": [str(entry.get("status", NOTHING)) for entry in stages.values()],
+            "time": [entry.get("seconds") for entry in stages.values()],
+            f"{memory}, MiB": [entry.get("peak_memory_mib") for entry in stages.values()],
+        }
+    )
+    of_process = "The most that the process had held by the end of the stage; only a new process starts lower."
+    of_stage = "Peak memory is the most that tensors held on the GPU during the stage."
+    caption = of_process if memory.startswith("process") else of_stage
+    return table_block(frame, {"time": duration, f"{memory}, MiB": whole}, caption)
+
+
+def timing_table(timing: pd.DataFrame, device: Any) -> Table:
     """Totals of the timing of all epochs, then the slowest and the fastest epoch by seconds a step."""
+    memory = f"{memory_name(device)}, MiB"
     rows = [("all epochs", _timing_row(timing))]
     if len(timing) > 1 and "seconds_per_step" in timing:
         order = timing.sort_values("seconds_per_step")
         for name, place in (("fastest", 0), ("slowest", -1)):
             epoch = order.iloc[[place]]
             rows.append((f"{name}, epoch {int(epoch['epoch'].iloc[0])}", _timing_row(epoch)))
-    frame = pd.DataFrame([{"": name, **values} for name, values in rows])
+    frame = pd.DataFrame([{"": name, **values} for name, values in rows]).rename(columns={"memory": memory})
     forms = {
         "time": duration,
         "steps": whole,
         "seconds a step": short,
         "images/s": short,
-        "peak memory, MiB": whole,
+        memory: whole,
     }
     return table_block(frame, {name: form for name, form in forms.items() if name in frame})
 
@@ -105,7 +128,7 @@ def _timing_row(timing: pd.DataFrame) -> dict[str, float]:
     if "images_per_s" in timing:
         row["images/s"] = float(timing["images_per_s"].mean())
     if "peak_memory_mib" in timing:
-        row["peak memory, MiB"] = float(timing["peak_memory_mib"].max())
+        row["memory"] = float(timing["peak_memory_mib"].max())
     return row
 
 

@@ -1,12 +1,14 @@
-"""A run folder with every file a finished search writes, small but of the real forms."""
+"""A run folder with every file a finished search writes, small but of the real forms; a real tiny retraining."""
 
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from darts_pl import retrain
 from darts_pl.genotype import KNOWN
 from darts_pl.reports.run_page import write_report
 
@@ -56,6 +58,8 @@ def write_manifest(folder: Path, seed: int, status: str, overrides: list[str]) -
     manifest = {
         "command": "search", "seed": seed, "config_sha256": "ab" * 32, "device": "cpu", "status": status,
         "versions": {"darts_pl": "0.1.0", "torch": "2.13.0", "lightning": "2.6.6"},
+        "stages": {"search": {"status": "complete", "seconds": 4000.0, "peak_memory_mib": 870.0},
+                   "linear": {"status": "complete", "seconds": 0.5}},
         "started": "2025-01-02T03:04:05", "seconds": 4210.0, "peak_memory_mib": 912.3, "overrides": overrides,
     }  # fmt: skip
     write_json(folder / "manifest.json", manifest)
@@ -104,7 +108,7 @@ def build_run(
     )
     gates = [gates_over_time(epochs, seed + place) for place in (0, 1)]
     np.savez(
-        folder / "alphas.npz", epoch=np.arange(-1, epochs), alpha_normal=np.log(gates[0]),
+        folder / "alphas.npz", epoch=np.arange(epochs + 1), alpha_normal=np.log(gates[0]),
         alpha_reduce=np.log(gates[1]), gate_normal=gates[0], gate_reduce=gates[1],
         primitives=np.array(PRIMITIVES), edges=np.array(EDGES),
     )  # fmt: skip
@@ -115,6 +119,34 @@ def build_run(
     write_training(folder / "retrain", 0.93)
     write_training(folder / "random", 0.9)
     return folder
+
+
+TINY_RETRAINING = (
+    "genotype=DARTS_V2", "+data.limit_train=96", "+data.limit_test=64", "hardware.threads=1",
+    "hardware.accelerator=cpu", "retraining.epochs=2", "retraining.batch_size=32", "retraining.init_channels=2",
+    "retraining.layers=3", "retraining.linear_baseline=false",
+)  # fmt: skip
+
+
+def real_retraining(folder: Path, *overrides: str) -> Path:
+    """The folder of `darts_pl.retrain`, run in this process on a few digits."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", ["darts_pl.retrain", *TINY_RETRAINING, *overrides, f"hydra.run.dir={folder}"])
+        assert retrain.main() == 0
+    return folder
+
+
+@pytest.fixture(scope="session")
+def retrained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A real retraining beside a random architecture."""
+    return real_retraining(tmp_path_factory.mktemp("retrained") / "run")
+
+
+@pytest.fixture(scope="session")
+def retrained_alone(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A real retraining without anything to compare with, and with images held out for validation."""
+    settings = ("retraining.random_architecture=false", "retraining.holdout=0.25")
+    return real_retraining(tmp_path_factory.mktemp("retrained_alone") / "run", *settings)
 
 
 @pytest.fixture

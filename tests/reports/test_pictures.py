@@ -34,6 +34,16 @@ def test_heat_map_of_gates_that_are_not_finite_is_drawn():
     assert alphas.gate_heatmap(gates, EDGES, PRIMITIVES, "").axes[0].texts[0].get_text() == "nan"
 
 
+def test_heat_map_of_alphas_gives_either_sign_the_same_strength_and_nought_none():
+    logits = np.array([[-0.5, 0.0, 0.25], [0.5, np.nan, -0.25]])
+    axes = alphas.alpha_heatmap(logits, EDGES[:2], PRIMITIVES, "Normal cell").axes[0]
+    assert [text.get_text() for text in axes.texts] == ["-0.50", "0.00", "0.25", "0.50", "nan", "-0.25"]
+    (fields,) = axes.collections
+    assert fields.get_clim() == (-0.5, 0.5)
+    np.testing.assert_allclose(fields.cmap(fields.norm(0.0)), (1, 1, 1, 1), atol=0.01)
+    assert alphas.alpha_heatmap(np.zeros((2, 3)), EDGES[:2], PRIMITIVES, "").axes[0].texts[0].get_text() == "0.00"
+
+
 def test_edge_curves_stand_in_the_row_of_their_node_and_the_column_of_their_source():
     gates = np.stack([GATES, GATES[::-1], GATES])
     figure = alphas.edge_curves([-1, 0, 1], gates, EDGES, PRIMITIVES, "Normal cell")

@@ -1,4 +1,4 @@
-"""The page of a run: every section, nothing from the network, unfinished and damaged runs, bad folders."""
+"""The page of a search: every section, nothing from the network, unfinished and damaged runs, bad folders."""
 
 import json
 import re
@@ -13,7 +13,7 @@ from darts_pl.errors import RunError
 from darts_pl.genotype import KNOWN
 from darts_pl.reports import sections
 from darts_pl.reports.run_files import read_run
-from darts_pl.reports.run_page import SECTIONS, write_report
+from darts_pl.reports.run_page import SECTIONS, run_page, write_report
 
 
 class Reader(HTMLParser):
@@ -68,7 +68,7 @@ def test_the_page_loads_nothing_from_elsewhere(full_page):
 def test_every_picture_has_a_caption_and_both_genotypes_are_drawn(full_page):
     page = read_page(full_page)
     pictures = [address for address in page.addresses if address.startswith("data:")]
-    assert len(pictures) == len(page.texts["figcaption"]) == 4 + 4 + 5
+    assert len(pictures) == len(page.texts["figcaption"]) == 4 + 6 + 5
     assert sum("of the last epoch" in text for text in page.texts["figcaption"]) == 2
 
 
@@ -138,12 +138,42 @@ def test_a_run_that_has_only_begun_gives_a_page(tmp_path):
     assert any("0 epochs are recorded" in text for text in notices)
 
 
-def test_the_page_of_a_retraining_expects_no_alphas(tmp_path):
-    (tmp_path / "manifest.json").write_text('{"command": "retrain", "status": "complete"}')
-    (tmp_path / "history.csv").write_text("epoch,train_loss,train_acc,lr\n0,2.0,0.3,0.1\n1,1.0,0.6,0.05\n")
-    page = read_page(write_report(tmp_path))
-    assert page.texts["h2"] == ["Training curves"]
-    assert not any("alphas.npz" in text for text in page.texts["div"])
+def test_gates_and_alphas_of_a_cell_stand_beside_each_other(run_folder):
+    captions = [block.caption for block in sections.alpha_blocks(read_run(run_folder)) if block.narrow]
+    assert ["share" in text for text in captions] == [True, False] * 2
+    assert ["logits" in text for text in captions] == [False, True] * 2
+
+
+@pytest.mark.parametrize(
+    "device, name",
+    [("cpu (x86_64, 1 threads)", "process peak memory"), ("NVIDIA H200", "peak memory")],
+)
+def test_peak_memory_is_named_after_what_was_measured(run_folder, device, name):
+    manifest = json.loads((run_folder / "manifest.json").read_text())
+    (run_folder / "manifest.json").write_text(json.dumps(manifest | {"device": device}))
+    (run_folder / "alphas.npz").unlink()  # whose pictures take seconds
+    run = read_run(run_folder)
+    stages, epochs = sections.timing_blocks(run)
+    assert name in dict(run_page(run).facts)
+    assert stages.columns[-1] == epochs.columns[-1] == f"{name}, MiB"
+    assert ("the process" in stages.caption) == name.startswith("process")
+    assert [row[0] for row in stages.rows] == ["search", "linear"]
+    assert [row[-1] for row in stages.rows] == ["870", "–"]
+
+
+@pytest.mark.parametrize(
+    "recipe, missing",
+    [
+        ("{epochs: 0, random_architecture: true}", []),
+        ("{epochs: 2, random_architecture: false}", ["retrain/history.csv"]),
+        ("{epochs: 2, random_architecture: true}", ["retrain/history.csv", "random/history.csv"]),
+    ],
+)
+def test_only_what_the_configuration_asks_for_is_missed(run_folder, recipe, missing):
+    (run_folder / "config.yaml").write_text(f"retraining: {recipe}\n")
+    for name in ("retrain/history.csv", "random/history.csv"):
+        (run_folder / name).unlink()
+    assert read_run(run_folder).missing == missing
 
 
 def test_names_from_files_are_escaped(bare_run):
