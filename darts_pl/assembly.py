@@ -1,7 +1,7 @@
 """What the commands share when they turn a composed configuration into parts: the run folder, the retraining."""
 
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
 
@@ -41,7 +41,14 @@ def open_run(config: DictConfig, command: str, hardware: Hardware) -> RunFolder:
         (path / MANIFEST).unlink()
     plain = OmegaConf.to_container(config, resolve=True)
     overrides = _without_resume(OmegaConf.to_container(job.overrides.task, resolve=False))
-    return RunFolder.open(path, command=command, config=plain, device=hardware.name, overrides=overrides)
+    return RunFolder.open(
+        path,
+        command=command,
+        config=plain,
+        device=hardware.name,
+        overrides=overrides,
+        config_folders=_config_folders(job.runtime),
+    )
 
 
 def _check_same_folder(job, resume: str) -> None:
@@ -120,7 +127,8 @@ def register() -> None:
 
 
 def arguments(argv: list[str]) -> list[str]:
-    """The command's arguments; where the only override is `resume=<folder>`, those that started that run are added.
+    """The command's arguments; where the only override is `resume=<folder>`, those that started that run are added,
+    with the folders of configuration files that it was given.
 
     Raises:
         RunError: the folder to resume does not exist or holds no run; it is a sweep's and `-m` is missing, or the
@@ -135,12 +143,13 @@ def arguments(argv: list[str]) -> list[str]:
         raise RunError(f"resume={folder}: found a sweep. Add -m to go on with all its jobs, or take one: {folder}/0")
     if is_run and sweeping:
         raise RunError(f"resume={folder}: found a single run, expected the folder of a sweep. Leave -m out")
-    others = [text for text in argv if "=" in text and not text.startswith(("resume=", "--"))]
+    others = [text for text in argv if "=" in text and not text.startswith(("resume=", "-"))]
     if others:
         return argv
-    started_by = read_manifest(folder)["overrides"] if is_run else _sweep_overrides(folder)
+    started_by, folders = _run_origin(folder) if is_run else _sweep_origin(folder)
     place = next(place for place, text in enumerate(argv) if text.startswith("resume="))
-    return [*argv[:place], *started_by, *argv[place:]]  # together: argparse takes one group of overrides
+    options, overrides = _config_dir(folders, argv), [*_searchpath(folders), *started_by]
+    return [*options, *argv[:place], *overrides, *argv[place:]]  # overrides together: argparse takes one group of them
 
 
 def _resume_of(argv: list[str]) -> str | None:
@@ -155,10 +164,39 @@ def _resume_of(argv: list[str]) -> str | None:
     return None if value is None else str(value)
 
 
-def _sweep_overrides(folder: Path) -> list[str]:
-    """What started the sweep in `folder`, from the multirun.yaml that Hydra leaves there."""
-    content = yaml.safe_load((folder / SWEEP).read_text(encoding="utf-8"))
-    return _without_resume(content["hydra"]["overrides"]["task"])
+def _run_origin(folder: Path) -> tuple[list[str], dict]:
+    """(overrides, folders of configuration files) that started the run in `folder`."""
+    manifest = read_manifest(folder)
+    return manifest["overrides"], manifest.get("config_folders", {})
+
+
+def _sweep_origin(folder: Path) -> tuple[list[str], dict]:
+    """The same for the sweep in `folder`, from the multirun.yaml that Hydra leaves there."""
+    hydra = yaml.safe_load((folder / SWEEP).read_text(encoding="utf-8"))["hydra"]
+    return _without_resume(hydra["overrides"]["task"]), _config_folders(hydra["runtime"])
+
+
+def _config_folders(runtime: Mapping) -> dict:
+    """`--config-dir` and `hydra.searchpath` of the command line as absolute places, among the sources in Hydra's
+    `runtime`; relative ones began in the folder that the command was started in."""
+    found = {"config_dir": None, "searchpath": []}
+    for source in runtime["config_sources"]:
+        if source["provider"] == "command-line":
+            found["config_dir"] = str(Path(runtime["cwd"], source["path"]))
+        elif source["provider"] == "hydra.searchpath in command-line":
+            path = Path(runtime["cwd"], source["path"]) if source["schema"] == "file" else source["path"]
+            found["searchpath"].append(f"{source['schema']}://{path}")
+    return found
+
+
+def _config_dir(folders: Mapping, argv: list[str]) -> list[str]:
+    given = any(text.startswith(("--config-dir", "-cd")) for text in argv)
+    return ["--config-dir", folders["config_dir"]] if folders.get("config_dir") and not given else []
+
+
+def _searchpath(folders: Mapping) -> list[str]:
+    quoted = ["'" + place.replace("'", "\\'") + "'" for place in folders.get("searchpath", [])]
+    return [f"hydra.searchpath=[{','.join(quoted)}]"] if quoted else []
 
 
 def _without_resume(overrides: Iterable[str]) -> list[str]:

@@ -1,9 +1,13 @@
 """Where things lie: the configuration shipped with the package, the cache, and writing a file whole or not at all."""
 
+import errno
 import os
+import re
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+
+TEMPORARY = re.compile(r"\..+\.[a-z0-9_]{8}")  # .<name>.<eight characters of mkstemp>
 
 
 def conf_dir() -> Path:
@@ -40,9 +44,32 @@ def write_atomically(path: Path | str, write: Callable[[Path], None]) -> Path:
             os.fsync(stream.fileno())
         temporary.chmod(0o644)
         temporary.replace(path)
+        sync_folder(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
     return path
+
+
+def sync_folder(folder: Path) -> None:
+    """Bring the names in `folder` to the disk, without which a renamed file may lie under its old name after a power
+    cut. Does nothing where the system or the file system cannot."""
+    if os.name == "nt":
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP, errno.EBADF):  # some network file systems
+            raise
+    finally:
+        os.close(handle)
+
+
+def remove_temporaries(folder: Path) -> None:
+    """Remove what `write_atomically` left in `folder` when its process was killed; nothing else may write there."""
+    for path in folder.glob(".*.*"):
+        if TEMPORARY.fullmatch(path.name) and path.is_file():
+            path.unlink()
 
 
 def write_text_atomically(path: Path | str, text: str) -> Path:

@@ -1,18 +1,54 @@
 """Shared by all tests: one thread, so that tests neither depend on nor disturb what else the machine does."""
 
 import os
+import tarfile
 from pathlib import Path
 
 import pytest
 import torch
 
+from darts_pl.data.cifar10 import LAYOUTS, Cifar10
+from darts_pl.errors import DataError
+from darts_pl.paths import cache_dir
+
 torch.set_num_threads(1)
+BESIDE = Path(__file__).resolve().parents[2] / "shared" / "data"  # of the repository
+
+
+def data_folder() -> Path:
+    """The folder of real data: `$DARTS_PL_DATA`, else shared/data beside the repository, else the cache, to which
+    CIFAR-10 is downloaded.
+
+    Raises:
+        DataError: it lies nowhere and cannot be downloaded.
+    """
+    if given := os.environ.get("DARTS_PL_DATA"):
+        return Path(given).expanduser()
+    if BESIDE.is_dir():
+        return BESIDE
+    Cifar10().load()
+    return cache_dir()
 
 
 @pytest.fixture(scope="session")
 def real_data() -> Path:
-    """The folder of real data; a test that needs it fails where it is not set, it does not skip."""
-    folder = os.environ.get("DARTS_PL_DATA")
-    if not folder:
-        pytest.fail("DARTS_PL_DATA is not set: point it at the folder that holds cifar10/")
-    return Path(folder)
+    """`data_folder()`; a test that needs it fails where there is none, it does not skip."""
+    try:
+        return data_folder()
+    except DataError as error:
+        pytest.fail(f"no real data: {error} $DARTS_PL_DATA names the folder that holds CIFAR-10 or cifar10/.")
+
+
+@pytest.fixture(scope="session")
+def real_archive(real_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """CIFAR-10 as an archive; where it lies unpacked, one of its folders is packed."""
+    places = [folder / name for folder in (real_data, real_data / "cifar10") for name in LAYOUTS]
+    found = [place for place in places if place.exists()]
+    if not found:
+        pytest.fail(f"no CIFAR-10 in {real_data}; expected one of {', '.join(LAYOUTS)} there or in its cifar10/")
+    if archives := [place for place in found if place.is_file()]:
+        return archives[0]
+    packed = tmp_path_factory.mktemp("packed") / "cifar10.tar.gz"
+    with tarfile.open(packed, "w:gz", compresslevel=1) as stream:
+        stream.add(found[0], found[0].name)
+    return packed

@@ -24,6 +24,11 @@ DAMAGED = (
 )
 
 
+MAX_MEMBER_BYTES = 1 << 30  # a member is held in memory whole
+MAX_TOTAL_BYTES = 64 << 30
+MAX_HEADER_BYTES = 1 << 20  # long names and attributes in a tar, which tarfile reads whole
+
+
 @dataclass(frozen=True)
 class Member:
     """A file or folder: its path inside the archive or folder, and how to read it."""
@@ -39,14 +44,14 @@ def open_members(source: Path) -> Iterator[list[Member]]:
 
     Raises:
         DataError: an archive cut short or damaged, a member outside the archive's folder (an absolute path,
-            `..` or a link), a device file.
+            `..` or a link), a device file, a member above 1 GiB or all above 64 GiB by their headers.
     """
     if source.is_dir():
         yield list(_folder_members(source))
         return
     with _as_data_error(source):
         zipped = zipfile.is_zipfile(source)
-        archive = zipfile.ZipFile(source) if zipped else tarfile.open(source)  # noqa: SIM115
+        archive = zipfile.ZipFile(source) if zipped else tarfile.open(source, tarinfo=_BoundedInfo)  # noqa: SIM115
     with archive:
         listing = _zip_members if zipped else _tar_members
         with _as_data_error(source):
@@ -77,8 +82,40 @@ def _read_file(path: Path) -> bytes:
         raise DataError(f"{path} cannot be read ({error})") from error
 
 
+class _BoundedInfo(tarfile.TarInfo):
+    """Refuses long names and attributes that would fill the memory."""
+
+    @classmethod
+    def frombuf(cls, buf: bytes, encoding: str, errors: str) -> "_BoundedInfo":
+        info = super().frombuf(buf, encoding, errors)
+        if not (info.isfile() or info.isdir()) and info.size > MAX_HEADER_BYTES:
+            found = f"member {info.name!r} has a header of {info.size} bytes"
+            raise tarfile.ReadError(f"{found}, expected {MAX_HEADER_BYTES} at most")
+        return info
+
+
+class _Sizes:
+    """Adds up the sizes that members declare and refuses what would fill the memory."""
+
+    def __init__(self, source: Path):
+        self.source, self.total = source, 0
+
+    def add(self, name: str, size: int) -> None:
+        self.total += size
+        if size > MAX_MEMBER_BYTES:
+            found = f"is {size} bytes unpacked, expected {MAX_MEMBER_BYTES} at most"
+        elif self.total > MAX_TOTAL_BYTES:
+            found = f"({size} bytes) brings the total to {self.total} bytes, expected {MAX_TOTAL_BYTES} at most"
+        else:
+            return
+        raise DataError(f"{self.source}: member {name!r} {found}. Larger data are read from a folder")
+
+
 def _tar_members(archive: tarfile.TarFile, source: Path) -> Iterator[Member]:
-    infos = archive.getmembers()
+    infos, sizes = [], _Sizes(source)
+    for info in archive:  # sizes are checked before anything is unpacked to pass over it
+        sizes.add(info.name, info.size)
+        infos.append(info)
     while archive.fileobj.read(1 << 20):  # to the end, where gzip's checksum lies
         pass
     for info in infos:
@@ -96,7 +133,9 @@ def _read_tar(archive: tarfile.TarFile, info: tarfile.TarInfo, source: Path) -> 
 
 
 def _zip_members(archive: zipfile.ZipFile, source: Path) -> Iterator[Member]:
+    sizes = _Sizes(source)
     for info in archive.infolist():
+        sizes.add(info.filename, info.file_size)
         if stat.S_ISLNK(info.external_attr >> 16):
             raise DataError(f"{source}: member {info.filename!r} is a link; only files and folders are read")
         path = _safe_path(info.filename, source)
@@ -104,8 +143,8 @@ def _zip_members(archive: zipfile.ZipFile, source: Path) -> Iterator[Member]:
 
 
 def _read_zip(archive: zipfile.ZipFile, info: zipfile.ZipInfo, source: Path) -> bytes:
-    with _as_data_error(source):
-        return archive.read(info)
+    with _as_data_error(source), archive.open(info) as stream:
+        return stream.read(info.file_size + 1)  # no more than declared is unpacked; the checksum lies behind it
 
 
 def _safe_path(name: str, source: Path) -> PurePosixPath:

@@ -1,5 +1,6 @@
 """The LightningDataModule of images: paired halves for a search, whole training data for a retraining."""
 
+import hashlib
 from collections.abc import Sequence
 from functools import cached_property
 from typing import Any, Protocol
@@ -101,6 +102,15 @@ class ImageData(lightning.LightningDataModule):
     def arrays(self) -> ImageArrays:
         """Everything the source holds, before `limit_train` and `limit_test`."""
         return self.source.load()
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """sha256 of the images, labels and classes in use, after `limit_train` and `limit_test`."""
+        digest = hashlib.sha256("\0".join(self.classes).encode())
+        for array in (*self.train_arrays(), *self.test_arrays()):
+            digest.update(f"\0{array.dtype.str}{array.shape}".encode())
+            digest.update(np.ascontiguousarray(array).data)
+        return digest.hexdigest()
 
     @cached_property
     def augment(self) -> Augment:

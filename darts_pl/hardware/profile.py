@@ -1,5 +1,6 @@
 """The machine: which device, which precision, how many threads."""
 
+import functools
 import logging
 import platform
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ class Hardware:
         accelerator: `auto` takes a CUDA or ROCm device where there is one, else the CPU.
         precision: `auto` is bfloat16 (float16 where it lacks that) on NVIDIA devices, float32 on AMD and CPU.
         channels_last: memory layout with channels innermost; the same numbers up to rounding, faster convolutions.
-        threads: CPU threads of torch; None leaves torch's choice.
+        threads: CPU threads of torch; None takes what torch had when the process first applied a profile.
         deterministic: ask torch for deterministic kernels, with a warning where there is none.
         index: which GPU, where there are several.
 
@@ -48,6 +49,8 @@ class Hardware:
             raise ConfigError("hardware.accelerator=mps: torch sees no Apple GPU. Use hardware.accelerator=cpu")
         if self.precision == "16-mixed" and self.device_type == "cpu":
             raise ConfigError("hardware.precision=16-mixed needs a GPU. Use 32-true or bf16-mixed on a CPU")
+        if self.index < 0:
+            raise ConfigError(f"hardware.index={self.index}: GPUs are counted from 0")
         if self.index and self.device_type == "cuda" and self.index >= torch.cuda.device_count():
             found = torch.cuda.device_count()
             raise ConfigError(f"hardware.index={self.index}: torch sees {found} GPUs, counted from 0")
@@ -83,14 +86,20 @@ class Hardware:
         return f"{self.device_type} ({platform.processor() or platform.machine()}, {torch.get_num_threads()} threads)"
 
     def apply(self) -> None:
-        """Set what torch keeps for the whole process: threads, determinism."""
-        if self.threads is not None:
-            torch.set_num_threads(self.threads)
-        if self.deterministic:
-            torch.use_deterministic_algorithms(True, warn_only=True)
+        """Set what torch keeps for the whole process: threads, determinism. Both are set every time, so that the jobs
+        of a multirun, which share a process, leave nothing to the next."""
+        own = _threads_at_first()
+        torch.set_num_threads(own if self.threads is None else self.threads)
+        torch.use_deterministic_algorithms(self.deterministic, warn_only=self.deterministic)
         log.info("device %s, precision %s", self.name, self.settled_precision)
 
     def trainer_arguments(self) -> dict:
         """Arguments of `lightning.Trainer` for this machine: one device."""
         devices = [self.index] if self.device_type == "cuda" else 1
         return {"accelerator": self.device_type, "devices": devices, "precision": self.settled_precision}
+
+
+@functools.cache
+def _threads_at_first() -> int:
+    """torch's threads at the first call, whatever is set later."""
+    return torch.get_num_threads()

@@ -45,14 +45,17 @@ def retrain_only(run: RunFolder, genotype: Genotype, *, space, retrain, random_s
 
 
 def compare(run: RunFolder, genotype: Genotype, name: str, space, retrain, random_seed, linear_data) -> list[dict]:
-    """Figures of the genotype and of what it is compared with, each trained in a stage of its own."""
+    """Figures of the genotype and of what it is compared with, each trained in a stage of its own.
+
+    The linear baseline, last of the rows, is fitted first: minutes at most, and what is wrong with it shows before the
+    long stages.
+    """
+    linear = [] if linear_data is None else [{"name": "linear baseline", **_linear(run, linear_data)}]
     rows = [{"name": name, **retrain(genotype, "retrain")}]
     if random_seed is not None:
         other = random_architecture(space, random_seed)
         rows.append({"name": "random architecture", **retrain(other, "random")})
-    if linear_data is not None:
-        rows.append({"name": "linear baseline", **_linear(run, linear_data)})
-    return rows
+    return rows + linear
 
 
 def finish(run: RunFolder, genotype: Genotype, space, results: dict) -> dict:
@@ -81,7 +84,7 @@ def final_figures(results: dict) -> dict[str, float]:
 
 def _linear(run: RunFolder, data) -> dict:
     if not run.done("linear"):
-        with run.stage("linear") as entry:
+        with run.stage("linear", data=data.fingerprint) as entry:
             entry["figures"] = linear_baseline(data)
     return run.manifest["stages"]["linear"]["figures"]
 

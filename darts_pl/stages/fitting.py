@@ -1,18 +1,24 @@
 """One fit of a LightningModule in a run folder: resumed where it stopped, its errors told in the user's words."""
 
 import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
 from lightning.pytorch import Callback, LightningDataModule, Trainer
 from lightning.pytorch.loggers import TensorBoardLogger
 
-from darts_pl.callbacks import ResumePoints, RunProgress, newest_loadable
+from darts_pl.callbacks import InterruptedValidation, ResumePoints, RunProgress, newest_loadable
 from darts_pl.errors import RunError, TrainingError
 from darts_pl.hardware import Hardware
 from darts_pl.lit.base import StepModule
+from darts_pl.paths import remove_temporaries
 
 log = logging.getLogger("darts_pl")
+
+# What torch says, lower case, for the CPU, CUDA, ROCm, Apple GPUs, cuBLAS and cuDNN.
+OUT_OF_MEMORY = ("out of memory", "alloc_failed", "can't allocate memory")
 
 
 def fit(
@@ -33,10 +39,16 @@ def fit(
         RunError: a folder with points of which none can be read, or that cannot be written.
     """
     checkpoints = folder / "checkpoints"
+    remove_temporaries(checkpoints)
     point = _resume_point(checkpoints)
     trainer = Trainer(
         max_epochs=epochs,
-        callbacks=[*callbacks, RunProgress(title), ResumePoints(checkpoints, checkpoint_every_s)],
+        callbacks=[
+            InterruptedValidation(),
+            *callbacks,
+            RunProgress(title),
+            ResumePoints(checkpoints, checkpoint_every_s),
+        ],
         logger=TensorBoardLogger(folder, name="tensorboard", version=""),
         default_root_dir=folder,
         enable_progress_bar=False,
@@ -47,17 +59,32 @@ def fit(
         log_every_n_steps=min(10, len(data.train_dataloader())),
         **hardware.trainer_arguments(),
     )
-    try:
+    with memory_errors(getattr(data, "batch_size", "?"), lambda: module.steps_done):
         trainer.fit(module, datamodule=data, ckpt_path=point, weights_only=True)
+    return trainer
+
+
+@contextmanager
+def memory_errors(batch_size: int | str, step: Callable[[], int]) -> Iterator[None]:
+    """Tell exhausted memory in the user's words, whichever library ran out; other errors pass as they are.
+
+    Args:
+        batch_size: images a training batch, for the message.
+        step: the number of steps done, asked for when memory runs out.
+
+    Raises:
+        TrainingError: memory exhausted inside the `with`.
+    """
+    try:
+        yield
     except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
         if not _is_out_of_memory(error):
             raise
         raise TrainingError(
-            f"out of memory at step {module.steps_done} with batch_size={getattr(data, 'batch_size', '?')}. "
+            f"out of memory at step {step()} with batch_size={batch_size}. "
             "What lowers the need: batch_size, space.init_channels, space.layers, fewer space.primitives, "
             "hypergradient=first or finite_difference, hardware.precision=bf16-mixed. Checkpoints so far are kept."
         ) from error
-    return trainer
 
 
 def _resume_point(checkpoints: Path) -> Path | None:
@@ -72,4 +99,6 @@ def _resume_point(checkpoints: Path) -> Path | None:
 
 
 def _is_out_of_memory(error: BaseException) -> bool:
-    return isinstance(error, (torch.OutOfMemoryError, MemoryError)) or "can't allocate memory" in str(error)
+    if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
+        return True
+    return any(words in str(error).lower() for words in OUT_OF_MEMORY)

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -10,14 +11,13 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from darts_pl.errors import GenotypeError, RunError
+from darts_pl.errors import ConfigError, GenotypeError, RunError
 from darts_pl.genotype import Genotype
 from darts_pl.ops.image import Builder
 from darts_pl.paths import write_atomically
 from darts_pl.spaces import CellSpace
-
-FORMAT, VERSION = "darts_pl.model", 1
-HEADER = ("genotype", "space", "input_shape", "classes", "mean", "std", "details")
+from darts_pl.stages.model_header import FORMAT, VERSION, read_header
+from darts_pl.stages.provenance import versions
 
 
 class TrainedModel(nn.Module):
@@ -52,6 +52,7 @@ def save_model(path: Path, network: nn.Module, space: CellSpace, *, data, detail
         "mean": [float(v) for v in data.mean],
         "std": [float(v) for v in data.std],
         "details": details,
+        "versions": versions(),
     }
     state = {k: v.contiguous() for k, v in network.state_dict().items() if not k.startswith("auxiliary.")}
     return write_atomically(path, lambda temporary: save_file(state, temporary, {"header": json.dumps(header)}))
@@ -70,26 +71,13 @@ def load_model(path: Path | str, *, operations: Mapping[str, Builder] | None = N
     file = _model_file(Path(path))
     try:
         with safe_open(file, framework="pt") as stream:
-            header = json.loads((stream.metadata() or {}).get("header", "{}"))
+            text = (stream.metadata() or {}).get("header", "{}")
             state = {key: stream.get_tensor(key) for key in stream.keys()}  # noqa: SIM118, no iterator is offered
-    except (SafetensorError, OSError, json.JSONDecodeError) as error:
+    except (SafetensorError, OSError) as error:
         raise RunError(f"{file} cannot be read as a model: {error}") from error
-    if header.get("format") != FORMAT or header.get("version") != VERSION:
-        found = f"format {header.get('format')!r} version {header.get('version')!r}"
-        raise RunError(f"{file}: found {found}, expected {FORMAT!r} version {VERSION}")
-    missing = [key for key in HEADER if key not in header]
-    if missing:
-        raise RunError(f"{file}: its header lacks {', '.join(missing)}")
+    header = read_header(text, str(file))
     genotype = Genotype.from_json(json.dumps(header["genotype"]), where=str(file))
-    space = CellSpace(**header["space"], operations=operations)
-    try:
-        network = space.network(genotype, tuple(header["input_shape"]), len(header["classes"]))
-    except GenotypeError as error:
-        raise GenotypeError(f"{file}: {error} Pass its builder: load(path, operations={{name: builder}})") from error
-    try:
-        network.load_state_dict(state)
-    except RuntimeError as error:
-        raise RunError(f"{file}: its weights do not fit its genotype and space: {str(error)[:300]}") from error
+    network = _network(file, header, genotype, state, operations)
     model = TrainedModel(
         network,
         header["mean"],
@@ -100,6 +88,31 @@ def load_model(path: Path | str, *, operations: Mapping[str, Builder] | None = N
         details=header["details"],
     )
     return model.eval()
+
+
+def _network(file: Path, header: dict, genotype: Genotype, state: dict[str, Tensor], operations) -> nn.Module:
+    """The network that the header describes, with the weights `state`. It is tried without memory first: a header may
+    ask for any size, and only weights of that size justify it."""
+    try:
+        space = CellSpace(**header["space"], operations=operations)
+        build = partial(space.network, genotype, tuple(header["input_shape"]), len(header["classes"]))
+        with torch.device("meta"):
+            trial = build()
+        _load(trial, state, file, assign=True)
+        network = build()
+    except ConfigError as error:
+        raise RunError(f"{file}: its network cannot be built: {error}") from error
+    except GenotypeError as error:
+        raise GenotypeError(f"{file}: {error} Pass its builder: load(path, operations={{name: builder}})") from error
+    _load(network, state, file)
+    return network
+
+
+def _load(network: nn.Module, state: dict[str, Tensor], file: Path, **how: bool) -> None:
+    try:
+        network.load_state_dict(state, **how)
+    except RuntimeError as error:
+        raise RunError(f"{file}: its weights do not fit its genotype and space: {str(error)[:300]}") from error
 
 
 def _model_file(path: Path) -> Path:

@@ -12,7 +12,7 @@ from darts_pl.genotype import Genotype
 from darts_pl.hardware import Hardware
 from darts_pl.lit import RetrainModule
 from darts_pl.seeds import derived_seed
-from darts_pl.stages.fitting import fit
+from darts_pl.stages.fitting import fit, memory_errors
 from darts_pl.stages.model_file import save_model
 from darts_pl.stages.run import RunFolder
 
@@ -41,7 +41,7 @@ def retrain(
     if run.done(stage):
         return run.manifest["stages"][stage]["figures"]
     source = genotype.save(folder / "genotype.json")
-    with run.stage(stage, inputs={"genotype": source}) as entry:
+    with run.stage(stage, inputs={"genotype": source}, data=data.fingerprint) as entry:
         torch.manual_seed(derived_seed(seed, stage))
         network = space.network(genotype, data.input_shape, data.num_classes, auxiliary=auxiliary)
         module = make_module(network, num_classes=data.num_classes, channels_last=hardware.channels_last)
@@ -56,7 +56,8 @@ def retrain(
             title=stage,
             checkpoint_every_s=checkpoint_every_s,
         )
-        trainer.test(module, datamodule=data, verbose=False)
+        with memory_errors(data.batch_size, lambda: module.steps_done):
+            trainer.test(module, datamodule=data, verbose=False)
         figures = {
             **module.test_figures(),
             "parameters": network.count_parameters(),

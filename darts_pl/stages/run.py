@@ -1,27 +1,25 @@
 """A run's folder: its configuration, its manifest, which stages are done; opened anew or to go on."""
 
 import datetime
-import hashlib
 import json
-import platform
+import logging
 import shutil
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-import torch
 import yaml
 
 from darts_pl.errors import RunError, nearest
 from darts_pl.paths import write_text_atomically
+from darts_pl.stages.provenance import VOLATILE, config_digest, file_digest, flatten, versions
+
+log = logging.getLogger("darts_pl")
 
 MANIFEST, CONFIG = "manifest.json", "config.yaml"
 SWEEP = "multirun.yaml"  # Hydra writes it to a sweep's folder
-# What may differ between a run and its resumption: none of it changes a result.
-VOLATILE = ("resume", "checkpoint_every_s")
 MIN_FREE_MIB = 200
 
 
@@ -36,8 +34,20 @@ class RunFolder:
         self.path, self.manifest, self.resumed = Path(path), manifest, resumed
 
     @classmethod
-    def open(cls, path: Path, *, command: str, config: Mapping[str, Any], device: str, overrides=()) -> "RunFolder":
+    def open(
+        cls,
+        path: Path,
+        *,
+        command: str,
+        config: Mapping[str, Any],
+        device: str,
+        overrides: Sequence[str] = (),
+        config_folders: Mapping[str, Any] | None = None,
+    ) -> "RunFolder":
         """Start a run in `path`, or go on with the one that lies there.
+
+        Args:
+            overrides, config_folders: what Hydra needs to compose `config` again, kept in the manifest.
 
         Raises:
             RunError: the folder is not writable, its disk is nearly full, or it holds a run of another configuration
@@ -48,6 +58,7 @@ class RunFolder:
         if (path / MANIFEST).is_file():
             run = cls(path, read_manifest(path), resumed=True)
             run._check_same(command, config)
+            run._warn_of_changes(device)
             run._update(status="running")
             return run
         write_text_atomically(path / CONFIG, yaml.safe_dump(dict(config), sort_keys=False, allow_unicode=True))
@@ -56,6 +67,7 @@ class RunFolder:
             "seed": config.get("seed"),
             "config_sha256": config_digest(config),
             "overrides": list(overrides),
+            "config_folders": dict(config_folders or {}),
             "versions": versions(),
             "device": device,
             "started": datetime.datetime.now().astimezone().isoformat(timespec="seconds"),
@@ -82,17 +94,41 @@ class RunFolder:
             "command that started it, with only resume=<folder>, or start a new run."
         )
 
+    def _warn_of_changes(self, device: str) -> None:
+        before = {**self.manifest.get("versions", {}), "device": self.manifest.get("device")}
+        now = {**versions(), "device": device}
+        changed = [f"{k}: {before.get(k)} there, {now.get(k)} here" for k in now if before.get(k) != now.get(k)]
+        if changed:
+            log.warning(
+                "%s was begun on other versions or another device (%s); that the result equals that of an "
+                "uninterrupted run bit for bit is not promised",
+                self.path,
+                "; ".join(changed),
+            )
+
     def done(self, stage: str) -> bool:
         """Whether `stage` was finished in this folder."""
         return self.manifest["stages"].get(stage, {}).get("status") == "complete"
 
     @contextmanager
-    def stage(self, name: str, *, inputs: Mapping[str, Path] | None = None) -> Iterator[dict[str, Any]]:
+    def stage(
+        self, name: str, *, inputs: Mapping[str, Path] | None = None, data: str | None = None
+    ) -> Iterator[dict[str, Any]]:
         """Account for a stage: digests of its input files, seconds (added up over interruptions), and what the caller
-        puts into the yielded dictionary; marked complete on leaving without an error."""
+        puts into the yielded dictionary; marked complete on leaving without an error.
+
+        Args:
+            inputs: the stage's input files by name. data: the digest of its data, the same for all stages of a run.
+
+        Raises:
+            RunError: the run was begun with other data.
+        """
+        self._check_data(data)
         entry = self.manifest["stages"].setdefault(name, {"seconds": 0.0})
         entry["status"] = "running"
         entry["inputs"] = {key: file_digest(path) for key, path in (inputs or {}).items()}
+        if data is not None:
+            entry["inputs"]["data"] = data
         self._update()
         started = time.perf_counter()
         try:
@@ -105,6 +141,15 @@ class RunFolder:
             entry["seconds"] = round(entry["seconds"] + spent, 3)
             peak = max(self.manifest["peak_memory_mib"], entry.get("peak_memory_mib", 0.0))
             self._update(seconds=round(self.manifest["seconds"] + spent, 3), peak_memory_mib=peak)
+
+    def _check_data(self, digest: str | None) -> None:
+        for name, entry in self.manifest["stages"].items():
+            before = entry.get("inputs", {}).get("data")
+            if None not in (before, digest) and before != digest:
+                raise RunError(
+                    f"{self.path}: its stage {name!r} used data of sha256 {before}, found data of sha256 {digest} now. "
+                    "Bring the data back to what they were, or start a new run."
+                )
 
     def settings(self) -> dict[str, Any]:
         """The run's configuration with dotted keys."""
@@ -166,36 +211,3 @@ def read_manifest(path: Path) -> dict[str, Any]:
         return json.loads((Path(path) / MANIFEST).read_text(encoding="utf-8"))
     except json.JSONDecodeError as error:
         raise RunError(f"{path}/{MANIFEST} is damaged: {error}") from error
-
-
-def config_digest(config: Mapping[str, Any]) -> str:
-    """sha256 of the configuration without the keys that change no result."""
-    kept = {key: value for key, value in config.items() if key not in VOLATILE}
-    return hashlib.sha256(json.dumps(kept, sort_keys=True, default=str).encode()).hexdigest()
-
-
-def file_digest(path: Path) -> str:
-    """sha256 of a file."""
-    return hashlib.sha256(Path(path).read_bytes()).hexdigest()
-
-
-def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested mappings as one with dotted keys."""
-    flat = {}
-    for key, value in config.items():
-        if isinstance(value, Mapping):
-            flat.update(flatten(value, f"{prefix}{key}."))
-        else:
-            flat[f"{prefix}{key}"] = value
-    return flat
-
-
-def versions() -> dict[str, str]:
-    """Versions of Python and of the packages that results depend on."""
-    found = {"python": platform.python_version(), "torch": torch.__version__}
-    for package in ("darts_pl", "lightning", "hydra-core", "torchmetrics", "numpy"):
-        try:
-            found[package] = metadata.version(package)
-        except metadata.PackageNotFoundError:
-            found[package] = "not installed"
-    return found

@@ -9,7 +9,7 @@ from darts_pl.callbacks import ArchitectureBoard, SearchHistory, peak_memory_mib
 from darts_pl.genotype import Genotype
 from darts_pl.hardware import Hardware
 from darts_pl.lit import SearchModule
-from darts_pl.reports.alphas import gate_heatmap
+from darts_pl.reports.alphas import alpha_heatmap, gate_heatmap
 from darts_pl.reports.cell_graph import genotype_figure
 from darts_pl.seeds import derived_seed
 from darts_pl.stages.fitting import fit
@@ -38,7 +38,7 @@ def search(
     """
     if run.done("search"):
         return genotypes.read(run.path / "genotype_best.json")
-    with run.stage("search") as entry:
+    with run.stage("search", data=data.fingerprint) as entry:
         torch.manual_seed(derived_seed(seed, "supernet"))
         supernet = space.supernet(data.input_shape, data.num_classes, relaxation=relaxation, mixing=mixing)
         module = make_module(supernet, num_classes=data.num_classes, channels_last=hardware.channels_last)
@@ -49,7 +49,7 @@ def search(
             folder=run.path,
             epochs=epochs,
             hardware=hardware,
-            callbacks=[history, ArchitectureBoard(history, gate_heatmap, genotype_figure)],
+            callbacks=[history, ArchitectureBoard(history, gate_heatmap, genotype_figure, alpha_heatmap)],
             title="search",
             checkpoint_every_s=checkpoint_every_s,
         )

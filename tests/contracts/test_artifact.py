@@ -94,11 +94,47 @@ def test_a_file_cut_short_is_named(model, length):
         (lambda header: header.update(format="other"), "found format 'other'"),
         (lambda header: header.pop("classes"), "classes"),
         (lambda header: header["space"].update(init_channels=5), "weights do not fit"),
+        (lambda header: header["space"].update(init_channels=90_000, layers=20), "weights do not fit"),
+        (lambda header: header["space"].update(layers=10**9), r"space\.layers is 1000000000, expected .* 1 to 1000"),
+        (lambda header: header["space"].update(layers="8"), r"space\.layers is '8', expected a whole number"),
+        (lambda header: header["space"].update(layers=True), r"space\.layers is True"),
+        (lambda header: header["space"].update(layers=1), "cannot be built"),
+        (lambda header: header["space"].update(stem="other"), "cannot be built.*other"),
+        (lambda header: header["space"].update(stem=3), r"space\.stem is 3"),
+        (lambda header: header["space"].update(operations={}), r"unknown key space\.operations"),
+        (lambda header: header["space"].pop("stem"), r"lacks space\.stem"),
+        (lambda header: header.update(space=[4, 8]), r"space is \[4, 8\], expected a mapping"),
+        (lambda header: header.update(extra=1), "unknown key extra"),
+        (lambda header: header.update(classes="ab"), "classes is 'ab', expected a list of names"),
+        (lambda header: header.update(classes=[1, 2]), r"classes is \[1, 2\]"),
+        (lambda header: header.update(mean=[0.5]), "mean has 1 values, expected one for each of 3"),
+        (lambda header: header.update(mean=["a", "b", "c"]), r"mean is \['a', 'b', 'c'\]"),
+        (lambda header: header.update(mean=[float("nan")] * 3), "mean is .*nan"),
+        (lambda header: header.update(std=[0, 1, 1]), r"std is \[0, 1, 1\], expected .* above 0"),
+        (lambda header: header.update(input_shape=[3, 12]), r"input_shape is \[3, 12\]"),
+        (lambda header: header.update(input_shape=None), "input_shape is None"),
+        (lambda header: header.update(details=None), "details is None"),
+        (lambda header: header.update(versions=["torch"]), "versions is"),
+        (lambda header: header.update(genotype=None), "genotype is None"),
     ],
 )
 def test_another_header_is_named(model, change, words):
     with pytest.raises(RunError, match=words):
         load_model(rewritten(model[0], change_header=change))
+
+
+@pytest.mark.parametrize("text", ["[1]", "null", "{", "1" * 5000, "[" * 100_000])
+def test_a_header_that_is_no_mapping_is_named(model, text):
+    save_file(load_file(model[0]), model[0], {"header": text})
+    with pytest.raises(RunError, match=r"model\.safetensors: its header is"):
+        load_model(model[0])
+
+
+def test_the_versions_are_recorded(model):
+    with safe_open(model[0], framework="pt") as stream:
+        assert json.loads(stream.metadata()["header"])["versions"]["torch"] == torch.__version__
+    old = rewritten(model[0], change_header=lambda header: header.pop("versions"))
+    assert load_model(old).genotype == KNOWN["DARTS_V2"]  # files written before versions were
 
 
 def test_missing_weights_are_named(model):

@@ -1,13 +1,16 @@
 """Archives are read whole or refused, and never reach outside themselves."""
 
+import gzip
 import io
 import tarfile
+import tracemalloc
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from darts_pl.data import archive as archives
 from darts_pl.data.archive import open_members
 from darts_pl.errors import DataError
 
@@ -102,3 +105,72 @@ def test_a_file_that_is_no_archive_is_named(tmp_path: Path) -> None:
     (tmp_path / "notes.tar.gz").write_text("no archive")
     with pytest.raises(DataError, match=r"notes\.tar\.gz cannot be read"):
         _read(tmp_path / "notes.tar.gz")
+
+
+def _declared(archive: Path, sizes: dict[str, int]) -> Path:
+    """An archive whose headers declare `sizes`; of the content nothing is there."""
+    if archive.suffix == ".zip":
+        with zipfile.ZipFile(archive, "w") as stream:
+            for name, size in sizes.items():
+                stream.writestr(name, b"x")
+                stream.getinfo(name).file_size = size
+        return archive
+    headers = b""
+    for name, size in sizes.items():
+        info = tarfile.TarInfo(name)
+        info.size = size
+        headers += info.tobuf(tarfile.GNU_FORMAT)
+    archive.write_bytes(headers)
+    return archive
+
+
+@pytest.mark.parametrize("suffix", ["tar", "zip"])
+def test_a_member_too_large_for_the_memory_is_refused(tmp_path: Path, suffix: str) -> None:
+    archive = _declared(tmp_path / f"bomb.{suffix}", {"a/bomb.png": 2**30 + 1})
+    with pytest.raises(DataError, match=rf"bomb\.{suffix}: member 'a/bomb\.png' is 1073741825 bytes unpacked"):
+        _read(archive)
+
+
+@pytest.mark.parametrize("suffix", ["tar", "zip"])
+def test_members_too_large_together_are_refused(
+    folder: Path, tmp_path: Path, pack: Callable, suffix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive = pack(folder, tmp_path / f"packed.{suffix}")
+    total = sum(map(len, CONTENT.values()))
+    monkeypatch.setattr(archives, "MAX_TOTAL_BYTES", total)
+    assert _read(archive) == CONTENT
+    monkeypatch.setattr(archives, "MAX_TOTAL_BYTES", total - 1)
+    with pytest.raises(DataError, match=rf"packed\.{suffix}: member .* brings the total to {total} bytes"):
+        _read(archive)
+
+
+def test_a_zip_that_declares_less_than_it_unpacks_to_stays_small(tmp_path: Path) -> None:
+    """64 MiB of zeros behind a header that says 10 bytes, in the member and in the listing."""
+    archive, true_size = tmp_path / "liar.zip", 64 << 20
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as stream:
+        stream.writestr("a.png", bytes(true_size))
+    lied = archive.read_bytes().replace(true_size.to_bytes(4, "little"), (10).to_bytes(4, "little"))
+    archive.write_bytes(lied)
+    tracemalloc.start()
+    try:
+        with pytest.raises(DataError, match=r"liar\.zip cannot be read"):
+            _read(archive)
+        assert tracemalloc.get_traced_memory()[1] < true_size / 8
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_tar_with_an_endless_name_stays_small(tmp_path: Path) -> None:
+    """A GNU long name of 64 MiB, which compresses to almost nothing."""
+    info = tarfile.TarInfo("././@LongLink")
+    info.type, info.size = tarfile.GNUTYPE_LONGNAME, 64 << 20
+    archive = tmp_path / "name.tar.gz"
+    with gzip.open(archive, "wb") as stream:
+        stream.write(info.tobuf(tarfile.GNU_FORMAT) + bytes(64 << 20))
+    tracemalloc.start()
+    try:
+        with pytest.raises(DataError, match=r"(?s)name\.tar\.gz cannot be read.*header of 67108864 bytes"):
+            _read(archive)
+        assert tracemalloc.get_traced_memory()[1] < 16 << 20
+    finally:
+        tracemalloc.stop()

@@ -1,4 +1,4 @@
-"""The real CIFAR-10, from `$DARTS_PL_DATA`."""
+"""The real CIFAR-10, wherever it lies at hand."""
 
 from pathlib import Path
 

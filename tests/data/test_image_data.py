@@ -1,5 +1,6 @@
 """The LightningDataModule: what the loaders give, by themselves and under a real Trainer, stopped and resumed."""
 
+import dataclasses
 import itertools
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from darts_pl.data.arrays import ImageArrays
 from darts_pl.data.digits import Digits
 from darts_pl.data.image import ImageData
 from darts_pl.errors import ConfigError, DataError
@@ -199,3 +201,22 @@ def test_a_limit_on_the_batches_of_an_epoch_keeps_epochs_apart(tmp_path: Path) -
     loader = data.train_dataloader()
     for batch, place in zip(module.batches, itertools.product(range(3), range(3))):
         assert torch.equal(batch[1], loader.batch_at(*place)[1])
+
+
+def test_the_fingerprint_follows_the_images_in_use(numbered_source: Callable) -> None:
+    def of(source: object = None, **settings: object) -> str:
+        return ImageData(source=source or numbered_source(), batch_size=4, **settings).fingerprint
+
+    class Changed:
+        """One label of the training images is another."""
+
+        def load(self) -> ImageArrays:
+            arrays = numbered_source().load()
+            y = arrays.train_y.copy()
+            y[7] = (y[7] + 1) % 4
+            return dataclasses.replace(arrays, train_y=y)
+
+    same = of()
+    assert len(same) == 64 and same == of(purpose="retrain", seed=3, cutout=2) == of(limit_train=40)
+    others = [of(limit_train=20), of(limit_test=4), of(numbered_source(classes=5)), of(Changed())]
+    assert len({same, *others}) == 5
