@@ -10,7 +10,7 @@ from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Checkpoint
 
 from darts_pl.errors import RunError, TrainingError
-from darts_pl.paths import write_atomically
+from darts_pl.paths import sync_folder, write_atomically
 
 NEXT, LAST, PREVIOUS, FINAL = "next.ckpt", "last.ckpt", "previous.ckpt", "final.ckpt"
 UNREADABLE = (zipfile.BadZipFile, pickle.UnpicklingError)
@@ -75,6 +75,7 @@ class ResumePoints(Checkpoint):
         if last.exists():
             last.replace(self.folder / PREVIOUS)
         fresh.replace(last)
+        sync_folder(self.folder)
         self.saved_at = time.monotonic()
 
     def _write(self, trainer: Trainer, path: Path) -> None:
