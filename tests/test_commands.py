@@ -328,7 +328,9 @@ def start_training(folder: Path) -> subprocess.Popen:
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "OMP_NUM_THREADS": "1"}
     command = [sys.executable, "train.py", str(folder), "seed=3"]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    return subprocess.Popen(command, cwd=folder, env=environment, text=True, **pipes)
+    # A process begun in a shell's background ignores SIGINT and hands that on; the user at a terminal does not.
+    heard = {"preexec_fn": lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)}
+    return subprocess.Popen(command, cwd=folder, env=environment, text=True, **pipes, **heard)
 
 
 def test_training_under_lightning_stops_with_the_signals_status(tmp_path):
