@@ -9,6 +9,7 @@ from lightning.pytorch import LightningModule, Trainer
 from torch import Tensor
 
 from darts_pl.callbacks.history import History, finished_epochs
+from darts_pl.errors import TrainingError
 from darts_pl.genotype import Genotype
 from darts_pl.paths import write_atomically
 
@@ -23,6 +24,9 @@ class SearchHistory(History):
     Args:
         derive: gates [E, K] a kind → genotype.
         primitives: the K names. edges: the E names. report: see `History`.
+
+    Raises:
+        TrainingError: at the end, where no validated epoch had updated alphas.
     """
 
     def __init__(self, folder: Path | None, derive: Derive, primitives: list[str], edges: list[str], report=None):
@@ -42,6 +46,13 @@ class SearchHistory(History):
         super().on_train_start(trainer, module)
         if not self.snapshots:
             self._snapshot(0, module)
+
+    def on_train_end(self, trainer: Trainer, module: LightningModule) -> None:
+        if not self.best:
+            raise TrainingError(
+                f"the search ended without a genotype to choose: {module.alpha_updates} alpha updates. Under "
+                "hardware.precision=16-mixed every one may have overflowed: use bf16-mixed or 32-true."
+            )
 
     def _snapshot(self, epoch: int, module: LightningModule) -> None:
         alphas = {kind: alpha.detach().cpu().clone() for kind, alpha in module.supernet.alphas.items()}

@@ -80,12 +80,8 @@ class StepModule(LightningModule):
 
     def epoch_row(self) -> dict[str, float]:
         """This epoch's figures: train and validation loss and accuracy, learning rate."""
-        rate = self.optimizers_list()[0].param_groups[0]["lr"]
+        rate = self.trainer.optimizers[0].param_groups[0]["lr"]
         return {**self.train_metrics.compute("train"), **self.val_metrics.compute("val"), "lr": rate}
-
-    def optimizers_list(self) -> list[torch.optim.Optimizer]:
-        """The plain torch optimisers, weights first."""
-        return list(self.trainer.optimizers)
 
     def on_save_checkpoint(self, checkpoint: dict) -> None:
         checkpoint["steps_done"] = self.steps_done

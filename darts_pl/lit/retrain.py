@@ -4,6 +4,7 @@ import torch
 import torch.nn.functional as F
 
 from darts_pl.lit.base import StepModule
+from darts_pl.lit.metrics import EpochMetrics
 from darts_pl.lit.search import Batch, OptimizerFactory
 
 
@@ -44,7 +45,7 @@ class RetrainModule(StepModule):
         self.network = network.to(memory_format=torch.channels_last) if channels_last else network
         self.make_optimizer = optimizer
         self.drop_path, self.auxiliary_weight, self.label_smoothing = drop_path, auxiliary_weight, label_smoothing
-        self.test_metrics = type(self.val_metrics)(num_classes)
+        self.test_metrics = EpochMetrics(num_classes)
 
     def training_step(self, batch: Batch, batch_idx: int) -> None:
         """One SGD step on the main and the auxiliary loss."""

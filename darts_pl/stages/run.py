@@ -167,11 +167,6 @@ class RunFolder:
         """Write `content` as JSON to the file `name` of the folder."""
         return write_text_atomically(self.path / name, json.dumps(content, indent=2) + "\n")
 
-    def read_json(self, name: str) -> Any:
-        """The content of the JSON file `name`, or None where there is none."""
-        path = self.path / name
-        return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
-
 
 def check_writable(path: Path) -> None:
     """Raises RunError where the folder `path` cannot be made or written, or its disk is nearly full."""

@@ -7,8 +7,9 @@ import torch
 from lightning.pytorch import Trainer
 from lightning.pytorch.plugins.precision import MixedPrecision
 
+from darts_pl.callbacks import SearchHistory
 from darts_pl.data import digits_data
-from darts_pl.derive import random_genotype
+from darts_pl.derive import derive_genotype, random_genotype
 from darts_pl.errors import ConfigError, TrainingError
 from darts_pl.hypergradient import exact, finite_difference, first
 from darts_pl.lit import RetrainModule, SearchModule
@@ -89,6 +90,17 @@ def test_a_hypergradient_that_is_not_finite_stops_the_search():
 def test_under_float16_an_overflowing_hypergradient_is_left_out():
     module = searching(nan_hypergradient, plugins=[float16_on_a_cpu()])
     assert module.alpha_updates == 0 and movement(module) > 0
+
+
+def test_a_search_without_any_alpha_update_says_so():
+    history = SearchHistory(
+        None,
+        partial(derive_genotype, primitives=SPACE.primitives, num_nodes=SPACE.num_nodes),
+        list(SPACE.primitives),
+        SPACE.edges,
+    )
+    with pytest.raises(TrainingError, match="0 alpha updates"):
+        searching(nan_hypergradient, plugins=[float16_on_a_cpu()], callbacks=[history])
 
 
 def test_float64_reaches_the_data():
