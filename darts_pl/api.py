@@ -17,7 +17,7 @@ from darts_pl.callbacks import RunProgress, SearchHistory
 from darts_pl.data.given import SeededPasses, describe
 from darts_pl.derive import derive_genotype
 from darts_pl.errors import ConfigError, DataError, nearest
-from darts_pl.genotype import Cell, Genotype
+from darts_pl.genotype import Cell, Genotype, from_json
 from darts_pl.hardware import Hardware
 from darts_pl.lit import SearchModule, check_warmup
 from darts_pl.ops.image import PRIMITIVES, Builder
@@ -215,7 +215,7 @@ def _module(supernet, num_classes: int, config: SearchConfig, hardware: Hardware
 def _result(history: SearchHistory) -> SearchResult:
     last = history.rows[-1]
     return SearchResult(
-        genotype=Genotype.from_json(history.best["genotype"]),
+        genotype=from_json(history.best["genotype"]),
         last_genotype=history.genotype,
         final_train_acc=last["train_acc"],
         final_val_acc=last["val_acc"],

@@ -58,6 +58,11 @@ def first(problem: Bilevel, *, loss_scale: float = 1.0) -> list[Tensor]:
     return grads if loss_scale == 1.0 else [grad / loss_scale for grad in grads]
 
 
+def fixed(problem: Bilevel, *, loss_scale: float = 1.0) -> list[Tensor]:
+    """Zeros: the alphas stay as they are. `SearchModule` knows it and leaves the alpha step out."""
+    return [torch.zeros_like(alpha) for alpha in problem.alphas]
+
+
 def finite_difference(problem: Bilevel, *, epsilon: float = 0.01) -> list[Tensor]:
     """The paper's second order: the mixed derivative by central differences of the training gradient along the
     direction d = ∂_{w'} L_val, with step R = `epsilon` / ‖d‖₂ (equation 8): five passes for first order's two.

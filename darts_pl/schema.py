@@ -85,7 +85,11 @@ class SearchCommand:
     relaxation: dict[str, Any] = field(default_factory=dict)
     mixing: dict[str, Any] = field(default_factory=dict)
     hypergradient: dict[str, Any] = field(default_factory=dict)
+    rules: dict[str, Any] = field(default_factory=dict)
+    phases: list[Any] = field(default_factory=list)
     derivation: dict[str, Any] = field(default_factory=dict)
+    selection: dict[str, Any] = field(default_factory=dict)
+    guards: bool = True
     data: dict[str, Any] = field(default_factory=dict)
     hardware: dict[str, Any] = field(default_factory=dict)
     retraining: Retraining = field(default_factory=Retraining)

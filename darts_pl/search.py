@@ -7,9 +7,10 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig
 
 from darts_pl.assembly import launch, open_run, retraining_parts
-from darts_pl.lit import SearchModule, check_warmup
+from darts_pl.lit import SearchModule, check_method, check_warmup
 from darts_pl.stages.architecture import find_architecture, summary
-from darts_pl.stages.search import search
+from darts_pl.stages.phases import phases_of
+from darts_pl.stages.search import Method, search
 
 
 def task(config: DictConfig) -> None:
@@ -21,19 +22,7 @@ def task(config: DictConfig) -> None:
     data = instantiate(config.data, purpose="search", batch_size=config.batch_size, seed=config.seed)
     data.prepare()
     retrain, linear_data = retraining_parts(config, space, hardware)
-    make_module = partial(
-        SearchModule,
-        hypergradient=instantiate(config.hypergradient),
-        weights_optimizer=instantiate(config.weights_optimizer),
-        alphas_optimizer=instantiate(config.alphas_optimizer),
-        epochs=config.epochs,
-        seed=config.seed,
-        min_learning_rate=config.min_learning_rate,
-        alpha_warmup_epochs=config.alpha_warmup_epochs,
-        clip_norm=config.clip_norm,
-    )
-    derive = partial(instantiate(config.derivation), primitives=space.primitives, num_nodes=space.num_nodes)
-    relaxation, mixing = instantiate(config.relaxation), instantiate(config.mixing)
+    method = search_method(config, space)
 
     results = find_architecture(
         run,
@@ -41,12 +30,9 @@ def task(config: DictConfig) -> None:
         search=partial(
             search,
             run,
+            method,
             space=space,
             data=data,
-            relaxation=relaxation,
-            mixing=mixing,
-            derive=derive,
-            make_module=make_module,
             hardware=hardware,
             epochs=config.epochs,
             seed=config.seed,
@@ -57,6 +43,32 @@ def task(config: DictConfig) -> None:
         linear_data=linear_data,
     )
     print(summary(run, results))
+
+
+def search_method(config: DictConfig, space) -> Method:
+    """The method that `config` composes, once its parts are known to fit each other."""
+    relaxation, mixing = instantiate(config.relaxation), instantiate(config.mixing)
+    rules, hypergradient = list(instantiate(config.rules).values()), instantiate(config.hypergradient)
+    check_method(relaxation, mixing, hypergradient, rules)
+    make_module = partial(
+        SearchModule,
+        hypergradient=hypergradient,
+        weights_optimizer=instantiate(config.weights_optimizer),
+        alphas_optimizer=instantiate(config.alphas_optimizer),
+        seed=config.seed,
+        min_learning_rate=config.min_learning_rate,
+        alpha_warmup_epochs=config.alpha_warmup_epochs,
+        clip_norm=config.clip_norm,
+    )
+    return Method(
+        relaxation=relaxation,
+        mixing=mixing,
+        derive=partial(space.derive, rule=instantiate(config.derivation)),
+        make_module=make_module,
+        rules=rules,
+        phases=phases_of(config.phases),
+        selection=instantiate(config.selection) or None,
+    )
 
 
 def main() -> int:

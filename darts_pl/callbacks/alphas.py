@@ -8,21 +8,21 @@ import torch
 from lightning.pytorch import LightningModule, Trainer
 from torch import Tensor
 
-from darts_pl.callbacks.history import History, finished_epochs
+from darts_pl.callbacks.history import History
 from darts_pl.errors import TrainingError
-from darts_pl.genotype import Genotype
+from darts_pl.genotype import Genotype, from_json
 from darts_pl.paths import write_atomically
 
-KINDS = ("normal", "reduce")
 Derive = Callable[[Mapping[str, Tensor]], Genotype]
 
 
 class SearchHistory(History):
     """History of a search; besides history.csv it writes `alphas.npz`, `genotypes/epoch_*.json`, `genotype_best.json`
-    (highest validation accuracy, the earliest of equals) and `genotype_last.json`.
+    (highest validation accuracy, the earliest of equals, unless a rule's verdict names another epoch) and
+    `genotype_last.json`.
 
     Args:
-        derive: gates [E, K] a kind → genotype.
+        derive: strengths [E, K] a kind → genotype.
         primitives: the K names. edges: the E names. report: see `History`.
 
     Raises:
@@ -34,18 +34,19 @@ class SearchHistory(History):
         self.derive, self.primitives, self.edges = derive, list(primitives), list(edges)
         self.snapshots: list[dict] = []
         self.best: dict = {}
+        self.genotypes: dict[int, dict] = {}
 
     def state_dict(self) -> dict:
-        return {**super().state_dict(), "snapshots": self.snapshots, "best": self.best}
+        return {**super().state_dict(), "snapshots": self.snapshots, "best": self.best, "genotypes": self.genotypes}
 
     def load_state_dict(self, state: dict) -> None:
         super().load_state_dict(state)
-        self.snapshots, self.best = state["snapshots"], state["best"]
+        self.snapshots, self.best, self.genotypes = state["snapshots"], state["best"], state["genotypes"]
 
     def on_train_start(self, trainer: Trainer, module: LightningModule) -> None:
         super().on_train_start(trainer, module)
         if not self.snapshots:
-            self._snapshot(0, module)
+            self._snapshot(module.elapsed_epochs, module)
 
     def on_train_end(self, trainer: Trainer, module: LightningModule) -> None:
         if not self.best:
@@ -59,39 +60,51 @@ class SearchHistory(History):
         gates = {kind: gate.cpu().clone() for kind, gate in module.supernet.expected_gates().items()}
         self.snapshots.append({"epoch": epoch, "alpha": alphas, "gate": gates})
 
+    def begin_phase(self) -> None:
+        """Before a further phase: what was best in the one before no longer counts."""
+        self.best = {}
+
+    def before_row(self, module: LightningModule) -> None:
+        """Derive the epoch's genotype and let the rules see it, for their figures are part of the row."""
+        self.genotype = self.derive(module.supernet.strengths())
+        module.end_epoch(self.genotype)
+
     def extra_row(self, module: LightningModule) -> dict:
         """Alpha movement (mean |α − α at the start|), gate entropy in nats, skip connections in the genotype."""
-        self._snapshot(finished_epochs(module.trainer), module)
+        self._snapshot(module.finished_epochs, module)
         self._keep_genotype(module)
         start, now = self.snapshots[0], self.snapshots[-1]
-        moved = [(now["alpha"][kind] - start["alpha"][kind]).abs().mean() for kind in KINDS]
+        kinds = list(now["alpha"])
+        moved = [(now["alpha"][kind] - start["alpha"][kind]).abs().mean() for kind in kinds]
         row = {"alpha_movement": float(sum(moved) / len(moved))}
-        for kind in KINDS:
+        for kind in kinds:
             row[f"entropy_{kind}"] = gate_entropy(now["gate"][kind])
-        for kind, cell in (("normal", self.genotype.normal), ("reduce", self.genotype.reduce)):
+        for kind, cell in self.genotype.cells.items():
             row[f"skips_{kind}"] = sum(edge.op == "skip_connect" for node in cell.nodes for edge in node)
         return row
 
     def _keep_genotype(self, module: LightningModule) -> None:
-        epoch, gates = self.snapshots[-1]["epoch"], self.snapshots[-1]["gate"]
-        self.genotype = self.derive(gates)
-        val_acc = module.epoch_row().get("val_acc")
+        epoch, val_acc = self.snapshots[-1]["epoch"], module.epoch_row().get("val_acc")
         # While alphas are warmed up for, gates are those of the random start: nothing to call best.
-        if module.alpha_updates and val_acc is not None and (not self.best or val_acc > self.best["val_acc"]):
+        counts = (module.alpha_updates or module.alphas_fixed) and val_acc is not None
+        if counts and (not self.best or val_acc > self.best["val_acc"]):
             self.best = {"epoch": epoch, "val_acc": val_acc, "genotype": self.genotype.to_json()}
+        self.genotypes[epoch] = {"epoch": epoch, "val_acc": val_acc, "genotype": self.genotype.to_json()}
+        if module.verdict is not None:
+            self.best = {**self.genotypes[module.verdict.epoch], "reason": module.verdict.reason}
         if self.folder is None:
             return
         self.genotype.save(self.folder / "genotypes" / f"epoch_{epoch:03d}.json")
         self.genotype.save(self.folder / "genotype_last.json")
         if self.best:
-            Genotype.from_json(self.best["genotype"]).save(self.folder / "genotype_best.json")
+            from_json(self.best["genotype"]).save(self.folder / "genotype_best.json")
         write_atomically(self.folder / "alphas.npz", self._write_alphas)
 
     def arrays(self) -> dict[str, np.ndarray]:
         """`epoch` [T], `alpha_<kind>` and `gate_<kind>` [T, E, K], `primitives` [K], `edges` [E]; entry 0: start."""
         found = {"epoch": np.array([snapshot["epoch"] for snapshot in self.snapshots])}
         for what in ("alpha", "gate"):
-            for kind in KINDS:
+            for kind in self.snapshots[0][what]:
                 found[f"{what}_{kind}"] = torch.stack([s[what][kind] for s in self.snapshots]).numpy()
         return {**found, "primitives": np.array(self.primitives), "edges": np.array(self.edges)}
 
@@ -101,5 +114,6 @@ class SearchHistory(History):
 
 
 def gate_entropy(gates: Tensor) -> float:
-    """Mean entropy in nats of the rows of `gates` [E, K]; log K where flat, 0 where decided."""
-    return float(torch.special.entr(gates).sum(dim=-1).mean())
+    """Mean entropy in nats of the rows of `gates` [E, K], each divided by its sum; log K if flat, 0 if decided."""
+    shares = gates / gates.sum(dim=-1, keepdim=True).clamp_min(torch.finfo(gates.dtype).tiny)
+    return float(torch.special.entr(shares).sum(dim=-1).mean())

@@ -56,13 +56,17 @@ class History(Callback):
         self.steps_end = time.perf_counter()
 
     def on_train_epoch_end(self, trainer: Trainer, module: LightningModule) -> None:
-        row = {"epoch": finished_epochs(trainer), **module.epoch_row(), **self.extra_row(module)}
+        self.before_row(module)
+        row = {"epoch": module.finished_epochs, **module.epoch_row(), **self.extra_row(module)}
         self.rows.append(row)
         self.timing.append(self._timing_row(trainer, module))
         if self.folder is not None:
             _write_csv(self.rows, self.folder / "history.csv")
             _write_csv(self.timing, self.folder / "timing.csv")
-        self.report(self._line(trainer))
+        self.report(self._line(module.elapsed_epochs + trainer.max_epochs))
+
+    def before_row(self, module: LightningModule) -> None:
+        """What a subclass does before the row is made."""
 
     def extra_row(self, module: LightningModule) -> dict:
         """Further columns of a subclass."""
@@ -73,7 +77,7 @@ class History(Callback):
         seconds = self.steps_end - self.epoch_started
         batch_size = getattr(trainer.datamodule, "batch_size", None)
         return {
-            "epoch": finished_epochs(trainer),
+            "epoch": module.finished_epochs,
             "seconds": round(time.perf_counter() - self.epoch_started, 3),
             "steps": steps,
             "seconds_per_step": round(seconds / steps, 5) if steps else None,
@@ -81,18 +85,13 @@ class History(Callback):
             "peak_memory_mib": round(peak_memory_mib(module.device), 1),
         }
 
-    def _line(self, trainer: Trainer) -> str:
+    def _line(self, epochs: int) -> str:
         row, timing = self.rows[-1], self.timing[-1]
         shown = {k: row[k] for k in SHOWN if row.get(k) is not None}
         figures = " ".join(f"{k} {v:.1%}" if k.endswith("_acc") else f"{k} {v:.4g}" for k, v in shown.items())
         each = timing["seconds_per_step"]
         pace = f"{timing['seconds']:.1f} s" + (f", {each:.3f} s a step" if each else "")
-        return f"{self.title} epoch {row['epoch']}/{trainer.max_epochs}: {figures} ({pace})"
-
-
-def finished_epochs(trainer: Trainer) -> int:
-    """Epochs done, the one that is ending counted: what a run's files and curves call `epoch` (0 is the start)."""
-    return trainer.current_epoch + 1
+        return f"{self.title} epoch {row['epoch']}/{epochs}: {figures} ({pace})"
 
 
 def _write_csv(rows: list[dict], path: Path) -> None:

@@ -4,7 +4,7 @@ from darts_pl.genotype.cells import Cell, Edge, Genotype, check_operations
 from darts_pl.genotype.known import KNOWN
 from darts_pl.genotype.nni import from_nni, to_nni
 from darts_pl.genotype.original import from_original_text, to_original_text
-from darts_pl.genotype.reading import read
+from darts_pl.genotype.reading import from_json, read
 
 __all__ = [
     "KNOWN",
@@ -12,6 +12,7 @@ __all__ = [
     "Edge",
     "Genotype",
     "check_operations",
+    "from_json",
     "from_nni",
     "from_original_text",
     "read",

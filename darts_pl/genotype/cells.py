@@ -58,6 +58,11 @@ class Genotype:
     normal: Cell
     reduce: Cell
 
+    @property
+    def cells(self) -> dict[str, Cell]:
+        """The cells by kind, as alphas and gates name them."""
+        return {"normal": self.normal, "reduce": self.reduce}
+
     @classmethod
     def from_lists(cls, cells: object, where: str) -> "Genotype":
         """A genotype from {"normal": {"nodes": ..., "concat": ...}, "reduce": ...}, checked.
@@ -75,7 +80,7 @@ class Genotype:
 
     def to_json(self) -> str:
         """The versioned JSON text, one node a line; `from_json` gives back an equal genotype."""
-        cells = {"normal": self.normal.to_lists(), "reduce": self.reduce.to_lists()}
+        cells = {kind: cell.to_lists() for kind, cell in self.cells.items()}
         return layout({"format": FORMAT, "version": VERSION, "space": SPACE, "cells": cells})
 
     @classmethod
@@ -107,7 +112,7 @@ def check_operations(genotype: Genotype, known: Iterable[str], where: str = "gen
         GenotypeError: names the first unknown operation, its place and the nearest known one.
     """
     known = set(known)
-    for name, cell in (("normal", genotype.normal), ("reduce", genotype.reduce)):
+    for name, cell in genotype.cells.items():
         for index, edges in enumerate(cell.nodes):
             for edge in edges:
                 if edge.op not in known:
@@ -127,7 +132,7 @@ def _check_header(document: dict, where: str) -> None:
 
 
 def _check_same_size(genotype: Genotype, where: str) -> None:
-    sizes = {"normal": len(genotype.normal.nodes), "reduce": len(genotype.reduce.nodes)}
+    sizes = {kind: len(cell.nodes) for kind, cell in genotype.cells.items()}
     small, large = sorted(sizes, key=lambda name: sizes[name])
     if sizes[small] < sizes[large]:
         node = sizes[small]

@@ -36,6 +36,15 @@ def read(spec: str | Path) -> Genotype:
     return _parse(_text(path), str(path))
 
 
+def from_json(text: str, where: str = "genotype") -> Genotype:
+    """The genotype of a JSON text of this package, of whichever space.
+
+    Raises:
+        GenotypeError: see `Genotype.from_json`.
+    """
+    return Genotype.from_json(text, where)
+
+
 def _names_by_lower_case() -> dict[str, str]:
     return {name.lower(): name for name in KNOWN}
 
@@ -67,4 +76,4 @@ def _parse(text: str, where: str) -> Genotype:
     document = parse_json(text, where)
     if isinstance(document, dict) and any(KEY.fullmatch(key) for key in document):
         return from_nni(document, where)
-    return Genotype.from_json(text, where)
+    return from_json(text, where)

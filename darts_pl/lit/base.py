@@ -34,9 +34,15 @@ class StepModule(LightningModule):
         self.automatic_optimization = False
         self.epochs, self.min_learning_rate = epochs, min_learning_rate
         self.seed, self.clip_norm, self.channels_last = seed, clip_norm, channels_last
-        self.steps_done = 0
+        self.steps_done = self.elapsed_epochs = 0
         self.train_metrics = EpochMetrics(num_classes)
         self.val_metrics = EpochMetrics(num_classes)
+
+    @property
+    def finished_epochs(self) -> int:
+        """Epochs done when the present one ends, those of earlier phases included: what a run's files and curves call
+        `epoch` (0 is the start)."""
+        return self.elapsed_epochs + self.current_epoch + 1
 
     def seed_step(self, stream: str) -> None:
         """Set torch's generators for what the coming forward pass draws (Gumbel noise, dropped paths)."""
@@ -68,7 +74,11 @@ class StepModule(LightningModule):
         epoch rather than a scheduler with a state of its own, so that nothing can get out of step on resuming."""
         for group in self.trainer.optimizers[0].param_groups:
             initial = group.setdefault("initial_lr", group["lr"])
-            group["lr"] = cosine_rate(initial, self.min_learning_rate, self.current_epoch / self.epochs)
+            group["lr"] = cosine_rate(initial, self.min_learning_rate, self.schedule_progress())
+
+    def schedule_progress(self) -> float:
+        """The finished part of the learning rate's schedule, in [0, 1]."""
+        return self.current_epoch / self.epochs
 
     def on_train_epoch_start(self) -> None:
         self.train_metrics.reset()

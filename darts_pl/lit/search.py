@@ -1,32 +1,39 @@
 """The search: alphas and weights in alternation (DARTS, arXiv:1806.09055, algorithm 1)."""
 
 import functools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from darts_pl.errors import ConfigError
-from darts_pl.hypergradient import Bilevel, Hypergradient, VirtualStep, first
-from darts_pl.lit.base import StepModule
+from darts_pl.hypergradient import Bilevel, Hypergradient, VirtualStep, first, fixed
+from darts_pl.lit.rule_steps import Batch, RuleSteps
+from darts_pl.rules import Combination, Rule, check_rules
+from darts_pl.spaces.widening import widen
 
 OptimizerFactory = Callable[[Iterable[Tensor]], torch.optim.Optimizer]
-Batch = tuple[Tensor, Tensor]
 
 
-class SearchModule(StepModule):
+class SearchModule(RuleSteps):
     """Bilevel search on a supernet.
 
     Batches are `{"weights": (x, y), "alphas": (x, y)}`, x float (B, C, H, W), y int64 (B,): one from each half of the
     data. Validation batches are (x, y) from the alphas' half.
 
     Args:
-        supernet: has `arch_parameters()`, `weight_parameters()`, `penalty()` and a `relaxation` that anneals.
+        supernet: a `SearchNetwork`.
         hypergradient: `Bilevel -> dL_val/dα`, see `darts_pl.hypergradient`.
         weights_optimizer, alphas_optimizer: `parameters -> optimiser`.
         alpha_warmup_epochs: epochs that train weights only.
         clip_norm: global norm to which the weights' gradient is clipped; 0 leaves it.
+        rules: what a method adds to the search, in this order.
+        elapsed_epochs: epochs of earlier phases. schedule_start, schedule_epochs: the epoch at which the schedule of
+            learning rate and annealing begins, and its length, where it spans more than this phase.
+
+    Attributes:
+        alpha_updates: how often the alphas were updated.
 
     Raises:
         ConfigError: a warm-up as long as the search; a second order without plain SGD.
@@ -48,6 +55,10 @@ class SearchModule(StepModule):
         alpha_warmup_epochs: int = 0,
         clip_norm: float = 5.0,
         channels_last: bool = False,
+        rules: Sequence[Rule] = (),
+        elapsed_epochs: int = 0,
+        schedule_start: int | None = None,
+        schedule_epochs: int | None = None,
     ):
         super().__init__(
             num_classes=num_classes,
@@ -56,12 +67,15 @@ class SearchModule(StepModule):
             min_learning_rate=min_learning_rate,
             clip_norm=clip_norm,
             channels_last=channels_last,
+            rules=rules,
         )
         check_warmup(alpha_warmup_epochs, epochs)
         self.supernet = supernet.to(memory_format=torch.channels_last) if channels_last else supernet
         self.hypergradient = hypergradient
         self.make_weights_optimizer, self.make_alphas_optimizer = weights_optimizer, alphas_optimizer
         self.alpha_warmup_epochs = alpha_warmup_epochs
+        self.elapsed_epochs, self.schedule_epochs = elapsed_epochs, schedule_epochs or epochs
+        self.schedule_start = elapsed_epochs if schedule_start is None else schedule_start
         self.alpha_updates = 0
 
     def training_step(self, batch: dict[str, Batch], batch_idx: int) -> None:
@@ -71,7 +85,7 @@ class SearchModule(StepModule):
         weights, alphas = self.supernet.weight_parameters(), self.supernet.arch_parameters()
 
         # Upper level: α descends L_val, for the second order through one virtual step of the weights.
-        if self.current_epoch >= self.alpha_warmup_epochs:
+        if self.trains_alphas:
             problem = Bilevel(
                 train_loss=lambda: self.loss(train, "weights")[0],
                 valid_loss=lambda: self.upper_loss(valid),
@@ -85,29 +99,43 @@ class SearchModule(StepModule):
             self.step_alphas(alphas_optimizer.optimizer)
 
         # Lower level: w descends L_train at the new α. Only the weights' gradients are computed.
-        loss, logits = self.loss(train, "weights")
+        gates = self.weight_step_gates(train)
+        loss, logits = self.loss(train, "weights", gates)
         self.check_finite(loss, "training loss")
         self.manual_backward(loss, inputs=weights)
+        self.adjust_gradients(train, valid, gates)
         weights_optimizer.step()  # clips their global norm first, see StepModule
         weights_optimizer.zero_grad()
 
         self.steps_done += 1
+        self.keep_alpha_batch(valid)
         self.train_metrics.update(loss, logits, train[1])
         self.log(f"{self.phase}/train_loss_step", loss.detach())
 
-    def loss(self, batch: Batch, stream: str) -> tuple[Tensor, Tensor]:
-        """(cross-entropy, logits) of the supernet; the same batch and stream draw the same noise within a step."""
+    @property
+    def alphas_fixed(self) -> bool:
+        """Whether the alphas are never trained (random search)."""
+        return _plain(self.hypergradient) is fixed
+
+    @property
+    def trains_alphas(self) -> bool:
+        """Whether the steps of this epoch update the alphas."""
+        return self.current_epoch >= self.alpha_warmup_epochs and not self.alphas_fixed
+
+    def loss(self, batch: Batch, stream: str, gates=None) -> tuple[Tensor, Tensor]:
+        """(cross-entropy, logits) of the supernet, by default at gates relaxed from its alphas; the same batch and
+        stream draw the same noise within a step."""
         x, y = batch
         self.seed_step(stream)
-        logits = self.supernet(self.layout(x))
+        sampled = self.supernet.gates()  # also where others are given: what is drawn after them stays the same
+        logits = self.supernet(self.layout(x), sampled if gates is None else gates)
         return F.cross_entropy(logits, y), logits
 
     def upper_loss(self, batch: Batch) -> Tensor:
-        """L_val and the relaxation's penalty."""
+        """L_val and the penalties of relaxation and rules."""
         loss = self.loss(batch, "alphas")[0]
         self.check_finite(loss, "validation loss")
-        penalty = self.supernet.penalty()
-        return loss if penalty is None else loss + penalty
+        return sum((term for term in (self.supernet.penalty(), *self.rule_penalties()) if term is not None), loss)
 
     def coming_step(self, optimizer: torch.optim.Optimizer) -> VirtualStep:
         """The step that `optimizer` is about to take; ξ is its learning rate of now."""
@@ -129,8 +157,7 @@ class SearchModule(StepModule):
         return self.hypergradient(problem, loss_scale=float(scaler.get_scale()))
 
     def _is_first_order(self) -> bool:
-        method = self.hypergradient
-        return (method.func if isinstance(method, functools.partial) else method) is first
+        return _plain(self.hypergradient) in (first, fixed)
 
     def step_alphas(self, optimizer: torch.optim.Optimizer) -> None:
         """Step; where float16 overflowed leave the update out, as the scaler does for the weights."""
@@ -149,15 +176,47 @@ class SearchModule(StepModule):
         logits = self.supernet(self.layout(x))
         self.val_metrics.update(F.cross_entropy(logits, y), logits, y)
 
+    def on_train_start(self) -> None:
+        """Take schedules to where they were, on resuming; end again a search that a rule had ended."""
+        self.anneal()
+        if self.verdict is not None:
+            self.trainer.should_stop = True
+
     def on_train_epoch_start(self) -> None:
-        """Reset sums, set the learning rate, take the relaxation's schedule to this epoch."""
+        """Reset sums, set the learning rate, take relaxation and rules to this epoch."""
         super().on_train_epoch_start()
-        self.supernet.relaxation.anneal(self.current_epoch / max(1, self.epochs - 1))
+        self.anneal()
+
+    def anneal(self) -> None:
+        """Set what follows the finished part of the search."""
+        progress = min(1.0, self._schedule_epoch() / max(1, self.schedule_epochs - 1))
+        self.supernet.relaxation.anneal(progress)
+        self.schedule_rules(progress)
+
+    def _schedule_epoch(self) -> int:
+        return self.elapsed_epochs + self.current_epoch - self.schedule_start
+
+    def schedule_progress(self) -> float:
+        """The finished part of the learning rate's schedule."""
+        return self._schedule_epoch() / self.schedule_epochs
+
+    def continue_from(self, before: "SearchModule", *, weights: bool) -> None:
+        """Count on from the phase `before`; with `weights` take its alphas and its weights over too, widened where
+        this supernet's candidates are wider."""
+        self.steps_done, self.alpha_updates = before.steps_done, before.alpha_updates
+        if weights:
+            with torch.no_grad():
+                for mine, theirs in zip(
+                    self.supernet.arch_parameters(), before.supernet.arch_parameters(), strict=True
+                ):
+                    mine.copy_(theirs)
+            widen(before.supernet, self.supernet)
 
     def epoch_row(self) -> dict[str, float]:
         """The base figures, the alphas' learning rate and how often they were updated so far."""
         arch_rate = self.trainer.optimizers[1].param_groups[0]["lr"]
-        return {**super().epoch_row(), "arch_lr": arch_rate, "alpha_updates": self.alpha_updates}
+        base = {**super().epoch_row(), "arch_lr": arch_rate, "alpha_updates": self.alpha_updates}
+        return {**base, **self.rule_figures()}
 
     def configure_optimizers(self):
         """Weights first, then alphas."""
@@ -184,6 +243,21 @@ class SearchModule(StepModule):
     def on_load_checkpoint(self, checkpoint: dict) -> None:
         super().on_load_checkpoint(checkpoint)
         self.alpha_updates = checkpoint["alpha_updates"]
+
+
+def _plain(hypergradient: Hypergradient) -> Hypergradient:
+    return hypergradient.func if isinstance(hypergradient, functools.partial) else hypergradient
+
+
+def check_method(relaxation, mixing, hypergradient: Hypergradient, rules: Sequence[Rule]) -> None:
+    """Raises ConfigError, with the reason, where parts of a method make no sense beside each other."""
+    if getattr(mixing, "needs_one_hot", False) and not getattr(relaxation, "one_hot", False):
+        raise ConfigError(
+            f"mixing={type(mixing).__name__} runs one candidate an edge, so it needs one-hot gates; found "
+            f"relaxation={type(relaxation).__name__}. Take relaxation=gumbel with relaxation.hard=true, or mixing=full"
+        )
+    plain = _plain(hypergradient)
+    check_rules(rules, Combination(relaxation, mixing, plain not in (first, fixed), plain is not fixed))
 
 
 def check_warmup(alpha_warmup_epochs: int, epochs: int) -> None:

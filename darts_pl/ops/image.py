@@ -40,6 +40,17 @@ class Zero(nn.Module):
         return torch.zeros_like(x[:, :, :: self.stride, :: self.stride])
 
 
+class Skip(nn.Identity):
+    """The identity of a supernet. In train mode it zeroes values with probability `rate`, which a rule of the search
+    may set (P-DARTS, arXiv:1904.12760, section 3.3); 0 leaves it an identity."""
+
+    rate = 0.0
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) → the same shape."""
+        return F.dropout(x, self.rate, self.training) if self.rate else x
+
+
 class ReLUConvBN(nn.Sequential):
     """ReLU, convolution and batch normalisation, size kept: brings a cell's input to the cell's channel count."""
 
@@ -132,7 +143,7 @@ OPERATIONS: dict[str, Builder] = {
 
 def build(name: str, channels: int, stride: int, *, affine: bool, searching: bool, operations: Mapping[str, Builder]):
     """Build the operation `name`; while searching a pooling gets a batch normalisation (released DARTS code), so that
-    all candidates of a mixed operation have outputs of one scale.
+    all candidates of a mixed operation have outputs of one scale, and an identity becomes a `Skip`.
 
     Raises:
         ConfigError: `name` is in no table of operations.
@@ -142,4 +153,6 @@ def build(name: str, channels: int, stride: int, *, affine: bool, searching: boo
     operation = operations[name](channels, stride, affine)
     if searching and isinstance(operation, (nn.MaxPool2d, nn.AvgPool2d)):
         operation = nn.Sequential(operation, nn.BatchNorm2d(channels, affine=affine))
+    if searching and type(operation) is nn.Identity:
+        operation = Skip()
     return operation

@@ -6,10 +6,11 @@ import torch
 import torch.nn as nn
 from torch import Tensor
 
+from darts_pl.derive import Rule, derive_genotype, random_genotype, top_edges
 from darts_pl.errors import ConfigError, GenotypeError, nearest
 from darts_pl.genotype import Genotype, check_operations
 from darts_pl.ops.image import OPERATIONS, PRIMITIVES, Builder, build
-from darts_pl.spaces.choice import Choice, Mixing
+from darts_pl.spaces.choice import Choice, Mixing, divided_channels
 from darts_pl.spaces.layout import edge_sources, plan
 from darts_pl.spaces.network import Network
 from darts_pl.spaces.supernet import Supernet
@@ -64,24 +65,53 @@ class CellSpace:
         return [f"{state}<-{source}" for state, source in edge_sources(self.num_nodes)]
 
     def supernet(
-        self, input_shape: tuple[int, int, int], num_classes: int, *, relaxation: nn.Module, mixing: Mixing
+        self,
+        input_shape: tuple[int, int, int],
+        num_classes: int,
+        *,
+        relaxation: nn.Module,
+        mixing: Mixing,
+        auxiliary_skip: bool = False,
+        layers: int | None = None,
     ) -> Supernet:
-        """The supernet for images of shape (C, H, W), with alphas drawn from 10⁻³ · N(0, 1)."""
+        """The supernet for images of shape (C, H, W), with alphas drawn from 10⁻³ · N(0, 1).
+
+        Args:
+            mixing: may have `channel_divisor`, of whose part of the channels its candidates are built, and
+                `edge_normalization`, for edge weights.
+            auxiliary_skip: give every choice an auxiliary skip connection. layers: a depth other than the space's.
+
+        Raises:
+            ConfigError: channels that the mixing cannot divide.
+        """
+        divisor = getattr(mixing, "channel_divisor", 1)
 
         def make_choice(channels: int, stride: int) -> Choice:
-            return Choice({name: self._candidate(name, channels, stride) for name in self.primitives}, mixing)
+            part = divided_channels(channels, divisor)
+            candidates = {name: self._candidate(name, part, stride) for name in self.primitives}
+            auxiliary = self._candidate("skip_connect", channels, stride) if auxiliary_skip else None
+            return Choice(candidates, mixing, auxiliary)
 
         return Supernet(
             input_shape,
             num_classes,
             init_channels=self.init_channels,
-            layers=self.layers,
+            layers=layers or self.layers,
             num_nodes=self.num_nodes,
             stem=self.stem,
             num_candidates=len(self.primitives),
             relaxation=relaxation,
             make_choice=make_choice,
+            edge_normalization=getattr(mixing, "edge_normalization", False),
         )
+
+    def derive(self, strengths: Mapping[str, Tensor], rule: Rule = top_edges) -> Genotype:
+        """The genotype of strengths [E, K] a kind by `rule`, see `darts_pl.derive`."""
+        return derive_genotype(strengths, self.primitives, self.num_nodes, rule)
+
+    def random_genotype(self, generator: torch.Generator) -> Genotype:
+        """A genotype drawn uniformly: two distinct inputs a node, any operation but `none`."""
+        return random_genotype(self.primitives, self.num_nodes, generator)
 
     def _candidate(self, name: str, channels: int, stride: int) -> nn.Module:
         return build(name, channels, stride, affine=False, searching=True, operations=self.operations)
@@ -122,7 +152,7 @@ class CellSpace:
             GenotypeError: the genotype does not lie in this space.
         """
         gates = {}
-        for kind, cell in (("normal", genotype.normal), ("reduce", genotype.reduce)):
+        for kind, cell in genotype.cells.items():
             if len(cell.nodes) != self.num_nodes:
                 raise GenotypeError(f"{kind} cell: {len(cell.nodes)} nodes, the space has {self.num_nodes}")
             if sorted(cell.concat) != list(range(2, 2 + self.num_nodes)):
@@ -146,7 +176,7 @@ def inherit_weights(network: Network, supernet: Supernet) -> None:
     for target, source in zip(network.cells, supernet.cells, strict=True):
         target.preprocess0.load_state_dict(source.preprocess0.state_dict())
         target.preprocess1.load_state_dict(source.preprocess1.state_dict())
-        cell = network.genotype.normal if source.kind == "normal" else network.genotype.reduce
+        cell = network.genotype.cells[source.kind]
         for state, (operations, node) in enumerate(zip(target.nodes, cell.nodes), start=2):
             for operation, edge in zip(operations, node):
                 candidate = source.edges[f"{state}_{edge.source}"].candidates[edge.op]

@@ -1,13 +1,15 @@
 """One choice among modules: what every search space is made of."""
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 
 import torch.nn as nn
 from torch import Tensor
 
 from darts_pl.errors import ConfigError
+from darts_pl.spaces.drop_path import drop_path
 
-Mixing = Callable[[Tensor, Iterable[nn.Module], Tensor], Tensor]
+Mixing = Callable[[Tensor, Iterable[Callable[[Tensor], Tensor]], Tensor], Tensor]
 
 
 class Choice(nn.Module):
@@ -18,19 +20,60 @@ class Choice(nn.Module):
 
     Args:
         candidates: name → module; the order fixes which gate belongs to which candidate.
-        mixing: `(x, candidates, gate row [K]) -> y`, how gates and candidate outputs become one output.
+        mixing: `(x, candidates, gate row) -> y`, how gates and candidate outputs become one output.
+        auxiliary: a module whose output is added to the mixture, `auxiliary_weight` times (DARTS-).
+
+    Attributes:
+        names: all K candidates, in gate order; `candidates` holds those that `keep` has left.
+        auxiliary_weight, drop_path_probability: set by rules of a search, 0 without them. Paths are dropped in train
+            mode, of each candidate but an identity.
 
     Raises:
         ConfigError: there is no candidate.
     """
 
-    def __init__(self, candidates: Mapping[str, nn.Module], mixing: Mixing):
+    def __init__(self, candidates: Mapping[str, nn.Module], mixing: Mixing, auxiliary: nn.Module | None = None):
         super().__init__()
         if not candidates:
             raise ConfigError("a choice needs at least one candidate, none was given")
+        self.names = tuple(candidates)
         self.candidates = nn.ModuleDict(candidates)
-        self.mixing = mixing
+        self.mixing, self.auxiliary = mixing, auxiliary
+        self.auxiliary_weight = self.drop_path_probability = 0.0
 
-    def forward(self, x: Tensor, gate: Tensor) -> Tensor:
-        """Mix the candidates' outputs on `x` by the gate row `gate` [K]."""
-        return self.mixing(x, self.candidates.values(), gate)
+    def forward(self, x: Tensor, gate: Tensor, *, alone: bool = False) -> Tensor:
+        """Mix the candidates' outputs on `x` by the gate row `gate` [K]; `alone` leaves the auxiliary module out."""
+        if len(self.candidates) < len(self.names):
+            gate = gate[[k for k, name in enumerate(self.names) if name in self.candidates]]
+        candidates = self.candidates.values()
+        if self.training and self.drop_path_probability > 0:
+            candidates = [self._dropping(candidate) for candidate in candidates]
+        y = self.mixing(x, candidates, gate)
+        if self.auxiliary is not None and self.auxiliary_weight and not alone:
+            y = y + self.auxiliary_weight * self.auxiliary(x)
+        return y
+
+    def _dropping(self, candidate: nn.Module) -> Callable[[Tensor], Tensor]:
+        return candidate if isinstance(candidate, nn.Identity) else partial(self._drop, candidate)
+
+    def _drop(self, candidate: nn.Module, x: Tensor) -> Tensor:
+        return drop_path(candidate(x), self.drop_path_probability)
+
+    def keep(self, names: Iterable[str]) -> None:
+        """Remove every candidate, with its weights, that is not in `names`."""
+        names = set(names)
+        self.candidates = nn.ModuleDict({name: op for name, op in self.candidates.items() if name in names})
+
+
+def divided_channels(channels: int, divisor: int) -> int:
+    """The channels that candidates are built with under a mixing that mixes one part in `divisor` of them.
+
+    Raises:
+        ConfigError: they do not divide.
+    """
+    if channels % divisor:
+        raise ConfigError(
+            f"space.init_channels makes cells of {channels} channels, which mixing.channel_divisor={divisor} does not "
+            f"divide. Take a multiple of {divisor} for space.init_channels"
+        )
+    return channels // divisor

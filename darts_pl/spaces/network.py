@@ -9,15 +9,8 @@ from torch import Tensor
 
 from darts_pl.genotype import Cell, Genotype
 from darts_pl.ops.image import Builder, FactorizedReduce, ReLUConvBN, build
+from darts_pl.spaces.drop_path import drop_path
 from darts_pl.spaces.layout import CellSpec, Stem, plan
-
-
-def drop_path(x: Tensor, probability: float) -> Tensor:
-    """Zero whole samples of `x` (B, C, H, W) with `probability` and scale the others by 1 / keep (FractalNet,
-    arXiv:1605.07648, as used by the released DARTS code)."""
-    keep = 1.0 - probability
-    mask = torch.empty(x.shape[0], 1, 1, 1, dtype=x.dtype, device=x.device).bernoulli_(keep)
-    return x * (mask / keep)
 
 
 class DerivedCell(nn.Module):

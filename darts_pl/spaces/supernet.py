@@ -1,12 +1,13 @@
 """The over-parameterised network of the DARTS cell space (arXiv:1806.09055, section 2.1 and figure 1)."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 
 import torch
 import torch.nn as nn
 from torch import Tensor
 
 from darts_pl.ops.image import FactorizedReduce, ReLUConvBN
+from darts_pl.spaces.architecture import SearchNetwork
 from darts_pl.spaces.choice import Choice
 from darts_pl.spaces.layout import Stem, edge_sources, plan
 
@@ -33,12 +34,18 @@ class SearchCell(nn.Module):
             stride = 2 if spec.kind == "reduce" and source < 2 else 1
             self.edges[f"{state}_{source}"] = make_choice(spec.channels, stride)
 
-    def forward(self, before_last: Tensor, last: Tensor, gates: Tensor) -> Tensor:
-        """Outputs of the two preceding cells and gates [E, K] → (B, num_nodes · C, H', W')."""
+    def forward(
+        self, before_last: Tensor, last: Tensor, gates: Tensor, weights: Tensor | None = None, *, alone: bool = False
+    ) -> Tensor:
+        """Outputs of the two preceding cells, gates [E, K] and edge weights [E] → (B, num_nodes · C, H', W')."""
         states = [self.preprocess0(before_last), self.preprocess1(last)]
-        rows = iter(zip(self.edges.values(), gates.unbind(), strict=True))
+        scales = [None] * len(gates) if weights is None else weights.unbind()
+        rows = iter(zip(self.edges.values(), gates.unbind(), scales, strict=True))
         for _ in range(self.num_nodes):
-            terms = [edge(source, gate) for source, (edge, gate) in zip(states, rows)]
+            terms = []
+            for source, (edge, gate, scale) in zip(states, rows):
+                y = edge(source, gate, alone=alone)
+                terms.append(y if scale is None else scale * y)
             states.append(sum(terms[1:], terms[0]))
         return torch.cat(states[2:], dim=1)
 
@@ -47,13 +54,13 @@ def _pointwise(channels_in: int, channels_out: int, affine: bool) -> nn.Module:
     return ReLUConvBN(channels_in, channels_out, 1, 1, 0, affine)
 
 
-class Supernet(nn.Module):
-    """All candidate networks at once. `alphas["normal"]`, `alphas["reduce"]`: logits [E, K], shared by the cells of a
-    kind and part of the state dict. Build it by `CellSpace.supernet`.
+class Supernet(SearchNetwork):
+    """All candidate networks of the cell space at once, with the kinds "normal" and "reduce". Build it by
+    `CellSpace.supernet`.
 
     Args:
         input_shape: (C, H, W) of one image.
-        relaxation: module `alpha [E, K] → gate [E, K]`.
+        relaxation, edge_normalization: see `SearchNetwork`.
         make_choice: `(channels, stride) -> Choice` with K candidates.
     """
 
@@ -69,43 +76,21 @@ class Supernet(nn.Module):
         num_candidates: int,
         relaxation: nn.Module,
         make_choice: MakeChoice,
+        edge_normalization: bool = False,
     ):
-        super().__init__()
         specs = plan(layers, init_channels, num_nodes, stem)
+        targets = [state for state, _ in edge_sources(num_nodes)]
+        super().__init__(dict.fromkeys(KINDS, targets), num_candidates, relaxation, edge_normalization)
         self.stem = Stem(stem, input_shape[0], init_channels)
         self.cells = nn.ModuleList(SearchCell(spec, num_nodes, make_choice) for spec in specs)
         self.head = nn.Linear(specs[-1].channels * num_nodes, num_classes)
-        num_edges = len(edge_sources(num_nodes))
-        self.alphas = nn.ParameterDict({k: 1e-3 * torch.randn(num_edges, num_candidates) for k in KINDS})
-        self.relaxation = relaxation
+        self.reset_architecture()
 
-    def forward(self, x: Tensor, gates: Mapping[str, Tensor] | None = None) -> Tensor:
-        """(B, C, H, W) → logits (B, num_classes). `gates` [E, K] a kind, by default relaxed from the alphas."""
-        gates = self.gates() if gates is None else gates
+    def run(
+        self, x: Tensor, gates: Sequence[Tensor], weights: Sequence[Tensor | None], *, alone: bool = False
+    ) -> Tensor:
+        """See `SearchNetwork.run`."""
         before_last, last = self.stem(x)
-        for cell in self.cells:
-            before_last, last = last, cell(before_last, last, gates[cell.kind])
+        for cell, gate, weight in zip(self.cells, gates, weights, strict=True):
+            before_last, last = last, cell(before_last, last, gate, weight, alone=alone)
         return self.head(last.mean(dim=(2, 3)))
-
-    def gates(self) -> dict[str, Tensor]:
-        """Gates [E, K] a kind, as the next forward pass mixes by them (sampled where the relaxation samples)."""
-        return {kind: self.relaxation(alpha) for kind, alpha in self.alphas.items()}
-
-    @torch.no_grad()
-    def expected_gates(self) -> dict[str, Tensor]:
-        """Gates [E, K] a kind without randomness, for recording and derivation."""
-        return {kind: self.relaxation.expected(alpha) for kind, alpha in self.alphas.items()}
-
-    def penalty(self) -> Tensor | None:
-        """The relaxation's term of the upper-level loss, summed over the kinds, or None."""
-        terms = [self.relaxation.penalty(alpha) for alpha in self.alphas.values()]
-        terms = [term for term in terms if term is not None]
-        return sum(terms[1:], terms[0]) if terms else None
-
-    def arch_parameters(self) -> list[nn.Parameter]:
-        """The alphas, in a fixed order."""
-        return list(self.alphas.values())
-
-    def weight_parameters(self) -> list[nn.Parameter]:
-        """Every parameter that is not an alpha."""
-        return [p for name, p in self.named_parameters() if not name.startswith("alphas.")]

@@ -10,7 +10,6 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from darts_pl.derive import random_genotype
 from darts_pl.genotype import Genotype
 from darts_pl.seeds import derived_seed
 
@@ -58,6 +57,6 @@ def _pooled_sides(x: npt.NDArray[np.uint8]) -> tuple[int, int]:
 
 
 def random_architecture(space, seed: int) -> Genotype:
-    """A genotype drawn uniformly from `space`: two distinct inputs a node, any operation but `none`."""
+    """A genotype drawn uniformly from `space`."""
     generator = torch.Generator().manual_seed(derived_seed(seed, "random architecture"))
-    return random_genotype(space.primitives, space.num_nodes, generator)
+    return space.random_genotype(generator)

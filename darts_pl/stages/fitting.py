@@ -31,14 +31,16 @@ def fit(
     callbacks: list[Callback],
     title: str,
     checkpoint_every_s: float = 30.0,
+    checkpoints: Path | None = None,
 ) -> Trainer:
-    """Fit `module` on `data` for `epochs`, going on from the newest point in `folder/checkpoints` that can be read.
+    """Fit `module` on `data` for `epochs`, going on from the newest point in `checkpoints` (by default the folder of
+    this name in `folder`) that can be read.
 
     Raises:
         TrainingError: a loss that is not finite; memory exhausted (with the settings that lower the need).
         RunError: a folder with points of which none can be read, or that cannot be written.
     """
-    checkpoints = folder / "checkpoints"
+    checkpoints = checkpoints or folder / "checkpoints"
     remove_temporaries(checkpoints)
     point = _resume_point(checkpoints)
     trainer = Trainer(

@@ -3,7 +3,6 @@
 import ast
 import dataclasses
 import re
-from functools import partial
 
 import pytest
 import torch
@@ -16,9 +15,23 @@ from darts_pl.derive import num_edges
 from darts_pl.genotype import Genotype
 from darts_pl.lit import SearchModule
 from darts_pl.paths import conf_dir
+from darts_pl.rules import Rule
+from darts_pl.stages.phases import phases_of
 
 EXPERIMENTS = sorted(path.stem for path in (conf_dir() / "experiment").glob("*.yaml"))
-GROUPS = ("space", "relaxation", "mixing", "hypergradient", "derivation", "data", "hardware", "retraining")
+GROUPS = (
+    "space",
+    "relaxation",
+    "mixing",
+    "hypergradient",
+    "derivation",
+    "selection",
+    "rule",
+    "phases",
+    "data",
+    "hardware",
+    "retraining",
+)
 CHOICES = [(group, path.stem) for group in GROUPS for path in sorted((conf_dir() / group).glob("*.yaml"))]
 
 
@@ -49,8 +62,7 @@ def check_search_parts(config) -> None:
     assert weights(supernet.weight_parameters()).param_groups[0]["lr"] == config.learning_rate
     assert alphas(supernet.arch_parameters()).param_groups[0]["lr"] == config.arch_learning_rate
     gates = torch.rand(num_edges(space.num_nodes), len(space.primitives))
-    derive = partial(instantiate(config.derivation), primitives=space.primitives, num_nodes=space.num_nodes)
-    assert isinstance(derive({"normal": gates, "reduce": gates}), Genotype)
+    assert isinstance(space.derive({"normal": gates, "reduce": gates}, instantiate(config.derivation)), Genotype)
     SearchModule(supernet, instantiate(config.hypergradient), weights, alphas, num_classes=10, epochs=config.epochs)
     instantiate(config.data, purpose="search", batch_size=config.batch_size, seed=config.seed)
 
@@ -77,12 +89,19 @@ def test_every_experiment_composes_and_its_parts_instantiate(experiment):
 @pytest.mark.parametrize(("group", "choice"), CHOICES)
 def test_every_choice_of_every_group_composes(group, choice):
     command = "retrain" if group == "retraining" else "search"
-    words = [f"{group}={choice}", *(["genotype=DARTS_V2"] if command == "retrain" else [])]
+    words = [
+        f"{group}=[{choice}]" if group == "rule" else f"{group}={choice}",
+        *(["genotype=DARTS_V2"] if command == "retrain" else []),
+    ]
     if (group, choice) == ("data", "images"):
         words.append("data.root=/nowhere")
     config = compose(command, words)
-    if group in ("space", "relaxation", "mixing", "hypergradient", "hardware", "derivation"):
+    if group in ("space", "relaxation", "mixing", "hypergradient", "hardware", "derivation", "selection"):
         instantiate(config[group])
+    elif group == "rule":
+        assert all(isinstance(rule, Rule) for rule in instantiate(config.rules).values())
+    elif group == "phases":
+        assert phases_of(config.phases)
     elif group == "data":
         instantiate(config.data, purpose="search", batch_size=8, seed=0)
 

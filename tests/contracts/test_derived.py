@@ -10,7 +10,7 @@ from darts_pl.derive import random_genotype
 from darts_pl.errors import GenotypeError
 from darts_pl.genotype import KNOWN, Genotype
 from darts_pl.relaxations import Softmax
-from darts_pl.spaces.network import drop_path
+from darts_pl.spaces.drop_path import drop_path
 
 
 def drawn(seed: int, num_nodes: int, primitives=EXTENDED) -> Genotype:

@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 
 from darts_pl.callbacks import ResumePoints
 from darts_pl.data import digits_data
-from darts_pl.derive import derive_genotype, top_edges
+from darts_pl.derive import top_edges
 from darts_pl.genotype import Genotype
 from darts_pl.hardware import Hardware
 from darts_pl.lit import RetrainModule, SearchModule
@@ -21,7 +21,7 @@ from darts_pl.relaxations.mixing import full
 from darts_pl.spaces import CellSpace
 from darts_pl.stages.retrain import retrain
 from darts_pl.stages.run import RunFolder
-from darts_pl.stages.search import search
+from darts_pl.stages.search import Method, search
 
 PRIMITIVES = ("none", "skip_connect", "avg_pool_3x3", "dil_conv_3x3")
 HARDWARE = Hardware(accelerator="cpu", channels_last=True)
@@ -29,7 +29,7 @@ SGD = partial(torch.optim.SGD, lr=0.05, momentum=0.9, weight_decay=3e-4)
 ADAM = partial(torch.optim.Adam, lr=6e-3, betas=(0.5, 0.999), weight_decay=1e-3)
 SEED, BATCH = 5, 16
 VOLATILE_CALLBACK_STATE = ("timing",)
-NOT_TRAINED = re.compile(r"running_mean|running_var|num_batches_tracked|_metrics\.|relaxation\.")
+NOT_TRAINED = re.compile(r"kept_|running_mean|running_var|num_batches_tracked|_metrics\.|relaxation\.")
 
 
 def open_run(folder: Path, command: str, every_s: float = 0.0) -> RunFolder:
@@ -53,30 +53,26 @@ def tiny_search(
     space: CellSpace | None = None,
     sgd: Callable = SGD,
     clip_norm: float = 5.0,
+    mixing: Callable = full,
+    **parts,
 ) -> Genotype:
-    """Search on 96 digits, three steps an epoch; goes on where `folder` holds points already."""
+    """Search on 96 digits, three steps an epoch; goes on where `folder` holds points already. `parts` are rules, phases
+    and selection of the `Method`."""
     space = space or tiny_space()
     data = digits_data(purpose="search", batch_size=BATCH, seed=SEED, limit_train=96, limit_test=64, crop_padding=1)
-    derive = partial(
-        derive_genotype, primitives=space.primitives, num_nodes=space.num_nodes, rule=partial(top_edges, keep=2)
-    )
     make_module = partial(
         SearchModule,
         hypergradient=hypergradient,
         weights_optimizer=sgd,
         alphas_optimizer=ADAM,
-        epochs=epochs,
         seed=SEED,
         clip_norm=clip_norm,
     )
     return search(
         open_run(folder, "search", every_s),
+        Method(relaxation(), mixing, partial(space.derive, rule=top_edges), make_module, **parts),
         space=space,
         data=data,
-        relaxation=relaxation(),
-        mixing=full,
-        derive=derive,
-        make_module=make_module,
         hardware=HARDWARE,
         epochs=epochs,
         seed=SEED,

@@ -1,0 +1,116 @@
+"""Where the rules of a search act in its steps and epochs."""
+
+import functools
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from darts_pl.hypergradient import restored
+from darts_pl.lit.base import StepModule
+from darts_pl.rules import EpochEnd, Rule, Stop, WeightStep
+
+Batch = tuple[Tensor, Tensor]
+
+
+class RuleSteps(StepModule):
+    """The part of a search that calls its rules; `SearchModule` gives it `supernet`, `loss` and `trains_alphas`.
+
+    Attributes:
+        verdict: what a rule ended the search with, or None.
+    """
+
+    def __init__(self, *, rules: Sequence[Rule] = (), **settings):
+        super().__init__(**settings)
+        self.rules = list(rules)
+        self.verdict: Stop | None = None
+        self.last_alpha_batch: Batch | None = None
+
+    def _overriding(self, method: str) -> list[Rule]:
+        """The rules that define `method` of their own."""
+        return [rule for rule in self.rules if getattr(type(rule), method) is not getattr(Rule, method)]
+
+    def schedule_rules(self, progress: float) -> None:
+        """Take what rules anneal to the finished part `progress`."""
+        for rule in self.rules:
+            rule.schedule(self.supernet, progress)
+
+    def rule_penalties(self) -> list[Tensor | None]:
+        """Terms of the upper-level loss."""
+        return [rule.penalty(self.supernet) for rule in self.rules]
+
+    def rule_figures(self) -> dict[str, float]:
+        """Columns of the epoch's row."""
+        return {name: value for rule in self.rules for name, value in rule.figures().items()}
+
+    def weight_step_gates(self, batch: Batch) -> dict[str, Tensor]:
+        """The gates of the weight step: relaxed from the alphas, then perturbed by the rules."""
+        self.seed_step("weights")
+        gates = self.supernet.gates()
+        gates = {kind: gate.detach() for kind, gate in gates.items()}  # only weights are trained by what follows
+        for rule in self._overriding("perturb"):
+            gates = rule.perturb(gates, functools.partial(self._evaluation_loss, batch))
+        return gates
+
+    def _evaluation_loss(self, batch: Batch, gates) -> Tensor:
+        x, y = batch
+        self.supernet.eval()
+        loss = F.cross_entropy(self.supernet(self.layout(x), gates), y)
+        self.supernet.train()
+        return loss
+
+    def adjust_gradients(self, train: Batch, valid: Batch, gates: dict[str, Tensor]) -> None:
+        """Let the rules change the weights' gradients."""
+        rules = self._overriding("adjust")
+        if not rules:
+            return
+
+        def train_loss(other=None) -> Tensor:
+            with restored(self.supernet.buffers()):
+                return self.loss(train, "weights", gates if other is None else other)[0]
+
+        def valid_loss() -> Tensor:
+            with restored(self.supernet.buffers()):
+                return self.loss(valid, "alphas")[0]
+
+        step = WeightStep(self.supernet, train_loss, valid_loss, gates, self.steps_done)
+        for rule in rules:
+            rule.adjust(step)
+
+    def end_epoch(self, genotype) -> None:
+        """Show the rules the finished epoch and keep the first verdict. Called before the epoch is recorded."""
+        self.verdict = None
+        for rule in self.rules:
+            stop = rule.epoch_end(
+                EpochEnd(self.supernet, self.finished_epochs, genotype, self.trains_alphas, self._last_alpha_loss)
+            )
+            self.verdict = self.verdict or stop
+        if self.verdict is not None:
+            self.trainer.should_stop = True
+
+    def _last_alpha_loss(self) -> Tensor:
+        training = self.supernet.training
+        with torch.enable_grad(), restored(self.supernet.buffers()):
+            self.supernet.train()
+            loss = self.loss(self.last_alpha_batch, "alphas")[0]
+            self.supernet.train(training)
+        return loss
+
+    def keep_alpha_batch(self, batch: Batch) -> None:
+        """Keep the batch that `EpochEnd.valid_loss` evaluates, where a rule looks at epochs."""
+        self.last_alpha_batch = batch if self._overriding("epoch_end") else None
+
+    def on_save_checkpoint(self, checkpoint: dict) -> None:
+        super().on_save_checkpoint(checkpoint)
+        checkpoint["rules"] = [rule.state_dict() for rule in self.rules]
+        checkpoint["verdict"] = None if self.verdict is None else [self.verdict.epoch, self.verdict.reason]
+        checkpoint["last_alpha_batch"] = None if self.last_alpha_batch is None else list(self.last_alpha_batch)
+
+    def on_load_checkpoint(self, checkpoint: dict) -> None:
+        super().on_load_checkpoint(checkpoint)
+        for rule, state in zip(self.rules, checkpoint["rules"], strict=True):
+            rule.load_state_dict(state)
+        self.verdict = None if checkpoint["verdict"] is None else Stop(*checkpoint["verdict"])
+        batch = checkpoint["last_alpha_batch"]
+        self.last_alpha_batch = None if batch is None else tuple(part.to(self.device) for part in batch)

@@ -1,0 +1,117 @@
+"""The third seam of a search beside relaxation and mixing: a rule that acts at fixed places of steps and epochs."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from darts_pl.genotype import Genotype
+
+Gates = dict[str, Tensor]
+
+
+@dataclass(frozen=True)
+class Combination:
+    """What a rule is to be combined with, for `Rule.check`."""
+
+    relaxation: object
+    mixing: object
+    second_order: bool
+    alphas_trained: bool = True
+
+
+@dataclass(frozen=True)
+class WeightStep:
+    """A weight step whose gradients are computed and not yet clipped or applied.
+
+    Args:
+        supernet: its weights hold their gradients in `grad`.
+        train_loss: `(gates or None) -> L_train` on the step's batch, the same noise for every call; gates as
+            `SearchNetwork.forward` takes them, by default those of the step.
+        valid_loss: `() -> L_val` on the batch of the alpha step. Neither function keeps the changes that a forward
+            pass makes to buffers.
+        gates: the gates [E, K] a kind that the step ran with.
+        step: steps done before this one.
+    """
+
+    supernet: object
+    train_loss: Callable[..., Tensor]
+    valid_loss: Callable[[], Tensor]
+    gates: Gates
+    step: int
+
+
+@dataclass(frozen=True)
+class EpochEnd:
+    """The end of an epoch after its validation.
+
+    Args:
+        epoch: finished epochs. genotype: derived from the present gates. alphas_trained: whether this epoch updated
+            them. valid_loss: `() -> L_val` on the epoch's last alpha batch in train mode, differentiable twice, buffers
+            left as they were.
+    """
+
+    supernet: object
+    epoch: int
+    genotype: Genotype
+    alphas_trained: bool
+    valid_loss: Callable[[], Tensor]
+
+
+@dataclass(frozen=True)
+class Stop:
+    """A rule's verdict: end the search and take the genotype of `epoch`, because of `reason`."""
+
+    epoch: int
+    reason: str
+
+
+class Rule:
+    """A change of the search that needs neither another relaxation nor another mixing. Every method here does nothing;
+    a subclass overrides what it needs.
+
+    Attributes:
+        auxiliary_skip: whether choices get an auxiliary skip connection.
+    """
+
+    auxiliary_skip = False
+
+    def check(self, combination: Combination) -> None:
+        """Raises ConfigError, with the reason, where the rule makes no sense beside these parts."""
+
+    def schedule(self, supernet, progress: float) -> None:
+        """Set what changes over the search for the finished part `progress` in [0, 1]; called before each epoch and on
+        resuming, so it must depend on `progress` alone."""
+
+    def penalty(self, supernet) -> Tensor | None:
+        """A term to add to the upper-level loss."""
+        return None
+
+    def perturb(self, gates: Gates, loss: Callable[[Gates], Tensor]) -> Gates:
+        """The gates of the weight step in place of `gates`. `loss` evaluates L_train in eval mode at given gates.
+        Random draws come from torch's generator, which is seeded for the step."""
+        return gates
+
+    def adjust(self, step: WeightStep) -> None:
+        """Change the weights' gradients."""
+
+    def epoch_end(self, end: EpochEnd) -> Stop | None:
+        """Look at the finished epoch; a verdict ends the search."""
+        return None
+
+    def figures(self) -> dict[str, float]:
+        """Columns for history.csv and TensorBoard, the same names every epoch."""
+        return {}
+
+    def state_dict(self) -> dict:
+        """Everything that resuming needs: plain values, lists, dictionaries and tensors."""
+        return {}
+
+    def load_state_dict(self, state: dict) -> None:
+        """Take over what `state_dict` gave."""
+
+
+def check_rules(rules: Sequence[Rule], combination: Combination) -> None:
+    """Raises ConfigError where a rule does not fit the other parts of the search."""
+    for rule in rules:
+        rule.check(combination)

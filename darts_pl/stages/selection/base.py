@@ -1,0 +1,38 @@
+"""What a selection gets and gives."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from lightning.pytorch import LightningDataModule
+
+from darts_pl.genotype import Genotype
+from darts_pl.hardware import Hardware
+from darts_pl.lit import SearchModule
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A searched supernet, for a selection to look at and to train further.
+
+    Args:
+        module: the search's module after its last phase, its supernet trained.
+        make_module: `(supernet, epochs=…, …) -> SearchModule` with the search's other settings.
+        derive: strengths [E, K] a kind → genotype, by the run's rule.
+        folder: where the selection may keep files, to go on from after an interruption.
+        checkpoint_every_s: seconds between resume points of a fit.
+    """
+
+    module: SearchModule
+    make_module: Callable[..., SearchModule]
+    space: object
+    data: LightningDataModule
+    derive: Callable[..., Genotype]
+    hardware: Hardware
+    seed: int
+    folder: Path
+    checkpoint_every_s: float
+
+
+Selection = Callable[[Trained], tuple[Genotype, dict]]
+"""Gives the genotype and figures for the manifest; it must be resumable and depend on the seed alone."""
