@@ -2,7 +2,7 @@
 
 import copy
 import logging
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -15,14 +15,14 @@ from torch.utils.data import DataLoader, Dataset
 from darts_pl import hypergradient as hypergradients
 from darts_pl.callbacks import RunProgress, SearchHistory
 from darts_pl.data.given import SeededPasses, describe
-from darts_pl.derive import derive_genotype
 from darts_pl.errors import ConfigError, DataError, nearest
 from darts_pl.genotype import Cell, Genotype, from_json
 from darts_pl.hardware import Hardware
-from darts_pl.lit import SearchModule, check_warmup
+from darts_pl.lit import SearchModule, check_method, check_warmup
 from darts_pl.ops.image import PRIMITIVES, Builder
 from darts_pl.relaxations import Relaxation, Softmax
 from darts_pl.relaxations.mixing import full
+from darts_pl.rules import Rule
 from darts_pl.seeds import derived_seed
 from darts_pl.spaces import CellSpace
 from darts_pl.spaces.choice import Mixing
@@ -34,6 +34,7 @@ HYPERGRADIENTS = {
     "first": hypergradients.first,
     "finite_difference": hypergradients.finite_difference,
     "exact": hypergradients.exact,
+    "fixed": hypergradients.fixed,
 }
 
 
@@ -42,7 +43,8 @@ class SearchConfig:
     """Settings of `search_architecture`; the defaults are the paper's (arXiv:1806.09055, appendix A.1.1).
 
     `batch_size` and `num_workers` apply where data sets are given instead of loaders. `use_amp` asks for mixed
-    precision where the device has it. `hypergradient` is `first`, `finite_difference` or `exact`.
+    precision where the device has it. `hypergradient` is `first`, `finite_difference`, `exact` or `fixed` (alphas that
+    are not trained). `relaxation`, `mixing` and `rules` make the method, see `darts_pl.relaxations` and `darts_pl.rules`.
     """
 
     epochs: int = 50
@@ -65,6 +67,7 @@ class SearchConfig:
     operations: Mapping[str, Builder] | None = None
     relaxation: Relaxation = field(default_factory=Softmax)
     mixing: Mixing = full
+    rules: Sequence[Rule] = ()
     stem: str = "cifar"
     num_workers: int = 0
     use_amp: bool = False
@@ -133,6 +136,7 @@ def search_architecture(
     hardware = Hardware(accelerator=accelerator, precision=precision, index=int(index or 0))
     _check_counts(config)
     check_warmup(config.alpha_warmup_epochs, config.epochs)
+    check_method(config.relaxation, config.mixing, HYPERGRADIENTS[config.hypergradient], config.rules)
     loaders = {
         "weights": _loader(train_loader, config, "train_loader"),
         "alphas": _loader(valid_loader, config, "valid_loader"),
@@ -150,11 +154,18 @@ def search_architecture(
     with _random_state_kept(), _lightning_at(logging.WARNING):
         torch.manual_seed(derived_seed(config.seed, "supernet"))
         relaxation = copy.deepcopy(config.relaxation)  # it anneals; the caller's stays as it was
-        supernet = space.supernet(input_shape, num_classes, relaxation=relaxation, mixing=config.mixing)
+        supernet = space.supernet(
+            input_shape,
+            num_classes,
+            relaxation=relaxation,
+            mixing=config.mixing,
+            auxiliary_skip=any(rule.auxiliary_skip for rule in config.rules),
+        )
         supernet.train()  # also a relaxation that was handed over in eval mode
         module = _module(supernet, num_classes, config, hardware)
-        derive = partial(derive_genotype, primitives=space.primitives, num_nodes=space.num_nodes)
-        history = SearchHistory(None, derive, list(space.primitives), space.edges, report=print if verbose else None)
+        history = SearchHistory(
+            None, space.derive, list(space.primitives), space.edges, report=print if verbose else None
+        )
         trainer = Trainer(
             max_epochs=config.epochs,
             callbacks=[history, RunProgress("search")] if verbose else [history],
@@ -209,6 +220,7 @@ def _module(supernet, num_classes: int, config: SearchConfig, hardware: Hardware
         alpha_warmup_epochs=config.alpha_warmup_epochs,
         clip_norm=config.clip_norm,
         channels_last=hardware.channels_last,
+        rules=copy.deepcopy(list(config.rules)),
     )
 
 

@@ -37,6 +37,7 @@ def task(config: DictConfig) -> None:
             epochs=config.epochs,
             seed=config.seed,
             checkpoint_every_s=config.checkpoint_every_s,
+            guards=config.guards,
         ),
         retrain=retrain,
         random_seed=config.seed if config.retraining.random_architecture else None,
@@ -50,6 +51,8 @@ def search_method(config: DictConfig, space) -> Method:
     relaxation, mixing = instantiate(config.relaxation), instantiate(config.mixing)
     rules, hypergradient = list(instantiate(config.rules).values()), instantiate(config.hypergradient)
     check_method(relaxation, mixing, hypergradient, rules)
+    rule = instantiate(config.derivation)
+    space.check_rule(rule)
     make_module = partial(
         SearchModule,
         hypergradient=hypergradient,
@@ -63,7 +66,7 @@ def search_method(config: DictConfig, space) -> Method:
     return Method(
         relaxation=relaxation,
         mixing=mixing,
-        derive=partial(space.derive, rule=instantiate(config.derivation)),
+        derive=partial(space.derive, rule=rule),
         make_module=make_module,
         rules=rules,
         phases=phases_of(config.phases),

@@ -1,118 +1,167 @@
-"""Relaxations and mixing: gates are probabilities, samples follow the formula, temperatures anneal."""
+"""Relaxations: gates are what their formulas say, removed candidates are left out, evaluation draws nothing."""
 
+import numpy as np
 import pytest
 import torch
-import torch.nn as nn
-from scipy import stats
+from scipy import special, stats
 
-from darts_pl.errors import ConfigError, DartsError
-from darts_pl.relaxations import Gumbel, Relaxation, Softmax
-from darts_pl.relaxations.mixing import full
-from darts_pl.spaces import Choice
+from darts_pl.errors import ConfigError
+from darts_pl.relaxations import Dirichlet, Gumbel, Relaxation, Sigmoid, Softmax, Uniform
 
 ALPHA = torch.tensor([[0.0, 1.0, -1.0], [2.0, 2.0, 0.5]])
+RELAXATIONS = {
+    "softmax": Softmax,
+    "gumbel": Gumbel,
+    "gumbel_hard": lambda: Gumbel(hard=True),
+    "dirichlet": lambda: Dirichlet(kl_weight=0.1),
+    "sigmoid": Sigmoid,
+    "sigmoid_l1": lambda: Sigmoid(form="l1"),
+    "uniform": Uniform,
+}
+every_relaxation = pytest.mark.parametrize("make", RELAXATIONS.values(), ids=RELAXATIONS)
 
 
-@pytest.mark.parametrize("relaxation", [Softmax(), Gumbel(), Gumbel(hard=True)], ids=["softmax", "gumbel", "hard"])
+def concentration(alpha: np.ndarray) -> np.ndarray:
+    return np.where(alpha > 0, alpha + 1, np.exp(alpha))  # elu + 1
+
+
+EXPECTED = {
+    Softmax: lambda a: special.softmax(a, axis=1),
+    Gumbel: lambda a: special.softmax(a, axis=1),
+    Dirichlet: lambda a: concentration(a) / concentration(a).sum(axis=1, keepdims=True),
+    Sigmoid: special.expit,
+    Uniform: lambda a: np.full_like(a, 1 / a.shape[1]),
+}
+
+
+@every_relaxation
 @pytest.mark.parametrize("training", [True, False])
-def test_gates_of_an_edge_sum_to_one(relaxation, training):
-    gates = relaxation.train(training)(ALPHA)
-    assert (gates >= 0).all()
-    torch.testing.assert_close(gates.sum(-1), torch.ones(2))
-    torch.testing.assert_close(relaxation.expected(ALPHA), ALPHA.exp() / ALPHA.exp().sum(-1, keepdim=True))
-    assert relaxation.penalty(ALPHA) is None
+def test_gates_are_shares_or_each_for_itself(make, training):
+    torch.manual_seed(0)
+    relaxation = make().train(training)
+    gates = relaxation(ALPHA)
+    assert gates.shape == ALPHA.shape and gates.dtype == ALPHA.dtype
+    assert ((gates >= 0) & (gates <= 1 + 1e-6)).all()
+    sums_to_one = bool(((gates.sum(-1) - 1).abs() < 1e-6).all())
+    assert sums_to_one is relaxation.simplex
+    assert not training or one_hot(gates) is relaxation.one_hot
+
+
+def one_hot(gates) -> bool:
+    return bool(((gates - 1).abs() < 1e-6).sum(-1).eq(1).all() and (gates == 0).sum(-1).eq(gates.shape[1] - 1).all())
+
+
+@every_relaxation
+def test_expected_gates_are_the_formula(make):
+    relaxation = make()
+    alpha = 1.5 * torch.randn(6, 5, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    expected = EXPECTED[type(relaxation)](alpha.numpy())
+    np.testing.assert_allclose(relaxation.expected(alpha).numpy(), expected, rtol=1e-12)
+    if not relaxation.eval().one_hot or isinstance(relaxation, Uniform):
+        np.testing.assert_allclose(relaxation(alpha).numpy(), expected, rtol=1e-12)
+
+
+@every_relaxation
+def test_evaluation_draws_nothing(make):
+    relaxation = make().eval()
+    state = torch.get_rng_state()
+    first = relaxation(ALPHA)
+    assert torch.equal(first, relaxation(ALPHA)) and torch.equal(torch.get_rng_state(), state)
+
+
+@every_relaxation
+def test_the_same_seed_draws_the_same_gates(make):
+    relaxation = make().train()
+    found = []
+    for seed in (1, 1, 2):
+        torch.manual_seed(seed)
+        found.append(relaxation(torch.zeros(20, 5)))
+    assert torch.equal(found[0], found[1])
+    deterministic = isinstance(relaxation, Softmax | Sigmoid)
+    assert torch.equal(found[0], found[2]) is deterministic
+
+
+@every_relaxation
+def test_removed_candidates_have_no_gate_and_disturb_nothing(make):
+    """Everything that is left is as if they had never been there."""
+    kept = torch.tensor([[True, True, False, True], [False, True, False, False]])
+    alpha = torch.tensor([[0.3, -1.0, 5.0, 2.0], [9.0, -60.0, 0.0, 1.0]], dtype=torch.float64, requires_grad=True)
+    logits = alpha.masked_fill(~kept, -torch.inf)
+    relaxation, total = make(), 0 * alpha[:, 1].sum()  # a way to alpha, where gates have none
+    for training in (True, False):
+        for seed in range(20):
+            torch.manual_seed(seed)
+            gates = relaxation.train(training)(logits)
+            assert (gates[~kept] == 0).all() and torch.isfinite(gates).all()
+            if relaxation.simplex:
+                torch.testing.assert_close(gates.sum(-1), torch.ones(2, dtype=torch.float64))
+            total = total + (gates * torch.randn_like(gates)).sum()
+    expected = relaxation.expected(logits)
+    for row in range(2):
+        alone = relaxation.expected(alpha[row, kept[row]].unsqueeze(0))
+        torch.testing.assert_close(expected[row, kept[row]], alone[0])
+    penalty = relaxation.penalty(logits)
+    total = total if penalty is None else total + penalty
+    assert torch.isfinite(total)
+    (grad,) = torch.autograd.grad(total, alpha)
+    assert torch.isfinite(grad).all() and (grad[~kept] == 0).all()
+    assert bool((grad[0, kept[0]] != 0).all()) is relaxation.trains_alphas
 
 
 def test_softmax_does_not_change_with_an_offset_or_overflow():
     torch.testing.assert_close(Softmax()(ALPHA + 1000.0), Softmax()(ALPHA))
 
 
-def test_gumbel_samples_follow_the_probabilities():
-    torch.manual_seed(0)
-    relaxation = Gumbel(hard=True).train()
-    counts = sum(relaxation(ALPHA[:1]).detach() for _ in range(3000)).flatten()
-    expected = 3000 * torch.softmax(ALPHA[0], 0)
-    assert stats.chisquare(counts.numpy(), expected.numpy(), sum_check=False).pvalue > 1e-3
-
-
-def test_a_sample_is_the_formula_with_its_noise():
-    relaxation = Gumbel(tau_start=2.0).train()
-    torch.manual_seed(3)
-    found = relaxation(ALPHA)
-    torch.manual_seed(3)
-    noise = -torch.empty_like(ALPHA).exponential_().log()
-    torch.testing.assert_close(found, torch.softmax((ALPHA.log_softmax(-1) + noise) / 2.0, -1))
-
-
-def test_hard_samples_are_one_hot_with_the_gradient_of_the_soft_ones():
-    alpha = ALPHA.clone().requires_grad_()
-    weights = torch.tensor([[1.0, 2.0, 3.0], [3.0, 1.0, 2.0]])
-    grads = []
-    for hard in (True, False):
-        torch.manual_seed(1)
-        gates = Gumbel(tau_start=1.5, hard=hard).train()(alpha)
-        grads.append(torch.autograd.grad((gates * weights).sum(), alpha)[0])
-        if hard:
-            assert ((gates - gates.round()).abs() < 1e-6).all() and (gates.round().sum(-1) == 1).all()
-    torch.testing.assert_close(*grads)
-
-
-@pytest.mark.parametrize("hard", [True, False])
-def test_evaluation_draws_nothing(hard):
-    relaxation = Gumbel(hard=hard).eval()
-    state = torch.get_rng_state()
-    first = relaxation(ALPHA)
-    assert torch.equal(first, relaxation(ALPHA)) and torch.equal(torch.get_rng_state(), state)
-    expected = torch.tensor([[0.0, 1.0, 0.0], [1.0, 0.0, 0.0]]) if hard else torch.softmax(ALPHA, -1)
-    assert torch.equal(first, expected)
-
-
-def test_the_temperature_goes_linearly_and_is_saved():
-    relaxation = Gumbel(tau_start=10.0, tau_end=0.1)
-    assert float(relaxation.tau) == 10.0
-    found = []
-    for progress in (0.0, 0.5, 1.0):
-        relaxation.anneal(progress)
-        found.append(float(relaxation.tau))
-    assert found == pytest.approx([10.0, 5.05, 0.1])
-    fresh = Gumbel()
-    fresh.load_state_dict(relaxation.state_dict())
-    assert float(fresh.tau) == pytest.approx(0.1)
-
-
-def test_a_low_temperature_decides():
-    torch.manual_seed(0)
-    hot, cold = Gumbel(tau_start=10.0).train(), Gumbel(tau_start=0.1).train()
-    alpha = torch.zeros(200, 8)
-    assert hot(alpha).max(-1).values.mean() < 0.25 < 0.9 < cold(alpha).max(-1).values.mean()
-
-
-@pytest.mark.parametrize("temperatures", [{"tau_start": 0.0}, {"tau_end": -1.0}])
-def test_temperatures_must_be_positive(temperatures):
-    with pytest.raises(ConfigError, match="temperatures must be positive"):
-        Gumbel(**temperatures)
-
-
 def test_a_relaxation_must_say_how():
     with pytest.raises(NotImplementedError, match="Relaxation must define forward"):
         Relaxation()(ALPHA)
+    assert Relaxation().penalty(ALPHA) is Softmax().penalty(ALPHA) is Gumbel().penalty(ALPHA) is None
 
 
-def test_mixing_is_the_weighted_sum():
+def test_uniform_draws_follow_no_alpha():
+    """Of the candidates that are left each is as likely, whatever its logit."""
     torch.manual_seed(0)
-    candidates = [nn.Identity(), nn.Linear(3, 3), nn.Tanh()]
-    x, gate = torch.randn(4, 3), torch.tensor([0.5, 2.0, -1.0])
-    expected = 0.5 * x + 2.0 * candidates[1](x) - torch.tanh(x)
-    torch.testing.assert_close(full(x, candidates, gate), expected)
-    torch.testing.assert_close(Choice(dict(zip("abc", candidates)), full)(x, gate), expected)
-    with pytest.raises(ValueError, match="argument 2 is longer"):
-        full(x, candidates, gate[:2])
+    alpha = torch.tensor([[9.0, -9.0, -torch.inf, 0.0]], requires_grad=True).expand(3000, 4)
+    gates = Uniform().train()(alpha)
+    assert not gates.requires_grad and (gates[:, 2] == 0).all()
+    counts = gates.sum(0)[[0, 1, 3]].numpy()
+    assert counts.sum() == 3000 and stats.chisquare(counts).pvalue > 1e-3
 
 
-def test_a_choice_is_among_any_modules():
-    """Not an image in sight: recurrent steps, chosen by name, their weights under the candidates' names."""
-    choice = Choice({"gru": nn.GRUCell(3, 3), "relu": nn.ReLU()}, full)
-    y = choice(torch.randn(5, 3), torch.tensor([0.3, 0.7]))
-    assert y.shape == (5, 3) and "candidates.gru.weight_ih" in choice.state_dict()
-    with pytest.raises(DartsError, match="at least one candidate"):
-        Choice({}, full)
+def numpy_zero_one(gates: np.ndarray, form: str) -> float:
+    distance = gates - 0.5
+    return -np.mean(distance**2 if form == "l2" else np.abs(distance))
+
+
+@pytest.mark.parametrize("form", ["l2", "l1"])
+def test_the_zero_one_loss_is_the_papers(form):
+    """And its gradient pushes each gate away from one half."""
+    alpha = torch.randn(6, 5, dtype=torch.float64, generator=torch.Generator().manual_seed(0)).requires_grad_()
+    penalty = Sigmoid(zero_one_weight=7.0, form=form).penalty(alpha)
+    expected = 7.0 * numpy_zero_one(special.expit(alpha.detach().numpy()), form)
+    assert penalty.item() == pytest.approx(expected, rel=1e-12)
+    (grad,) = torch.autograd.grad(penalty, alpha)
+    assert torch.equal(grad.sign(), -alpha.detach().sign())
+    masked = alpha.detach().masked_fill(alpha > 0.5, -torch.inf)
+    kept = alpha.detach()[alpha <= 0.5].numpy()
+    expected = 7.0 * numpy_zero_one(special.expit(kept), form)
+    assert float(Sigmoid(7.0, form).penalty(masked)) == pytest.approx(expected, rel=1e-12)
+
+
+def test_no_zero_one_loss_where_its_weight_is_zero():
+    assert Sigmoid(zero_one_weight=0.0).penalty(ALPHA) is None
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda: Sigmoid(form="l3"), "relaxation.form='l3': expected one of l2, l1"),
+        (lambda: Sigmoid(zero_one_weight=-1.0), "relaxation.zero_one_weight=-1.0: expected 0 or more"),
+        (lambda: Dirichlet(kl_weight=float("nan")), "relaxation.kl_weight=nan: expected 0 or more"),
+        (lambda: Gumbel(tau_start=0.0), "temperatures must be positive"),
+        (lambda: Gumbel(tau_end=-1.0), "temperatures must be positive"),
+    ],
+)
+def test_values_that_cannot_be_are_named(make, words):
+    with pytest.raises(ConfigError, match=words):
+        make()

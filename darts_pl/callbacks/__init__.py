@@ -2,6 +2,7 @@
 
 from darts_pl.callbacks.alphas import SearchHistory
 from darts_pl.callbacks.checkpoint import ResumePoints, newest_loadable
+from darts_pl.callbacks.guards import CollapseGuards
 from darts_pl.callbacks.history import History, peak_memory_mib
 from darts_pl.callbacks.progress import RunProgress
 from darts_pl.callbacks.tensorboard import ArchitectureBoard, ScalarBoard, write_hparams
@@ -9,6 +10,7 @@ from darts_pl.callbacks.validation import InterruptedValidation
 
 __all__ = [
     "ArchitectureBoard",
+    "CollapseGuards",
     "History",
     "InterruptedValidation",
     "ResumePoints",

@@ -86,7 +86,7 @@ class SearchHistory(History):
     def _keep_genotype(self, module: LightningModule) -> None:
         epoch, val_acc = self.snapshots[-1]["epoch"], module.epoch_row().get("val_acc")
         # While alphas are warmed up for, gates are those of the random start: nothing to call best.
-        counts = (module.alpha_updates or module.alphas_fixed) and val_acc is not None
+        counts = (module.alphas_learned or module.alphas_fixed) and val_acc is not None
         if counts and (not self.best or val_acc > self.best["val_acc"]):
             self.best = {"epoch": epoch, "val_acc": val_acc, "genotype": self.genotype.to_json()}
         self.genotypes[epoch] = {"epoch": epoch, "val_acc": val_acc, "genotype": self.genotype.to_json()}

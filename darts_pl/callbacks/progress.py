@@ -19,11 +19,12 @@ class RunProgress(Callback):
         console = get_console()
         self.bar = Progress(*columns, *times, note, console=console, transient=True, disable=not console.is_terminal)
         self.bar.start()
-        total = trainer.max_epochs * trainer.num_training_batches
+        total = (module.elapsed_epochs + trainer.max_epochs) * trainer.num_training_batches
         self.task = self.bar.add_task(self.title, total=total, completed=module.steps_done, note="")
 
     def on_train_epoch_start(self, trainer: Trainer, module: LightningModule) -> None:
-        description = f"{self.title}, epoch {trainer.current_epoch + 1}/{trainer.max_epochs}"
+        last = module.elapsed_epochs + trainer.max_epochs
+        description = f"{self.title}, epoch {module.finished_epochs}/{last}"
         self.bar.update(self.task, description=description)
 
     def on_train_batch_end(self, trainer: Trainer, module: LightningModule, outputs, batch, batch_idx: int) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from darts_pl.errors import DataError
+from darts_pl.errors import ConfigError, DataError
 
 
 @dataclass(frozen=True)
@@ -62,3 +62,16 @@ def channel_statistics(x: npt.NDArray[np.uint8]) -> tuple[tuple[float, ...], tup
         means.append(float(share @ value))
         deviations.append(float(np.sqrt(share @ (value - means[-1]) ** 2)) or 1.0)
     return tuple(means), tuple(deviations)
+
+
+def shrunk(x: npt.NDArray[np.uint8], factor: int) -> npt.NDArray[np.uint8]:
+    """Images uint8 [N, H, W, C] with each block of factor x factor pixels averaged into one: [N, H/f, W/f, C].
+
+    Raises:
+        ConfigError: H or W is no multiple of the factor.
+    """
+    n, height, width, channels = x.shape
+    if height % factor or width % factor:
+        raise ConfigError(f"data.shrink={factor} does not divide images of {height}x{width} pixels")
+    blocks = x.reshape(n, height // factor, factor, width // factor, factor, channels)
+    return np.rint(blocks.mean(axis=(2, 4), dtype=np.float32)).astype(np.uint8)

@@ -131,12 +131,13 @@ class PairedBatches(Place):
     """One batch of the weights half and one of the alphas half a step, as `{"weights": ..., "alphas": ...}`.
 
     An epoch is one pass over the weights half. The alphas half goes round on the running count of steps: it
-    is shuffled anew after each of its own passes and never restarted before.
+    is shuffled anew after each of its own passes and never restarted before. `first_epoch` is added to every epoch, so
+    that a later phase of a search goes on where the one before it ended.
     """
 
-    def __init__(self, weights: Batches, alphas: Batches) -> None:
+    def __init__(self, weights: Batches, alphas: Batches, first_epoch: int = 0) -> None:
         super().__init__()
-        self.weights, self.alphas = weights, alphas
+        self.weights, self.alphas, self.first_epoch = weights, alphas, first_epoch
 
     def __len__(self) -> int:
         """Batches of the weights half."""
@@ -146,9 +147,9 @@ class PairedBatches(Place):
         """From the current place to the end of the epoch."""
         epoch = self.epoch
         while self.epoch == epoch:
-            step = self.epoch * len(self) + self.position
+            step = (self.first_epoch + self.epoch) * len(self) + self.position
             pair = {
-                "weights": self.weights.batch_at(self.epoch, self.position),
+                "weights": self.weights.batch_at(self.first_epoch + self.epoch, self.position),
                 "alphas": self.alphas.batch_at(*divmod(step, len(self.alphas))),
             }
             self._advance(len(self))

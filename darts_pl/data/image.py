@@ -11,7 +11,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from darts_pl.data.arrays import ImageArrays, channel_statistics
+from darts_pl.data.arrays import ImageArrays, channel_statistics, shrunk
 from darts_pl.data.augment import Augment
 from darts_pl.data.batches import Batch, Batches, PairedBatches
 from darts_pl.data.split import HALVINGS, Index, holdout, paired_halves, stratified_subset
@@ -47,6 +47,7 @@ class ImageData(lightning.LightningDataModule):
         crop_padding, flip, cutout: see `Augment`.
         mean, std: for each channel, of pixels scaled to 0..1; None computes them from the training images.
         limit_train, limit_test: use only so many images, stratified, the same ones for every seed.
+        shrink: average blocks of so many pixels in height and width into one, for cheaper searches.
         storage_device: where the uint8 images are kept, "cpu" by default; "cuda" saves the transfers.
 
     Raises:
@@ -72,14 +73,16 @@ class ImageData(lightning.LightningDataModule):
         std: Sequence[float] | None = None,
         limit_train: int | None = None,
         limit_test: int | None = None,
+        shrink: int = 1,
         storage_device: str | None = None,
     ) -> None:
         super().__init__()
-        _check_choices(source, purpose, split, holdout, storage_device)
+        _check_choices(source, purpose, split, holdout, shrink, storage_device)
         self.source, self.purpose, self.seed = source, purpose, seed
+        self.elapsed_epochs = 0  # of earlier phases of a search
         self.batch_size, self.eval_batch_size = batch_size, eval_batch_size or 4 * batch_size
         self.split, self.weights_fraction, self.holdout = split, weights_fraction, holdout
-        self.limit_train, self.limit_test = limit_train, limit_test
+        self.limit_train, self.limit_test, self.shrink = limit_train, limit_test, shrink
         self.storage_device = torch.device(storage_device or "cpu")
         self._changes = {"crop_padding": crop_padding, "flip": flip, "cutout": cutout}
         self._given_statistics = (mean, std)
@@ -156,7 +159,7 @@ class ImageData(lightning.LightningDataModule):
     def input_shape(self) -> tuple[int, int, int]:
         """(C, H, W) of an image."""
         height, width, channels = self.arrays.train_x.shape[1:]
-        return channels, height, width
+        return channels, height // self.shrink, width // self.shrink
 
     @property
     def mean(self) -> tuple[float, ...]:
@@ -169,11 +172,11 @@ class ImageData(lightning.LightningDataModule):
         return tuple(self.augment.std)
 
     def train_arrays(self) -> tuple[npt.NDArray[np.uint8], Index]:
-        """Training images uint8 [N, H, W, C] and labels int64 [N], after `limit_train`."""
+        """Training images uint8 [N, H, W, C] and labels int64 [N], after `limit_train` and `shrink`."""
         return self._limited(self.arrays.train_x, self.arrays.train_y, self.limit_train)
 
     def test_arrays(self) -> tuple[npt.NDArray[np.uint8], Index]:
-        """Test images uint8 [N, H, W, C] and labels int64 [N], after `limit_test`."""
+        """Test images uint8 [N, H, W, C] and labels int64 [N], after `limit_test` and `shrink`."""
         return self._limited(self.arrays.test_x, self.arrays.test_y, self.limit_test)
 
     def train_dataloader(self) -> PairedBatches | Batches:
@@ -181,7 +184,7 @@ class ImageData(lightning.LightningDataModule):
         first, second = self.halves
         if self.purpose == "retrain":
             return self._training(first, "train")
-        return PairedBatches(self._training(first, "weights"), self._training(second, "alphas"))
+        return PairedBatches(self._training(first, "weights"), self._training(second, "alphas"), self.elapsed_epochs)
 
     def val_dataloader(self) -> Batches | list[Batches]:
         """The alphas half (search) or held-out part (retraining), not augmented; [] where there is none."""
@@ -199,10 +202,10 @@ class ImageData(lightning.LightningDataModule):
         return self._finish(batch)
 
     def _limited(self, x: npt.NDArray[np.uint8], y: Index, n: int | None) -> tuple[npt.NDArray[np.uint8], Index]:
-        if n is None or n >= len(y):
-            return x, y
-        chosen = stratified_subset(y, n, SUBSET_SEED, self.classes)
-        return x[chosen], y[chosen]
+        if n is not None and n < len(y):
+            chosen = stratified_subset(y, n, SUBSET_SEED, self.classes)
+            x, y = x[chosen], y[chosen]
+        return (x if self.shrink == 1 else shrunk(x, self.shrink)), y
 
     def _finish(self, batch: Batch) -> tuple[Tensor, Tensor]:
         x, y, key = batch
@@ -233,13 +236,17 @@ class ImageData(lightning.LightningDataModule):
         return images.to(self.storage_device), torch.from_numpy(y).to(self.storage_device)
 
 
-def _check_choices(source: object, purpose: str, split: str, holdout: float, storage_device: str | None) -> None:
+def _check_choices(
+    source: object, purpose: str, split: str, holdout: float, shrink: int, storage_device: str | None
+) -> None:
     if not callable(getattr(source, "load", None)):
         raise ConfigError(f"source={source!r} has no load(); expected Digits, Cifar10, ImageFiles or the like")
     if purpose not in PURPOSES:
         raise ConfigError(f"purpose={purpose!r} is unknown. {nearest(purpose, PURPOSES)}")
     if split not in HALVINGS:
         raise ConfigError(f"split={split!r} is unknown. {nearest(split, HALVINGS)}")
+    if shrink < 1:
+        raise ConfigError(f"data.shrink={shrink}: expected at least 1, which leaves images as they are")
     if not 0 <= holdout < 1:
         raise ConfigError(f"holdout={holdout}, expected a share from 0 to below 1")
     if str(storage_device).startswith("cuda") and not torch.cuda.is_available():

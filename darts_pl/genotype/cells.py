@@ -5,9 +5,10 @@ and 1 are the outputs of the two preceding cells, state 2 is the first intermedi
 arXiv:1806.09055, section 2.1).
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 from darts_pl.errors import GenotypeError, nearest
 from darts_pl.genotype.checks import FIRST_STATE, check_concat, check_keys, check_nodes, is_int, node_place
@@ -29,7 +30,13 @@ class Edge:
 
 @dataclass(frozen=True)
 class Cell:
-    """A discrete cell: `nodes[i]` holds the edges into state i + 2; `concat` the states of the output."""
+    """A discrete cell: `nodes[i]` holds the edges into state i + 2; `concat` the states of the output.
+
+    Attributes:
+        first_state: the state that `nodes[0]` makes, which is the number of the cell's inputs.
+    """
+
+    first_state: ClassVar[int] = FIRST_STATE
 
     nodes: tuple[tuple[Edge, ...], ...]
     concat: tuple[int, ...]
@@ -53,7 +60,13 @@ class Cell:
 
 @dataclass(frozen=True)
 class Genotype:
-    """The normal and the reduction cell of a DARTS network."""
+    """The normal and the reduction cell of a DARTS network.
+
+    Attributes:
+        space: the name of the search space, as files hold it.
+    """
+
+    space: ClassVar[str] = SPACE
 
     normal: Cell
     reduce: Cell
@@ -91,10 +104,7 @@ class Genotype:
             GenotypeError: no JSON, another format or version, or anything malformed; the place is named.
         """
         document = parse_json(text, where)
-        if isinstance(document, dict):
-            _check_header(document, where)
-        check_keys(document, ("format", "version", "space", "cells"), where)
-        return cls.from_lists(document["cells"], where)
+        return cls.from_lists(checked_document(document, SPACE, where)["cells"], where)
 
     def save(self, path: Path | str) -> Path:
         """Write `to_json` to `path`, whole or not at all, and return the path.
@@ -105,7 +115,7 @@ class Genotype:
         return write_text_atomically(path, self.to_json())
 
 
-def check_operations(genotype: Genotype, known: Iterable[str], where: str = "genotype") -> None:
+def check_operations(genotype: object, known: Iterable[str], where: str = "genotype") -> None:
     """Check that every operation of `genotype` is in `known`.
 
     Raises:
@@ -116,19 +126,39 @@ def check_operations(genotype: Genotype, known: Iterable[str], where: str = "gen
         for index, edges in enumerate(cell.nodes):
             for edge in edges:
                 if edge.op not in known:
-                    place = node_place(f"{where}: {name}", index)
+                    place = node_place(f"{where}: {name}", index, cell.first_state)
                     raise GenotypeError(f"{place}: unknown operation {edge.op!r}. {nearest(edge.op, known)}")
 
 
-def _check_header(document: dict, where: str) -> None:
+def checked_document(document: object, space: str, where: str) -> Mapping:
+    """`document`, once it is known to be the JSON object of a genotype of `space`, its cells still unchecked.
+
+    Raises:
+        GenotypeError: another format, version or space, a key too many or too few.
+    """
+    if isinstance(document, dict):
+        _check_header(document, space, where)
+    return check_keys(document, ("format", "version", "space", "cells"), where)
+
+
+def check_space(genotype: object, space: str) -> None:
+    """Raises GenotypeError, with the remedy, where `genotype` is one of another search space than `space`."""
+    if genotype.space != space:
+        raise GenotypeError(
+            f"found a genotype of the space {genotype.space!r}, expected one of {space!r}. "
+            f"Take space={genotype.space} for it"
+        )
+
+
+def _check_header(document: dict, space: str, where: str) -> None:
     """Format and version first: a file of another kind should not be told about its keys."""
     if document.get("format", FORMAT) != FORMAT:
         raise GenotypeError(f"{where}: found format {document['format']!r}, expected {FORMAT!r}")
     version = document.get("version", VERSION)
     if not is_int(version) or version != VERSION:
         raise GenotypeError(f"{where}: found version {version!r}, expected {VERSION}, the only one there is")
-    if document.get("space", SPACE) != SPACE:
-        raise GenotypeError(f"{where}: found space {document['space']!r}, expected {SPACE!r}")
+    if document.get("space", space) != space:
+        raise GenotypeError(f"{where}: found space {document['space']!r}, expected {space!r}")
 
 
 def _check_same_size(genotype: Genotype, where: str) -> None:

@@ -7,9 +7,9 @@ from darts_pl.errors import GenotypeError, nearest
 FIRST_STATE = 2  # states 0 and 1 are the outputs of the two preceding cells
 
 
-def node_place(place: str, node: int) -> str:
+def node_place(place: str, node: int, first_state: int = FIRST_STATE) -> str:
     """The words for one node in a message: its index and, as sources count states, its state."""
-    return f"{place} node {node} (state {node + FIRST_STATE})"
+    return f"{place} node {node} (state {node + first_state})"
 
 
 def check_keys(found: object, expected: Iterable[str], place: str) -> Mapping:

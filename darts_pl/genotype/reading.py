@@ -1,4 +1,4 @@
-"""Read a genotype from wherever it may be: a known name, a file in one of three forms, or a run folder."""
+"""Read a genotype from wherever it may be: a known name, a file in one of four forms, or a run folder."""
 
 import difflib
 from pathlib import Path
@@ -7,23 +7,33 @@ from darts_pl.errors import GenotypeError, nearest
 from darts_pl.genotype.cells import Genotype
 from darts_pl.genotype.json_text import parse_json
 from darts_pl.genotype.known import KNOWN
+from darts_pl.genotype.nasbench201 import SPACE as NASBENCH201
+from darts_pl.genotype.nasbench201 import Nasbench201Genotype
 from darts_pl.genotype.nni import KEY, from_nni
 from darts_pl.genotype.original import from_original_text
 
 BEST = "genotype_best.json"
 LARGEST_FILE_BYTES = 1 << 20
+DIGITS = f"{NASBENCH201}:"
+
+AnyGenotype = Genotype | Nasbench201Genotype
 
 
-def read(spec: str | Path) -> Genotype:
-    """The genotype that `spec` names: a known name (any case), a genotype file, or a run folder.
+def read(spec: str | Path) -> AnyGenotype:
+    """The genotype that `spec` names: a known name (any case), a genotype file, a run folder, or a cell of
+    NAS-Bench-201 as `nasbench201:421211` or `|op~0|+|op~0|op~1|+|op~0|op~1|op~2|`.
 
     A known name wins over a file of the same name, so that the result does not depend on the current folder;
-    write `./NAME` for the file. A file holds this package's JSON, the original `Genotype(...)` text or NNI's
-    JSON.
+    write `./NAME` for the file. A file holds this package's JSON, the original `Genotype(...)` text, NNI's
+    JSON or the text of a NAS-Bench-201 cell.
 
     Raises:
         GenotypeError: nothing of that name, or a file that is not a well-formed genotype.
     """
+    if isinstance(spec, str) and spec.lower().startswith(DIGITS):
+        return Nasbench201Genotype.from_digits(spec[len(DIGITS) :], DIGITS.rstrip(":"))
+    if isinstance(spec, str) and spec.startswith("|"):
+        return Nasbench201Genotype.from_text(spec)
     if isinstance(spec, str) and spec.lower() in (names := _names_by_lower_case()):
         return KNOWN[names[spec.lower()]]
     path = Path(spec).expanduser()
@@ -36,13 +46,18 @@ def read(spec: str | Path) -> Genotype:
     return _parse(_text(path), str(path))
 
 
-def from_json(text: str, where: str = "genotype") -> Genotype:
+def from_json(text: str, where: str = "genotype") -> AnyGenotype:
     """The genotype of a JSON text of this package, of whichever space.
 
     Raises:
-        GenotypeError: see `Genotype.from_json`.
+        GenotypeError: see `Genotype.from_json`; a space that does not exist.
     """
-    return Genotype.from_json(text, where)
+    document = parse_json(text, where)
+    space = document.get("space", Genotype.space) if isinstance(document, dict) else Genotype.space
+    kinds = {kind.space: kind for kind in (Genotype, Nasbench201Genotype)}
+    if not isinstance(space, str) or space not in kinds:
+        raise GenotypeError(f"{where}: found space {space!r}, which does not exist. {nearest(str(space), kinds)}")
+    return kinds[space].from_json(text, where)
 
 
 def _names_by_lower_case() -> dict[str, str]:
@@ -68,9 +83,11 @@ def _text(path: Path) -> str:
         raise GenotypeError(f"{path}: cannot be read: {error.strerror}") from error
 
 
-def _parse(text: str, where: str) -> Genotype:
+def _parse(text: str, where: str) -> AnyGenotype:
     if not text.strip():
         raise GenotypeError(f"{where}: an empty file, expected a genotype")
+    if text.lstrip().startswith("|"):
+        return Nasbench201Genotype.from_text(text, where)
     if not text.lstrip().startswith(("{", "[")):
         return from_original_text(text, where)
     document = parse_json(text, where)

@@ -1,13 +1,13 @@
 """Where the rules of a search act in its steps and epochs."""
 
+import contextlib
 import functools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from darts_pl.hypergradient import restored
 from darts_pl.lit.base import StepModule
 from darts_pl.rules import EpochEnd, Rule, Stop, WeightStep
 
@@ -40,7 +40,7 @@ class RuleSteps(StepModule):
         """Terms of the upper-level loss."""
         return [rule.penalty(self.supernet) for rule in self.rules]
 
-    def rule_figures(self) -> dict[str, float]:
+    def rule_figures(self) -> dict[str, float | None]:
         """Columns of the epoch's row."""
         return {name: value for rule in self.rules for name, value in rule.figures().items()}
 
@@ -49,14 +49,19 @@ class RuleSteps(StepModule):
         self.seed_step("weights")
         gates = self.supernet.gates()
         gates = {kind: gate.detach() for kind, gate in gates.items()}  # only weights are trained by what follows
+        kept = {kind: self.supernet.kept(kind) for kind in gates}
+        self.seed_step("perturbation")  # a stream of its own, or its numbers would come again in the pass that follows
         for rule in self._overriding("perturb"):
-            gates = rule.perturb(gates, functools.partial(self._evaluation_loss, batch))
+            gates = rule.perturb(gates, kept, functools.partial(self._evaluation_loss, batch))
         return gates
 
     def _evaluation_loss(self, batch: Batch, gates) -> Tensor:
+        """L_train in eval mode; not in float16, whose gradients with respect to gates need a scaled loss."""
         x, y = batch
         self.supernet.eval()
-        loss = F.cross_entropy(self.supernet(self.layout(x), gates), y)
+        scaler = getattr(self.trainer.precision_plugin, "scaler", None)
+        with contextlib.nullcontext() if scaler is None else torch.autocast(self.device.type, enabled=False):
+            loss = F.cross_entropy(self.supernet(self.layout(x), gates), y)
         self.supernet.train()
         return loss
 
@@ -67,14 +72,16 @@ class RuleSteps(StepModule):
             return
 
         def train_loss(other=None) -> Tensor:
-            with restored(self.supernet.buffers()):
+            with buffers_spared(self.supernet):
                 return self.loss(train, "weights", gates if other is None else other)[0]
 
         def valid_loss() -> Tensor:
-            with restored(self.supernet.buffers()):
+            with buffers_spared(self.supernet):
                 return self.loss(valid, "alphas")[0]
 
-        step = WeightStep(self.supernet, train_loss, valid_loss, gates, self.steps_done)
+        scaler = getattr(self.trainer.precision_plugin, "scaler", None)
+        scale = 1.0 if scaler is None else float(scaler.get_scale())
+        step = WeightStep(self.supernet, train_loss, valid_loss, gates, self.steps_done, scale)
         for rule in rules:
             rule.adjust(step)
 
@@ -91,7 +98,7 @@ class RuleSteps(StepModule):
 
     def _last_alpha_loss(self) -> Tensor:
         training = self.supernet.training
-        with torch.enable_grad(), restored(self.supernet.buffers()):
+        with torch.enable_grad(), buffers_spared(self.supernet):
             self.supernet.train()
             loss = self.loss(self.last_alpha_batch, "alphas")[0]
             self.supernet.train(training)
@@ -114,3 +121,18 @@ class RuleSteps(StepModule):
         self.verdict = None if checkpoint["verdict"] is None else Stop(*checkpoint["verdict"])
         batch = checkpoint["last_alpha_batch"]
         self.last_alpha_batch = None if batch is None else tuple(part.to(self.device) for part in batch)
+
+
+@contextlib.contextmanager
+def buffers_spared(module: torch.nn.Module) -> Iterator[None]:
+    """Let forward passes change copies of the module's buffers. Writing old values back afterwards would not do: a
+    BatchNorm's graph holds its running statistics, and differentiating a loss whose buffers were written since raises.
+    """
+    own = [(part, name, buffer) for part in module.modules() for name, buffer in part.named_buffers(recurse=False)]
+    for part, name, buffer in own:
+        setattr(part, name, buffer.clone())
+    try:
+        yield
+    finally:
+        for part, name, buffer in own:
+            setattr(part, name, buffer)

@@ -10,7 +10,7 @@ from torch import Tensor
 from darts_pl.errors import ConfigError
 from darts_pl.hypergradient import Bilevel, Hypergradient, VirtualStep, first, fixed
 from darts_pl.lit.rule_steps import Batch, RuleSteps
-from darts_pl.rules import Combination, Rule, check_rules
+from darts_pl.rules import Combination, PhaseStart, Rule, check_rules
 from darts_pl.spaces.widening import widen
 
 OptimizerFactory = Callable[[Iterable[Tensor]], torch.optim.Optimizer]
@@ -26,14 +26,15 @@ class SearchModule(RuleSteps):
         supernet: a `SearchNetwork`.
         hypergradient: `Bilevel -> dL_val/dα`, see `darts_pl.hypergradient`.
         weights_optimizer, alphas_optimizer: `parameters -> optimiser`.
-        alpha_warmup_epochs: epochs that train weights only.
+        alpha_warmup_epochs: epochs, the first ones of this phase, that train weights only.
         clip_norm: global norm to which the weights' gradient is clipped; 0 leaves it.
         rules: what a method adds to the search, in this order.
+        phase_index, phases: which phase of the search this module is, from 0, and of how many.
         elapsed_epochs: epochs of earlier phases. schedule_start, schedule_epochs: the epoch at which the schedule of
             learning rate and annealing begins, and its length, where it spans more than this phase.
 
     Attributes:
-        alpha_updates: how often the alphas were updated.
+        alpha_updates: how often the alphas were updated. step_gates: those of the last weight step.
 
     Raises:
         ConfigError: a warm-up as long as the search; a second order without plain SGD.
@@ -56,6 +57,8 @@ class SearchModule(RuleSteps):
         clip_norm: float = 5.0,
         channels_last: bool = False,
         rules: Sequence[Rule] = (),
+        phase_index: int = 0,
+        phases: int = 1,
         elapsed_epochs: int = 0,
         schedule_start: int | None = None,
         schedule_epochs: int | None = None,
@@ -76,7 +79,17 @@ class SearchModule(RuleSteps):
         self.alpha_warmup_epochs = alpha_warmup_epochs
         self.elapsed_epochs, self.schedule_epochs = elapsed_epochs, schedule_epochs or epochs
         self.schedule_start = elapsed_epochs if schedule_start is None else schedule_start
-        self.alpha_updates = 0
+        self.alpha_updates = self.updates_before_alphas = 0
+        start = PhaseStart(
+            index=phase_index,
+            phases=phases,
+            epochs=epochs,
+            warmup_epochs=alpha_warmup_epochs,
+            schedule_start=self._schedule_epoch(0),
+            schedule_epochs=self.schedule_epochs,
+        )
+        for rule in self.rules:
+            rule.begin_phase(start)
 
     def training_step(self, batch: dict[str, Batch], batch_idx: int) -> None:
         """One bilevel step: alphas on their batch, then weights on theirs."""
@@ -99,7 +112,7 @@ class SearchModule(RuleSteps):
             self.step_alphas(alphas_optimizer.optimizer)
 
         # Lower level: w descends L_train at the new α. Only the weights' gradients are computed.
-        gates = self.weight_step_gates(train)
+        self.step_gates = gates = self.weight_step_gates(train)
         loss, logits = self.loss(train, "weights", gates)
         self.check_finite(loss, "training loss")
         self.manual_backward(loss, inputs=weights)
@@ -110,12 +123,18 @@ class SearchModule(RuleSteps):
         self.steps_done += 1
         self.keep_alpha_batch(valid)
         self.train_metrics.update(loss, logits, train[1])
-        self.log(f"{self.phase}/train_loss_step", loss.detach())
+        # Lightning takes "step" for the x axis; its own count would begin anew with each phase.
+        self.log_dict({f"{self.phase}/train_loss_step": loss.detach(), "step": float(self.steps_done - 1)})
 
     @property
     def alphas_fixed(self) -> bool:
         """Whether the alphas are never trained (random search)."""
         return _plain(self.hypergradient) is fixed
+
+    @property
+    def alphas_learned(self) -> bool:
+        """Whether the present alphas were ever updated: not while those of a new phase wait for the warm-up's end."""
+        return self.alpha_updates > self.updates_before_alphas
 
     @property
     def trains_alphas(self) -> bool:
@@ -189,27 +208,24 @@ class SearchModule(RuleSteps):
 
     def anneal(self) -> None:
         """Set what follows the finished part of the search."""
-        progress = min(1.0, self._schedule_epoch() / max(1, self.schedule_epochs - 1))
+        progress = min(1.0, self._schedule_epoch(self.current_epoch) / max(1, self.schedule_epochs - 1))
         self.supernet.relaxation.anneal(progress)
         self.schedule_rules(progress)
 
-    def _schedule_epoch(self) -> int:
-        return self.elapsed_epochs + self.current_epoch - self.schedule_start
+    def _schedule_epoch(self, epoch: int) -> int:
+        return self.elapsed_epochs + epoch - self.schedule_start
 
     def schedule_progress(self) -> float:
         """The finished part of the learning rate's schedule."""
-        return self._schedule_epoch() / self.schedule_epochs
+        return self._schedule_epoch(self.current_epoch) / self.schedule_epochs
 
     def continue_from(self, before: "SearchModule", *, weights: bool) -> None:
-        """Count on from the phase `before`; with `weights` take its alphas and its weights over too, widened where
-        this supernet's candidates are wider."""
+        """Count on from the phase `before`; with `weights` take its architecture parameters and its weights over too,
+        widened where this supernet's candidates are wider. Optimisers begin anew: momenta and Adam's averages belong
+        to parameters that this supernet does not have."""
         self.steps_done, self.alpha_updates = before.steps_done, before.alpha_updates
+        self.updates_before_alphas = before.updates_before_alphas if weights else before.alpha_updates
         if weights:
-            with torch.no_grad():
-                for mine, theirs in zip(
-                    self.supernet.arch_parameters(), before.supernet.arch_parameters(), strict=True
-                ):
-                    mine.copy_(theirs)
             widen(before.supernet, self.supernet)
 
     def epoch_row(self) -> dict[str, float]:

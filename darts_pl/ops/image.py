@@ -1,7 +1,8 @@
 """Primitives for images: name → builder `(channels, stride, affine) -> nn.Module` for (B, C, H, W) → (B, C, H', W').
 
 H' = ceil(H / stride), odd sizes included. The eight primitives of DARTS (arXiv:1806.09055, section 3.1.1, and the
-released code) and the two that NASNet and AmoebaNet add. `affine` says whether batch normalisation learns a scale and
+released code), the two that NASNet and AmoebaNet add, and the ordinary convolutions of NAS-Bench-201
+(arXiv:2001.00326, section 2.1). `affine` says whether batch normalisation learns a scale and
 shift: off while searching, so that an operation cannot rescale its own gate, on when a network is trained from scratch.
 """
 
@@ -112,6 +113,11 @@ def dilated(kernel: int) -> Builder:
     return lambda channels, stride, affine: nn.Sequential(*_relu_depthwise_stage(channels, kernel, stride, 2, affine))
 
 
+def convolution(kernel: int) -> Builder:
+    """ReLU, an ordinary convolution and batch normalisation."""
+    return lambda channels, stride, affine: ReLUConvBN(channels, channels, kernel, stride, kernel // 2, affine)
+
+
 def conv_7x1_1x7(channels: int, stride: int, affine: bool) -> nn.Module:
     """ReLU, a 1x7 and a 7x1 convolution, batch normalisation (AmoebaNet, arXiv:1802.01548)."""
     return nn.Sequential(
@@ -138,12 +144,24 @@ OPERATIONS: dict[str, Builder] = {
     "dil_conv_3x3": dilated(3),
     "dil_conv_5x5": dilated(5),
     "conv_7x1_1x7": conv_7x1_1x7,
+    "nor_conv_1x1": convolution(1),
+    "nor_conv_3x3": convolution(3),
 }
 
 
-def build(name: str, channels: int, stride: int, *, affine: bool, searching: bool, operations: Mapping[str, Builder]):
-    """Build the operation `name`; while searching a pooling gets a batch normalisation (released DARTS code), so that
-    all candidates of a mixed operation have outputs of one scale, and an identity becomes a `Skip`.
+def build(
+    name: str,
+    channels: int,
+    stride: int,
+    *,
+    affine: bool,
+    searching: bool,
+    operations: Mapping[str, Builder],
+    normalized_pooling: bool = True,
+) -> nn.Module:
+    """Build the operation `name`; while searching a pooling gets a batch normalisation (released DARTS code) unless
+    `normalized_pooling` is false, so that all candidates of a mixed operation have outputs of one scale, and an
+    identity becomes a `Skip`.
 
     Raises:
         ConfigError: `name` is in no table of operations.
@@ -151,7 +169,7 @@ def build(name: str, channels: int, stride: int, *, affine: bool, searching: boo
     if name not in operations:
         raise ConfigError(f"primitive {name!r} is not a known operation. {nearest(name, operations)}")
     operation = operations[name](channels, stride, affine)
-    if searching and isinstance(operation, (nn.MaxPool2d, nn.AvgPool2d)):
+    if searching and normalized_pooling and isinstance(operation, (nn.MaxPool2d, nn.AvgPool2d)):
         operation = nn.Sequential(operation, nn.BatchNorm2d(channels, affine=affine))
     if searching and type(operation) is nn.Identity:
         operation = Skip()

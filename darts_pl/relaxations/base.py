@@ -8,7 +8,22 @@ from torch import Tensor
 class Relaxation(nn.Module):
     """Turns logits `alpha` [E, K] into gates [E, K]. Subclasses say how; state that anneals lives in buffers, so that
     it is saved and restored with the supernet.
+
+    A logit of -inf is a candidate that was removed: its gate is 0, no gradient of it is NaN, and no penalty counts it.
+    Every row keeps at least one finite logit.
+
+    Attributes:
+        one_hot: whether gates in train mode have one entry of value 1 a row and 0 elsewhere, as a mixing that runs one
+            candidate needs.
+        simplex: whether every row of gates sums to one.
+        trains_alphas: whether the gates depend on alpha.
+        twice_differentiable: whether gates in train mode can be differentiated twice in alpha (for a Hessian).
     """
+
+    one_hot = False
+    simplex = True
+    trains_alphas = True
+    twice_differentiable = True
 
     def forward(self, alpha: Tensor) -> Tensor:
         """The gates that mix candidates now; may be a random sample in train mode, never in eval mode."""
@@ -19,7 +34,7 @@ class Relaxation(nn.Module):
         return torch.softmax(alpha, dim=-1)
 
     def penalty(self, alpha: Tensor) -> Tensor | None:
-        """A term to add to the upper-level loss, or None."""
+        """A term to add to the upper-level loss, or None; `alpha` [E, K] holds the edges of all kinds of cells."""
         return None
 
     def anneal(self, progress: float) -> None:

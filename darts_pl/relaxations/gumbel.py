@@ -1,4 +1,4 @@
-"""The Gumbel-softmax relaxation."""
+"""The Gumbel-softmax relaxation: SNAS with soft samples, GDAS with one-hot ones."""
 
 import torch
 import torch.nn.functional as F
@@ -9,12 +9,29 @@ from darts_pl.relaxations.base import Relaxation
 
 
 class Gumbel(Relaxation):
-    """gate = softmax((log softmax(alpha) + g) / τ), g ~ Gumbel(0, 1), drawn anew for each forward pass (SNAS,
-    arXiv:1812.09926, equation 4; with `hard` the one-hot sample with straight-through gradient of GDAS,
-    arXiv:1910.04465, equation 5, here with all candidates evaluated).
+    """gate = softmax((log softmax(alpha) + g) / τ), g ~ Gumbel(0, 1), drawn anew for each forward pass.
 
-    τ goes linearly from `tau_start` to `tau_end` over the epochs. In eval mode the gates are softmax(alpha), or with
-    `hard` its one-hot argmax, so that evaluation is repeatable.
+    What it is for: DARTS trains a mixture of candidates and then keeps one, a network it never trained. A sample of
+    low temperature τ is nearly one-hot, so that search and derived network agree, and its gradient still reaches
+    every logit, since the noise is outside of it (the reparametrisation by which argmax_k (log p_k + g_k) is a draw
+    from p).
+
+    SNAS (Xie et al., arXiv:1812.09926, equation 4), `hard=False`: the soft sample mixes all candidates; τ falls over
+    the search, so that samples go from even mixtures to decisions. Usual range: τ from 1 to 0.03.
+
+    GDAS (Dong and Yang, arXiv:1910.04465, section 3.2), `hard=True`: the candidate of the largest sample y gets
+    the gate 1 and the others 0, and the gradient is that of the soft sample ("straight-through"):
+    h = onehot(argmax y) − stop(y) + y. With `mixing=single_path` only the drawn candidate is run, which is what makes
+    GDAS cheap; with `mixing=full` all run and the output is the same. Released recipe: τ from 10 to 0.1, linear over
+    the epochs (the defaults here).
+
+    Differences from the released codes:
+    - GDAS draws all noise again where any of it is infinite, a test that makes a GPU wait for the host at each pass
+      and never ends where an alpha is NaN. Here the exponential draws behind the noise are kept above the smallest
+      normal number, so that the noise cannot be infinite.
+    - In eval mode nothing is drawn: the gates are softmax(alpha), with `hard` its one-hot argmax, so that evaluation
+      is repeatable.
+    - SNAS adds a cost of resources to the loss, which is no part of a relaxation.
 
     Raises:
         ConfigError: a temperature that is not positive.
@@ -27,13 +44,29 @@ class Gumbel(Relaxation):
         self.tau_start, self.tau_end, self.hard = tau_start, tau_end, hard
         self.register_buffer("tau", torch.tensor(float(tau_start)))
 
+    @property
+    def one_hot(self) -> bool:
+        """Whether samples are one-hot."""
+        return self.hard
+
     def forward(self, alpha: Tensor) -> Tensor:
         """`alpha` [E, K] → gates [E, K] that sum to one on each edge."""
-        if self.training:
-            return F.gumbel_softmax(F.log_softmax(alpha, dim=-1), tau=self.tau, hard=self.hard, dim=-1)
-        gates = self.expected(alpha)
-        return F.one_hot(gates.argmax(dim=-1), gates.shape[-1]).to(gates) if self.hard else gates
+        if not self.training:
+            gates = self.expected(alpha)
+            return _one_hot_argmax(gates) if self.hard else gates
+        soft = torch.softmax((torch.log_softmax(alpha, dim=-1) + gumbel_noise(alpha)) / self.tau, dim=-1)
+        return _one_hot_argmax(soft) - soft.detach() + soft if self.hard else soft
 
     def anneal(self, progress: float) -> None:
         """Set τ for the finished part `progress` in [0, 1]."""
         self.tau.fill_(self.tau_start + (self.tau_end - self.tau_start) * progress)
+
+
+def gumbel_noise(like: Tensor) -> Tensor:
+    """Finite draws −log e, e ~ Exp(1), shaped as `like`, from torch's generator."""
+    exponential = torch.empty_like(like, memory_format=torch.contiguous_format).exponential_()
+    return -exponential.clamp_min_(torch.finfo(like.dtype).tiny).log_()
+
+
+def _one_hot_argmax(gates: Tensor) -> Tensor:
+    return F.one_hot(gates.argmax(dim=-1), gates.shape[-1]).to(gates)

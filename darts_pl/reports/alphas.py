@@ -19,6 +19,7 @@ from darts_pl.reports.style import (
     VALID,
     edge_ends,
     edge_label,
+    inputs_of,
     operation_colour,
     state_label,
     styled,
@@ -29,7 +30,7 @@ def chosen_places(cell: Cell, edges: Sequence[str], primitives: Sequence[str]) -
     """(edge number, operation number) of every choice of `cell` that `edges` and `primitives` hold."""
     rows = {ends: row for row, edge in enumerate(edges) if (ends := edge_ends(edge))}
     columns = {name: column for column, name in enumerate(primitives)}
-    choices = [(state, edge) for state, node in enumerate(cell.nodes, start=2) for edge in node]
+    choices = [(state, edge) for state, node in enumerate(cell.nodes, start=cell.first_state) for edge in node]
     return {
         (rows[state, edge.source], columns[edge.op])
         for state, edge in choices
@@ -88,7 +89,8 @@ def _fields(values: np.ndarray, colours: Colormap, lowest: float, highest: float
 def _label_heatmap(axes: Axes, edges: Sequence[str], primitives: Sequence[str], title: str) -> None:
     """Names of edges and operations; the first edge is at the top and a line parts the nodes."""
     axes.set_xticks(np.arange(len(primitives)) + 0.5, primitives, rotation=35, ha="right", rotation_mode="anchor")
-    axes.set_yticks(np.arange(len(edges)) + 0.5, [edge_label(edge) for edge in edges])
+    inputs = inputs_of(edges)
+    axes.set_yticks(np.arange(len(edges)) + 0.5, [edge_label(edge, inputs) for edge in edges])
     axes.invert_yaxis()
     axes.grid(False)
     axes.tick_params(length=0)
@@ -129,14 +131,14 @@ def edge_curves(
         rows, columns, left=0.6 / PAGE_WIDTH, right=1 - 0.1 / PAGE_WIDTH, top=1 - 0.55 / height,
         bottom=(0.5 if corner_is_free else 1.05) / height, hspace=0.3, wspace=0.09,
     )  # fmt: skip
-    limit = 1.05 * np.nanmax(gates, initial=0.05)
+    limit, inputs = 1.05 * np.nanmax(gates, initial=0.05), inputs_of(edges)
     for number, (row, column) in enumerate(places):
         axes = figure.add_subplot(grid[row, column])
         axes.set_ylim(-0.03 * limit, limit)
         lowest = max(other for other, beside in places if beside == column)
         axes.tick_params(labelleft=column == 0, labelbottom=row == lowest)
         axes.set_xlabel("epoch" if row == lowest else "")
-        _edge_picture(axes, epochs, gates[:, number], edges[number], primitives)
+        _edge_picture(axes, epochs, gates[:, number], edges[number], primitives, inputs)
     handles, names = figure.axes[0].get_legend_handles_labels()
     place = {"loc": "upper right", "ncols": 2} if corner_is_free else {"loc": "lower center", "ncols": 4}
     figure.legend(handles, names, **place)
@@ -144,15 +146,17 @@ def edge_curves(
     return figure
 
 
-def _edge_picture(axes: Axes, epochs: Sequence[int], gates: np.ndarray, edge: str, primitives: Sequence[str]) -> None:
+def _edge_picture(
+    axes: Axes, epochs: Sequence[int], gates: np.ndarray, edge: str, primitives: Sequence[str], inputs: int
+) -> None:
     for column, name in enumerate(primitives):
         axes.plot(
             epochs, gates[:, column], color=operation_colour(name), label=name, linewidth=1.5,
             linestyle="--" if name == "none" else "-", marker="o" if len(epochs) < 4 else None, markersize=3,
         )  # fmt: skip
     ends = edge_ends(edge)
-    axes.set_title(edge_label(edge), size=10, weight="normal", pad=3)
+    axes.set_title(edge_label(edge, inputs), size=10, weight="normal", pad=3)
     if ends and ends[1] == 0:
-        axes.set_ylabel(f"into node {state_label(ends[0])}")
+        axes.set_ylabel(f"into node {state_label(ends[0], inputs)}")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=4))
     axes.yaxis.set_major_locator(MaxNLocator(nbins=4))

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Circle, FancyArrowPatch, FancyBboxPatch
 from matplotlib.path import Path as Curve
 
-from darts_pl.genotype import Cell, Genotype
+from darts_pl.genotype import AnyGenotype, Cell
 from darts_pl.reports import cell_layout as layout_module
 from darts_pl.reports.cell_layout import CellLayout, Point, layout_cell
 from darts_pl.reports.style import (
@@ -20,6 +20,7 @@ from darts_pl.reports.style import (
     MUTED,
     PALE,
     figure_svg,
+    kind_title,
     operation_colour,
     state_label,
     styled,
@@ -53,25 +54,29 @@ def cell_dot(cell: Cell, title: str) -> graphviz.Digraph:
         node_attr={"style": "filled", "fontcolor": INK, "color": "#b8c1cc", "fillcolor": PALE, **font},
         edge_attr={"color": MUTED, "arrowsize": "0.6"},
     )  # fmt: skip
-    output = len(cell.nodes) + 2
+    output, inputs = layout_module.output_state(cell), cell.first_state
     for state in range(output):
-        graph.node(f"s{state}", _dot_label(state), shape="circle" if state > 1 else "box", **STATE_SIZE)
-    graph.node(f"s{output}", "c_{k}", shape="box", **STATE_SIZE)
-    for state, edges in enumerate(cell.nodes, start=2):
+        graph.node(f"s{state}", _dot_label(state, inputs), shape="circle" if state >= inputs else "box", **STATE_SIZE)
+    graph.node(f"s{output}", "c_{k}" if inputs == 2 else "output", shape="box", **STATE_SIZE)
+    for state, edges in enumerate(cell.nodes, start=inputs):
         for number, edge in enumerate(edges):
             colour = operation_colour(edge.op)
             graph.node(f"o{state}_{number}", graphviz.escape(edge.op), shape="box", style="filled,rounded",
                        fillcolor=colour, color=colour, fontcolor=text_on(colour), height="0.3")  # fmt: skip
-            graph.edge(f"s{edge.source}", f"o{state}_{number}:w", color=INPUT_COLOURS.get(edge.source, MUTED))
+            graph.edge(f"s{edge.source}", f"o{state}_{number}:w", color=_line_colour(cell, edge.source))
             graph.edge(f"o{state}_{number}", f"s{state}", arrowhead="none", color=colour)
     for state in cell.concat:
         graph.edge(f"s{state}", f"s{output}", color=CONCAT_COLOUR, style="dashed")
     return graph
 
 
-def _dot_label(state: int) -> str:
+def _line_colour(cell: Cell, source: int) -> str:
+    return INPUT_COLOURS.get(source, MUTED) if source < cell.first_state else MUTED
+
+
+def _dot_label(state: int, inputs: int) -> str:
     # Plain text: not every browser lowers the subscripts that dot writes.
-    return {0: "c_{k-2}", 1: "c_{k-1}"}.get(state, str(state - 2))
+    return state_label(state, inputs).strip("$")
 
 
 def _svg_of_dot(graph: graphviz.Digraph) -> str:
@@ -86,9 +91,9 @@ def cell_figure(cell: Cell, title: str) -> Figure:
 
 
 @styled
-def genotype_figure(genotype: Genotype) -> Figure:
-    """The normal cell above the reduction cell, drawn by matplotlib alone."""
-    return _stacked([(genotype.normal, "Normal cell"), (genotype.reduce, "Reduction cell")])
+def genotype_figure(genotype: AnyGenotype) -> Figure:
+    """All cells of the genotype below each other, drawn by matplotlib alone."""
+    return _stacked([(cell, kind_title(kind)) for kind, cell in genotype.cells.items()])
 
 
 def _stacked(cells: list[tuple[Cell, str]]) -> Figure:
@@ -112,13 +117,14 @@ def _stacked(cells: list[tuple[Cell, str]]) -> Figure:
 
 def _draw(axes: Axes, cell: Cell, layout: CellLayout) -> None:
     for source, kind, points in layout.routes:
-        colour = CONCAT_COLOUR if kind == "concat" else INPUT_COLOURS.get(source, MUTED)
+        colour = CONCAT_COLOUR if kind == "concat" else _line_colour(cell, source)
         _line(axes, points, colour, dashed=kind == "concat")
     for (state, number), centre in layout.operations.items():
-        _operation(axes, cell.nodes[state - 2][number].op, centre, layout.states[state])
-    output = len(cell.nodes) + 2
+        _operation(axes, cell.nodes[state - cell.first_state][number].op, centre, layout.states[state])
+    output, inputs = layout_module.output_state(cell), cell.first_state
     for state, centre in layout.states.items():
-        _state(axes, "$c_k$" if state == output else state_label(state), centre, boxed=state in (0, 1, output))
+        name = state_label(state, inputs) if state < output else "$c_k$" if inputs == 2 else "output"
+        _state(axes, name, centre, boxed=state < inputs or state == output)
 
 
 def _line(axes: Axes, points: list[Point], colour: str, dashed: bool) -> None:

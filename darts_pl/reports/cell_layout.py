@@ -34,17 +34,22 @@ class CellLayout:
 
 def _depths(cell: Cell) -> dict[int, int]:
     """The layer of each state: the longest way from an input; the output cell lies behind everything."""
-    depths = {0: 0, 1: 0}
-    for state, edges in enumerate(cell.nodes, start=2):
+    depths = dict.fromkeys(range(cell.first_state), 0)
+    for state, edges in enumerate(cell.nodes, start=cell.first_state):
         depths[state] = 1 + max((depths[edge.source] for edge in edges), default=0)
-    depths[len(cell.nodes) + 2] = 1 + max(depths.values())
+    depths[output_state(cell)] = 1 + max(depths.values())
     return depths
+
+
+def output_state(cell: Cell) -> int:
+    """The number under which the cell's output is drawn: the one after its last node."""
+    return len(cell.nodes) + cell.first_state
 
 
 def _links(cell: Cell) -> list[tuple[int, int]]:
     """(source, target) of every line, the ones into the output included."""
-    links = [(edge.source, state) for state, edges in enumerate(cell.nodes, start=2) for edge in edges]
-    return links + [(state, len(cell.nodes) + 2) for state in cell.concat]
+    links = [(edge.source, state) for state, edges in enumerate(cell.nodes, start=cell.first_state) for edge in edges]
+    return links + [(state, output_state(cell)) for state in cell.concat]
 
 
 def _layers(depths: dict[int, int], links: list[tuple[int, int]]) -> list[list[Item]]:
@@ -78,7 +83,8 @@ def _height(item: Item, cell: Cell) -> float:
     kind, state = item
     if kind == "pass":
         return PASSING_HEIGHT
-    edges = len(cell.nodes[state - 2]) if 2 <= state < len(cell.nodes) + 2 else 1
+    first = cell.first_state
+    edges = len(cell.nodes[state - first]) if first <= state < output_state(cell) else 1
     return max(1, edges) * OPERATION_PITCH + CARD_GAP
 
 
@@ -112,7 +118,7 @@ def _order(layers: list[list[Item]], cell: Cell, depths: dict[int, int], links) 
 def _boxes(cell: Cell, states: dict[int, Point], depths, heights) -> dict[tuple[int, int], Point]:
     """The centres of the operation boxes of each node, ordered by where their lines come from."""
     boxes = {}
-    for state, edges in enumerate(cell.nodes, start=2):
+    for state, edges in enumerate(cell.nodes, start=cell.first_state):
         x, y = states[state]
         before = heights[depths[state] - 1]
 
@@ -141,12 +147,12 @@ def layout_cell(cell: Cell) -> CellLayout:
     depths, links = _depths(cell), _links(cell)
     heights = _order(_layers(depths, links), cell, depths, links)
     states = {state: (depth * PITCH, heights[depth]["state", state]) for state, depth in depths.items()}
-    output = len(cell.nodes) + 2
+    output = output_state(cell)
     states[output] = (states[output][0] - OUTPUT_SHIFT, states[output][1])
     boxes = _boxes(cell, states, depths, heights)
     routes = []
     for (state, number), (x, y) in boxes.items():
-        source = cell.nodes[state - 2][number].source
+        source = cell.nodes[state - cell.first_state][number].source
         end = (x - OPERATION_WIDTH / 2, y)
         routes.append((source, "operation", _route(source, depths, heights, states, end, depths[state])))
     for source in cell.concat:

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from darts_pl.reports.style import MUTED, PAGE_WIDTH, SERIES, TRAIN, VALID, styled
+from darts_pl.reports.style import MUTED, PAGE_WIDTH, SERIES, TRAIN, VALID, kind_title, styled
 
 Line = tuple[str, str, str]  # column of the table, name in the legend, colour
 
@@ -50,14 +50,28 @@ def training_curves(history: pd.DataFrame) -> Figure:
     return figure
 
 
+def columns_by_kind(history: pd.DataFrame | None, prefix: str) -> list[str]:
+    """The columns `<prefix><kind of cell>` that hold a number, such as entropy_normal and entropy_reduce."""
+    names = [] if history is None else [str(name) for name in history.columns if str(name).startswith(prefix)]
+    return [name for name in names if has_any(history, [name])]
+
+
+def _line_a_kind(history: pd.DataFrame, prefix: str) -> list[Line]:
+    """A line for each kind of cell; a single one needs no name."""
+    columns = columns_by_kind(history, prefix)
+    names = [kind_title(name.removeprefix(prefix)).removesuffix(" cell").lower() for name in columns]
+    names = names if len(names) > 1 else [""] * len(names)
+    return [(column, name, SERIES[i % len(SERIES)]) for i, (column, name) in enumerate(zip(columns, names))]
+
+
 @styled
 def architecture_curves(history: pd.DataFrame, operations: int | None = None) -> Figure:
     """Movement of alpha, gate entropy (nats) and skips by epoch; `operations` gives the entropy's maximum."""
     figure = Figure(figsize=(PAGE_WIDTH, 3.1), layout="constrained", facecolor="white")
     movement, entropy, skips = figure.subplots(1, 3)
     _plot(movement, history, [("alpha_movement", "", TRAIN)])
-    _plot(entropy, history, [("entropy_normal", "normal", TRAIN), ("entropy_reduce", "reduction", VALID)])
-    _plot(skips, history, [("skips_normal", "normal", TRAIN), ("skips_reduce", "reduction", VALID)])
+    _plot(entropy, history, _line_a_kind(history, "entropy_"))
+    _plot(skips, history, _line_a_kind(history, "skips_"))
     if operations and operations > 1:
         entropy.axhline(math.log(operations), color=MUTED, linestyle=":", linewidth=1.2, label="all equal")
     skips.yaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))

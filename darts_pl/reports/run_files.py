@@ -14,12 +14,12 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 from darts_pl.errors import GenotypeError, RunError, nearest
-from darts_pl.genotype import Genotype
+from darts_pl.genotype import AnyGenotype
 from darts_pl.genotype import read as read_genotype
 
 MANIFEST = "manifest.json"
 RUN_FILES = (MANIFEST, "config.yaml", "history.csv")  # any of them makes a folder a run
-ALPHA_ARRAYS = ("epoch", "gate_normal", "gate_reduce", "primitives", "edges")
+ALPHA_ARRAYS = ("epoch", "primitives", "edges")
 
 Read = TypeVar("Read")
 
@@ -30,8 +30,8 @@ class RunFiles:
 
     Tables hold one row an epoch. `history` and `timing` are of the run's own training: of the search, or for the
     command retrain of the derived network. `retrain` and `random` are of the networks trained from fresh weights.
-    `alphas` holds ALPHA_ARRAYS: epoch `[T]`, gates `[T, E, K]`; and `alpha_normal`, `alpha_reduce` of that shape
-    where the file has them.
+    `alphas` holds ALPHA_ARRAYS and, for each kind of cell, gates `gate_<kind>` `[T, E, K]`, T being the length of
+    `epoch`; and `alpha_<kind>` of that shape where the file has them.
     """
 
     folder: Path
@@ -40,8 +40,8 @@ class RunFiles:
     history: pd.DataFrame | None = None
     timing: pd.DataFrame | None = None
     alphas: dict[str, np.ndarray] | None = None
-    best: Genotype | None = None
-    last: Genotype | None = None
+    best: AnyGenotype | None = None
+    last: AnyGenotype | None = None
     results: dict[str, Any] = field(default_factory=dict)
     retrain: pd.DataFrame | None = None
     random: pd.DataFrame | None = None
@@ -52,6 +52,11 @@ class RunFiles:
     def command(self) -> str:
         """The command that made the run, "search" where the manifest does not say."""
         return str(self.manifest.get("command", "search"))
+
+    @property
+    def kinds(self) -> list[str]:
+        """The kinds of cell that gates were recorded of."""
+        return [name.removeprefix("gate_") for name in self.alphas or {} if name.startswith("gate_")]
 
     @property
     def complete(self) -> bool:
@@ -172,8 +177,10 @@ def _alphas(path: Path) -> dict[str, np.ndarray]:
     for name in ALPHA_ARRAYS:
         if name not in arrays:
             raise ValueError(f"no array {name!r}, found {', '.join(sorted(arrays))}")
+    if not any(name.startswith("gate_") for name in arrays):
+        raise ValueError(f"no array 'gate_<kind of cell>', found {', '.join(sorted(arrays))}")
     expected = tuple(len(arrays[name]) for name in ("epoch", "edges", "primitives"))
-    for name in ("gate_normal", "gate_reduce", "alpha_normal", "alpha_reduce"):
-        if name in arrays and arrays[name].shape != expected:
+    for name in arrays:
+        if name.startswith(("gate_", "alpha_")) and arrays[name].shape != expected:
             raise ValueError(f"{name} has shape {arrays[name].shape}, expected {expected}")
     return arrays

@@ -1,11 +1,12 @@
 """The sections of a run's page: each makes blocks of the run's files, none where there is no data."""
 
+from darts_pl.genotype import Nasbench201Genotype
+from darts_pl.genotype.nasbench201 import OPERATIONS
 from darts_pl.reports import alphas, cell_graph, curves, operations, sizes, tables
 from darts_pl.reports.page import Block, Fold, Picture, Text, picture
 from darts_pl.reports.run_files import RunFiles
-from darts_pl.reports.style import data_uri
+from darts_pl.reports.style import data_uri, kind_title
 
-CELLS = (("normal", "Normal cell"), ("reduce", "Reduction cell"))
 HOW_TO_READ_A_CELL = (
     "from left to right: coloured boxes are operations, each circle adds up what leads to it, and the dashed "
     "lines join the nodes that form the output."
@@ -34,7 +35,7 @@ def _best_of(run: RunFiles) -> dict[str, float]:
 
 
 def genotype_blocks(run: RunFiles) -> list[Block]:
-    """Drawings of both cells of the best and of the last genotype, once where they are the same."""
+    """Drawings of all cells of the best and of the last genotype, once where they are the same."""
     if run.command == "retrain":
         wanted = [("the genotype that was trained", run.best)]
     elif run.best is not None and run.best == run.last:
@@ -43,10 +44,18 @@ def genotype_blocks(run: RunFiles) -> list[Block]:
         wanted = [("the best epoch", run.best), ("the last epoch", run.last)]
     blocks: list[Block] = []
     for name, genotype in wanted:
-        for field, title in CELLS if genotype is not None else ():
-            svg = cell_graph.cell_svg(getattr(genotype, field), f"{title} of {name}")
-            blocks.append(Picture(data_uri(svg), f"{title} of {name}, {HOW_TO_READ_A_CELL}"))
+        if isinstance(genotype, Nasbench201Genotype):
+            blocks.append(Text(f"The cell of {name} as tables write it: {_published_writing(genotype)}."))
+        for kind, cell in genotype.cells.items() if genotype is not None else ():
+            title = f"{kind_title(kind)} of {name}"
+            blocks.append(Picture(data_uri(cell_graph.cell_svg(cell, title)), f"{title}, {HOW_TO_READ_A_CELL}"))
     return blocks
+
+
+def _published_writing(genotype: Nasbench201Genotype) -> str:
+    """The text of the cell and, where all its operations have one, its six-digit code."""
+    tabulated = set(genotype.operations) <= set(OPERATIONS)
+    return f"{genotype.digits}, {genotype.text}" if tabulated else genotype.text
 
 
 def alpha_blocks(run: RunFiles) -> list[Block]:
@@ -56,10 +65,10 @@ def alpha_blocks(run: RunFiles) -> list[Block]:
     epochs, edges, primitives = (run.alphas[name].tolist() for name in ("epoch", "edges", "primitives"))
     if not epochs:
         return []
-    blocks: list[Block] = [block for field, title in CELLS for block in _heatmaps(run, field, title)]
-    for field, title in CELLS:
-        gates = run.alphas[f"gate_{field}"]
-        figure = alphas.edge_curves(epochs, gates, edges, primitives, f"{title}: gates by epoch")
+    blocks: list[Block] = [block for kind in run.kinds for block in _heatmaps(run, kind)]
+    for kind in run.kinds:
+        gates = run.alphas[f"gate_{kind}"]
+        figure = alphas.edge_curves(epochs, gates, edges, primitives, f"{kind_title(kind)}: gates by epoch")
         blocks.append(
             picture(
                 figure,
@@ -70,18 +79,19 @@ def alpha_blocks(run: RunFiles) -> list[Block]:
     return blocks
 
 
-def _heatmaps(run: RunFiles, field: str, title: str) -> list[Block]:
+def _heatmaps(run: RunFiles, kind: str) -> list[Block]:
     """One cell's gates after the last epoch and, where the file has them, its alphas beside them."""
     last, edges, primitives = (run.alphas[name].tolist() for name in ("epoch", "edges", "primitives"))
-    framed = alphas.chosen_places(getattr(run.last, field), edges, primitives) if run.last else ()
-    heading = f"{title}: gates after epoch {last[-1]}"
-    figure = alphas.gate_heatmap(run.alphas[f"gate_{field}"][-1], edges, primitives, heading, framed)
+    cell = run.last.cells.get(kind) if run.last else None
+    framed = alphas.chosen_places(cell, edges, primitives) if cell else ()
+    heading = f"{kind_title(kind)}: gates after epoch {last[-1]}"
+    figure = alphas.gate_heatmap(run.alphas[f"gate_{kind}"][-1], edges, primitives, heading, framed)
     note = ", and a frame marks what the last genotype keeps" if framed else ""
     caption = f"A row is an edge, a column an operation; the darker, the larger its share{note}."
     blocks: list[Block] = [picture(figure, caption, narrow=True)]
-    if f"alpha_{field}" in run.alphas:
-        heading = f"{title}: alphas after epoch {last[-1]}"
-        figure = alphas.alpha_heatmap(run.alphas[f"alpha_{field}"][-1], edges, primitives, heading)
+    if f"alpha_{kind}" in run.alphas:
+        heading = f"{kind_title(kind)}: alphas after epoch {last[-1]}"
+        figure = alphas.alpha_heatmap(run.alphas[f"alpha_{kind}"][-1], edges, primitives, heading)
         caption = "The logits behind these gates: blue above 0, orange below, and the darker, the further from 0."
         blocks.append(picture(figure, caption, narrow=True))
     return blocks
@@ -97,8 +107,8 @@ def curve_blocks(run: RunFiles) -> list[Block]:
 
 def architecture_blocks(run: RunFiles) -> list[Block]:
     """Movement of alpha, gate entropy and skip connections."""
-    columns = ["alpha_movement", "entropy_normal", "entropy_reduce", "skips_normal", "skips_reduce"]
-    if not curves.has_any(run.history, columns):
+    by_kind = [name for prefix in ("entropy_", "skips_") for name in curves.columns_by_kind(run.history, prefix)]
+    if not by_kind and not curves.has_any(run.history, ["alpha_movement"]):
         return []
     kinds = len(run.alphas["primitives"]) if run.alphas is not None else None
     caption = (
@@ -115,10 +125,10 @@ def operation_blocks(run: RunFiles) -> list[Block]:
         return []
     primitives = run.alphas["primitives"].tolist() if run.alphas is not None else []
     shares = {}
-    for field, title in CELLS:
-        gates = run.alphas[f"gate_{field}"] if run.alphas is not None else ()
+    for kind, cell in genotype.cells.items():
+        gates = run.alphas[f"gate_{kind}"] if kind in run.kinds else ()
         last = gates[-1] if len(gates) else None
-        shares[title] = operations.operation_shares(getattr(genotype, field), last, primitives)
+        shares[kind_title(kind)] = operations.operation_shares(cell, last, primitives)
     which = "last" if run.last is not None else "trained" if run.command == "retrain" else "best"
     gates = ", the pale bar its mean gate over all edges" if run.alphas is not None else ""
     caption = f"The solid bar is an operation's share of the {which} genotype (the number counts its edges){gates}."

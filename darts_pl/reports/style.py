@@ -4,7 +4,7 @@ import base64
 import colorsys
 import io
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import matplotlib
 from matplotlib.colors import LinearSegmentedColormap
@@ -31,7 +31,10 @@ OPERATION_COLOURS: Mapping[str, str] = {
     "dil_conv_3x3": "#22704f",
     "dil_conv_5x5": "#6fbf98",
     "conv_7x1_1x7": "#8a4f9e",
+    "nor_conv_1x1": "#9d8be0",
+    "nor_conv_3x3": "#4a35a3",
 }
+KIND_TITLES: Mapping[str, str] = {"reduce": "Reduction cell", "cell": "Cell"}
 GATES = LinearSegmentedColormap.from_list("gates", ["#ffffff", "#cfe0f1", "#6ea3d4", "#1f5a94", "#0f3358"])
 LOGITS = LinearSegmentedColormap.from_list("logits", ["#a8501a", VALID, "#ffffff", "#6ea3d4", TRAIN])  # white is 0
 
@@ -79,9 +82,24 @@ def text_on(colour: str) -> str:
     return "#ffffff" if 0.2126 * red + 0.7152 * green + 0.0722 * blue < 0.55 else INK
 
 
-def state_label(state: int) -> str:
-    """The name of a state of a cell as mathtext: the two inputs, then the nodes counted from 0."""
+def kind_title(kind: str) -> str:
+    """A kind of cell in words: "normal" becomes "Normal cell"."""
+    return KIND_TITLES.get(kind, f"{kind.replace('_', ' ').capitalize()} cell")
+
+
+def state_label(state: int, inputs: int = 2) -> str:
+    """The name of a state of a cell as mathtext. With two inputs these are the outputs of the cells before, and nodes
+    are counted from 0; with any other number (NAS-Bench-201: one) all states are counted from 0, inputs included."""
+    if inputs != 2:
+        return str(state)
     return {0: "$c_{k-2}$", 1: "$c_{k-1}$"}.get(state, str(state - 2))
+
+
+def inputs_of(edges: Iterable[str]) -> int:
+    """How many inputs the cell has whose edges are named so: the first state that an edge leads into; 2 where the names
+    do not tell."""
+    ends = [edge_ends(edge) for edge in edges]
+    return min(target for target, _ in ends) if ends and all(ends) else 2
 
 
 def edge_ends(edge: str) -> tuple[int, int] | None:
@@ -92,10 +110,10 @@ def edge_ends(edge: str) -> tuple[int, int] | None:
     return None
 
 
-def edge_label(edge: str) -> str:
+def edge_label(edge: str, inputs: int = 2) -> str:
     """An edge as it is shown: `"2<-0"` becomes c_{k-2} → 0, anything else stays as it is."""
     ends = edge_ends(edge)
-    return f"{state_label(ends[1])} → {state_label(ends[0])}" if ends else edge
+    return f"{state_label(ends[1], inputs)} → {state_label(ends[0], inputs)}" if ends else edge
 
 
 def figure_svg(figure: Figure) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 from omegaconf import OmegaConf
 
-from darts_pl.reports.curves import has_any
+from darts_pl.reports.curves import columns_by_kind, has_any
 from darts_pl.reports.run_files import RunFiles, configured
 from darts_pl.reports.tables import seconds_per_step
 
@@ -55,7 +55,7 @@ def metrics_of(run: RunFiles) -> dict[str, Any]:
     for row in run.results.get("rows", []):
         if row.get("test_acc") is not None:
             metrics[f"test_acc {row.get('name')}"] = float(row["test_acc"])
-    for column in ("alpha_movement", "skips_normal", "skips_reduce"):
+    for column in ("alpha_movement", *columns_by_kind(history, "skips_")):
         if has_any(history, [column]):
             metrics[column] = float(history[column].dropna().iloc[-1])
     if (step := seconds_per_step(run.timing)) is not None:

@@ -8,15 +8,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from darts_pl.reports.style import INK, PAGE_WIDTH, SERIES, styled
+from darts_pl.reports.style import INK, PAGE_WIDTH, SERIES, kind_title, styled
 
 TITLES = {
     "val_acc_best": "Best validation accuracy",
     "test_acc searched": "Test accuracy, searched network",
     "test_acc random architecture": "Test accuracy, random architecture",
     "alpha_movement": "Mean distance of alpha from its start",
-    "skips_normal": "Skip connections, normal cell",
-    "skips_reduce": "Skip connections, reduction cell",
+    "skips_": "Skip connections",
     "seconds_per_step": "Seconds a step",
 }
 
@@ -30,10 +29,10 @@ def comparison_figure(
     Args:
         table: one row a run, with column `run` and the metrics.
         groups: the group of each row; rows of one group share a colour.
-        metrics: columns of `table`; those in TITLES are drawn.
+        metrics: columns of `table`; those in TITLES are drawn, and `skips_<kind of cell>`.
         histories: by run, tables with `epoch` and `val_acc`.
     """
-    drawn = [name for name in TITLES if name in metrics and table[name].notna().any()]
+    drawn = [name for known in TITLES for name in metrics if _is(name, known) and table[name].notna().any()]
     names = list(dict.fromkeys(groups))
     colours = {name: SERIES[number % len(SERIES)] for number, name in enumerate(names)}
     rows = -(-(len(drawn) + 1) // 3)
@@ -43,7 +42,7 @@ def comparison_figure(
     _accuracy_by_epoch(panels[0], table["run"], groups, colours, histories)
     for axes, metric in zip(panels[1:], drawn):
         _points(axes, table[metric], groups, colours, whole=metric.startswith("skips"))
-        axes.set_title(TITLES[metric])
+        axes.set_title(_title(metric))
         if "acc" in metric:
             axes.xaxis.set_major_formatter(PercentFormatter(1.0))
     for axes in panels[len(drawn) + 1 :]:
@@ -51,6 +50,16 @@ def comparison_figure(
     handles = _legend_lines(panels[0], colours)
     figure.legend(handles, names, loc="outside lower left", ncols=1 if max(map(len, names)) > 40 else 2)
     return figure
+
+
+def _is(metric: str, known: str) -> bool:
+    return metric.startswith(known) if known.endswith("_") else metric == known
+
+
+def _title(metric: str) -> str:
+    if metric.startswith("skips_"):
+        return f"{TITLES['skips_']}, {kind_title(metric.removeprefix('skips_')).lower()}"
+    return TITLES[metric]
 
 
 def _legend_lines(axes: Axes, colours: Mapping[str, str]) -> list:

@@ -9,6 +9,7 @@ from darts_pl.paths import write_atomically
 from darts_pl.reports import tables
 from darts_pl.reports.page import Page, Section, Table, picture, save
 from darts_pl.reports.run_files import MANIFEST, RunFiles, existing_folder, no_run, read_run, runs_of_sweep
+from darts_pl.reports.style import kind_title
 from darts_pl.reports.sweep import FEWEST_RUNS, comparison, group_name, over_seeds
 from darts_pl.reports.sweep_figure import comparison_figure
 
@@ -91,10 +92,10 @@ def readable(column: str) -> str:
         "val_acc_best": "best val. accuracy",
         "val_acc_final": "final val. accuracy",
         "alpha_movement": "alpha movement",
-        "skips_normal": "skips, normal",
-        "skips_reduce": "skips, reduction",
         "seconds_per_step": "seconds a step",
     }
     if column.startswith("test_acc "):
         return f"test accuracy, {column.removeprefix('test_acc ')}"
+    if column.startswith("skips_"):
+        return f"skips, {kind_title(column.removeprefix('skips_')).removesuffix(' cell').lower()}"
     return names.get(column, column)

@@ -32,6 +32,7 @@ class WeightStep:
             pass makes to buffers.
         gates: the gates [E, K] a kind that the step ran with.
         step: steps done before this one.
+        loss_scale: what float16 multiplied the loss by, so that `grad` holds so many times the gradient.
     """
 
     supernet: object
@@ -39,6 +40,7 @@ class WeightStep:
     valid_loss: Callable[[], Tensor]
     gates: Gates
     step: int
+    loss_scale: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,24 @@ class EpochEnd:
     genotype: Genotype
     alphas_trained: bool
     valid_loss: Callable[[], Tensor]
+
+
+@dataclass(frozen=True)
+class PhaseStart:
+    """The phase that begins; a search without phases is one.
+
+    Args:
+        index: from 0. phases: how many there are. epochs: of this one, of which `warmup_epochs` train weights only.
+        schedule_start, schedule_epochs: epochs that the schedule behind `progress` has done before this phase, and
+            its length; progress is (schedule_start + epoch of the phase) / (schedule_epochs − 1).
+    """
+
+    index: int
+    phases: int
+    epochs: int
+    warmup_epochs: int
+    schedule_start: int
+    schedule_epochs: int
 
 
 @dataclass(frozen=True)
@@ -79,6 +99,9 @@ class Rule:
     def check(self, combination: Combination) -> None:
         """Raises ConfigError, with the reason, where the rule makes no sense beside these parts."""
 
+    def begin_phase(self, start: PhaseStart) -> None:
+        """Take note of the phase that a new copy of this rule is made for; called once, before anything else."""
+
     def schedule(self, supernet, progress: float) -> None:
         """Set what changes over the search for the finished part `progress` in [0, 1]; called before each epoch and on
         resuming, so it must depend on `progress` alone."""
@@ -87,9 +110,10 @@ class Rule:
         """A term to add to the upper-level loss."""
         return None
 
-    def perturb(self, gates: Gates, loss: Callable[[Gates], Tensor]) -> Gates:
-        """The gates of the weight step in place of `gates`. `loss` evaluates L_train in eval mode at given gates.
-        Random draws come from torch's generator, which is seeded for the step."""
+    def perturb(self, gates: Gates, kept: Gates, loss: Callable[[Gates], Tensor]) -> Gates:
+        """The gates [E, K] a kind of the weight step in place of `gates`, which carry no graph. `kept` (bool [E, K] a
+        kind) says which candidates are left; the others' gates must stay 0. `loss` evaluates L_train on the step's
+        batch in eval mode at given gates. Random draws come from torch's generator, which is seeded for the step."""
         return gates
 
     def adjust(self, step: WeightStep) -> None:
@@ -99,8 +123,8 @@ class Rule:
         """Look at the finished epoch; a verdict ends the search."""
         return None
 
-    def figures(self) -> dict[str, float]:
-        """Columns for history.csv and TensorBoard, the same names every epoch."""
+    def figures(self) -> dict[str, float | None]:
+        """Columns for history.csv and TensorBoard, the same names every epoch; None where an epoch has no value."""
         return {}
 
     def state_dict(self) -> dict:

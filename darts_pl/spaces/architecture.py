@@ -111,10 +111,8 @@ class SearchNetwork(nn.Module):
         }
 
     def penalty(self) -> Tensor | None:
-        """The relaxation's term of the upper-level loss, summed over the kinds, or None."""
-        terms = [self.relaxation.penalty(logits) for logits in self.logits().values()]
-        terms = [term for term in terms if term is not None]
-        return sum(terms[1:], terms[0]) if terms else None
+        """The relaxation's term of the upper-level loss over the edges of all kinds, or None."""
+        return self.relaxation.penalty(torch.cat([*self.logits().values()]))
 
     def keep(self, masks: Mapping[str, Tensor]) -> None:
         """Leave only the candidates in `masks` (bool [E, K] a kind): the others lose their gates, and their modules

@@ -1,18 +1,20 @@
 """The DARTS cell space: its supernet, its derived networks, and the way from one to the other."""
 
 from collections.abc import Mapping, Sequence
+from functools import singledispatch
 
 import torch
 import torch.nn as nn
 from torch import Tensor
 
-from darts_pl.derive import Rule, derive_genotype, random_genotype, top_edges
+from darts_pl.derive import Rule, chooses_inputs, derive_genotype, random_genotype, top_edges
 from darts_pl.errors import ConfigError, GenotypeError, nearest
-from darts_pl.genotype import Genotype, check_operations
+from darts_pl.genotype import Genotype, check_operations, check_space
 from darts_pl.ops.image import OPERATIONS, PRIMITIVES, Builder, build
 from darts_pl.spaces.choice import Choice, Mixing, divided_channels
 from darts_pl.spaces.layout import edge_sources, plan
 from darts_pl.spaces.network import Network
+from darts_pl.spaces.primitives import check_primitives
 from darts_pl.spaces.supernet import Supernet
 
 
@@ -45,16 +47,7 @@ class CellSpace:
         self._check()
 
     def _check(self) -> None:
-        for name in self.primitives:
-            if name not in self.operations:
-                found = nearest(name, self.operations)
-                raise ConfigError(f"space.primitives: {name!r} is not a known operation. {found}")
-            if not name.isidentifier():
-                raise ConfigError(f"space.primitives: {name!r} must be letters, digits and _, as it names parameters")
-        if len(set(self.primitives)) < len(self.primitives):
-            raise ConfigError(f"space.primitives: the same name twice in {list(self.primitives)}")
-        if not set(self.primitives) - {"none"}:
-            raise ConfigError(f"space.primitives={list(self.primitives)}: nothing to choose besides 'none'")
+        check_primitives(self.primitives, self.operations)
         if self.num_nodes < 1:
             raise ConfigError(f"space.num_nodes={self.num_nodes}: at least 1 is needed")
         plan(self.layers, self.init_channels, self.num_nodes, self.stem)
@@ -105,8 +98,17 @@ class CellSpace:
             edge_normalization=getattr(mixing, "edge_normalization", False),
         )
 
+    def check_rule(self, rule: Rule) -> None:
+        """Raises ConfigError, with the remedy, where `rule` does not choose among a node's inputs."""
+        if not chooses_inputs(rule):
+            raise ConfigError(
+                "this derivation puts an operation on every edge, but a cell of the DARTS space keeps some of each "
+                "node's inputs. Take derivation=top_edges, or space=nasbench201"
+            )
+
     def derive(self, strengths: Mapping[str, Tensor], rule: Rule = top_edges) -> Genotype:
         """The genotype of strengths [E, K] a kind by `rule`, see `darts_pl.derive`."""
+        self.check_rule(rule)
         return derive_genotype(strengths, self.primitives, self.num_nodes, rule)
 
     def random_genotype(self, generator: torch.Generator) -> Genotype:
@@ -131,6 +133,7 @@ class CellSpace:
         Raises:
             GenotypeError: an operation that this space cannot build.
         """
+        check_space(genotype, Genotype.space)
         check_operations(genotype, self.operations)
         return Network(
             genotype,
@@ -151,6 +154,7 @@ class CellSpace:
         Raises:
             GenotypeError: the genotype does not lie in this space.
         """
+        check_space(genotype, Genotype.space)
         gates = {}
         for kind, cell in genotype.cells.items():
             if len(cell.nodes) != self.num_nodes:
@@ -169,8 +173,10 @@ class CellSpace:
         return gates
 
 
+@singledispatch
 def inherit_weights(network: Network, supernet: Supernet) -> None:
-    """Copy the supernet's weights and buffers into a network built with `searching=True` from the same space."""
+    """Copy the supernet's weights and buffers into a network built with `searching=True` from the same space. Another
+    space registers its own for its networks."""
     network.stem.load_state_dict(supernet.stem.state_dict())
     network.head.load_state_dict(supernet.head.state_dict())
     for target, source in zip(network.cells, supernet.cells, strict=True):

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from functools import partial
 
 from darts_pl.callbacks import write_hparams
-from darts_pl.genotype import KNOWN, Genotype
+from darts_pl.genotype import KNOWN, Genotype, from_json
 from darts_pl.reports.run_page import write_report
 from darts_pl.stages.baselines import linear_baseline, random_architecture
 from darts_pl.stages.run import RunFolder
@@ -64,8 +64,10 @@ def finish(run: RunFolder, genotype: Genotype, space, results: dict) -> dict:
         "genotype_best": json.loads(genotype.to_json()),
         **results,
         "derived_parameters_paper_size": paper_size(genotype, space.operations),
-        "published": [{"name": name, "parameters": paper_size(known)} for name, known in KNOWN.items()],
     }
+    if published := {name: known for name, known in KNOWN.items() if known.space == genotype.space}:
+        sizes = [{"name": name, "parameters": paper_size(known)} for name, known in published.items()]
+        results["published"] = sizes
     run.write_json("results.json", results)
     if not run.done("hparams"):
         with run.stage("hparams"):
@@ -123,10 +125,10 @@ def _places(run: RunFolder, results: dict) -> list[str]:
 def genotype_lines(genotype: dict) -> list[str]:
     """A genotype's dictionary in lines of text, a cell each."""
     lines = []
-    for kind, cell in genotype["cells"].items():
+    for kind, cell in from_json(json.dumps(genotype)).cells.items():
         nodes = "; ".join(
-            f"{state}: " + " + ".join(f"{op}({source})" for op, source in node)
-            for state, node in enumerate(cell["nodes"], start=2)
+            f"{state}: " + " + ".join(f"{edge.op}({edge.source})" for edge in node)
+            for state, node in enumerate(cell.nodes, start=cell.first_state)
         )
         lines.append(f"  {kind:7} {nodes}")
     return lines

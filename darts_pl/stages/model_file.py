@@ -12,12 +12,14 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from darts_pl.errors import ConfigError, GenotypeError, RunError
-from darts_pl.genotype import Genotype
+from darts_pl.genotype import AnyGenotype, from_json
 from darts_pl.ops.image import Builder
 from darts_pl.paths import write_atomically
-from darts_pl.spaces import CellSpace
-from darts_pl.stages.model_header import FORMAT, VERSION, read_header
+from darts_pl.spaces import CellSpace, Nasbench201Space
+from darts_pl.stages.model_header import FORMAT, SPACES, VERSION, read_header, space_of
 from darts_pl.stages.provenance import versions
+
+BUILDERS = {"cells": CellSpace, "nasbench201": Nasbench201Space}
 
 
 class TrainedModel(nn.Module):
@@ -27,7 +29,7 @@ class TrainedModel(nn.Module):
         genotype, classes (names by class index), input_shape (C, H, W), details (metrics and settings of the training).
     """
 
-    def __init__(self, network: nn.Module, mean, std, *, genotype: Genotype, classes, input_shape, details: dict):
+    def __init__(self, network: nn.Module, mean, std, *, genotype: AnyGenotype, classes, input_shape, details: dict):
         super().__init__()
         self.network = network
         self.register_buffer("mean", torch.as_tensor(mean, dtype=torch.float32).view(1, -1, 1, 1))
@@ -40,13 +42,13 @@ class TrainedModel(nn.Module):
         return self.network((x.float() / 255 - self.mean) / self.std)
 
 
-def save_model(path: Path, network: nn.Module, space: CellSpace, *, data, details: dict) -> Path:
+def save_model(path: Path, network: nn.Module, space: CellSpace | Nasbench201Space, *, data, details: dict) -> Path:
     """Write `network` of `space`, trained on `data` (its mean, std, classes and input_shape are taken), to `path`."""
     header = {
         "format": FORMAT,
         "version": VERSION,
         "genotype": json.loads(network.genotype.to_json()),
-        "space": {"init_channels": space.init_channels, "layers": space.layers, "stem": space.stem},
+        "space": {key: getattr(space, key) for key in SPACES[network.genotype.space]},
         "input_shape": list(data.input_shape),
         "classes": list(map(str, data.classes)),
         "mean": [float(v) for v in data.mean],
@@ -76,7 +78,7 @@ def load_model(path: Path | str, *, operations: Mapping[str, Builder] | None = N
     except (SafetensorError, OSError) as error:
         raise RunError(f"{file} cannot be read as a model: {error}") from error
     header = read_header(text, str(file))
-    genotype = Genotype.from_json(json.dumps(header["genotype"]), where=str(file))
+    genotype = from_json(json.dumps(header["genotype"]), where=str(file))
     network = _network(file, header, genotype, state, operations)
     model = TrainedModel(
         network,
@@ -90,11 +92,11 @@ def load_model(path: Path | str, *, operations: Mapping[str, Builder] | None = N
     return model.eval()
 
 
-def _network(file: Path, header: dict, genotype: Genotype, state: dict[str, Tensor], operations) -> nn.Module:
+def _network(file: Path, header: dict, genotype: AnyGenotype, state: dict[str, Tensor], operations) -> nn.Module:
     """The network that the header describes, with the weights `state`. It is tried without memory first: a header may
     ask for any size, and only weights of that size justify it."""
     try:
-        space = CellSpace(**header["space"], operations=operations)
+        space = BUILDERS[space_of(header)](**header["space"], operations=operations)
         build = partial(space.network, genotype, tuple(header["input_shape"]), len(header["classes"]))
         with torch.device("meta"):
             trial = build()

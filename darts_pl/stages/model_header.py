@@ -47,11 +47,8 @@ KEYS = {
         "a mapping of names to versions", lambda v: isinstance(v, dict) and all(map(_is_text, v.values()))
     ),
 }
-SPACE = {
-    "init_channels": SIZE,
-    "layers": _whole(MAX_LAYERS),
-    "stem": Rule("a stem's name", _is_text),
-}
+SIZES = {"init_channels": SIZE, "layers": _whole(MAX_LAYERS)}
+SPACES = {"cells": {**SIZES, "stem": Rule("a stem's name", _is_text)}, "nasbench201": SIZES}
 
 
 def read_header(text: str, where: str) -> dict[str, Any]:
@@ -75,7 +72,7 @@ def read_header(text: str, where: str) -> dict[str, Any]:
         raise RunError(f"{where}: found {found}, expected {FORMAT!r} version {VERSION}")
     header.setdefault("versions", {})  # absent from the first files of this version
     _check({key: header[key] for key in header if key not in ("format", "version")}, KEYS, where, "")
-    _check(header["space"], SPACE, where, "space.")
+    _check(header["space"], SPACES[space_of(header)], where, "space.")
     for key in ("mean", "std"):
         channels = header["input_shape"][0]
         if len(header[key]) != channels:
@@ -83,6 +80,12 @@ def read_header(text: str, where: str) -> dict[str, Any]:
                 f"{where}: {key} has {len(header[key])} values, expected one for each of {channels} channels"
             )
     return header
+
+
+def space_of(header: Mapping[str, Any]) -> str:
+    """The space that the header's genotype names; where it names none there is, the first, whose reader tells."""
+    space = header["genotype"].get("space")
+    return space if isinstance(space, str) and space in SPACES else next(iter(SPACES))
 
 
 def _check(values: Mapping[str, Any], rules: Mapping[str, Rule], where: str, prefix: str) -> None:

@@ -73,7 +73,7 @@ def retrain(
 
 def check_fits(genotype: Genotype, space) -> None:
     """Raises ConfigError before any work where `genotype` cannot be built in `space` (see the message)."""
-    if not genotype.normal.nodes or not genotype.reduce.nodes:
+    if not all(cell.nodes for cell in genotype.cells.values()):
         raise ConfigError("the genotype has a cell without nodes")
     with torch.device("meta"):
         space.network(genotype, (3, 32, 32), 10)

@@ -7,19 +7,20 @@ from dataclasses import dataclass
 import torch
 
 from darts_pl import genotype as genotypes
-from darts_pl.callbacks import ArchitectureBoard, SearchHistory, peak_memory_mib
+from darts_pl.callbacks import ArchitectureBoard, CollapseGuards, SearchHistory, peak_memory_mib
 from darts_pl.genotype import Genotype, from_json
 from darts_pl.hardware import Hardware
 from darts_pl.lit import SearchModule
+from darts_pl.relaxations.mixing import with_divisor
 from darts_pl.reports.alphas import alpha_heatmap, gate_heatmap
 from darts_pl.reports.cell_graph import genotype_figure
 from darts_pl.rules import Rule
 from darts_pl.seeds import derived_seed
+from darts_pl.spaces.widening import widen
 from darts_pl.stages.fitting import fit
-from darts_pl.stages.phases import Phase, epochs_of, strongest_masks
+from darts_pl.stages.phases import Phase, Schedule, schedule_of, strongest_masks
 from darts_pl.stages.run import RunFolder
 from darts_pl.stages.selection import Selection, Trained
-from darts_pl.relaxations.mixing import with_divisor
 
 ONE_PHASE = (Phase(),)
 
@@ -53,49 +54,80 @@ def search(
     epochs: int,
     seed: int,
     checkpoint_every_s: float,
+    guards: bool = True,
 ) -> Genotype:
     """Search in `run`, or go on searching; returns the genotype that the method chooses.
 
     Args:
         space: a space such as `CellSpace`. data: a prepared `ImageData` for searching.
+        guards: warn of a search that collapses.
+
+    Each of several phases keeps its resume points in a folder of its own, `checkpoints/phase_<n>`. Resuming takes a
+    finished phase's state from its last point, so what follows from it is the same as without the interruption. Rows,
+    snapshots, steps and the order of the data count on over all phases; the best genotype is of the last phase begun.
+
+    Raises:
+        ConfigError: phases that cannot be, before any work.
     """
     if run.done("search"):
         return genotypes.read(run.path / "genotype_best.json")
+    schedule = schedule_of(method.phases, epochs)
+    parts = {"space": space, "data": data, "hardware": hardware, "seed": seed}
+    _check_phases(method, schedule, **parts)
     with run.stage("search", data=data.fingerprint) as entry:
+        entry["memory_before_mib"] = round(peak_memory_mib(hardware.device), 1)
         history = SearchHistory(run.path, method.derive, list(space.primitives), space.edges)
         board = ArchitectureBoard(history, gate_heatmap, genotype_figure, alpha_heatmap)
-        module = None
-        lengths = epochs_of(method.phases, epochs)
-        for index in range(len(lengths)):
-            module = _phase_module(method, index, lengths, module, space, data, hardware, seed)
-            if index:
+        watching = [CollapseGuards(history, run.path)] if guards else []
+        module, peak_mib, several = None, 0.0, len(schedule.lengths) > 1
+        for index, length in enumerate(schedule.lengths):
+            before, module = module, _phase_module(method, schedule, index, **parts)
+            if before is not None:
+                _follow(module, before, schedule.phases[index])
                 history.begin_phase()
-            several = len(lengths) > 1
+            data.elapsed_epochs = schedule.elapsed(index)
             fit(
                 module,
                 data,
                 folder=run.path,
                 checkpoints=run.path / "checkpoints" / f"phase_{index + 1}" if several else None,
-                epochs=lengths[index],
+                epochs=length,
                 hardware=hardware,
-                callbacks=[history, board],
-                title=f"search {index + 1}/{len(lengths)}" if several else "search",
+                callbacks=[history, board, *watching],
+                title=f"search {index + 1}/{len(schedule.lengths)}" if several else "search",
                 checkpoint_every_s=checkpoint_every_s,
             )
+            peak_mib = max(peak_mib, peak_memory_mib(hardware.device))
             if module.verdict is not None:
                 break
         genotype = from_json(history.best["genotype"])
         if method.selection is not None:
             genotype, entry["selection"] = _select(run, method, module, space, data, hardware, seed, checkpoint_every_s)
-        _record(entry, module, history, hardware)
+        entry["peak_memory_mib"] = round(max(peak_mib, peak_memory_mib(hardware.device)), 1)
+        _record(entry, module, history)
     return genotype
 
 
+def _check_phases(method: Method, schedule: Schedule, **parts) -> None:
+    """Build what each of several phases will need, so that one that cannot be is told of before any work.
+
+    Raises:
+        ConfigError: a supernet that cannot be built or taken over, a warm-up as long as its phase, a rule that does not
+            fit the phases.
+    """
+    before = None
+    for index in range(len(schedule.lengths) if len(schedule.lengths) > 1 else 0):
+        module = _phase_module(method, schedule, index, **parts)
+        if schedule.phases[index].continues:
+            widen(before.supernet, module.supernet)
+        before = module
+
+
 def _phase_module(
-    method: Method, index: int, lengths: Sequence[int], before: SearchModule | None, space, data, hardware, seed: int
+    method: Method, schedule: Schedule, index: int, *, space, data, hardware: Hardware, seed: int
 ) -> SearchModule:
-    """The module of a phase, with what it takes over from the module of the one before."""
-    phase = method.phases[index]
+    """The module of a phase over all candidates, drawn anew."""
+    phase, epochs = schedule.phases[index], schedule.lengths[index]
     torch.manual_seed(derived_seed(seed, "supernet", *([index] if index else [])))
     mixing = method.mixing if phase.channel_divisor is None else with_divisor(method.mixing, phase.channel_divisor)
     supernet = space.supernet(
@@ -106,35 +138,27 @@ def _phase_module(
         auxiliary_skip=any(rule.auxiliary_skip for rule in method.rules),
         layers=phase.layers,
     )
-    if before is not None:
-        supernet.keep(strongest_masks(before.supernet, phase.keep or len(space.primitives)))
-    first = _first_of_schedule(method.phases, index)
-    module = method.make_module(
+    start, length = schedule.span(index)
+    return method.make_module(
         supernet,
         num_classes=data.num_classes,
         channels_last=hardware.channels_last,
-        epochs=lengths[index],
+        epochs=epochs,
         rules=copy.deepcopy(list(method.rules)),
-        elapsed_epochs=sum(lengths[:index]),
-        schedule_start=sum(lengths[:first]),
-        schedule_epochs=sum(lengths[first : _end_of_schedule(method.phases, index)]),
+        phase_index=index,
+        phases=len(schedule.lengths),
+        elapsed_epochs=schedule.elapsed(index),
+        schedule_start=start,
+        schedule_epochs=length,
+        **phase.warmup(epochs),
     )
-    if before is not None:
-        module.continue_from(before, weights=phase.continues)
-    return module
 
 
-def _first_of_schedule(phases: Sequence[Phase], index: int) -> int:
-    while index and phases[index].continues:
-        index -= 1
-    return index
-
-
-def _end_of_schedule(phases: Sequence[Phase], index: int) -> int:
-    end = index + 1
-    while end < len(phases) and phases[end].continues:
-        end += 1
-    return end
+def _follow(module: SearchModule, before: SearchModule, phase: Phase) -> None:
+    """Leave `module` the candidates that the phase before has left, and what else it takes over. The optimisers are
+    made later, so they never hold a parameter that is dropped here."""
+    module.supernet.keep(strongest_masks(before.supernet, phase.keep))
+    module.continue_from(before, weights=phase.continues)
 
 
 def _select(
@@ -156,9 +180,8 @@ def _select(
     return genotype, figures
 
 
-def _record(entry: dict, module: SearchModule, history: SearchHistory, hardware: Hardware) -> None:
+def _record(entry: dict, module: SearchModule, history: SearchHistory) -> None:
     """The search's figures for the manifest."""
-    entry["peak_memory_mib"] = round(peak_memory_mib(hardware.device), 1)
     entry["steps"], entry["alpha_updates"] = module.steps_done, module.alpha_updates
     entry["val_acc_best"], entry["epoch_best"] = history.best["val_acc"], history.best["epoch"]
     if "reason" in history.best:

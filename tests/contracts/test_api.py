@@ -13,6 +13,7 @@ from darts_pl.errors import ConfigError, DataError, TrainingError
 from darts_pl.genotype import Cell, Genotype
 from darts_pl.ops.image import PRIMITIVES
 from darts_pl.relaxations import Gumbel
+from darts_pl.rules import Rule
 
 BASE = SearchConfig(
     epochs=2,
@@ -56,8 +57,8 @@ def test_the_genotype_is_the_best_epochs_not_the_lasts(monkeypatch):
     long = run(epochs=4, **settings)
     accuracies = [row["val_acc"] for row in long.history]
     spied = []
-    derive = api.derive_genotype
-    monkeypatch.setattr(api, "derive_genotype", lambda *a, **k: spied.append(derive(*a, **k)) or spied[-1])
+    derive = api.CellSpace.derive
+    monkeypatch.setattr(api.CellSpace, "derive", lambda *a, **k: spied.append(derive(*a, **k)) or spied[-1])
     again = run(epochs=4, **settings)
     assert len(spied) == 4 and len(set(spied)) > 1
     assert again.genotype == long.genotype == spied[accuracies.index(max(accuracies))]
@@ -73,6 +74,13 @@ def test_colour_images_of_another_size_and_a_default_configuration_face():
 
 def halved(x, candidates, gate):
     return sum(0.5 * g * op(x) for g, op in zip(gate, candidates))
+
+
+class Shrinking(Rule):
+    """Pulls the alphas to zero."""
+
+    def penalty(self, supernet):
+        return sum(alpha.square().sum() for alpha in supernet.arch_parameters())
 
 
 def doubled(channels, stride, affine):
@@ -100,6 +108,7 @@ CHANGES = {
     "operations": {"avg_pool_3x3": doubled},
     "relaxation": Gumbel(),
     "mixing": halved,
+    "rules": [Shrinking()],
     "stem": "imagenet",
     "seed": 1,
 }

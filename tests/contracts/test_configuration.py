@@ -11,12 +11,10 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.utils import instantiate
 
 from darts_pl import assembly, schema
-from darts_pl.derive import num_edges
-from darts_pl.genotype import Genotype
-from darts_pl.lit import SearchModule
 from darts_pl.paths import conf_dir
 from darts_pl.rules import Rule
-from darts_pl.stages.phases import phases_of
+from darts_pl.search import search_method
+from darts_pl.stages.phases import epochs_of, phases_of
 
 EXPERIMENTS = sorted(path.stem for path in (conf_dir() / "experiment").glob("*.yaml"))
 GROUPS = (
@@ -55,15 +53,17 @@ def command_of(experiment: str) -> list[str]:
 
 
 def check_search_parts(config) -> None:
-    space, relaxation = instantiate(config.space), instantiate(config.relaxation)
+    space = instantiate(config.space, layers=3)  # the depth changes no part, and building it takes time
+    method = search_method(config, space)
     with torch.device("meta"):
-        supernet = space.supernet((3, 32, 32), 10, relaxation=relaxation, mixing=instantiate(config.mixing))
+        supernet = space.supernet((3, 32, 32), 10, relaxation=method.relaxation, mixing=method.mixing)
     weights, alphas = instantiate(config.weights_optimizer), instantiate(config.alphas_optimizer)
     assert weights(supernet.weight_parameters()).param_groups[0]["lr"] == config.learning_rate
     assert alphas(supernet.arch_parameters()).param_groups[0]["lr"] == config.arch_learning_rate
-    gates = torch.rand(num_edges(space.num_nodes), len(space.primitives))
-    assert isinstance(space.derive({"normal": gates, "reduce": gates}, instantiate(config.derivation)), Genotype)
-    SearchModule(supernet, instantiate(config.hypergradient), weights, alphas, num_classes=10, epochs=config.epochs)
+    genotype = method.derive({kind: torch.rand(alpha.shape) for kind, alpha in supernet.alphas.items()})
+    assert set(genotype.cells) == set(supernet.kinds)
+    lengths = epochs_of(method.phases, config.epochs)
+    method.make_module(supernet, num_classes=10, epochs=lengths[0])
     instantiate(config.data, purpose="search", batch_size=config.batch_size, seed=config.seed)
 
 
@@ -77,7 +77,7 @@ def check_retraining_parts(config) -> None:
 
 @pytest.mark.parametrize("experiment", EXPERIMENTS)
 def test_every_experiment_composes_and_its_parts_instantiate(experiment):
-    command, *overrides = command_of(experiment)
+    command, *overrides = (word for word in command_of(experiment) if word != "-m")
     assert f"+experiment={experiment}" in overrides
     config = compose(command, overrides)
     instantiate(config.hardware)

@@ -44,17 +44,17 @@ def watched(method, seen: list[dict]):
     return call
 
 
-def test_alphas_and_weights_alternate_after_the_warm_up(relaxation):
+def test_alphas_and_weights_alternate_after_the_warm_up(trained_relaxation):
     log = StepLog()
-    module = search_module(small_supernet(relaxation), epochs=3, alpha_warmup_epochs=1)
+    module = search_module(small_supernet(trained_relaxation), epochs=3, alpha_warmup_epochs=1)
     fit(module, callbacks=[log])
     assert log.alphas_moved == [False, False, True, True, True, True]
     assert log.weights_moved == [True] * 6
     assert (module.steps_done, module.alpha_updates) == (6, 4)
 
 
-def test_every_alpha_has_moved_after_a_few_steps(relaxation):
-    module = search_module(small_supernet(relaxation))
+def test_every_alpha_has_moved_after_a_few_steps(trained_relaxation):
+    module = search_module(small_supernet(trained_relaxation))
     start = snapshot(module.supernet.arch_parameters())
     fit(module)
     moved = [(a - b).abs() for a, b in zip(start, module.supernet.arch_parameters())]
@@ -62,18 +62,18 @@ def test_every_alpha_has_moved_after_a_few_steps(relaxation):
 
 
 @pytest.mark.parametrize("frozen", ["alphas", "weights"])
-def test_a_step_of_one_level_leaves_the_other_still(relaxation, frozen):
+def test_a_step_of_one_level_leaves_the_other_still(trained_relaxation, frozen):
     rates = {f"{frozen}_optimizer": functools.partial({"alphas": ADAM, "weights": SGD}[frozen], lr=0.0)}
     log = StepLog()
-    fit(search_module(small_supernet(relaxation), epochs=1, min_learning_rate=0.0, **rates), callbacks=[log])
+    fit(search_module(small_supernet(trained_relaxation), epochs=1, min_learning_rate=0.0, **rates), callbacks=[log])
     assert log.alphas_moved == [frozen != "alphas"] * 2
     assert log.weights_moved == [frozen != "weights"] * 2
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_the_alpha_step_leaves_weights_and_buffers_bit_for_bit(relaxation, method):
+def test_the_alpha_step_leaves_weights_and_buffers_bit_for_bit(trained_relaxation, method):
     seen = []
-    module = search_module(small_supernet(relaxation, num_nodes=2), watched(METHODS[method], seen), epochs=1)
+    module = search_module(small_supernet(trained_relaxation, num_nodes=2), watched(METHODS[method], seen), epochs=1)
     fit(module)
     assert len(seen) == 2 and all(entry["kept"] for entry in seen)
     assert seen[0]["buffers"] == len(list(module.supernet.buffers())) > 0
@@ -88,13 +88,13 @@ def test_statistics_are_updated_once_a_step(relaxation):
     assert counts == {2}
 
 
-def test_second_order_moves_the_alphas_elsewhere(relaxation):
+def test_second_order_moves_the_alphas_elsewhere(trained_relaxation):
     """On the real supernet, from the same state: the implicit term is there, in both forms."""
     found = {}
     for name, method in METHODS.items():
         torch.manual_seed(0)
         seen = []
-        fit(search_module(small_supernet(relaxation), watched(method, seen), epochs=1), precision="64-true")
+        fit(search_module(small_supernet(trained_relaxation), watched(method, seen), epochs=1), precision="64-true")
         found[name] = torch.cat([grad.flatten() for grad in seen[0]["grads"]])
     scale = found["first"].norm()
     assert (found["exact"] - found["first"]).norm() > 1e-3 * scale

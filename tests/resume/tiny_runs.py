@@ -154,7 +154,7 @@ def assert_same_run(found: Path, expected: Path) -> None:
 def optimizer_states(checkpoint: dict) -> list[dict[str, dict]]:
     """For each optimiser the state of every parameter by its name; each state fits its parameter's shape."""
     trained = [key for key in checkpoint["state_dict"] if not NOT_TRAINED.search(key)]
-    alphas = [key for key in trained if ".alphas." in key]
+    alphas = [key for key in trained if ".alphas." in key or ".betas." in key]
     groups = [[key for key in trained if key not in alphas], alphas][: len(checkpoint["optimizer_states"])]
     named = []
     for names, optimizer in zip(groups, checkpoint["optimizer_states"], strict=True):

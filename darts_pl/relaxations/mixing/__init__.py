@@ -6,6 +6,7 @@ part in so many of the channels), `edge_normalization` (the supernet weighs the 
 """
 
 from darts_pl.relaxations.mixing.full import full
-from darts_pl.relaxations.mixing.partial import with_divisor
+from darts_pl.relaxations.mixing.partial import PartialChannels, with_divisor
+from darts_pl.relaxations.mixing.single_path import SinglePath
 
-__all__ = ["full", "with_divisor"]
+__all__ = ["PartialChannels", "SinglePath", "full", "with_divisor"]

@@ -1,5 +1,7 @@
 """Choosing the architecture once the supernet is trained, where it is not simply derived from the gates."""
 
 from darts_pl.stages.selection.base import Selection, Trained
+from darts_pl.stages.selection.perturbation import Perturbation
+from darts_pl.stages.selection.sampled import Sampled
 
-__all__ = ["Selection", "Trained"]
+__all__ = ["Perturbation", "Sampled", "Selection", "Trained"]

@@ -1,0 +1,197 @@
+"""`python -m darts_pl.benchmark`: search methods measured on NAS-Bench-201, and what a step of each costs."""
+
+import argparse
+import datetime
+import json
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+from hydra import compose, initialize_config_dir
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from rich import get_console
+from rich.logging import RichHandler
+
+from darts_pl import assembly
+from darts_pl.commands.check import check_config
+from darts_pl.commands.explain import explain
+from darts_pl.data.nasbench201_tables import Tables
+from darts_pl.errors import ConfigError, DartsError, RunError
+from darts_pl.paths import conf_dir, write_text_atomically
+from darts_pl.reports.benchmark_page import markdown, write_benchmark
+from darts_pl.stages.benchmark import nasbench201
+from darts_pl.stages.benchmark.cost import cost_jobs, cost_table
+from darts_pl.stages.benchmark.jobs import Job, run_jobs
+from darts_pl.stages.benchmark.settings import Settings, methods_in, parse
+
+EXAMPLES = """examples
+  python -m darts_pl.benchmark nasbench201                          every method, three seeds, at two-core scale
+  python -m darts_pl.benchmark nasbench201 method=darts,drnas seed=0,1,2 jobs=2
+  python -m darts_pl.benchmark nasbench201 method=drnas +scale=published hardware.accelerator=cuda
+  python -m darts_pl.benchmark cost                                 seconds a step and memory beside DARTS
+
+settings
+  method=a,b     which methods; all by default
+  seed=0,1,2     which seeds
+  jobs=2         searches at a time, each with its share of the CPU's threads (threads=N for another number)
+  resume=FOLDER  go on with an interrupted benchmark
+  steps=8 rounds=3   of the cost benchmark
+  key=value      any setting of the searches, such as epochs=5"""
+
+ASKED = "benchmark.json"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the benchmark and print its table and where it lies last; 0, 1 where a search failed, 2 after an error that
+    the user can mend, 130 after Ctrl-C."""
+    parsed = _parser().parse_args(argv)
+    logging.basicConfig(level=logging.INFO, format="%(message)s", handlers=[RichHandler(show_path=False, markup=False)])
+    assembly.register()
+    try:
+        settings = parse(parsed.settings, methods_in(conf_dir()))
+        return {"nasbench201": run_nasbench201, "cost": run_cost}[parsed.benchmark](settings)
+    except DartsError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m darts_pl.benchmark",
+        description=__doc__,
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("benchmark", choices=("nasbench201", "cost"))
+    parser.add_argument("settings", nargs="*", metavar="key=value")
+    return parser
+
+
+def run_nasbench201(settings: Settings) -> int:
+    """Search with every method and seed, look the cells up, write the tables and the page."""
+    tables = Tables.load()
+    folder, settings = _folder(settings)
+    jobs = [job for method in settings.methods for job in _jobs(folder, method, settings)]
+    print(f"{len(jobs)} searches in {folder}, {settings.jobs} at a time")
+    try:
+        failed = run_jobs(jobs, settings.jobs, _threads(settings))
+    except KeyboardInterrupt:
+        command = f"python -m darts_pl.benchmark nasbench201 resume='{folder}'"
+        print(f"stopped; continue with: {command}", file=sys.stderr)
+        return 130
+    if not any(job.done for job in jobs):
+        raise RunError(f"no search was finished; see the job.log in the folders of {folder}")
+    _write(folder, jobs, settings, tables, [job.name for job in failed])
+    return 1 if failed else 0
+
+
+def _folder(settings: Settings) -> tuple[Path, Settings]:
+    """A new folder that remembers what was asked for, or the one to go on with and what was asked for there."""
+    if settings.folder is None:
+        now = datetime.datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
+        folder = Path("outputs", "nasbench201", now).absolute()
+        asked = {key: value for key, value in vars(settings).items() if key != "folder"}
+        write_text_atomically(folder / ASKED, json.dumps(asked, indent=2) + "\n")
+        return folder, settings
+    path = settings.folder / ASKED
+    if not path.is_file():
+        raise RunError(f"resume={settings.folder}: found no {ASKED}, expected the folder of a benchmark")
+    asked = json.loads(path.read_text(encoding="utf-8"))
+    lists = {key: tuple(asked.pop(key)) for key in ("methods", "seeds", "overrides")}
+    return settings.folder, Settings(**lists, **{**asked, "jobs": settings.jobs}, folder=settings.folder)
+
+
+def _threads(settings: Settings) -> int:
+    return settings.threads or max(1, (os.cpu_count() or 1) // settings.jobs)
+
+
+def _jobs(folder: Path, method: str, settings: Settings) -> list[Job]:
+    """The searches of a method; what is wrong with its configuration shows here, before any of them starts."""
+    jobs = []
+    variants = _variants(method, settings)
+    for seed in settings.seeds:
+        for index, variant in enumerate(variants):
+            name = f"{method}/seed_{seed}" + (f"/variant_{index}" if len(variants) > 1 else "")
+            shared = (f"+experiment=nasbench201_{method}", "retraining=none", f"hardware.threads={_threads(settings)}")
+            overrides = (*shared, *variant, *settings.overrides, f"seed={seed}")
+            jobs.append(Job(name, folder / name, overrides))
+    return jobs
+
+
+def _composed(method: str, settings: Settings) -> tuple[DictConfig, dict]:
+    """(the configuration of a method's searches, the sweep it consists of: key → values)."""
+    with initialize_config_dir(str(conf_dir()), version_base="1.3"):
+        try:
+            given = [f"+experiment=nasbench201_{method}", *settings.overrides]
+            config = compose("search", given, return_hydra_config=True)
+        except (HydraException, OmegaConfBaseException) as error:
+            raise ConfigError(explain(error, composing=True) or str(error)) from error
+    sweep = OmegaConf.to_container(config.hydra.sweeper, resolve=False).get("params") or {}
+    OmegaConf.set_struct(config, False)
+    del config["hydra"]
+    check_config(config)
+    return config, sweep
+
+
+def _variants(method: str, settings: Settings) -> list[list[str]]:
+    """The overrides of each search that a method makes a seed: one, or the values of the sweep that it consists of."""
+    variants: list[list[str]] = [[]]
+    for key, values in _composed(method, settings)[1].items():
+        variants = [[*before, f"{key}={value.strip()}"] for before in variants for value in str(values).split(",")]
+    return variants
+
+
+def _write(folder: Path, jobs: Sequence[Job], settings: Settings, tables: Tables, failed: Sequence[str]) -> None:
+    rows, curves = [], []
+    for job in jobs:
+        if job.done:
+            method, seed = job.name.split("/")[:2]
+            place = {"method": method, "seed": int(seed.removeprefix("seed_"))}
+            rows.append({**place, **nasbench201.run_row(job.folder, tables), "folder": job.name})
+            curves += [{**place, "folder": job.name, **row} for row in nasbench201.anytime(job.folder, tables)]
+    every = pd.DataFrame(rows)
+    runs = nasbench201.best_variants(every)
+    shown = pd.DataFrame(curves)
+    shown = shown[shown["folder"].isin(runs["folder"])]
+    summary = nasbench201.summary(runs, settings.methods)
+    references = nasbench201.references(tables)
+    marks = {"median": tables.median, "random_10": tables.expected_best_of(10), "optimum": tables.best()[1]}
+    facts = [
+        ("searches", str(len(every))),
+        ("seeds", ", ".join(map(str, settings.seeds))),
+        ("settings", " ".join(settings.overrides) or "those of the experiments"),
+    ]
+    notices = [f"Failed, so not in the table: {', '.join(failed)}."] if failed else []
+    page = write_benchmark(folder, every, shown, summary, references, marks, facts, notices)
+    get_console().print(markdown(summary, references), markup=False, soft_wrap=True)
+    print(f"Table   {folder / 'summary.md'}\nCurves  {folder / 'curves.png'}\nReport  {page}")
+
+
+def run_cost(settings: Settings) -> int:
+    """Measure every method's step beside that of DARTS and print the table."""
+    for method in settings.methods:
+        config, _ = _composed(method, settings)
+    now = datetime.datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
+    folder = Path("outputs", "cost", now).absolute()
+    jobs = cost_jobs(
+        settings.methods,
+        folder,
+        steps=settings.steps,
+        rounds=settings.rounds,
+        batch_size=config.batch_size,
+        overrides=settings.overrides,
+    )
+    print(f"{len(jobs)} short searches in {folder}")
+    table = cost_table(jobs, folder, settings.threads or os.cpu_count() or 1)
+    print(table.to_string(index=False, float_format=lambda value: f"{value:.2f}"))
+    print(f"Table   {folder / 'cost.csv'}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

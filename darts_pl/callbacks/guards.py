@@ -1,0 +1,141 @@
+"""Guards: warnings, while there is still time, that a search is collapsing or does nothing."""
+
+import json
+import logging
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+from lightning.pytorch import Callback, LightningModule, Trainer
+from torch import Tensor
+
+from darts_pl.callbacks.alphas import SearchHistory
+from darts_pl.paths import write_text_atomically
+
+log = logging.getLogger("darts_pl")
+
+FILE = "guards.json"
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Where guards begin to warn.
+
+    Args:
+        skip_share: part of a cell's edges that are skip connections.
+        flatness: mean gate entropy as a part of log K, from the middle of the search on.
+        least_movement: mean |α − α at the start| after an epoch that updated the alphas.
+    """
+
+    skip_share: float = 0.5
+    flatness: float = 0.98
+    least_movement: float = 1e-4
+
+
+class CollapseGuards(Callback):
+    """Watches a search and warns once of each thing that is wrong: in the log with the epoch and what to try, in
+    TensorBoard, and in `guards.json` in `folder`, which the report shows.
+
+    - Skip connections dominate the derived cell: the known collapse of differentiable search (arXiv:1909.09656).
+    - The gates are still flat in the second half: the genotype is then close to chance.
+    - A candidate was never sampled, where gates are one-hot samples: its weights and alpha are those of the start.
+    - The alphas did not move although they were updated.
+
+    It must come after `history`, whose rows it reads.
+    """
+
+    def __init__(self, history: SearchHistory, folder: Path | None, limits: Limits | None = None):
+        self.history, self.folder, self.limits = history, folder, limits or Limits()
+        self.warnings: list[dict] = []
+        self.sampled: dict[str, Tensor] = {}
+
+    def state_dict(self) -> dict:
+        return {"warnings": self.warnings, "sampled": self.sampled}
+
+    def load_state_dict(self, state: dict) -> None:
+        self.warnings, self.sampled = state["warnings"], state["sampled"]
+
+    def on_train_batch_end(self, trainer: Trainer, module: LightningModule, outputs, batch, batch_idx: int) -> None:
+        if not module.supernet.relaxation.one_hot:
+            return
+        for kind, gate in module.step_gates.items():
+            chosen = (gate != 0).cpu()
+            self.sampled[kind] = self.sampled[kind] | chosen if kind in self.sampled else chosen
+
+    def on_train_epoch_end(self, trainer: Trainer, module: LightningModule) -> None:
+        row = self.history.rows[-1]
+        late = module.current_epoch + 1 > module.epochs / 2
+        trained = module.trains_alphas and module.alpha_updates > 0
+        for kind in module.supernet.kinds:
+            if trained:
+                self._check_skips(kind, row)
+            if trained and late:
+                self._check_entropy(kind, row)
+            if late and kind in self.sampled:
+                self._check_sampling(kind, row, module.supernet.kept(kind).cpu())
+        if trained:
+            self._check_movement(row)
+        self._write(trainer)
+
+    def _check_skips(self, kind: str, row: dict) -> None:
+        edges = sum(len(node) for node in self.history.genotype.cells[kind].nodes)
+        skips = row[f"skips_{kind}"]
+        if skips > self.limits.skip_share * edges:
+            self._warn(
+                f"skips {kind}",
+                row,
+                f"{skips} of {edges} edges of the {_cell(kind)} are skip connections, the known collapse",
+                "rule=[auxiliary_skip], [beta_decay] or [sdarts_rs], relaxation=dirichlet, mixing=partial, or a larger "
+                "weight_decay; rule=[skip_stop] ends a search here",
+            )
+
+    def _check_entropy(self, kind: str, row: dict) -> None:
+        share = row[f"entropy_{kind}"] / math.log(len(self.history.primitives))
+        if share > self.limits.flatness:
+            self._warn(
+                f"entropy {kind}",
+                row,
+                f"the gates of the {_cell(kind)} are flat ({share:.0%} of the largest entropy), so its genotype is close "
+                "to chance",
+                "more epochs, a larger arch_learning_rate, or a smaller arch_weight_decay",
+            )
+
+    def _check_sampling(self, kind: str, row: dict, kept: Tensor) -> None:
+        missing = [
+            f"{self.history.primitives[k]} on {self.history.edges[edge]}"
+            for edge, k in (kept & ~self.sampled[kind]).nonzero().tolist()
+        ]
+        if missing:
+            more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
+            self._warn(
+                f"sampling {kind}",
+                row,
+                f"never sampled in the {_cell(kind)}: {', '.join(missing[:3])}{more}",
+                "more epochs, or a higher relaxation.tau_end",
+            )
+
+    def _check_movement(self, row: dict) -> None:
+        if row["alpha_movement"] < self.limits.least_movement:
+            self._warn(
+                "movement",
+                row,
+                f"the alphas have moved by {row['alpha_movement']:.1e} on average in {row['alpha_updates']} updates",
+                "a larger arch_learning_rate",
+            )
+
+    def _warn(self, about: str, row: dict, what: str, remedy: str) -> None:
+        if any(warning["about"] == about for warning in self.warnings):
+            return
+        self.warnings.append({"about": about, "epoch": row["epoch"], "what": what, "try": remedy})
+        log.warning("epoch %d: %s. What to try: %s. (guards=false silences this)", row["epoch"], what, remedy)
+
+    def _write(self, trainer: Trainer) -> None:
+        if self.folder is not None:
+            write_text_atomically(self.folder / FILE, json.dumps(self.warnings, indent=2) + "\n")
+        if trainer.logger is not None and self.warnings:
+            text = "\n".join(f"- epoch {w['epoch']}: {w['what']}. What to try: {w['try']}." for w in self.warnings)
+            trainer.logger.experiment.add_text("guards", text, self.history.rows[-1]["epoch"])
+
+
+def _cell(kind: str) -> str:
+    return kind if kind == "cell" else f"{kind} cell"

@@ -1,0 +1,113 @@
+"""The report of a benchmark on NAS-Bench-201: one table of all methods, their curves, what was warned of."""
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from darts_pl.paths import write_atomically, write_text_atomically
+from darts_pl.reports import tables
+from darts_pl.reports.page import Page, Section, Text, picture, save
+from darts_pl.reports.style import INK, MUTED, PAGE_WIDTH, SERIES, VALID, styled
+
+COLUMNS = {
+    "method": "method",
+    "seeds": "seeds",
+    "accuracy": "test accuracy, %",
+    "regret": "regret, points",
+    "percentile": "better than, % of cells",
+    "best_val_test_acc": "at best validation, %",
+    "skips": "skips of 6",
+    "entropy": "gate entropy, nats",
+    "alpha_updates": "alpha updates",
+    "seconds": "search, s",
+    "relative_step": "step, relative",
+}
+PANELS_A_ROW = 4
+CURVES = (
+    "Test accuracy, from the table, of the cell derived after each epoch: a line is a seed. Dashed: the median of all "
+    "cells; dotted: the expected best of 10 random cells; the top of each panel is the optimum."
+)
+
+
+def readable(summary: pd.DataFrame) -> pd.DataFrame:
+    """The summary as texts under readable names, accuracies as mean ± standard deviation."""
+    frame = summary.copy()
+    frame["accuracy"] = [_spread(mean, std) for mean, std in zip(frame["test_acc"], frame["test_acc_std"])]
+    forms = {"regret": ".2f", "percentile": ".1f", "best_val_test_acc": ".2f", "skips": ".1f", "entropy": ".2f"}
+    forms |= {"alpha_updates": ".0f", "seconds": ".0f", "relative_step": ".2f"}
+    for name, form in forms.items():
+        if name in frame:
+            frame[name] = [tables.NOTHING if math.isnan(value) else format(value, form) for value in frame[name]]
+    return frame[[name for name in COLUMNS if name in frame]].rename(columns=COLUMNS).astype(str)
+
+
+def _spread(mean: float, deviation: float) -> str:
+    return f"{mean:.2f}" if math.isnan(deviation) else f"{mean:.2f} ± {deviation:.2f}"
+
+
+def markdown(summary: pd.DataFrame, references: Sequence[tuple[str, float]]) -> str:
+    """The table in Markdown, the references below it."""
+    frame = readable(summary)
+    rows = [list(frame.columns), ["---"] * frame.shape[1], *frame.to_numpy().tolist()]
+    lines = ["| " + " | ".join(row) + " |" for row in rows]
+    others = ["", "| to compare with | CIFAR-10 test accuracy, % |", "|---|---|"]
+    return "\n".join([*lines, *others, *(f"| {name} | {value:.2f} |" for name, value in references), ""])
+
+
+@styled
+def anytime_figure(curves: pd.DataFrame, methods: Sequence[str], marks: dict[str, float]) -> Figure:
+    """Small panels, one a method: test accuracy by epoch, a line a seed. `marks`: median, random_10, optimum."""
+    rows = math.ceil(len(methods) / PANELS_A_ROW)
+    figure = Figure(figsize=(PAGE_WIDTH, 1.9 * rows + 0.3), layout="constrained")
+    panels = figure.subplots(rows, PANELS_A_ROW, squeeze=False, sharex=False, sharey=True).flat
+    lowest = min(50.0, float(curves["test_acc"].min())) - 2
+    for method, axes in zip(methods, panels):
+        own = curves[curves["method"] == method]
+        axes.axhline(marks["median"], color=MUTED, linestyle="--", linewidth=1)
+        axes.axhline(marks["random_10"], color=VALID, linestyle=":", linewidth=1.2)
+        for index, (_, line) in enumerate(own.groupby("seed")):
+            axes.plot(line["epoch"], line["test_acc"], color=SERIES[index % len(SERIES)], linewidth=1.3, alpha=0.85)
+        axes.set_title(method, color=INK, size=10)
+        axes.set_ylim(lowest, marks["optimum"] + 0.3)
+    for axes in list(panels):
+        axes.set_visible(False)
+    figure.supxlabel("epoch", size=10, color=MUTED)
+    figure.supylabel("CIFAR-10 test accuracy, %", size=10, color=MUTED)
+    return figure
+
+
+def write_benchmark(
+    folder: Path,
+    runs: pd.DataFrame,
+    curves: pd.DataFrame,
+    summary: pd.DataFrame,
+    references: Sequence[tuple[str, float]],
+    marks: dict[str, float],
+    facts: Sequence[tuple[str, str]],
+    notices: Sequence[str],
+) -> Path:
+    """Write runs.csv, curves.csv, summary.csv, summary.md, curves.png and report.html to `folder`; the page's path."""
+    for name, frame in (("runs", runs), ("curves", curves), ("summary", summary)):
+        write_atomically(folder / f"{name}.csv", lambda path, frame=frame: frame.to_csv(path, index=False))
+    write_text_atomically(folder / "summary.md", markdown(summary, references))
+    figure = anytime_figure(curves, list(summary["method"]), marks)
+    write_atomically(folder / "curves.png", lambda path: figure.savefig(path, format="png", dpi=130))
+    beside = pd.DataFrame(references, columns=["to compare with", "test accuracy, %"])
+    shown = runs[["method", "seed", "cell", "test_acc", "skips", "entropy", "seconds", "stopped"]]
+    sections = [
+        Section("Methods", [tables.table_block(readable(summary)), Text(READING)]),
+        Section("To compare with", [tables.table_block(beside, {"test accuracy, %": lambda value: f"{value:.2f}"})]),
+        Section("Accuracy by epoch", [picture(figure, CURVES)]),
+        Section("Runs", [tables.table_block(shown, {"test_acc": lambda value: f"{value:.2f}"})]),
+    ]
+    status = "unfinished" if notices else "complete"
+    return save(Page("NAS-Bench-201", status, facts, sections, notices), folder / "report.html")
+
+
+READING = (
+    "Test accuracy: of the cell derived after the last epoch (or chosen by the method), trained for 200 epochs, as the "
+    "NAS-Bench-201 tables give it; mean ± standard deviation over seeds. Regret: what it lacks to the best cell."
+)

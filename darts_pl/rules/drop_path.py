@@ -1,0 +1,51 @@
+"""R-DARTS: dropping paths of the supernet while searching."""
+
+from darts_pl.errors import ConfigError
+from darts_pl.rules.base import Rule
+
+
+class DropPath(Rule):
+    """Scheduled drop path in the supernet, the first of the two regularisers of R-DARTS.
+
+    Zela et al., "Understanding and Robustifying Differentiable Architecture Search" (arXiv:1909.09656, section 5).
+
+        probability = maximum · progress;   o_k(x) ← m · o_k(x) / (1 − probability),  m ~ Bernoulli(1 − probability)
+
+    Why. The paper observes that searches fail where the weights overfit the training half: then α sits in a sharp
+    minimum of the validation loss (a large dominant eigenvalue of its Hessian, see `EigenvalueStop`), and deriving a
+    discrete network from it costs accuracy. More regularisation of the inner problem keeps the eigenvalue small.
+    Two forms are tried: drop path together with Cutout, at `maximum` ∈ {0, 0.2, 0.4, 0.6}, and L2.
+
+    R-DARTS(L2) is no rule but a sweep: search with weight_decay ∈ {3, 9, 27, 81} · 10⁻⁴, derive from each, retrain each
+    for a short time and keep the best by validation. `python -m darts_pl.search -m weight_decay=3e-4,9e-4,27e-4,81e-4`
+    runs the searches, and the sweep's page compares them. R-DARTS(DP) is the same sweep over
+    `rules.drop_path.maximum`.
+
+    How. Whole samples are dropped, each path by itself, of every candidate but an identity, in train mode, in the alpha
+    step and in the weight step. Draws are seeded by the step. The probability is 0 in the first epoch and `maximum` in
+    the last; it depends on `progress` alone.
+
+    Differences from the released code: there it is maximum · epoch / epochs and thus never quite reaches the maximum.
+
+    Args:
+        maximum: the probability in the last epoch, in [0, 1).
+
+    Raises:
+        ConfigError: a probability outside of [0, 1).
+    """
+
+    def __init__(self, maximum: float = 0.2):
+        if not 0 <= maximum < 1:
+            raise ConfigError(f"rules.drop_path.maximum={maximum}: expected a number from 0 to below 1")
+        self.maximum = maximum
+        self.probability = 0.0
+
+    def schedule(self, supernet, progress: float) -> None:
+        """Set the probability of all choices for the finished part `progress` in [0, 1]."""
+        self.probability = self.maximum * progress
+        for choice in supernet.choices():
+            choice.drop_path_probability = self.probability
+
+    def figures(self) -> dict[str, float | None]:
+        """The probability of the epoch."""
+        return {"drop_path_probability": self.probability}

@@ -1,0 +1,212 @@
+"""The space of NAS-Bench-201: one cell of six edges, repeated in three stages, all 15,625 cells tabulated."""
+
+from collections.abc import Mapping, Sequence
+
+import torch
+import torch.nn as nn
+from torch import Tensor
+
+from darts_pl.derive import Rule, chooses_inputs, strongest
+from darts_pl.errors import ConfigError, GenotypeError, nearest
+from darts_pl.genotype import Nasbench201Genotype, check_operations, check_space
+from darts_pl.genotype.nasbench201 import EDGES
+from darts_pl.genotype.nasbench201 import OPERATIONS as PRIMITIVES
+from darts_pl.ops.image import OPERATIONS, Builder, build
+from darts_pl.spaces.cells import inherit_weights
+from darts_pl.spaces.choice import Choice, Mixing, divided_channels
+from darts_pl.spaces.nasbench201_network import KIND, Nasbench201Network, Nasbench201Supernet, edge_key
+from darts_pl.spaces.primitives import check_primitives
+
+
+class Nasbench201Space:
+    """The cell space of NAS-Bench-201 (Dong and Yang, arXiv:2001.00326, section 2.1).
+
+    What it is: a cell has four nodes, the first its input and the last its output. Every node is joined to all before
+    it, and each of the six edges holds one of K operations; a node is the sum over its edges,
+
+        x_j = Σ_{i<j} o_{j←i}(x_i),   j = 1, 2, 3.
+
+    With the five published operations (`none`, the identity, convolutions 1x1 and 3x3 between a ReLU and a batch
+    normalisation, average pooling 3x3) there are 5⁶ = 15,625 cells. All cells of a network are alike. The skeleton
+    around them is fixed: a 3x3 convolution to C channels with batch normalisation; N cells at C; a residual block of
+    stride 2 to 2C; N cells; a residual block to 4C; N cells; batch normalisation, ReLU, global average pooling, a
+    linear classifier. Published are C = 16 and N = 5.
+
+    Why: each of these networks was trained by its authors, three times, and the accuracies were published
+    (`darts_pl.data.nasbench201_tables`). What a search finds can thus be looked up instead of trained, and methods be
+    compared over many seeds. Cells that compute the same function (two edges of which one is `none` in different
+    places) are separate entries with accuracies of their own; nothing here merges them.
+
+    The supernet replaces each operation by a choice, Σ_k gate[k] · o_k(x) with full mixing, and all cells share one
+    alpha [6, K]. `strongest` derives: on every edge the operation with the largest gate, `none` included.
+
+    Differences from the released code (AutoDL-Projects, `xautodl/models/cell_searchs`): none in the skeleton at even
+    sizes; odd maps, at which the released residual block fails, are rounded up. As there, and unlike in the DARTS cell
+    space, pooling has no batch normalisation of its own while searching, and convolutions of candidates are normalised
+    without scale and shift while those of the skeleton keep theirs. Released searches leave `track_running_stats` to a
+    setting; here statistics are tracked. Logits begin at 10⁻³ · N(0, 1), as there. Edge weights, auxiliary skips and
+    partial channels, which the released networks lack, act as in the cell space.
+
+    Args:
+        init_channels: channels C of the first stage. layers: cells N of each of the three stages.
+        primitives: names of the candidate operations on every edge, in gate order.
+        operations: further builders, name → `(channels, stride, affine) -> nn.Module`; they may replace known ones and
+            are asked for stride 1 only.
+
+    Attributes:
+        edges_kept: how many inputs a node keeps in a genotype; None, as it keeps all.
+
+    Raises:
+        ConfigError: an unknown primitive, the same twice, none besides `none`, or a size that cannot be built.
+    """
+
+    edges_kept = None
+
+    def __init__(
+        self,
+        *,
+        init_channels: int = 16,
+        layers: int = 5,
+        primitives: Sequence[str] = PRIMITIVES,
+        operations: Mapping[str, Builder] | None = None,
+    ):
+        self.init_channels, self.layers = init_channels, layers
+        self.primitives = tuple(primitives)
+        self.operations = {**OPERATIONS, **(operations or {})}
+        check_primitives(self.primitives, self.operations)
+        for name, value in (("init_channels", init_channels), ("layers", layers)):
+            if value < 1:
+                raise ConfigError(f"space.{name}={value}: at least 1 is needed")
+
+    @property
+    def edges(self) -> list[str]:
+        """Names of the six edges in gate order, such as `2<-0`: into node 2 from node 0."""
+        return [f"{node}<-{source}" for node, source in EDGES]
+
+    def supernet(
+        self,
+        input_shape: tuple[int, int, int],
+        num_classes: int,
+        *,
+        relaxation: nn.Module,
+        mixing: Mixing,
+        auxiliary_skip: bool = False,
+        layers: int | None = None,
+    ) -> Nasbench201Supernet:
+        """The supernet for images of shape (C, H, W), with alphas drawn from 10⁻³ · N(0, 1).
+
+        Args:
+            mixing: may have `channel_divisor`, of whose part of the channels its candidates are built, and
+                `edge_normalization`, for edge weights.
+            auxiliary_skip: give every choice an auxiliary skip connection.
+            layers: cells a stage, where they are to be others than the space's.
+
+        Raises:
+            ConfigError: channels that the mixing cannot divide.
+        """
+        divisor = getattr(mixing, "channel_divisor", 1)
+
+        def make_choice(channels: int) -> Choice:
+            part = divided_channels(channels, divisor)
+            candidates = {name: self._operation(name, part, searching=True) for name in self.primitives}
+            auxiliary = self._operation("skip_connect", channels, searching=True) if auxiliary_skip else None
+            return Choice(candidates, mixing, auxiliary)
+
+        return Nasbench201Supernet(
+            input_shape,
+            num_classes,
+            init_channels=self.init_channels,
+            layers=layers or self.layers,
+            num_candidates=len(self.primitives),
+            relaxation=relaxation,
+            make_choice=make_choice,
+            edge_normalization=getattr(mixing, "edge_normalization", False),
+        )
+
+    def _operation(self, name: str, channels: int, *, searching: bool) -> nn.Module:
+        return build(
+            name,
+            channels,
+            1,
+            affine=not searching,
+            searching=searching,
+            operations=self.operations,
+            normalized_pooling=False,
+        )
+
+    def check_rule(self, rule: Rule) -> None:
+        """Raises ConfigError, with the remedy, where `rule` chooses among a node's inputs, which this space keeps."""
+        if chooses_inputs(rule):
+            raise ConfigError(
+                "this derivation keeps some of each node's inputs, but a cell of NAS-Bench-201 has an operation on "
+                "every edge. Take derivation=strongest with space=nasbench201"
+            )
+
+    def derive(self, strengths: Mapping[str, Tensor], rule: Rule = strongest) -> Nasbench201Genotype:
+        """The genotype of the strengths {"cell": [6, K]} by `rule`, see `darts_pl.derive.strongest`.
+
+        Raises:
+            ConfigError: strengths of other kinds or another shape; a rule of the cell space.
+        """
+        self.check_rule(rule)
+        if set(strengths) != {KIND}:
+            raise ConfigError(f"strengths: found the cells {sorted(strengths)}, expected [{KIND!r}]")
+        if len(strengths[KIND]) != len(EDGES):
+            raise ConfigError(f"strengths: found {len(strengths[KIND])} edges, expected {len(EDGES)}")
+        return Nasbench201Genotype(tuple(rule(strengths[KIND], self.primitives)))
+
+    def random_genotype(self, generator: torch.Generator) -> Nasbench201Genotype:
+        """A genotype drawn uniformly: any operation on every edge, `none` included, as the tables hold them."""
+        chosen = torch.randint(len(self.primitives), (len(EDGES),), generator=generator).tolist()
+        return Nasbench201Genotype(tuple(self.primitives[k] for k in chosen))
+
+    def network(
+        self,
+        genotype: Nasbench201Genotype,
+        input_shape: tuple[int, int, int],
+        num_classes: int,
+        *,
+        auxiliary: bool = False,
+        searching: bool = False,
+    ) -> Nasbench201Network:
+        """The network of `genotype` with fresh weights. With `searching` its operations are built as the supernet's
+        are (no affine batch normalisation), so that it can carry the supernet's weights.
+
+        Raises:
+            GenotypeError: a genotype of another space, or an operation that this one cannot build.
+        """
+        check_space(genotype, Nasbench201Genotype.space)
+        check_operations(genotype, self.operations)
+        return Nasbench201Network(
+            genotype,
+            input_shape,
+            num_classes,
+            init_channels=self.init_channels,
+            layers=self.layers,
+            auxiliary=auxiliary,
+            build=lambda name, channels: self._operation(name, channels, searching=searching),
+        )
+
+    def one_hot_gates(self, genotype: Nasbench201Genotype) -> dict[str, Tensor]:
+        """Gates {"cell": [6, K]} that select exactly the genotype's operations.
+
+        Raises:
+            GenotypeError: the genotype does not lie in this space.
+        """
+        check_space(genotype, Nasbench201Genotype.space)
+        gates = torch.zeros(len(EDGES), len(self.primitives))
+        for row, (edge, name) in enumerate(zip(self.edges, genotype.operations)):
+            if name not in self.primitives:
+                known = nearest(name, self.primitives)
+                raise GenotypeError(f"cell, edge {edge}: {name!r} is not in this space. {known}")
+            gates[row, self.primitives.index(name)] = 1.0
+        return {KIND: gates}
+
+
+@inherit_weights.register
+def _(network: Nasbench201Network, supernet: Nasbench201Supernet) -> None:
+    network.skeleton.load_state_dict(supernet.skeleton.state_dict())
+    for target, source in zip(network.cells, supernet.cells, strict=True):
+        for edge, name in zip(EDGES, network.genotype.operations):
+            key = edge_key(*edge)
+            target.edges[key].load_state_dict(source.edges[key].candidates[name].state_dict())

@@ -1,0 +1,204 @@
+"""The networks of NAS-Bench-201 (arXiv:2001.00326): the skeleton around the cells, the supernet, the derived one."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+import torch.nn as nn
+from torch import Tensor
+
+from darts_pl.genotype import Nasbench201Genotype
+from darts_pl.genotype.nasbench201 import EDGES, NUM_NODES
+from darts_pl.ops.image import ReLUConvBN
+from darts_pl.spaces.architecture import SearchNetwork
+from darts_pl.spaces.choice import Choice
+from darts_pl.spaces.drop_path import drop_path
+from darts_pl.spaces.network import AuxiliaryHead
+
+KIND = "cell"
+STAGES = 3
+
+
+def edge_key(node: int, source: int) -> str:
+    """The name of an edge's module: "2_0" leads into node 2 from node 0."""
+    return f"{node}_{source}"
+
+
+class ResidualBlock(nn.Module):
+    """Halves height and width and doubles the channels: two ReLU-convolution-normalisation groups beside an average
+    pooling and a 1x1 convolution (figure 1 of the paper, `ResNetBasicblock` of the released code).
+
+    The released pooling needs even sizes; here an odd map's last row or column is averaged over what is there.
+    """
+
+    def __init__(self, channels_in: int, channels_out: int):
+        super().__init__()
+        self.conv_a = ReLUConvBN(channels_in, channels_out, 3, 2, 1, affine=True)
+        self.conv_b = ReLUConvBN(channels_out, channels_out, 3, 1, 1, affine=True)
+        self.shortcut = nn.Sequential(
+            nn.AvgPool2d(2, stride=2, ceil_mode=True), nn.Conv2d(channels_in, channels_out, 1, bias=False)
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) → (B, C', ceil(H / 2), ceil(W / 2))."""
+        return self.shortcut(x) + self.conv_b(self.conv_a(x))
+
+
+class Skeleton(nn.Module):
+    """What surrounds the cells: a stem, three stages of `layers` cells at C, 2C and 4C channels with a residual block
+    between them, then batch normalisation, ReLU, global average pooling and a linear classifier. All batch
+    normalisations here learn a scale and shift, also in a supernet."""
+
+    def __init__(self, channels_in: int, num_classes: int, init_channels: int, layers: int):
+        super().__init__()
+        c, self.layers = init_channels, layers
+        conv = nn.Conv2d(channels_in, c, 3, padding=1, bias=False)
+        self.stem = nn.Sequential(conv, nn.BatchNorm2d(c))
+        self.reductions = nn.ModuleList([ResidualBlock(c, 2 * c), ResidualBlock(2 * c, 4 * c)])
+        self.last = nn.Sequential(nn.BatchNorm2d(4 * c), nn.ReLU())
+        self.head = nn.Linear(4 * c, num_classes)
+
+    def channels(self) -> list[int]:
+        """The channels of every cell in order."""
+        first = self.stem[0].out_channels
+        return [first * 2**stage for stage in range(STAGES) for _ in range(self.layers)]
+
+    def forward(self, x: Tensor, run_cell: Callable[[int, Tensor], Tensor]) -> tuple[Tensor, Tensor]:
+        """(B, C, H, W) → logits (B, num_classes), and the map behind the second residual block.
+
+        Args:
+            run_cell: `(number of the cell, its input) -> its output` of the same shape.
+        """
+        y = middle = self.stem(x)
+        for index in range(STAGES * self.layers):
+            if index and index % self.layers == 0:
+                y = middle = self.reductions[index // self.layers - 1](y)
+            y = run_cell(index, y)
+        return self.head(self.last(y).mean(dim=(2, 3))), middle
+
+
+class Nasbench201SearchCell(nn.Module):
+    """A cell with a choice on each of its six edges: node j = Σ_i choice_{j←i}(node i), output = node 3."""
+
+    kind = KIND
+
+    def __init__(self, channels: int, make_choice: Callable[[int], Choice]):
+        super().__init__()
+        self.edges = nn.ModuleDict({edge_key(*edge): make_choice(channels) for edge in EDGES})
+
+    def forward(self, x: Tensor, gates: Tensor, weights: Tensor | None = None, *, alone: bool = False) -> Tensor:
+        """Input (B, C, H, W), gates [6, K] and edge weights [6] → the same shape."""
+        scales = [None] * len(gates) if weights is None else weights.unbind()
+        terms: list[list[Tensor]] = [[] for _ in range(NUM_NODES + 1)]
+        states = [x]
+        for (node, source), edge, gate, scale in zip(EDGES, self.edges.values(), gates.unbind(), scales, strict=True):
+            y = edge(states[source], gate, alone=alone)
+            terms[node].append(y if scale is None else scale * y)
+            if len(terms[node]) == node:
+                states.append(sum(terms[node][1:], terms[node][0]))
+        return states[NUM_NODES]
+
+
+class Nasbench201Supernet(SearchNetwork):
+    """All cells of the space at once; the one kind is "cell". Build it by `Nasbench201Space.supernet`.
+
+    Args:
+        input_shape: (C, H, W) of one image.
+        layers: cells a stage.
+        relaxation, edge_normalization: see `SearchNetwork`.
+        make_choice: `channels -> Choice` with K candidates.
+    """
+
+    def __init__(
+        self,
+        input_shape: tuple[int, int, int],
+        num_classes: int,
+        *,
+        init_channels: int,
+        layers: int,
+        num_candidates: int,
+        relaxation: nn.Module,
+        make_choice: Callable[[int], Choice],
+        edge_normalization: bool = False,
+    ):
+        super().__init__({KIND: [node for node, _ in EDGES]}, num_candidates, relaxation, edge_normalization)
+        self.skeleton = Skeleton(input_shape[0], num_classes, init_channels, layers)
+        self.cells = nn.ModuleList(Nasbench201SearchCell(c, make_choice) for c in self.skeleton.channels())
+        self.reset_architecture()
+
+    def run(
+        self, x: Tensor, gates: Sequence[Tensor], weights: Sequence[Tensor | None], *, alone: bool = False
+    ) -> Tensor:
+        """See `SearchNetwork.run`."""
+        if not len(self.cells) == len(gates) == len(weights):
+            raise ValueError(f"{len(gates)} gates and {len(weights)} edge weights for {len(self.cells)} cells")
+        return self.skeleton(x, lambda i, y: self.cells[i](y, gates[i], weights[i], alone=alone))[0]
+
+
+class Nasbench201Cell(nn.Module):
+    """The cell of a genotype: node j = Σ_i operation_{j←i}(node i), output = node 3."""
+
+    def __init__(self, operations: Mapping[tuple[int, int], nn.Module]):
+        super().__init__()
+        self.edges = nn.ModuleDict({edge_key(*edge): operation for edge, operation in operations.items()})
+
+    def forward(self, x: Tensor, drop_probability: float) -> Tensor:
+        """(B, C, H, W) → the same shape."""
+        states = [x]
+        for node in range(1, NUM_NODES + 1):
+            terms = [self._edge(node, source, y, drop_probability) for source, y in enumerate(states)]
+            states.append(sum(terms[1:], terms[0]))
+        return states[NUM_NODES]
+
+    def _edge(self, node: int, source: int, x: Tensor, drop_probability: float) -> Tensor:
+        operation = self.edges[edge_key(node, source)]
+        y = operation(x)
+        if self.training and drop_probability > 0 and not isinstance(operation, nn.Identity):
+            y = drop_path(y, drop_probability)
+        return y
+
+
+class Nasbench201Network(nn.Module):
+    """The network of a genotype. Build it by `Nasbench201Space.network`.
+
+    The published network has no auxiliary head; one that is asked for stands behind the second residual block, on maps
+    of the size that it has in the DARTS network.
+
+    Attributes:
+        drop_path_probability: set by the retraining each epoch; acts in train mode only.
+    """
+
+    def __init__(
+        self,
+        genotype: Nasbench201Genotype,
+        input_shape: tuple[int, int, int],
+        num_classes: int,
+        *,
+        init_channels: int,
+        layers: int,
+        auxiliary: bool,
+        build: Callable[[str, int], nn.Module],
+    ):
+        super().__init__()
+        self.genotype = genotype
+        self.drop_path_probability = 0.0
+        self.skeleton = Skeleton(input_shape[0], num_classes, init_channels, layers)
+        self.cells = nn.ModuleList(
+            Nasbench201Cell({edge: build(op, c) for edge, op in zip(EDGES, genotype.operations)})
+            for c in self.skeleton.channels()
+        )
+        self.auxiliary = AuxiliaryHead(4 * init_channels, num_classes) if auxiliary else None
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) → logits (B, num_classes)."""
+        return self._run(x)[0]
+
+    def forward_with_auxiliary(self, x: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Logits and, where the network has an auxiliary head, its logits; else None."""
+        logits, middle = self._run(x)
+        return logits, None if self.auxiliary is None else self.auxiliary(middle)
+
+    def _run(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        return self.skeleton(x, lambda i, y: self.cells[i](y, self.drop_path_probability))
+
+    def count_parameters(self) -> int:
+        """Parameters without the auxiliary head, the count that papers give."""
+        return sum(p.numel() for name, p in self.named_parameters() if not name.startswith("auxiliary."))

@@ -1,0 +1,20 @@
+"""What every space asks of its candidate operations."""
+
+from collections.abc import Mapping, Sequence
+
+from darts_pl.errors import ConfigError, nearest
+from darts_pl.ops.image import Builder
+
+
+def check_primitives(primitives: Sequence[str], operations: Mapping[str, Builder]) -> None:
+    """Raises ConfigError for a primitive without a builder or that cannot name parameters, for the same one twice, and
+    where there is none besides `none`."""
+    for name in primitives:
+        if name not in operations:
+            raise ConfigError(f"space.primitives: {name!r} is not a known operation. {nearest(name, operations)}")
+        if not name.isidentifier():
+            raise ConfigError(f"space.primitives: {name!r} must be letters, digits and _, as it names parameters")
+    if len(set(primitives)) < len(primitives):
+        raise ConfigError(f"space.primitives: the same name twice in {list(primitives)}")
+    if not set(primitives) - {"none"}:
+        raise ConfigError(f"space.primitives={list(primitives)}: nothing to choose besides 'none'")

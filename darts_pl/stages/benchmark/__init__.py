@@ -1,0 +1,1 @@
+"""Benchmarks: many searches as processes, and what they are measured by."""

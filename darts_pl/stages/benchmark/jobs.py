@@ -1,0 +1,110 @@
+"""Searches as processes of their own, some at a time: started, resumed, counted."""
+
+import logging
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich import get_console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from darts_pl.stages.run import MANIFEST, read_manifest
+
+log = logging.getLogger("darts_pl")
+
+LOG = "job.log"
+POLL_S = 0.2
+GRACE_S = 20.0  # for a job to save its place after Ctrl-C
+
+
+@dataclass(frozen=True)
+class Job:
+    """One search: `overrides` of `python -m darts_pl.search`, run in `folder`."""
+
+    name: str
+    folder: Path
+    overrides: tuple[str, ...]
+
+    @property
+    def done(self) -> bool:
+        """Whether its run is complete."""
+        return (self.folder / MANIFEST).is_file() and read_manifest(self.folder).get("status") == "complete"
+
+    def command(self) -> list[str]:
+        """The process that runs it, or goes on with what lies in its folder."""
+        begun = (self.folder / MANIFEST).is_file()
+        place = f"resume='{self.folder}'" if begun else f"hydra.run.dir='{self.folder}'"
+        return [sys.executable, "-m", "darts_pl.search", *self.overrides, place]
+
+
+def run_jobs(jobs: Sequence[Job], at_once: int, threads: int) -> list[Job]:
+    """Run the jobs that are not done, `at_once` at a time with `threads` CPU threads each; returns those that failed.
+
+    A failed job is passed over; its output lies in its folder's job.log. Ctrl-C stops the running ones so that they can
+    be gone on with, and is raised again.
+    """
+    waiting = [job for job in jobs if not job.done]
+    if len(waiting) < len(jobs):
+        log.info("%d of %d searches are done already", len(jobs) - len(waiting), len(jobs))
+    running: dict[str, tuple[Job, subprocess.Popen, float]] = {}
+    failed: list[Job] = []
+    with _bar(len(jobs), len(jobs) - len(waiting)) as bar:
+        try:
+            while waiting or running:
+                while waiting and len(running) < at_once:
+                    job = waiting.pop(0)
+                    running[job.name] = (job, _start(job, threads), time.monotonic())
+                time.sleep(POLL_S)
+                for name, (job, process, started) in list(running.items()):
+                    if process.poll() is None:
+                        continue
+                    del running[name]
+                    bar.advance(bar.task_ids[0])
+                    _report(job, process.returncode, time.monotonic() - started)
+                    if process.returncode:
+                        failed.append(job)
+        except BaseException:
+            _stop([process for _, process, _ in running.values()])
+            raise
+    return failed
+
+
+def _start(job: Job, threads: int) -> subprocess.Popen:
+    job.folder.mkdir(parents=True, exist_ok=True)
+    environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
+    with (job.folder / LOG).open("ab") as output:
+        # A group of its own, so that Ctrl-C reaches it once, from here.
+        return subprocess.Popen(
+            job.command(), stdout=output, stderr=subprocess.STDOUT, env=environment, start_new_session=True
+        )
+
+
+def _report(job: Job, status: int, seconds: float) -> None:
+    if status:
+        log.error("%s failed with exit status %d after %.0f s, see %s", job.name, status, seconds, job.folder / LOG)
+    else:
+        log.info("%s done (%.0f s)", job.name, seconds)
+
+
+def _stop(processes: Sequence[subprocess.Popen]) -> None:
+    for process in processes:
+        process.send_signal(signal.SIGINT)
+    deadline = time.monotonic() + GRACE_S
+    for process in processes:
+        try:
+            process.wait(max(0.1, deadline - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            process.kill()
+
+
+def _bar(total: int, done: int) -> Progress:
+    console = get_console()
+    columns = [TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()]
+    bar = Progress(*columns, TimeRemainingColumn(), console=console, transient=True, disable=not console.is_terminal)
+    bar.add_task("searches", total=total, completed=done)
+    return bar

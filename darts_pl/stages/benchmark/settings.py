@@ -1,0 +1,82 @@
+"""The command line of `python -m darts_pl.benchmark`: which methods, seeds and searches are asked for."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from darts_pl.errors import ConfigError, nearest
+
+ALL = "all"
+PREFIX = "nasbench201_"
+OPTIONS = ("method", "seed", "jobs", "threads", "resume", "steps", "rounds")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a benchmark was asked for.
+
+    Args:
+        methods: names of conf/experiment/nasbench201_<method>.yaml. seeds: one run a method for each.
+        jobs: searches at a time. threads: CPU threads of each; None shares them out.
+        folder: where an interrupted benchmark lies that is gone on with.
+        steps, rounds: of the cost benchmark, see `stages.benchmark.cost`.
+        overrides: settings of every search.
+    """
+
+    methods: tuple[str, ...]
+    seeds: tuple[int, ...] = (0, 1, 2)
+    jobs: int = 1
+    threads: int | None = None
+    folder: Path | None = None
+    steps: int = 8
+    rounds: int = 3
+    overrides: tuple[str, ...] = ()
+
+
+def methods_in(conf_dir: Path) -> list[str]:
+    """The methods that have an experiment for NAS-Bench-201, DARTS first."""
+    found = sorted(path.stem.removeprefix(PREFIX) for path in (conf_dir / "experiment").glob(f"{PREFIX}*.yaml"))
+    return sorted(found, key=lambda name: (not name.startswith("darts"), name != "darts", name))
+
+
+def parse(arguments: Sequence[str], known: Sequence[str]) -> Settings:
+    """Settings of `key=value` arguments; keys other than `OPTIONS` are left to the searches.
+
+    Raises:
+        ConfigError: no `key=value`, a method that does not exist, or a number that is none.
+    """
+    given, overrides = {}, []
+    for text in arguments:
+        key, equals, value = text.partition("=")
+        if not equals or not key:
+            raise ConfigError(f"found {text!r}, expected key=value such as method=darts,drnas or seed=0,1,2")
+        if key in OPTIONS:
+            given[key] = value
+        else:
+            overrides.append(text)
+    numbers = {key: _numbers(key, given[key], 1)[0] for key in ("jobs", "threads", "steps", "rounds") if key in given}
+    if "seed" in given:
+        numbers["seeds"] = _numbers("seed", given["seed"], 0)
+    folder = Path(given["resume"]).absolute() if "resume" in given else None
+    methods = _methods(given.get("method", ALL), known)
+    return Settings(methods, **numbers, folder=folder, overrides=tuple(overrides))
+
+
+def _methods(value: str, known: Sequence[str]) -> tuple[str, ...]:
+    names = [name.strip() for name in value.strip("[]").split(",")]
+    if names == [ALL]:
+        return tuple(known)
+    for name in names:
+        if name not in known:
+            raise ConfigError(f"method={name} does not exist. {nearest(name, known)}")
+    return tuple(dict.fromkeys(names))
+
+
+def _numbers(key: str, value: str, least: int) -> tuple[int, ...]:
+    words = value.strip("[]").split(",")
+    if not all(re.fullmatch(r"\s*\d+\s*", word) and int(word) >= least for word in words):
+        raise ConfigError(f"{key}={value}: expected whole numbers of at least {least}, such as {key}={least}")
+    if key != "seed" and len(words) > 1:
+        raise ConfigError(f"{key}={value}: expected one number")
+    return tuple(dict.fromkeys(map(int, words)))
