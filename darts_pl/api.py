@@ -44,7 +44,7 @@ class SearchConfig:
 
     `batch_size` and `num_workers` apply where data sets are given instead of loaders. `use_amp` asks for mixed
     precision where the device has it. `hypergradient` is `first`, `finite_difference`, `exact` or `fixed` (alphas that
-    are not trained). `relaxation`, `mixing` and `rules` make the method, see `darts_pl.relaxations` and `darts_pl.rules`.
+    are not trained). `relaxation`, `mixing` and `rules` make the method, see the packages of these names.
     """
 
     epochs: int = 50
@@ -136,6 +136,7 @@ def search_architecture(
     hardware = Hardware(accelerator=accelerator, precision=precision, index=int(index or 0))
     _check_counts(config)
     check_warmup(config.alpha_warmup_epochs, config.epochs)
+    _check_parts(config)
     check_method(config.relaxation, config.mixing, HYPERGRADIENTS[config.hypergradient], config.rules)
     loaders = {
         "weights": _loader(train_loader, config, "train_loader"),
@@ -180,6 +181,23 @@ def search_architecture(
         evaluation = SeededPasses(loaders["alphas"], config.seed, "evaluation")
         trainer.fit(module, train_dataloaders=ordered, val_dataloaders=evaluation)
     return _result(history)
+
+
+def _check_parts(config: SearchConfig) -> None:
+    """Raises ConfigError where a part is the name or the class of one instead of the part itself."""
+    rules = config.rules if isinstance(config.rules, Sequence) and not isinstance(config.rules, str) else [config.rules]
+    found = [("relaxation", config.relaxation, Relaxation, "darts_pl.relaxations.Gumbel()")]
+    found += [("rules", rule, Rule, "a list such as [darts_pl.rules.BetaDecay()]") for rule in rules]
+    for name, part, kind, example in found:
+        if not isinstance(part, kind):
+            raise ConfigError(f"{name}: found {part!r}, expected an object such as {example}")
+    if not callable(config.mixing) or isinstance(config.mixing, type):
+        raise ConfigError(
+            f"mixing: found {config.mixing!r}, expected a function or an object such as "
+            "darts_pl.relaxations.mixing.PartialChannels()"
+        )
+    if not isinstance(config.rules, Sequence):
+        raise ConfigError(f"rules: found {config.rules!r}, expected a list of rules")
 
 
 def _check_counts(config: SearchConfig) -> None:

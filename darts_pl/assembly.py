@@ -19,9 +19,12 @@ from darts_pl.commands import run_command
 from darts_pl.errors import DartsError, RunError
 from darts_pl.genotype import Genotype
 from darts_pl.hardware import Hardware
-from darts_pl.lit import RetrainModule
+from darts_pl.lit import RetrainModule, SearchModule
+from darts_pl.stages.compatibility import check_parts
+from darts_pl.stages.phases import phases_of
 from darts_pl.stages.retrain import retrain
 from darts_pl.stages.run import MANIFEST, SWEEP, RunFolder, existing_run, read_manifest
+from darts_pl.stages.search import Method
 
 
 def open_run(config: DictConfig, command: str, hardware: Hardware) -> RunFolder:
@@ -57,6 +60,42 @@ def _check_same_folder(job, resume: str) -> None:
     if folder.resolve() != Path(resume).resolve():
         key = "hydra.sweep.dir" if sweeping else "hydra.run.dir"
         raise RunError(f"resume={resume}: found {key}={folder}, expected the same folder. Leave {key} out to resume")
+
+
+def search_method(config: DictConfig, space) -> Method:
+    """The method that `config` composes, once its parts are known to fit each other."""
+    relaxation, mixing = instantiate(config.relaxation), instantiate(config.mixing)
+    rules, hypergradient = list(instantiate(config.rules).values()), instantiate(config.hypergradient)
+    rule, phases, selection = instantiate(config.derivation), phases_of(config.phases), instantiate(config.selection)
+    check_parts(
+        space=space,
+        relaxation=relaxation,
+        mixing=mixing,
+        hypergradient=hypergradient,
+        rules=rules,
+        derivation=rule,
+        phases=phases,
+        selection=selection or None,
+    )
+    make_module = partial(
+        SearchModule,
+        hypergradient=hypergradient,
+        weights_optimizer=instantiate(config.weights_optimizer),
+        alphas_optimizer=instantiate(config.alphas_optimizer),
+        seed=config.seed,
+        min_learning_rate=config.min_learning_rate,
+        alpha_warmup_epochs=config.alpha_warmup_epochs,
+        clip_norm=config.clip_norm,
+    )
+    return Method(
+        relaxation=relaxation,
+        mixing=mixing,
+        derive=partial(space.derive, rule=rule),
+        make_module=make_module,
+        rules=rules,
+        phases=phases,
+        selection=selection or None,
+    )
 
 
 def retraining_parts(config: DictConfig, space, hardware: Hardware) -> tuple[Callable | None, object]:

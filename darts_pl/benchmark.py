@@ -5,13 +5,17 @@ import datetime
 import json
 import logging
 import os
+import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 from hydra import compose, initialize_config_dir
 from hydra.errors import HydraException
+from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from rich import get_console
@@ -27,17 +31,18 @@ from darts_pl.reports.benchmark_page import markdown, write_benchmark
 from darts_pl.stages.benchmark import nasbench201
 from darts_pl.stages.benchmark.cost import cost_jobs, cost_table
 from darts_pl.stages.benchmark.jobs import Job, run_jobs
-from darts_pl.stages.benchmark.settings import Settings, methods_in, parse
+from darts_pl.stages.benchmark.settings import Settings, experiment, methods_in, parse
 
 EXAMPLES = """examples
   python -m darts_pl.benchmark nasbench201                          every method, three seeds, at two-core scale
   python -m darts_pl.benchmark nasbench201 method=darts,drnas seed=0,1,2 jobs=2
-  python -m darts_pl.benchmark nasbench201 method=drnas +scale=published hardware.accelerator=cuda
+  python -m darts_pl.benchmark nasbench201 method=drnas scale=published hardware.accelerator=cuda
   python -m darts_pl.benchmark cost                                 seconds a step and memory beside DARTS
 
 settings
   method=a,b     which methods; all by default
   seed=0,1,2     which seeds
+  scale=published   the published size, for a GPU; two_cores by default
   jobs=2         searches at a time, each with its share of the CPU's threads (threads=N for another number)
   resume=FOLDER  go on with an interrupted benchmark
   steps=8 rounds=3   of the cost benchmark
@@ -50,14 +55,28 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the benchmark and print its table and where it lies last; 0, 1 where a search failed, 2 after an error that
     the user can mend, 130 after Ctrl-C."""
     parsed = _parser().parse_args(argv)
-    logging.basicConfig(level=logging.INFO, format="%(message)s", handlers=[RichHandler(show_path=False, markup=False)])
     assembly.register()
     try:
         settings = parse(parsed.settings, methods_in(conf_dir()))
-        return {"nasbench201": run_nasbench201, "cost": run_cost}[parsed.benchmark](settings)
+        with _lines_on_the_terminal():
+            return {"nasbench201": run_nasbench201, "cost": run_cost}[parsed.benchmark](settings)
     except DartsError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+
+
+@contextmanager
+def _lines_on_the_terminal() -> Iterator[None]:
+    """Show what darts_pl logs, one line a finished search, beside the progress bar."""
+    logger, handler = logging.getLogger("darts_pl"), RichHandler(show_path=False, markup=False)
+    before = logger.level
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(before)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -75,13 +94,15 @@ def _parser() -> argparse.ArgumentParser:
 def run_nasbench201(settings: Settings) -> int:
     """Search with every method and seed, look the cells up, write the tables and the page."""
     tables = Tables.load()
-    folder, settings = _folder(settings)
+    folder, settings = _asked(settings)
     jobs = [job for method in settings.methods for job in _jobs(folder, method, settings)]
+    asked = {key: value for key, value in vars(settings).items() if key != "folder"}
+    write_text_atomically(folder / ASKED, json.dumps(asked, indent=2) + "\n")
     print(f"{len(jobs)} searches in {folder}, {settings.jobs} at a time")
     try:
-        failed = run_jobs(jobs, settings.jobs, _threads(settings))
+        failed = run_jobs(jobs, settings.jobs, settings.threads)
     except KeyboardInterrupt:
-        command = f"python -m darts_pl.benchmark nasbench201 resume='{folder}'"
+        command = shlex.join(["python", "-m", "darts_pl.benchmark", "nasbench201", f"resume={folder}"])
         print(f"stopped; continue with: {command}", file=sys.stderr)
         return 130
     if not any(job.done for job in jobs):
@@ -90,24 +111,25 @@ def run_nasbench201(settings: Settings) -> int:
     return 1 if failed else 0
 
 
-def _folder(settings: Settings) -> tuple[Path, Settings]:
-    """A new folder that remembers what was asked for, or the one to go on with and what was asked for there."""
+def _asked(settings: Settings) -> tuple[Path, Settings]:
+    """A new folder and what is asked for, or the one to go on with and what was asked for there. The number of threads
+    is settled here, once: results depend on it."""
     if settings.folder is None:
-        now = datetime.datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
-        folder = Path("outputs", "nasbench201", now).absolute()
-        asked = {key: value for key, value in vars(settings).items() if key != "folder"}
-        write_text_atomically(folder / ASKED, json.dumps(asked, indent=2) + "\n")
-        return folder, settings
+        folder = _fresh_folder("nasbench201")
+        return folder, replace(settings, threads=settings.threads or max(1, (os.cpu_count() or 1) // settings.jobs))
     path = settings.folder / ASKED
     if not path.is_file():
         raise RunError(f"resume={settings.folder}: found no {ASKED}, expected the folder of a benchmark")
-    asked = json.loads(path.read_text(encoding="utf-8"))
-    lists = {key: tuple(asked.pop(key)) for key in ("methods", "seeds", "overrides")}
-    return settings.folder, Settings(**lists, **{**asked, "jobs": settings.jobs}, folder=settings.folder)
+    try:
+        asked = json.loads(path.read_text(encoding="utf-8"))
+        lists = {key: tuple(asked.pop(key)) for key in ("methods", "seeds", "overrides")}
+        return settings.folder, Settings(**lists, **asked, folder=settings.folder)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise RunError(f"{path} is damaged: {error}") from error
 
 
-def _threads(settings: Settings) -> int:
-    return settings.threads or max(1, (os.cpu_count() or 1) // settings.jobs)
+def _fresh_folder(name: str) -> Path:
+    return Path("outputs", name, datetime.datetime.now().strftime("%Y-%m-%d_%H-%M-%S")).absolute()
 
 
 def _jobs(folder: Path, method: str, settings: Settings) -> list[Job]:
@@ -117,7 +139,7 @@ def _jobs(folder: Path, method: str, settings: Settings) -> list[Job]:
     for seed in settings.seeds:
         for index, variant in enumerate(variants):
             name = f"{method}/seed_{seed}" + (f"/variant_{index}" if len(variants) > 1 else "")
-            shared = (f"+experiment=nasbench201_{method}", "retraining=none", f"hardware.threads={_threads(settings)}")
+            shared = (*experiment(method, settings.scale, conf_dir()), f"hardware.threads={settings.threads}")
             overrides = (*shared, *variant, *settings.overrides, f"seed={seed}")
             jobs.append(Job(name, folder / name, overrides))
     return jobs
@@ -127,7 +149,7 @@ def _composed(method: str, settings: Settings) -> tuple[DictConfig, dict]:
     """(the configuration of a method's searches, the sweep it consists of: key → values)."""
     with initialize_config_dir(str(conf_dir()), version_base="1.3"):
         try:
-            given = [f"+experiment=nasbench201_{method}", *settings.overrides]
+            given = [*experiment(method, settings.scale, conf_dir()), *settings.overrides]
             config = compose("search", given, return_hydra_config=True)
         except (HydraException, OmegaConfBaseException) as error:
             raise ConfigError(explain(error, composing=True) or str(error)) from error
@@ -135,6 +157,7 @@ def _composed(method: str, settings: Settings) -> tuple[DictConfig, dict]:
     OmegaConf.set_struct(config, False)
     del config["hydra"]
     check_config(config)
+    assembly.search_method(config, instantiate(config.space))  # parts that do not go together show here
     return config, sweep
 
 
@@ -164,6 +187,7 @@ def _write(folder: Path, jobs: Sequence[Job], settings: Settings, tables: Tables
     facts = [
         ("searches", str(len(every))),
         ("seeds", ", ".join(map(str, settings.seeds))),
+        ("scale", settings.scale),
         ("settings", " ".join(settings.overrides) or "those of the experiments"),
     ]
     notices = [f"Failed, so not in the table: {', '.join(failed)}."] if failed else []
@@ -176,8 +200,7 @@ def run_cost(settings: Settings) -> int:
     """Measure every method's step beside that of DARTS and print the table."""
     for method in settings.methods:
         config, _ = _composed(method, settings)
-    now = datetime.datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
-    folder = Path("outputs", "cost", now).absolute()
+    folder = _fresh_folder("cost")
     jobs = cost_jobs(
         settings.methods,
         folder,

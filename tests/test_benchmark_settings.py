@@ -4,12 +4,14 @@ import json
 import sys
 
 import pytest
+from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
 
-from darts_pl import benchmark
+from darts_pl import assembly, benchmark
 from darts_pl.errors import ConfigError
 from darts_pl.paths import conf_dir
 from darts_pl.stages.benchmark.jobs import Job, run_jobs
-from darts_pl.stages.benchmark.settings import Settings, methods_in, parse
+from darts_pl.stages.benchmark.settings import Settings, experiment, methods_in, parse
 
 KNOWN = ("darts", "drnas", "gdas")
 
@@ -21,18 +23,21 @@ def test_everything_by_default():
 
 
 def test_lists_numbers_and_settings_of_the_searches():
-    found = parse(["method=gdas,darts", "seed=3,1", "jobs=2", "epochs=5", "+scale=published"], KNOWN)
-    assert (found.methods, found.seeds, found.jobs) == (("gdas", "darts"), (3, 1), 2)
-    assert found.overrides == ("epochs=5", "+scale=published")
+    found = parse(["method=gdas,darts", "seed=3,1", "jobs=2", "epochs=5", "scale=published"], KNOWN)
+    assert (found.methods, found.seeds, found.jobs, found.scale) == (("gdas", "darts"), (3, 1), 2, "published")
+    assert found.overrides == ("epochs=5",)
 
 
 @pytest.mark.parametrize(
     ("words", "message"),
     [
         (["method=drna"], "method=drna does not exist. .*drnas"),
+        (["scale=publishd"], "scale=publishd does not exist. .*published"),
         (["seed=a"], "seed=a: expected whole numbers"),
         (["jobs=0"], "jobs=0: expected whole numbers of at least 1"),
         (["jobs=1,2"], "jobs=1,2: expected one number"),
+        (["methods=darts"], "expected method=darts"),
+        (["resume=there", "seed=1"], "leave seed=1 out"),
         (["darts"], "found 'darts', expected key=value"),
     ],
 )
@@ -55,6 +60,30 @@ def test_bad_settings_stop_the_command_before_any_search(words, message, capsys,
     assert benchmark.main(words) == 2
     assert message in capsys.readouterr().err
     assert not [*tmp_path.glob("outputs/*/*/*/*")]
+
+
+PUBLISHED = {  # epochs, arch_learning_rate and what else a method has of its own
+    "darts": (50, 3e-4, {}),
+    "gdas": (250, 3e-4, {"weight_decay": 5e-4}),
+    "drnas": (100, 6e-4, {"mixing.edge_normalization": False}),
+    "pcdarts": (50, 6e-4, {"alpha_warmup_epochs": 15}),
+    "fairdarts": (50, 3e-3, {}),
+    "darts_es": (50, 3e-4, {"rules.eigenvalue_stop.window": 5, "rules.eigenvalue_stop.every": 2}),
+    "darts_pt": (50, 3e-4, {"selection.tune_epochs": 10}),
+    "random_ws": (100, 3e-4, {"selection.candidates": 1000}),
+}
+
+
+@pytest.mark.parametrize("method", PUBLISHED)
+def test_the_published_scale_leaves_nothing_of_the_small_one(method):
+    assembly.register()
+    with initialize_config_dir(str(conf_dir()), version_base="1.3"):
+        config = compose("search", list(experiment(method, "published", conf_dir())))
+    epochs, rate, others = PUBLISHED[method]
+    assert (config.epochs, config.arch_learning_rate, config.learning_rate) == (epochs, rate, 0.025)
+    assert (config.space.init_channels, config.space.layers) == (16, 5)
+    assert (config.data.shrink, config.data.limit_train) == (1, None)
+    assert {key: OmegaConf.select(config, key) for key in others} == others
 
 
 def test_a_failed_job_is_passed_over(tmp_path, monkeypatch):

@@ -7,7 +7,7 @@ import torch.nn as nn
 from torch.nn import functional as F
 
 from darts_pl.errors import ConfigError, DartsError
-from darts_pl.hypergradient import first
+from darts_pl.hypergradient import exact, first, fixed
 from darts_pl.lit.search import check_method
 from darts_pl.relaxations import Dirichlet, Gumbel, Softmax, Uniform
 from darts_pl.relaxations.mixing import PartialChannels, SinglePath, full, with_divisor
@@ -185,7 +185,9 @@ def test_candidates_are_built_for_their_part_of_the_channels():
 @pytest.mark.parametrize("relaxation", [Gumbel(hard=True), Uniform()])
 @pytest.mark.parametrize("mixing", [SinglePath(), PartialChannels(2, inner=SinglePath())])
 def test_a_single_path_goes_with_one_hot_gates_only(relaxation, mixing):
-    check_method(relaxation, mixing, first, [])
+    check_method(relaxation, mixing, first if relaxation.trains_alphas else fixed, [])
+    with pytest.raises(ConfigError, match="a second order unrolls"):
+        check_method(relaxation, mixing, exact, [])
     for soft in (Softmax(), Gumbel(), Dirichlet()):
         with pytest.raises(ConfigError, match="needs one-hot gates"):
             check_method(soft, mixing, first, [])

@@ -35,18 +35,23 @@ class SearchHistory(History):
         self.snapshots: list[dict] = []
         self.best: dict = {}
         self.genotypes: dict[int, dict] = {}
+        self.start: dict[str, Tensor] | None = None
 
     def state_dict(self) -> dict:
-        return {**super().state_dict(), "snapshots": self.snapshots, "best": self.best, "genotypes": self.genotypes}
+        kept = {name: getattr(self, name) for name in ("snapshots", "best", "genotypes", "start")}
+        return {**super().state_dict(), **kept}
 
     def load_state_dict(self, state: dict) -> None:
         super().load_state_dict(state)
         self.snapshots, self.best, self.genotypes = state["snapshots"], state["best"], state["genotypes"]
+        self.start = state["start"]
 
     def on_train_start(self, trainer: Trainer, module: LightningModule) -> None:
         super().on_train_start(trainer, module)
         if not self.snapshots:
             self._snapshot(module.elapsed_epochs, module)
+        if self.start is None:
+            self.start = _alphas(module)
 
     def on_train_end(self, trainer: Trainer, module: LightningModule) -> None:
         if not self.best:
@@ -56,13 +61,16 @@ class SearchHistory(History):
             )
 
     def _snapshot(self, epoch: int, module: LightningModule) -> None:
-        alphas = {kind: alpha.detach().cpu().clone() for kind, alpha in module.supernet.alphas.items()}
+        alphas = _alphas(module)
         gates = {kind: gate.cpu().clone() for kind, gate in module.supernet.expected_gates().items()}
         self.snapshots.append({"epoch": epoch, "alpha": alphas, "gate": gates})
 
-    def begin_phase(self) -> None:
-        """Before a further phase: what was best in the one before no longer counts."""
+    def begin_phase(self, continues: bool) -> None:
+        """Before a further phase: what was best in the one before no longer counts, and unless it `continues` with the
+        alphas of that phase they move from a new start."""
         self.best = {}
+        if not continues:
+            self.start = None
 
     def before_row(self, module: LightningModule) -> None:
         """Derive the epoch's genotype and let the rules see it, for their figures are part of the row."""
@@ -73,9 +81,9 @@ class SearchHistory(History):
         """Alpha movement (mean |α − α at the start|), gate entropy in nats, skip connections in the genotype."""
         self._snapshot(module.finished_epochs, module)
         self._keep_genotype(module)
-        start, now = self.snapshots[0], self.snapshots[-1]
+        now = self.snapshots[-1]
         kinds = list(now["alpha"])
-        moved = [(now["alpha"][kind] - start["alpha"][kind]).abs().mean() for kind in kinds]
+        moved = [(now["alpha"][kind] - self.start[kind]).abs().mean() for kind in kinds]
         row = {"alpha_movement": float(sum(moved) / len(moved))}
         for kind in kinds:
             row[f"entropy_{kind}"] = gate_entropy(now["gate"][kind])
@@ -111,6 +119,10 @@ class SearchHistory(History):
     def _write_alphas(self, path: Path) -> None:
         with path.open("wb") as stream:
             np.savez(stream, **self.arrays())
+
+
+def _alphas(module: LightningModule) -> dict[str, Tensor]:
+    return {kind: alpha.detach().cpu().clone() for kind, alpha in module.supernet.alphas.items()}
 
 
 def gate_entropy(gates: Tensor) -> float:

@@ -2,7 +2,6 @@
 
 import json
 import logging
-import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,17 +36,25 @@ class CollapseGuards(Callback):
     TensorBoard, and in `guards.json` in `folder`, which the report shows.
 
     - Skip connections dominate the derived cell: the known collapse of differentiable search (arXiv:1909.09656).
-    - The gates are still flat in the second half: the genotype is then close to chance.
-    - A candidate was never sampled, where gates are one-hot samples: its weights and alpha are those of the start.
+    - The gates are still flat in the second half, where they compete: the genotype is then close to chance.
+    - A candidate was never sampled, where gates are one-hot samples: its weights are those of the start.
     - The alphas did not move although they were updated.
 
-    It must come after `history`, whose rows it reads.
+    It must come after `history`, whose rows it reads. Each phase of a search is watched by itself.
     """
 
     def __init__(self, history: SearchHistory, folder: Path | None, limits: Limits | None = None):
         self.history, self.folder, self.limits = history, folder, limits or Limits()
         self.warnings: list[dict] = []
         self.sampled: dict[str, Tensor] = {}
+        self.phase = 0
+
+    def begin_phase(self, continues: bool) -> None:
+        """Before a further phase, whose candidates and alphas are others: what was sampled no longer counts, and what
+        was warned of may be warned of again. Where it `continues`, samples of before count on."""
+        self.phase += 1
+        if not continues:
+            self.sampled = {}
 
     def state_dict(self) -> dict:
         return {"warnings": self.warnings, "sampled": self.sampled}
@@ -65,12 +72,13 @@ class CollapseGuards(Callback):
     def on_train_epoch_end(self, trainer: Trainer, module: LightningModule) -> None:
         row = self.history.rows[-1]
         late = module.current_epoch + 1 > module.epochs / 2
-        trained = module.trains_alphas and module.alpha_updates > 0
+        trained = module.trains_alphas and module.alphas_learned
+        compete = module.supernet.relaxation.simplex
         for kind in module.supernet.kinds:
             if trained:
                 self._check_skips(kind, row)
-            if trained and late:
-                self._check_entropy(kind, row)
+            if trained and late and compete:
+                self._check_entropy(kind, row, largest_entropy(module.supernet.kept(kind)))
             if late and kind in self.sampled:
                 self._check_sampling(kind, row, module.supernet.kept(kind).cpu())
         if trained:
@@ -89,14 +97,14 @@ class CollapseGuards(Callback):
                 "weight_decay; rule=[skip_stop] ends a search here",
             )
 
-    def _check_entropy(self, kind: str, row: dict) -> None:
-        share = row[f"entropy_{kind}"] / math.log(len(self.history.primitives))
+    def _check_entropy(self, kind: str, row: dict, largest: float) -> None:
+        share = row[f"entropy_{kind}"] / largest if largest else 0.0
         if share > self.limits.flatness:
             self._warn(
                 f"entropy {kind}",
                 row,
-                f"the gates of the {_cell(kind)} are flat ({share:.0%} of the largest entropy), so its genotype is close "
-                "to chance",
+                f"the gates of the {_cell(kind)} are flat ({share:.0%} of the largest entropy), so its genotype is "
+                "close to chance",
                 "more epochs, a larger arch_learning_rate, or a smaller arch_weight_decay",
             )
 
@@ -111,7 +119,7 @@ class CollapseGuards(Callback):
                 f"sampling {kind}",
                 row,
                 f"never sampled in the {_cell(kind)}: {', '.join(missing[:3])}{more}",
-                "more epochs, or a higher relaxation.tau_end",
+                "more epochs",
             )
 
     def _check_movement(self, row: dict) -> None:
@@ -124,14 +132,14 @@ class CollapseGuards(Callback):
             )
 
     def _warn(self, about: str, row: dict, what: str, remedy: str) -> None:
-        if any(warning["about"] == about for warning in self.warnings):
+        if any((warning["about"], warning["phase"]) == (about, self.phase) for warning in self.warnings):
             return
-        self.warnings.append({"about": about, "epoch": row["epoch"], "what": what, "try": remedy})
+        self.warnings.append({"about": about, "phase": self.phase, "epoch": row["epoch"], "what": what, "try": remedy})
         log.warning("epoch %d: %s. What to try: %s. (guards=false silences this)", row["epoch"], what, remedy)
 
     def _write(self, trainer: Trainer) -> None:
         if self.folder is not None:
-            write_text_atomically(self.folder / FILE, json.dumps(self.warnings, indent=2) + "\n")
+            write_text_atomically(self.folder / FILE, json.dumps({"warnings": self.warnings}, indent=2) + "\n")
         if trainer.logger is not None and self.warnings:
             text = "\n".join(f"- epoch {w['epoch']}: {w['what']}. What to try: {w['try']}." for w in self.warnings)
             trainer.logger.experiment.add_text("guards", text, self.history.rows[-1]["epoch"])
@@ -139,3 +147,8 @@ class CollapseGuards(Callback):
 
 def _cell(kind: str) -> str:
     return kind if kind == "cell" else f"{kind} cell"
+
+
+def largest_entropy(kept: Tensor) -> float:
+    """The mean over edges of log(candidates left), in nats: what flat gates have."""
+    return float(kept.sum(dim=1).double().log().mean())

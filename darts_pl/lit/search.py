@@ -273,6 +273,16 @@ def check_method(relaxation, mixing, hypergradient: Hypergradient, rules: Sequen
             f"relaxation={type(relaxation).__name__}. Take relaxation=gumbel with relaxation.hard=true, or mixing=full"
         )
     plain = _plain(hypergradient)
+    if getattr(mixing, "needs_one_hot", False) and plain not in (first, fixed):
+        raise ConfigError(
+            f"mixing={type(mixing).__name__} trains only the candidates that were drawn, but a second order unrolls a "
+            "step of all weights, which is not the step that follows. Take hypergradient=first, or mixing=full"
+        )
+    if not getattr(relaxation, "trains_alphas", True) and plain is not fixed:
+        raise ConfigError(
+            f"relaxation={type(relaxation).__name__} gives gates that do not depend on alpha, so there is nothing to "
+            "train. Take hypergradient=fixed, or another relaxation"
+        )
     check_rules(rules, Combination(relaxation, mixing, plain not in (first, fixed), plain is not fixed))
 
 

@@ -13,8 +13,9 @@ class Uniform(Relaxation):
 
     What it is for: a baseline that shows what learning alphas adds. The supernet's weights are trained by random
     architectures, one a step; afterwards random architectures are compared on the validation data with the shared
-    weights, and the best is taken (`selection=sampled`). Alphas have no part in it, so `hypergradient=fixed` leaves
-    their step out; without it they get gradients of zero and only weight decay would move them.
+    weights, and the best is taken (`selection=sampled`). Alphas have no part in it, so it goes with
+    `hypergradient=fixed`, which leaves their step out, and with no other: gradients of zero and weight decay would move
+    them to no end.
 
     Gates are one-hot in train mode, so that `mixing=single_path` runs one candidate an edge. In eval mode and as
     expectation they are uniform over the candidates that are left: there is no better guess, and a genotype derived

@@ -24,11 +24,14 @@ COLUMNS = {
     "alpha_updates": "alpha updates",
     "seconds": "search, s",
     "relative_step": "step, relative",
+    "warnings": "guard warnings",
 }
 PANELS_A_ROW = 4
+LOWEST = 80.0  # per cent: nearly all that a search derives lies above
 CURVES = (
-    "Test accuracy, from the table, of the cell derived after each epoch: a line is a seed. Dashed: the median of all "
-    "cells; dotted: the expected best of 10 random cells; the top of each panel is the optimum."
+    "Test accuracy, from the table, of the cell derived after each epoch: a line is a seed, its dot the cell that the "
+    "method chose in the end. Dashed: the median of all cells; dotted: the expected best of 10 random cells; the top "
+    "of each panel is the optimum. What lies below 80 % is drawn at the bottom."
 )
 
 
@@ -58,20 +61,23 @@ def markdown(summary: pd.DataFrame, references: Sequence[tuple[str, float]]) -> 
 
 
 @styled
-def anytime_figure(curves: pd.DataFrame, methods: Sequence[str], marks: dict[str, float]) -> Figure:
-    """Small panels, one a method: test accuracy by epoch, a line a seed. `marks`: median, random_10, optimum."""
+def anytime_figure(curves: pd.DataFrame, runs: pd.DataFrame, methods: Sequence[str], marks: dict[str, float]) -> Figure:
+    """Small panels, one a method: test accuracy by epoch, a line a seed, a dot the cell that the method chose. `marks`:
+    median, random_10, optimum."""
     rows = math.ceil(len(methods) / PANELS_A_ROW)
     figure = Figure(figsize=(PAGE_WIDTH, 1.9 * rows + 0.3), layout="constrained")
     panels = figure.subplots(rows, PANELS_A_ROW, squeeze=False, sharex=False, sharey=True).flat
-    lowest = min(50.0, float(curves["test_acc"].min())) - 2
     for method, axes in zip(methods, panels):
         own = curves[curves["method"] == method]
         axes.axhline(marks["median"], color=MUTED, linestyle="--", linewidth=1)
         axes.axhline(marks["random_10"], color=VALID, linestyle=":", linewidth=1.2)
-        for index, (_, line) in enumerate(own.groupby("seed")):
-            axes.plot(line["epoch"], line["test_acc"], color=SERIES[index % len(SERIES)], linewidth=1.3, alpha=0.85)
+        for index, (seed, line) in enumerate(own.groupby("seed")):
+            colour = SERIES[index % len(SERIES)]
+            axes.plot(line["epoch"], line["test_acc"].clip(lower=LOWEST), color=colour, linewidth=1.3, alpha=0.85)
+            chosen = runs[(runs["method"] == method) & (runs["seed"] == seed)].iloc[0]
+            axes.plot(chosen["epochs"], max(LOWEST, chosen["test_acc"]), "o", color=colour, markersize=5)
         axes.set_title(method, color=INK, size=10)
-        axes.set_ylim(lowest, marks["optimum"] + 0.3)
+        axes.set_ylim(LOWEST - 0.4, marks["optimum"] + 0.4)
     for axes in list(panels):
         axes.set_visible(False)
     figure.supxlabel("epoch", size=10, color=MUTED)
@@ -93,7 +99,8 @@ def write_benchmark(
     for name, frame in (("runs", runs), ("curves", curves), ("summary", summary)):
         write_atomically(folder / f"{name}.csv", lambda path, frame=frame: frame.to_csv(path, index=False))
     write_text_atomically(folder / "summary.md", markdown(summary, references))
-    figure = anytime_figure(curves, list(summary["method"]), marks)
+    chosen = runs[runs["folder"].isin(curves["folder"])]
+    figure = anytime_figure(curves, chosen, list(summary["method"]), marks)
     write_atomically(folder / "curves.png", lambda path: figure.savefig(path, format="png", dpi=130))
     beside = pd.DataFrame(references, columns=["to compare with", "test accuracy, %"])
     shown = runs[["method", "seed", "cell", "test_acc", "skips", "entropy", "seconds", "stopped"]]

@@ -82,6 +82,30 @@ def architecture_curves(history: pd.DataFrame, operations: int | None = None) ->
     return figure
 
 
+COMMON = ("epoch", "alpha_movement", "alpha_updates", "arch_lr", "lr", "train_", "val_", "entropy_", "skips_")
+
+
+def columns_of_rules(history: pd.DataFrame | None) -> list[str]:
+    """The columns that rules of the search have added, those without any value left out."""
+    if history is None:
+        return []
+    return [name for name in history.columns if not name.startswith(COMMON) and has_any(history, [name])]
+
+
+@styled
+def rule_curves(history: pd.DataFrame, columns: Sequence[str]) -> Figure:
+    """One panel a column by epoch, three in a row."""
+    rows = math.ceil(len(columns) / 3)
+    figure = Figure(figsize=(PAGE_WIDTH, 2.7 * rows), layout="constrained", facecolor="white")
+    panels = figure.subplots(rows, 3, squeeze=False).flat
+    for name, axes in zip(columns, panels):
+        _plot(axes, history.dropna(subset=[name]), [(name, "", TRAIN)])
+        _finish(axes, name.replace("_", " "))
+    for axes in panels:
+        axes.set_visible(False)
+    return figure
+
+
 @styled
 def compared_training(histories: Mapping[str, pd.DataFrame]) -> Figure:
     """Loss and accuracy of several trainings, one colour each: training dashed, validation solid."""

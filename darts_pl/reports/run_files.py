@@ -31,7 +31,7 @@ class RunFiles:
     Tables hold one row an epoch. `history` and `timing` are of the run's own training: of the search, or for the
     command retrain of the derived network. `retrain` and `random` are of the networks trained from fresh weights.
     `alphas` holds ALPHA_ARRAYS and, for each kind of cell, gates `gate_<kind>` `[T, E, K]`, T being the length of
-    `epoch`; and `alpha_<kind>` of that shape where the file has them.
+    `epoch`; and `alpha_<kind>` of that shape where the file has them. `guards` is None where they were off.
     """
 
     folder: Path
@@ -45,6 +45,7 @@ class RunFiles:
     results: dict[str, Any] = field(default_factory=dict)
     retrain: pd.DataFrame | None = None
     random: pd.DataFrame | None = None
+    guards: dict[str, Any] | None = None
     missing: list[str] = field(default_factory=list)
     damaged: list[str] = field(default_factory=list)
 
@@ -124,6 +125,7 @@ def read_run(folder: Path | str) -> RunFiles:
     else:
         run.alphas = _read(run, "alphas.npz", _alphas)
         run.last = _read(run, "genotype_last.json", read_genotype)
+        run.guards = _read(run, "guards.json", _json_object, expected=bool(configured(run, "guards")))
         run.retrain = _read(run, "retrain/history.csv", _epochs, expected=asks_for(run, "retraining.epochs"))
     run.random = _read(run, "random/history.csv", _epochs, expected=asks_for(run, "retraining.random_architecture"))
     return run

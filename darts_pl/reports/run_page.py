@@ -8,6 +8,7 @@ from darts_pl.reports.run_files import RunFiles, read_run
 
 SECTIONS = (
     ("Results", sections.result_blocks),
+    ("Warnings", sections.warning_blocks),
     ("Genotype", sections.genotype_blocks),
     ("Architecture weights", sections.alpha_blocks),
     ("Training curves", sections.curve_blocks),

@@ -34,6 +34,19 @@ def _best_of(run: RunFiles) -> dict[str, float]:
     return {"val_acc_best": float(row["val_acc"]), "epoch_best": int(row["epoch"])}
 
 
+def warning_blocks(run: RunFiles) -> list[Block]:
+    """What the guards warned of, with the epoch and what to try."""
+    if run.guards is None:
+        return []
+    warnings = run.guards.get("warnings", [])
+    updates = (run.results.get("search") or {}).get("alpha_updates")
+    counted = [] if updates is None else [Text(f"The alphas were updated {tables.whole(updates)} times.")]
+    if not warnings:
+        return [*counted, Text("The guards against collapse found nothing to warn of.")]
+    rows = [(str(warning["epoch"]), warning["what"], warning["try"]) for warning in warnings]
+    return [*counted, tables.text_table(["epoch", "what the guards saw", "what to try"], rows)]
+
+
 def genotype_blocks(run: RunFiles) -> list[Block]:
     """Drawings of all cells of the best and of the last genotype, once where they are the same."""
     if run.command == "retrain":
@@ -115,7 +128,11 @@ def architecture_blocks(run: RunFiles) -> list[Block]:
         "Entropy falls from its maximum as the gates decide for operations; a genotype that fills up with "
         "skip connections is the known sign of collapse."
     )
-    return [picture(curves.architecture_curves(run.history, kinds), caption)]
+    blocks: list[Block] = [picture(curves.architecture_curves(run.history, kinds), caption)]
+    if recorded := curves.columns_of_rules(run.history):
+        caption = "What the search's rules recorded after each epoch; where an epoch has no value, no point."
+        blocks.append(picture(curves.rule_curves(run.history, recorded), caption))
+    return blocks
 
 
 def operation_blocks(run: RunFiles) -> list[Block]:

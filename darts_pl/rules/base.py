@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from darts_pl.errors import ConfigError
 from darts_pl.genotype import Genotype
 
 Gates = dict[str, Tensor]
@@ -92,9 +93,11 @@ class Rule:
 
     Attributes:
         auxiliary_skip: whether choices get an auxiliary skip connection.
+        stops: whether the rule may end the search and go back to an earlier epoch.
     """
 
     auxiliary_skip = False
+    stops = False
 
     def check(self, combination: Combination) -> None:
         """Raises ConfigError, with the reason, where the rule makes no sense beside these parts."""
@@ -136,6 +139,12 @@ class Rule:
 
 
 def check_rules(rules: Sequence[Rule], combination: Combination) -> None:
-    """Raises ConfigError where a rule does not fit the other parts of the search."""
+    """Raises ConfigError where a rule does not fit the other parts of the search, or two rules each other."""
+    perturbing = [type(rule).__name__ for rule in rules if type(rule).perturb is not Rule.perturb]
+    if len(perturbing) > 1:
+        raise ConfigError(
+            f"{' and '.join(perturbing)} both move the gates of the weight step, further than either radius allows. "
+            "Take one of them"
+        )
     for rule in rules:
         rule.check(combination)

@@ -68,13 +68,13 @@ class EigenvalueStop(Rule):
         if factor <= 0:
             raise ConfigError(f"rules.eigenvalue_stop.factor={factor}: expected a positive number")
         self.every, self.window, self.delta = every, window, delta
-        self.factor, self.not_before, self.stop = factor, not_before, stop
+        self.factor, self.not_before, self.stops = factor, not_before, stop
         self.epochs: list[int] = []
         self.values: list[float] = []
         self.latest: float | None = None
 
     def check(self, combination: Combination) -> None:
-        """Raises ConfigError where alphas are not trained, and for one-hot gates."""
+        """Raises ConfigError where alphas are not trained, and for gates that have no Hessian."""
         if not combination.alphas_trained:
             raise ConfigError(
                 "rules.eigenvalue_stop looks at what training does to alphas, but hypergradient=fixed never trains "
@@ -85,6 +85,11 @@ class EigenvalueStop(Rule):
                 f"rules.eigenvalue_stop: relaxation={type(combination.relaxation).__name__} gives one-hot gates with "
                 "straight-through gradients, whose derivative is the Hessian of no loss. Take relaxation=softmax, or "
                 "leave the rule out"
+            )
+        if not getattr(combination.relaxation, "twice_differentiable", True):
+            raise ConfigError(
+                f"rules.eigenvalue_stop: samples of relaxation={type(combination.relaxation).__name__} can be "
+                "differentiated once only, a Hessian needs it twice. Take relaxation=softmax, or leave the rule out"
             )
 
     def epoch_end(self, end: EpochEnd) -> Stop | None:
@@ -97,7 +102,7 @@ class EigenvalueStop(Rule):
         self.latest = dominant_eigenvalue(end.valid_loss, alphas, [end.supernet.kept(kind) for kind in kinds])
         self.epochs.append(end.epoch)
         self.values.append(self.latest)
-        return self._verdict() if self.stop else None
+        return self._verdict() if self.stops else None
 
     def _verdict(self) -> Stop | None:
         last = len(self.values) - 1

@@ -28,27 +28,33 @@ class SkipStop(Rule):
 
         stop at the first epoch t with  #{edges of the derived cell with skip_connect} ≥ limit
 
-    The paper's is two in a normal cell; skip connections of a reduction cell do not count. Only epochs that trained
-    alphas are looked at, so that the random start cannot stop anything.
+    The paper's is two in a normal cell; skip connections of a reduction cell do not count. Only epochs from
+    `not_before` on that trained alphas are looked at. The paper has no such bound, but the first epochs derive cells
+    close to chance, and of random cells a third (eight edges of seven operations, or the six edges of NAS-Bench-201)
+    has two skip connections or more: without it many a search ends before it has begun.
 
     Which architecture. The paper derives at the stop, so its cells have `limit` skip connections or, where several
     arrive in one epoch, more. Here, by default (`roll_back`), the search returns the architecture of the last epoch
     that was below the limit, which is what the criterion is meant to protect; `limit=3` then still allows two. Where
-    the very first epoch with trained alphas is over the limit there is nothing to go back to, and its own architecture
+    the very first epoch that is looked at is over the limit there is nothing to go back to, and its own architecture
     is taken. `roll_back=False` is the paper's reading.
 
     Args:
         limit: skip connections that end the search. kind: the kind of cell that counts; None for every kind, each by
-            itself. roll_back: see above.
+            itself. roll_back, not_before: see above.
 
     Raises:
-        ConfigError: a limit below 1; when the search begins, a kind that the space does not have.
+        ConfigError: a limit below 1, a negative epoch; when the search begins, a kind that the space does not have.
     """
 
-    def __init__(self, limit: int = 2, kind: str | None = "normal", roll_back: bool = True):
+    stops = True
+
+    def __init__(self, limit: int = 2, kind: str | None = "normal", roll_back: bool = True, not_before: int = 10):
         if limit < 1:
             raise ConfigError(f"rules.skip_stop.limit={limit}: expected at least 1")
-        self.limit, self.kind, self.roll_back = limit, kind, roll_back
+        if not_before < 0:
+            raise ConfigError(f"rules.skip_stop.not_before={not_before}: expected at least 0")
+        self.limit, self.kind, self.roll_back, self.not_before = limit, kind, roll_back, not_before
         self.last_below: int | None = None
 
     def check(self, combination: Combination) -> None:
@@ -65,7 +71,7 @@ class SkipStop(Rule):
 
     def epoch_end(self, end: EpochEnd) -> Stop | None:
         """Count, and end the search at the limit."""
-        if not end.alphas_trained:
+        if not end.alphas_trained or end.epoch < self.not_before:
             return None
         counts = {
             kind: sum(edge.op == SKIP for node in cell.nodes for edge in node)
@@ -107,6 +113,8 @@ class RankingStop(Rule):
     Raises:
         ConfigError: fewer than one epoch; when the search begins, no edge with two candidates to rank.
     """
+
+    stops = True
 
     def __init__(self, epochs: int = 10, learnable: bool = True):
         if epochs < 1:

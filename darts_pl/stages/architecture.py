@@ -34,6 +34,7 @@ def find_architecture(
     rows = compare(run, genotype, "searched", space, retrain, random_seed, linear_data) if retrain else []
     found = run.manifest["stages"]["search"]
     figures = {key: found[key] for key in ("val_acc_best", "epoch_best", "alpha_updates", "alpha_movement")}
+    figures |= {key: found[key] for key in ("stopped", "selection") if key in found}
     return finish(run, genotype, space, {"search": figures, "rows": rows})
 
 
@@ -94,12 +95,20 @@ def _linear(run: RunFolder, data) -> dict:
 def summary(run: RunFolder, results: dict) -> str:
     """The closing lines: genotype, figures beside the baselines, where everything lies."""
     found = results["search"]
-    heading = (
-        f"Genotype (best by validation, epoch {found['epoch_best']}, "
-        f"validation accuracy {found['val_acc_best']:.1%}, {found['alpha_updates']} alpha updates):"
-    )
-    lines = ["", heading, *genotype_lines(results["genotype_best"])]
+    lines = ["", _heading(found), *genotype_lines(results["genotype_best"])]
     return "\n".join([*lines, *_table(results["rows"]), *_places(run, results)])
+
+
+def _heading(found: dict) -> str:
+    """What was chosen, and how."""
+    updates = f"{found['alpha_updates']} alpha updates"
+    if "selection" in found:
+        chosen = ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in found["selection"].items())
+        return f"Genotype (chosen by: {chosen}; {updates}):"
+    accuracy = f"validation accuracy {found['val_acc_best']:.1%}, {updates}"
+    if "stopped" in found:
+        return f"Search stopped: {found['stopped']}.\nGenotype (epoch {found['epoch_best']}, {accuracy}):"
+    return f"Genotype (best by validation, epoch {found['epoch_best']}, {accuracy}):"
 
 
 def retrain_summary(run: RunFolder, results: dict) -> str:

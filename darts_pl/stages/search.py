@@ -1,6 +1,7 @@
 """Stages 3 and 4: search on a supernet, derive genotypes. Files: history.csv, alphas.npz, genotypes, checkpoints."""
 
 import copy
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -21,6 +22,8 @@ from darts_pl.stages.fitting import fit
 from darts_pl.stages.phases import Phase, Schedule, schedule_of, strongest_masks
 from darts_pl.stages.run import RunFolder
 from darts_pl.stages.selection import Selection, Trained
+
+log = logging.getLogger("darts_pl")
 
 ONE_PHASE = (Phase(),)
 
@@ -84,7 +87,8 @@ def search(
             before, module = module, _phase_module(method, schedule, index, **parts)
             if before is not None:
                 _follow(module, before, schedule.phases[index])
-                history.begin_phase()
+                for watcher in (history, *watching):
+                    watcher.begin_phase(schedule.phases[index].continues)
             data.elapsed_epochs = schedule.elapsed(index)
             fit(
                 module,
@@ -99,6 +103,7 @@ def search(
             )
             peak_mib = max(peak_mib, peak_memory_mib(hardware.device))
             if module.verdict is not None:
+                log.info("search stopped: %s; back to epoch %d", module.verdict.reason, module.verdict.epoch)
                 break
         genotype = from_json(history.best["genotype"])
         if method.selection is not None:

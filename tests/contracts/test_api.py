@@ -13,7 +13,8 @@ from darts_pl.errors import ConfigError, DataError, TrainingError
 from darts_pl.genotype import Cell, Genotype
 from darts_pl.ops.image import PRIMITIVES
 from darts_pl.relaxations import Gumbel
-from darts_pl.rules import Rule
+from darts_pl.relaxations.mixing import PartialChannels
+from darts_pl.rules import BetaDecay, Rule
 
 BASE = SearchConfig(
     epochs=2,
@@ -159,6 +160,23 @@ def test_mixed_precision_where_asked(monkeypatch):
 def test_verbose_prints_a_line_an_epoch(capsys, verbose):
     search_architecture(*HALVES, BASE, verbose=verbose)
     assert capsys.readouterr().out.count("search epoch") == (BASE.epochs if verbose else 0)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("relaxation", "gumbel"),
+        ("relaxation", Gumbel),
+        ("mixing", "partial"),
+        ("mixing", PartialChannels),
+        ("rules", ["beta_decay"]),
+        ("rules", BetaDecay()),
+        ("rules", "beta_decay"),
+    ],
+)
+def test_parts_are_objects_not_names(name, value):
+    with pytest.raises(ConfigError, match=f"{name}: found .*expected"):
+        run(**{name: value})
 
 
 X, Y = torch.randn(8, 1, 8, 8), torch.arange(8) % 2

@@ -13,7 +13,6 @@ from hydra.utils import instantiate
 from darts_pl import assembly, schema
 from darts_pl.paths import conf_dir
 from darts_pl.rules import Rule
-from darts_pl.search import search_method
 from darts_pl.stages.phases import epochs_of, phases_of
 
 EXPERIMENTS = sorted(path.stem for path in (conf_dir() / "experiment").glob("*.yaml"))
@@ -54,7 +53,7 @@ def command_of(experiment: str) -> list[str]:
 
 def check_search_parts(config) -> None:
     space = instantiate(config.space, layers=3)  # the depth changes no part, and building it takes time
-    method = search_method(config, space)
+    method = assembly.search_method(config, space)
     with torch.device("meta"):
         supernet = space.supernet((3, 32, 32), 10, relaxation=method.relaxation, mixing=method.mixing)
     weights, alphas = instantiate(config.weights_optimizer), instantiate(config.alphas_optimizer)

@@ -3,12 +3,14 @@
 import functools
 import json
 import logging
+import math
 
+import pytest
 import torch
 from small_search import ADAM, fit, search_module, small_space, small_supernet
 
 from darts_pl.callbacks import CollapseGuards, SearchHistory
-from darts_pl.callbacks.guards import Limits
+from darts_pl.callbacks.guards import Limits, largest_entropy
 from darts_pl.relaxations import Gumbel, Softmax
 
 PRIMITIVES = ("none", "skip_connect", "sep_conv_3x3")
@@ -26,7 +28,7 @@ def guarded(tmp_path, *, relaxation=None, alphas=None, rate=0.05, epochs=4, limi
     guards = CollapseGuards(history, tmp_path, limits)
     module = search_module(supernet, epochs=epochs, alphas_optimizer=functools.partial(ADAM, lr=rate), **settings)
     fit(module, callbacks=[history, guards])
-    assert json.loads((tmp_path / "guards.json").read_text()) == guards.warnings
+    assert json.loads((tmp_path / "guards.json").read_text()) == {"warnings": guards.warnings}
     return guards.warnings
 
 
@@ -70,13 +72,28 @@ def test_alphas_that_are_warmed_up_for_are_not_accused(tmp_path):
     assert [warning["epoch"] for warning in warnings if warning["about"] == "movement"] == [4]
 
 
+def test_flat_is_measured_by_the_candidates_that_are_left():
+    kept = torch.tensor([[True, True, False], [True, True, True], [True, False, False]])
+    assert largest_entropy(kept) == pytest.approx((math.log(2) + math.log(3)) / 3)
+
+
+def test_a_further_phase_is_watched_by_itself(tmp_path):
+    guards = CollapseGuards(SearchHistory(None, None, [], []), None)
+    row = {"epoch": 3, "alpha_movement": 0.0, "alpha_updates": 5}
+    guards._check_movement(row), guards._check_movement(row)
+    assert len(guards.warnings) == 1
+    guards.begin_phase(continues=False)
+    guards._check_movement({**row, "epoch": 6})
+    assert [(w["phase"], w["epoch"]) for w in guards.warnings] == [(0, 3), (1, 6)]
+
+
 def test_limits_can_be_set(tmp_path):
     assert guarded(tmp_path, alphas=[0.0, 3.0, 0.0], limits=Limits(skip_share=1.0)) == []
 
 
 def test_what_was_seen_survives_a_checkpoint(tmp_path):
     guards = CollapseGuards(SearchHistory(None, None, [], []), None)
-    guards.warnings, guards.sampled = [{"about": "movement"}], {"normal": torch.eye(3, dtype=torch.bool)}
+    guards.warnings, guards.sampled = [{"about": "movement", "phase": 0}], {"normal": torch.eye(3, dtype=torch.bool)}
     torch.save(guards.state_dict(), tmp_path / "state.pt")
     other = CollapseGuards(SearchHistory(None, None, [], []), None)
     other.load_state_dict(torch.load(tmp_path / "state.pt", weights_only=True))

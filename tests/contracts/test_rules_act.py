@@ -33,7 +33,7 @@ ACTING = {
 }
 LOOKING_ON = {
     "eigenvalue_stop": lambda: EigenvalueStop(every=1, stop=False),
-    "skip_stop": lambda: SkipStop(limit=99, kind=None),
+    "skip_stop": lambda: SkipStop(limit=99, kind=None, not_before=0),
     "ranking_stop": lambda: RankingStop(epochs=99),
 }
 
@@ -158,7 +158,7 @@ def test_the_eigenvalue_of_a_real_search(relaxation, channels_last):
 
 STOPPING = {
     "eigenvalue": (EigenvalueStop(every=1, window=1, delta=1, factor=1e-9, not_before=1), 2, 1),
-    "skips": (SkipStop(limit=1, kind="normal"), 1, 1),
+    "skips": (SkipStop(limit=1, kind="normal", not_before=0), 1, 1),
     "ranking": (RankingStop(epochs=1), 2, 2),
 }
 

@@ -114,6 +114,8 @@ def build_run(
     )  # fmt: skip
     KNOWN["DARTS_V2"].save(folder / "genotype_best.json")
     KNOWN["DARTS_V1"].save(folder / "genotype_last.json")
+    seen = {"about": "movement", "phase": 0, "epoch": 3, "what": "the alphas have not moved", "try": "a larger rate"}
+    write_json(folder / "guards.json", {"warnings": [seen]})
     KNOWN["DARTS_V1"].save(folder / "genotypes" / "epoch_000.json")
     write_results(folder, test_acc=val_acc + 0.03)
     write_training(folder / "retrain", 0.93)

@@ -12,6 +12,7 @@ from darts_pl import report
 from darts_pl.errors import RunError
 from darts_pl.genotype import KNOWN
 from darts_pl.reports import sections
+from darts_pl.reports.curves import columns_of_rules, rule_curves
 from darts_pl.reports.run_files import read_run
 from darts_pl.reports.run_page import SECTIONS, run_page, write_report
 
@@ -52,10 +53,19 @@ def test_a_complete_run_shows_every_section_with_its_numbers(full_page):
     assert "complete" in page.texts["span"]
     for value in ("2025-01-02 03:04:05", "cpu", "1 h 10 min", "912 MiB", "2.13.0"):
         assert value in page.texts["dd"]
-    for value in ("searched", "93.00 %", "51,234", "random architecture", "91.39 %", "0.305"):
+    for value in ("searched", "93.00 %", "51,234", "random architecture", "91.39 %", "0.305", "a larger rate"):
         assert value in page.texts["td"]
     assert "Best validation accuracy of the supernet: 90.00 %, after epoch 11." in page.texts["p"]
     assert any("hypergradient:" in text for text in page.texts["pre"])
+
+
+def test_what_rules_recorded_is_drawn(full_page):
+    """Columns of rules get a picture, gaps included; the usual columns do not count as such."""
+    table = pd.read_csv(full_page.parent / "history.csv")
+    assert columns_of_rules(table) == []
+    table["lambda_max"] = [None if epoch % 2 else epoch / 10 for epoch in range(len(table))]
+    assert columns_of_rules(table) == ["lambda_max"]
+    assert len(rule_curves(table, ["lambda_max"]).axes) == 3
 
 
 def test_the_page_loads_nothing_from_elsewhere(full_page):

@@ -28,7 +28,7 @@ def test_a_search_with_every_rule(tmp_path: Path) -> None:
         AuxiliarySkip(decay="cosine"),
         DropPath(0.5),
         EigenvalueStop(every=1, window=1, delta=1, not_before=1, factor=1e9),
-        SkipStop(limit=9, kind=None),
+        SkipStop(limit=9, kind=None, not_before=0),
         RankingStop(epochs=9, learnable=False),
     ]
     run = lambda folder: tiny_search(folder, first, rules=rules)  # noqa: E731

@@ -51,6 +51,8 @@ def normal(*counts: int, reduce: int = 4) -> list[dict[str, int]]:
         ({"roll_back": False}, normal(0, 1, 1, 3), (4, 4)),
         ({}, normal(2, 1), (1, 1)),  # nothing to go back to
         ({"limit": 3}, normal(2, 2, 3), (3, 2)),
+        ({"not_before": 3}, normal(2, 1, 1, 2), (4, 3)),  # the first two epochs are not looked at
+        ({"not_before": 3}, normal(1, 1, 2), (3, 3)),  # nor gone back to
         ({"kind": "reduce"}, normal(0, 0, reduce=1), None),
         ({"kind": "reduce"}, normal(4, reduce=2), (1, 1)),
         ({"kind": None}, normal(1, 1, reduce=1), None),  # each kind by itself, not their sum
@@ -60,18 +62,18 @@ def normal(*counts: int, reduce: int = 4) -> list[dict[str, int]]:
     ],
 )
 def test_skip_connections_end_the_search(settings, counts, expected):
-    assert verdicts(SkipStop(**settings), counts) == expected
+    assert verdicts(SkipStop(**{"not_before": 0, **settings}), counts) == expected
 
 
 def test_epochs_that_trained_no_alphas_do_not_count():
-    assert verdicts(SkipStop(), normal(4, 0, 1, 2), trained=lambda epoch: epoch > 2) == (4, 3)
-    assert verdicts(SkipStop(), normal(4, 0, 2), trained=lambda epoch: epoch > 2) == (3, 3)
+    assert verdicts(SkipStop(not_before=0), normal(4, 0, 1, 2), trained=lambda epoch: epoch > 2) == (4, 3)
+    assert verdicts(SkipStop(not_before=0), normal(4, 0, 2), trained=lambda epoch: epoch > 2) == (3, 3)
 
 
 def test_the_epoch_to_go_back_to_survives_a_checkpoint():
-    rule = SkipStop()
+    rule = SkipStop(not_before=0)
     assert verdicts(rule, normal(0, 1)) is None
-    again = reloaded(rule, SkipStop())
+    again = reloaded(rule, SkipStop(not_before=0))
     genotype = SimpleNamespace(cells={"normal": cell(2)})
     verdict = again.epoch_end(EpochEnd(None, 3, genotype, True, None))
     assert verdict.epoch == 2 and "2 in the normal cell" in verdict.reason and "epoch 3" in verdict.reason

@@ -5,8 +5,10 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,15 +47,15 @@ class Job:
 def run_jobs(jobs: Sequence[Job], at_once: int, threads: int) -> list[Job]:
     """Run the jobs that are not done, `at_once` at a time with `threads` CPU threads each; returns those that failed.
 
-    A failed job is passed over; its output lies in its folder's job.log. Ctrl-C stops the running ones so that they can
-    be gone on with, and is raised again.
+    A failed job is passed over; its output lies in its folder's job.log. Ctrl-C, SIGTERM and a closed terminal stop the
+    running ones so that they can be gone on with, and raise KeyboardInterrupt.
     """
     waiting = [job for job in jobs if not job.done]
     if len(waiting) < len(jobs):
         log.info("%d of %d searches are done already", len(jobs) - len(waiting), len(jobs))
     running: dict[str, tuple[Job, subprocess.Popen, float]] = {}
     failed: list[Job] = []
-    with _bar(len(jobs), len(jobs) - len(waiting)) as bar:
+    with _bar(len(jobs), len(jobs) - len(waiting)) as bar, _interrupted_by(signal.SIGTERM, signal.SIGHUP):
         try:
             while waiting or running:
                 while waiting and len(running) < at_once:
@@ -72,6 +74,20 @@ def run_jobs(jobs: Sequence[Job], at_once: int, threads: int) -> list[Job]:
             _stop([process for _, process, _ in running.values()])
             raise
     return failed
+
+
+@contextmanager
+def _interrupted_by(*numbers: int) -> Iterator[None]:
+    """Let these signals do what Ctrl-C does; the jobs, in groups of their own, would otherwise outlive this process."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.signal(number, signal.default_int_handler) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _start(job: Job, threads: int) -> subprocess.Popen:

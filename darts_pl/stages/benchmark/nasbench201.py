@@ -32,12 +32,12 @@ def run_row(folder: Path, tables: Tables) -> dict:
     chosen = "best" if "selection" in search or "stopped" in search else "last"
     cell = _digits(folder / f"genotype_{chosen}.json")
     history, timing = pd.read_csv(folder / "history.csv"), pd.read_csv(folder / "timing.csv")
-    last = history.iloc[-1]
+    last, best = history.iloc[-1], int(history.loc[history["val_acc"].idxmax(), "epoch"])
     return {
         "cell": cell,
         "test_acc": tables.test_accuracy(cell),
         "val_acc_12ep": tables.validation_accuracy_12ep(cell),
-        "best_val_test_acc": tables.test_accuracy(_digits(folder / "genotype_best.json")),
+        "best_val_test_acc": tables.test_accuracy(_digits(folder / "genotypes" / f"epoch_{best:03d}.json")),
         "regret": tables.best()[1] - tables.test_accuracy(cell),
         "percentile": tables.percentile(tables.test_accuracy(cell)),
         "skips": cell.count("1"),
@@ -59,7 +59,7 @@ def _digits(path: Path) -> str:
 
 def _guards(folder: Path) -> list[dict]:
     path = folder / "guards.json"
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else []
+    return json.loads(path.read_text(encoding="utf-8"))["warnings"] if path.is_file() else []
 
 
 def anytime(folder: Path, tables: Tables) -> list[dict]:

@@ -9,7 +9,8 @@ from darts_pl.errors import ConfigError, nearest
 
 ALL = "all"
 PREFIX = "nasbench201_"
-OPTIONS = ("method", "seed", "jobs", "threads", "resume", "steps", "rounds")
+SCALES = ("two_cores", "published")
+OPTIONS = ("method", "seed", "scale", "jobs", "threads", "resume", "steps", "rounds")
 
 
 @dataclass(frozen=True)
@@ -17,6 +18,7 @@ class Settings:
     """What a benchmark was asked for.
 
     Args:
+        scale: `two_cores`, that of the experiments, or `published`.
         methods: names of conf/experiment/nasbench201_<method>.yaml. seeds: one run a method for each.
         jobs: searches at a time. threads: CPU threads of each; None shares them out.
         folder: where an interrupted benchmark lies that is gone on with.
@@ -26,6 +28,7 @@ class Settings:
 
     methods: tuple[str, ...]
     seeds: tuple[int, ...] = (0, 1, 2)
+    scale: str = "two_cores"
     jobs: int = 1
     threads: int | None = None
     folder: Path | None = None
@@ -51,6 +54,8 @@ def parse(arguments: Sequence[str], known: Sequence[str]) -> Settings:
         key, equals, value = text.partition("=")
         if not equals or not key:
             raise ConfigError(f"found {text!r}, expected key=value such as method=darts,drnas or seed=0,1,2")
+        if key.removesuffix("s") in OPTIONS and key not in OPTIONS:
+            raise ConfigError(f"found {text!r}, expected {key.removesuffix('s')}={value}")
         if key in OPTIONS:
             given[key] = value
         else:
@@ -59,8 +64,13 @@ def parse(arguments: Sequence[str], known: Sequence[str]) -> Settings:
     if "seed" in given:
         numbers["seeds"] = _numbers("seed", given["seed"], 0)
     folder = Path(given["resume"]).absolute() if "resume" in given else None
+    if folder is not None and (others := [text for text in arguments if not text.startswith("resume=")]):
+        raise ConfigError(f"resume={folder} goes on with what was asked for there; leave {' '.join(others)} out")
+    scale = given.get("scale", "two_cores")
+    if scale not in SCALES:
+        raise ConfigError(f"scale={scale} does not exist. {nearest(scale, SCALES)}")
     methods = _methods(given.get("method", ALL), known)
-    return Settings(methods, **numbers, folder=folder, overrides=tuple(overrides))
+    return Settings(methods, **numbers, scale=scale, folder=folder, overrides=tuple(overrides))
 
 
 def _methods(value: str, known: Sequence[str]) -> tuple[str, ...]:
@@ -80,3 +90,12 @@ def _numbers(key: str, value: str, least: int) -> tuple[int, ...]:
     if key != "seed" and len(words) > 1:
         raise ConfigError(f"{key}={value}: expected one number")
     return tuple(dict.fromkeys(map(int, words)))
+
+
+def experiment(method: str, scale: str, conf_dir: Path) -> tuple[str, ...]:
+    """The overrides that make a method's search at a scale; a method may have published settings of its own."""
+    words = (f"+experiment={PREFIX}{method}",)
+    if scale == "two_cores":
+        return words
+    own = (conf_dir / "scale" / f"{scale}_{method}.yaml").is_file()
+    return (*words, f"+scale={scale}_{method}" if own else f"+scale={scale}")

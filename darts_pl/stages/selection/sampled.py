@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import pandas as pd
 import torch
@@ -50,6 +51,8 @@ class Sampled:
     Raises:
         ConfigError: a number below 1, an unknown metric.
     """
+
+    draws_from_space: ClassVar[bool] = True  # whatever phases of a search have dropped
 
     candidates: int = 1000
     batches: int | None = 1

@@ -1,0 +1,92 @@
+"""Which parts of a method make no sense beside each other, told before any work."""
+
+import functools
+from collections.abc import Callable, Sequence
+
+from darts_pl.derive import NONE, strongest, threshold
+from darts_pl.errors import ConfigError
+from darts_pl.lit import check_method
+from darts_pl.relaxations.mixing import with_divisor
+from darts_pl.rules import Rule
+from darts_pl.stages.phases import Phase
+
+
+def check_parts(
+    *,
+    space,
+    relaxation,
+    mixing: Callable,
+    hypergradient: Callable,
+    rules: Sequence[Rule],
+    derivation: Callable,
+    phases: Sequence[Phase],
+    selection: Callable | None,
+) -> None:
+    """Look at all parts of a search together.
+
+    Raises:
+        ConfigError: two of them do not go together; the message has the reason and what to take instead.
+    """
+    check_method(relaxation, mixing, hypergradient, rules)
+    space.check_rule(derivation)
+    rule = derivation.func if isinstance(derivation, functools.partial) else derivation
+    if rule is threshold:
+        _check_threshold(relaxation, mixing)
+    if rule is strongest and not relaxation.simplex and NONE in space.primitives:
+        raise ConfigError(
+            f"relaxation={type(relaxation).__name__} with derivation=strongest: an independent gate of 'none' gets no "
+            "gradient, so chance would decide about it. Leave 'none' out of space.primitives"
+        )
+    if not relaxation.trains_alphas and selection is None:
+        raise ConfigError(
+            f"relaxation={type(relaxation).__name__}: its gates say nothing about architectures, so none can be "
+            "derived from them. Take selection=sampled"
+        )
+    _check_phases(relaxation, mixing, hypergradient, phases, selection)
+    _check_stops(rules, phases, selection)
+
+
+def _check_threshold(relaxation, mixing: Callable) -> None:
+    if relaxation.simplex:
+        raise ConfigError(
+            f"derivation=threshold with relaxation={type(relaxation).__name__}: gates of an edge that sum to one "
+            "hardly ever reach a threshold of their own. Take relaxation=sigmoid, or derivation=top_edges"
+        )
+    if getattr(mixing, "edge_normalization", False):
+        raise ConfigError(
+            "derivation=threshold with edge normalisation: gates times edge weights cannot reach a threshold for "
+            "gates. Take mixing.edge_normalization=false, or derivation=top_edges"
+        )
+
+
+def _check_phases(relaxation, mixing: Callable, hypergradient: Callable, phases: Sequence[Phase], selection) -> None:
+    for phase in phases:
+        if phase.channel_divisor is not None:
+            with_divisor(mixing, phase.channel_divisor)
+    if all(phase.keep is None for phase in phases):
+        return
+    plain = hypergradient.func if isinstance(hypergradient, functools.partial) else hypergradient
+    if not relaxation.trains_alphas or plain.__name__ == "fixed":
+        raise ConfigError(
+            "phases that drop candidates go by the gates, which are never trained here. Take phases=single, or a "
+            "hypergradient other than fixed with a relaxation of alphas"
+        )
+    if getattr(selection, "draws_from_space", False):
+        raise ConfigError(
+            "selection=sampled draws architectures from the whole space, but these phases drop candidates. Take "
+            "phases=single, or selection=derived"
+        )
+
+
+def _check_stops(rules: Sequence[Rule], phases: Sequence[Phase], selection) -> None:
+    stopping = [type(rule).__name__ for rule in rules if rule.stops]
+    if stopping and selection is not None:
+        raise ConfigError(
+            f"{stopping[0]} goes back to the architecture of an earlier epoch, while this selection goes by the "
+            "supernet as it ends. Take selection=derived, or leave the rule out"
+        )
+    if stopping and len(phases) > 1:
+        raise ConfigError(
+            f"{stopping[0]} ends the whole search, in a first phase before candidates were dropped. Take "
+            "phases=single, or leave the rule out"
+        )
