@@ -79,12 +79,13 @@ class SearchResult:
     """What a search found.
 
     Attributes:
-        genotype: the genotype of the epoch with the best validation accuracy; `normal_genotype` and `reduce_genotype`
-            are its cells.
+        genotype: the genotype of the epoch with the best validation accuracy, or of the epoch that a rule went back to;
+            `normal_genotype` and `reduce_genotype` are its cells.
         last_genotype: the genotype after the last epoch.
         final_train_acc, final_val_acc: accuracies in [0, 1] of the last epoch.
         history: one row an epoch (losses, accuracies, learning rate, alpha movement, gate entropy, skip connections).
         alphas: logits [E, K] a kind after the last epoch.
+        stopped: why a rule ended the search early; None where none did.
     """
 
     genotype: Genotype
@@ -93,6 +94,7 @@ class SearchResult:
     final_val_acc: float
     history: list[dict[str, float]]
     alphas: dict[str, Tensor]
+    stopped: str | None = None
 
     @property
     def normal_genotype(self) -> Cell:
@@ -251,6 +253,7 @@ def _result(history: SearchHistory) -> SearchResult:
         final_val_acc=last["val_acc"],
         history=history.rows,
         alphas=history.snapshots[-1]["alpha"],
+        stopped=history.best.get("reason"),
     )
 
 

@@ -14,7 +14,7 @@ from darts_pl.genotype import Cell, Genotype
 from darts_pl.ops.image import PRIMITIVES
 from darts_pl.relaxations import Gumbel
 from darts_pl.relaxations.mixing import PartialChannels
-from darts_pl.rules import BetaDecay, Rule
+from darts_pl.rules import BetaDecay, RankingStop, Rule
 
 BASE = SearchConfig(
     epochs=2,
@@ -160,6 +160,12 @@ def test_mixed_precision_where_asked(monkeypatch):
 def test_verbose_prints_a_line_an_epoch(capsys, verbose):
     search_architecture(*HALVES, BASE, verbose=verbose)
     assert capsys.readouterr().out.count("search epoch") == (BASE.epochs if verbose else 0)
+
+
+def test_a_rule_that_stops_says_why():
+    result = run(rules=[RankingStop(epochs=1, learnable=False)], epochs=6, arch_learning_rate=1e-9)
+    assert "ranking" in result.stopped and len(result.history) < 6
+    assert run().stopped is None
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import pytest
 import test_planted
 import torch
 from small_search import fit, search_module, two_classes
-from test_planted import check_solved, search_planted
+from test_planted import OPERATIONS, check_solved, search_planted
 
 from darts_pl.hypergradient import first
 from darts_pl.relaxations import Softmax
@@ -15,14 +15,29 @@ from darts_pl.spaces import CellSpace
 RULES = {"oles": OperationEarlyStopping, "layer_alignment": LayerAlignment}
 
 
+def weighted(build):
+    """The planted operation behind a 1x1 convolution that begins as the identity."""
+
+    def built(channels, stride, affine):
+        convolution = torch.nn.Conv2d(channels, channels, 1, bias=False)
+        torch.nn.init.dirac_(convolution.weight)
+        return torch.nn.Sequential(convolution, build(channels, stride, affine))
+
+    return built
+
+
 @pytest.mark.parametrize("name", RULES)
 def test_the_planted_operation_is_found(name, monkeypatch):
-    rule = RULES[name](**({"kind": "reduce"} if name == "layer_alignment" else {}))
+    rule = RULES[name](**({"kind": "reduce"} if name == "layer_alignment" else {"window": 5}))
+    if name == "oles":  # which looks at operations with weights only
+        monkeypatch.setattr(test_planted, "OPERATIONS", {op: weighted(build) for op, build in OPERATIONS.items()})
     monkeypatch.setattr(
         test_planted, "search_module", lambda *parts, **settings: search_module(*parts, rules=[rule], **settings)
     )
     supernet, history = search_planted(Softmax(), first)
     check_solved(supernet, history)
+    if name == "oles":
+        assert history.rows[-1]["frozen_operations"] > 0  # it did act
     assert set(rule.figures()) <= set(history.rows[-1])
 
 

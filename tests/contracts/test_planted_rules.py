@@ -32,7 +32,8 @@ RULES = {
     # over before the alphas have come back. At half the weight there is something to gain all the time.
     "auxiliary_skip": [AuxiliarySkip(start=0.5)],
     "drop_path": [DropPath()],
-    "stopping": [EigenvalueStop(every=1, not_before=5), SkipStop(), RankingStop(epochs=5, learnable=False)],
+    "eigenvalue_stop": [EigenvalueStop(every=1, not_before=5)],
+    "skip_stop": [SkipStop(not_before=0)],  # nothing here is a skip connection: it must not stop
 }
 
 
@@ -62,3 +63,10 @@ def search_planted(rules, seed: int = 0):
 @pytest.mark.parametrize("name", RULES)
 def test_every_rule_leaves_the_planted_operation_to_be_found(name):
     check_solved(*search_planted(RULES[name]))
+
+
+def test_a_ranking_that_settled_ends_the_search_with_the_planted_operation():
+    _, history = search_planted([RankingStop(epochs=3, learnable=False)])
+    assert "ranking" in history.best["reason"] and len(history.rows) < 8
+    cells = (history.genotype.normal, history.genotype.reduce)
+    assert [cell.nodes[0][0].op for cell in cells] == ["faithful", "faithful"]

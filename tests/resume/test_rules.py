@@ -15,14 +15,12 @@ from darts_pl.rules import (
     EigenvalueStop,
     RankingStop,
     SDARTSAdversarial,
-    SDARTSRandom,
     SkipStop,
 )
 
 
 def test_a_search_with_every_rule(tmp_path: Path) -> None:
     rules = [
-        SDARTSRandom(),
         SDARTSAdversarial(steps=2),
         BetaDecay(),
         AuxiliarySkip(decay="cosine"),
@@ -34,8 +32,8 @@ def test_a_search_with_every_rule(tmp_path: Path) -> None:
     run = lambda folder: tiny_search(folder, first, rules=rules)  # noqa: E731
     check_every_point(run, tmp_path, steps=[1, 2, 3, 3, 4, 5, 6, 6])
     states = load_final(tmp_path / "whole")["rules"]
-    assert [len(state) for state in states] == [0, 0, 0, 0, 0, 2, 1, 2]
-    assert states[5]["epochs"] == [1, 2] and all(value > 0 for value in states[5]["values"])
+    assert [len(state) for state in states] == [0, 0, 0, 0, 2, 1, 2]
+    assert states[4]["epochs"] == [1, 2] and all(value > 0 for value in states[4]["values"])
 
 
 EARLY = (EigenvalueStop(every=1, window=1, delta=1, not_before=1, factor=1e-9),)
