@@ -30,6 +30,8 @@ from darts_pl.stages.model_file import load_model as load
 
 __all__ = ["SearchConfig", "SearchResult", "load", "search_architecture"]
 
+log = logging.getLogger("darts_pl")
+
 HYPERGRADIENTS = {
     "first": hypergradients.first,
     "finite_difference": hypergradients.finite_difference,
@@ -167,7 +169,7 @@ def search_architecture(
         supernet.train()  # also a relaxation that was handed over in eval mode
         module = _module(supernet, num_classes, config, hardware)
         history = SearchHistory(
-            None, space.derive, list(space.primitives), space.edges, report=print if verbose else None
+            None, space.derive, list(space.primitives), space.edges, report=print if verbose else log.debug
         )
         trainer = Trainer(
             max_epochs=config.epochs,

@@ -6,7 +6,6 @@ import pytest
 import torch
 from tiny_runs import KeepEveryPoint, assert_same_final, differences, optimizer_states, result_files, tiny_search
 
-from darts_pl.callbacks import ScalarBoard
 from darts_pl.hypergradient import first
 from darts_pl.relaxations import Dirichlet
 from darts_pl.relaxations.mixing import PartialChannels
@@ -25,12 +24,6 @@ LIKE_DRNAS = {
     "mixing": PartialChannels(2, edge_normalization=False),
     "epochs": 2,
 }
-
-
-@pytest.fixture(autouse=True)
-def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
-    """They take most of the time and have no state."""
-    monkeypatch.setattr("darts_pl.stages.search.ArchitectureBoard", lambda history, *draw: ScalarBoard(history))
 
 
 def last_of_phases(folder: Path) -> list[dict]:
