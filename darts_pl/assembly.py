@@ -9,14 +9,14 @@ import torch
 import yaml
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.errors import OverrideParseException
+from hydra.errors import InstantiationException, OverrideParseException
 from hydra.types import RunMode
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
 from darts_pl import schema
 from darts_pl.commands import run_command
-from darts_pl.errors import DartsError, RunError
+from darts_pl.errors import ConfigError, DartsError, RunError
 from darts_pl.genotype import Genotype
 from darts_pl.hardware import Hardware
 from darts_pl.lit import RetrainModule, SearchModule
@@ -113,7 +113,7 @@ def retraining_parts(config: DictConfig, space, hardware: Hardware) -> tuple[Cal
         holdout=recipe.holdout,
     )
     data.prepare()
-    larger = instantiate(config.space, init_channels=recipe.init_channels, layers=recipe.layers)
+    larger = _retraining_space(config)
     optimizer = partial(
         torch.optim.SGD, lr=recipe.learning_rate, momentum=recipe.momentum, weight_decay=recipe.weight_decay
     )
@@ -146,6 +146,18 @@ def retraining_parts(config: DictConfig, space, hardware: Hardware) -> tuple[Cal
         )
 
     return run_stage, data if recipe.linear_baseline else None
+
+
+def _retraining_space(config: DictConfig):
+    """The space at the size of the retraining; what is wrong with it is told under the names of the retraining."""
+    recipe = config.retraining
+    try:
+        return instantiate(config.space, init_channels=recipe.init_channels, layers=recipe.layers)
+    except InstantiationException as error:
+        if not isinstance(error.__cause__, DartsError):
+            raise
+        told = str(error.__cause__).replace("space.layers", "retraining.layers")
+        raise ConfigError(told.replace("space.init_channels", "retraining.init_channels")) from error
 
 
 def launch(task: Callable[[DictConfig], None], name: str) -> int:

@@ -62,7 +62,7 @@ COMPOSED = {
     "retraining.epochs=-1": ["retraining.epochs: found -1", "at least 0"],
     "retraining.holdout=1.5": ["retraining.holdout: found 1.5", "from 0 to below 1"],
     "retraining.drop_path=1.0": ["retraining.drop_path: found 1.0", "from 0 to below 1"],
-    "retraining.layers=2": ["retraining.layers: found 2", "at least 3"],
+    "retraining.layers=2": ["retraining.layers=2", "at least 3"],
     "space.layers=2": ["space.layers=2", "at least 3"],
     "space.primitives=[sep_conv_3x]": ["'sep_conv_3x'", "'sep_conv_3x3'"],
     "space.primitives=[none]": ["space.primitives", "nothing to choose"],

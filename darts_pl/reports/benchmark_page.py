@@ -48,7 +48,8 @@ def readable(summary: pd.DataFrame) -> pd.DataFrame:
 
 
 def _spread(mean: float, deviation: float) -> str:
-    return f"{mean:.2f}" if math.isnan(deviation) else f"{mean:.2f} ± {deviation:.2f}"
+    space = "\u00a0"  # keeps both numbers on one line
+    return f"{mean:.2f}" if math.isnan(deviation) else f"{mean:.2f}{space}±{space}{deviation:.2f}"
 
 
 def markdown(summary: pd.DataFrame, references: Sequence[tuple[str, float]]) -> str:

@@ -20,13 +20,13 @@ def cost_jobs(
     """`rounds` rounds of one short search a method, the reference first in each, so that what slows the machine down
     for a while slows neighbours down alike. Alphas are trained from the first step on."""
     images = 2 * batch_size * steps  # both halves
-    settings = (f"epochs={EPOCHS}", f"data.limit_train={images}", "alpha_warmup_epochs=0", "retraining=none")
+    settings = (f"epochs={EPOCHS}", f"data.limit_train={images}", "alpha_warmup_epochs=0", "guards=false")
     ordered = [REFERENCE, *(name for name in methods if name != REFERENCE)]
     return [
         Job(
             f"round_{index}/{name}",
             folder / f"round_{index}" / name,
-            (f"+experiment=nasbench201_{name}", *settings, "selection=derived", "guards=false", *overrides),
+            (f"+experiment=nasbench201_{name}", *settings, *overrides),
         )
         for index in range(rounds)
         for name in ordered

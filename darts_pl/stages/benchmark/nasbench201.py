@@ -33,11 +33,12 @@ def run_row(folder: Path, tables: Tables) -> dict:
     cell = _digits(folder / f"genotype_{chosen}.json")
     history, timing = pd.read_csv(folder / "history.csv"), pd.read_csv(folder / "timing.csv")
     last, best = history.iloc[-1], int(history.loc[history["val_acc"].idxmax(), "epoch"])
+    best_cell = _digits(folder / "genotypes" / f"epoch_{best:03d}.json")
     return {
         "cell": cell,
         "test_acc": tables.test_accuracy(cell),
         "val_acc_12ep": tables.validation_accuracy_12ep(cell),
-        "best_val_test_acc": tables.test_accuracy(_digits(folder / "genotypes" / f"epoch_{best:03d}.json")),
+        "best_val_test_acc": tables.test_accuracy(best_cell) if last["alpha_updates"] else math.nan,
         "regret": tables.best()[1] - tables.test_accuracy(cell),
         "percentile": tables.percentile(tables.test_accuracy(cell)),
         "skips": cell.count("1"),
@@ -63,8 +64,10 @@ def _guards(folder: Path) -> list[dict]:
 
 
 def anytime(folder: Path, tables: Tables) -> list[dict]:
-    """One row an epoch: test accuracy of the cell derived then, skips, gate entropy."""
+    """One row an epoch: test accuracy of the cell derived then, skips, gate entropy. Where alphas are never trained
+    (random search) what is derived from them says nothing: no accuracy."""
     history = pd.read_csv(folder / "history.csv").set_index("epoch")
+    trained = history["alpha_updates"].iloc[-1] > 0
     rows = []
     for path in sorted((folder / "genotypes").glob("epoch_*.json")):
         epoch, cell = int(path.stem.removeprefix("epoch_")), _digits(path)
@@ -72,7 +75,7 @@ def anytime(folder: Path, tables: Tables) -> list[dict]:
             {
                 "epoch": epoch,
                 "cell": cell,
-                "test_acc": tables.test_accuracy(cell),
+                "test_acc": tables.test_accuracy(cell) if trained else math.nan,
                 "skips": cell.count("1"),
                 "entropy": float(history.loc[epoch, "entropy_cell"]),
             }
