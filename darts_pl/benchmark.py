@@ -212,6 +212,7 @@ def run_cost(settings: Settings) -> int:
     print(f"{len(jobs)} short searches in {folder}")
     table = cost_table(jobs, folder, settings.threads or os.cpu_count() or 1)
     print(table.to_string(index=False, float_format=lambda value: f"{value:.2f}"))
+    print("Memory on a CPU is the growth of the process's peak, which says little of searches this small.")
     print(f"Table   {folder / 'cost.csv'}")
     return 0
 
