@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from darts_pl import hypergradient as hypergradients
-from darts_pl.callbacks import RunProgress, SearchHistory
+from darts_pl.callbacks import CollapseGuards, RunProgress, SearchHistory
 from darts_pl.data.given import SeededPasses, describe
 from darts_pl.errors import ConfigError, DataError, nearest
 from darts_pl.genotype import Cell, Genotype, from_json
@@ -46,7 +46,8 @@ class SearchConfig:
 
     `batch_size` and `num_workers` apply where data sets are given instead of loaders. `use_amp` asks for mixed
     precision where the device has it. `hypergradient` is `first`, `finite_difference`, `exact` or `fixed` (alphas that
-    are not trained). `relaxation`, `mixing` and `rules` make the method, see the packages of these names.
+    are not trained). `relaxation`, `mixing` and `rules` make the method, see the packages of these names. `guards`
+    warns in the log of a search that collapses, see `darts_pl.callbacks.CollapseGuards`.
     """
 
     epochs: int = 50
@@ -70,6 +71,7 @@ class SearchConfig:
     relaxation: Relaxation = field(default_factory=Softmax)
     mixing: Mixing = full
     rules: Sequence[Rule] = ()
+    guards: bool = True
     stem: str = "cifar"
     num_workers: int = 0
     use_amp: bool = False
@@ -171,9 +173,12 @@ def search_architecture(
         history = SearchHistory(
             None, space.derive, list(space.primitives), space.edges, report=print if verbose else log.debug
         )
+        callbacks = [history]
+        callbacks += [CollapseGuards(history, None)] if config.guards else []
+        callbacks += [RunProgress("search")] if verbose else []
         trainer = Trainer(
             max_epochs=config.epochs,
-            callbacks=[history, RunProgress("search")] if verbose else [history],
+            callbacks=callbacks,
             logger=False,
             enable_checkpointing=False,
             enable_progress_bar=False,

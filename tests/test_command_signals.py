@@ -1,10 +1,14 @@
-"""A command stopped by a signal while Lightning trains, in real processes."""
+"""How a command ends: by a signal, also while Lightning trains in a process of its own, or by an exit."""
 
 import os
 import signal
 import subprocess
 import sys
 from pathlib import Path
+
+from test_commands import build, conf  # noqa: F401
+
+from darts_pl.commands import run_command
 
 TRAINING = """
 import sys, time, torch
@@ -57,3 +61,19 @@ def test_training_under_lightning_stops_with_the_signals_status(tmp_path):
         folder = tmp_path / stop.name / "out"
         assert f"stopped; continue with: python -m darts_pl.config seed=3 resume={folder}" in message
         assert "Traceback" not in message
+
+
+def test_hydras_own_exits_keep_their_status(conf, capsys):  # noqa: F811
+    assert run_command(build, "search", ["--help"], conf) == 0
+    assert run_command(build, "search", ["--no-such-option"], conf) == 2
+    assert run_command(lambda cfg: sys.exit(7), "search", [], conf) == 7
+    assert "stopped" not in capsys.readouterr().err
+
+
+def test_sigterm_outside_training_gives_its_status_and_the_way_on(conf, capsys):  # noqa: F811
+    """While data are loaded or a baseline is fitted, no Lightning trainer catches the signal."""
+    before = signal.getsignal(signal.SIGTERM)
+    status = run_command(lambda cfg: signal.raise_signal(signal.SIGTERM), "search", [], conf)
+    assert status == 143
+    assert "resume=" in capsys.readouterr().err
+    assert signal.getsignal(signal.SIGTERM) is before

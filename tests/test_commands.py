@@ -3,7 +3,6 @@
 import errno
 import os
 import shlex
-import signal
 import sys
 import textwrap
 from dataclasses import dataclass, field
@@ -286,24 +285,8 @@ def test_a_stopped_multirun_goes_on_as_a_whole(conf, capsys):
     assert capsys.readouterr().err.endswith(f"darts_pl.search -m seed=0,1 resume={folder}\n")
 
 
-def test_hydras_own_exits_keep_their_status(conf, capsys):
-    assert run_command(build, "search", ["--help"], conf) == 0
-    assert run_command(build, "search", ["--no-such-option"], conf) == 2
-    assert run_command(lambda cfg: sys.exit(7), "search", [], conf) == 7
-    assert "stopped" not in capsys.readouterr().err
-
-
 def test_an_interpolation_is_resolved_before_it_is_checked(conf):
     ratios = []
     argv = ["+space.ratio=${rate}"]
     assert run_command(lambda cfg: ratios.append(OmegaConf.select(cfg, "space.ratio")), "search", argv, conf) == 0
     assert ratios == [0.1]
-
-
-def test_sigterm_outside_training_gives_its_status_and_the_way_on(conf, capsys):
-    """While data are loaded or a baseline is fitted, no Lightning trainer catches the signal."""
-    before = signal.getsignal(signal.SIGTERM)
-    status = run_command(lambda cfg: signal.raise_signal(signal.SIGTERM), "search", [], conf)
-    assert status == 143
-    assert "resume=" in capsys.readouterr().err
-    assert signal.getsignal(signal.SIGTERM) is before

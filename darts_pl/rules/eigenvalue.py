@@ -172,7 +172,8 @@ def largest_eigenvalue(product: Callable[[np.ndarray], np.ndarray], size: int, t
 
     The start vector is fixed, so that the same products give the same result. The iteration ends when the residual
     ‖A v − λ v‖ falls below `tolerance` times the matrix's largest Ritz value in magnitude, and after `size` steps at
-    the latest, when it is exact. NaN where a product is not finite.
+    the latest, when it is exact. NaN where a product is not finite. scipy's eigsh would do too, but it raises where
+    float32 products keep it from its tolerance, and cannot take matrices of one or two rows.
     """
     vector = np.random.default_rng(0).standard_normal(size)
     basis = [vector / np.linalg.norm(vector)]

@@ -11,7 +11,7 @@ from darts_pl.ops.image import ReLUConvBN
 from darts_pl.spaces.architecture import SearchNetwork
 from darts_pl.spaces.choice import Choice
 from darts_pl.spaces.drop_path import drop_path
-from darts_pl.spaces.network import AuxiliaryHead
+from darts_pl.spaces.network import AuxiliaryHead, DerivedNetwork
 
 KIND = "cell"
 STAGES = 3
@@ -156,14 +156,11 @@ class Nasbench201Cell(nn.Module):
         return y
 
 
-class Nasbench201Network(nn.Module):
+class Nasbench201Network(DerivedNetwork):
     """The network of a genotype. Build it by `Nasbench201Space.network`.
 
     The published network has no auxiliary head; one that is asked for stands behind the second residual block, on maps
     of the size that it has in the DARTS network.
-
-    Attributes:
-        drop_path_probability: set by the retraining each epoch; acts in train mode only.
     """
 
     def __init__(
@@ -179,7 +176,6 @@ class Nasbench201Network(nn.Module):
     ):
         super().__init__()
         self.genotype = genotype
-        self.drop_path_probability = 0.0
         self.skeleton = Skeleton(input_shape[0], num_classes, init_channels, layers)
         self.cells = nn.ModuleList(
             Nasbench201Cell({edge: build(op, c) for edge, op in zip(EDGES, genotype.operations)})
@@ -187,18 +183,6 @@ class Nasbench201Network(nn.Module):
         )
         self.auxiliary = AuxiliaryHead(4 * init_channels, num_classes) if auxiliary else None
 
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, C, H, W) → logits (B, num_classes)."""
-        return self._run(x)[0]
-
-    def forward_with_auxiliary(self, x: Tensor) -> tuple[Tensor, Tensor | None]:
-        """Logits and, where the network has an auxiliary head, its logits; else None."""
-        logits, middle = self._run(x)
-        return logits, None if self.auxiliary is None else self.auxiliary(middle)
-
-    def _run(self, x: Tensor) -> tuple[Tensor, Tensor]:
+    def run(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """See `DerivedNetwork.run`."""
         return self.skeleton(x, lambda i, y: self.cells[i](y, self.drop_path_probability))
-
-    def count_parameters(self) -> int:
-        """Parameters without the auxiliary head, the count that papers give."""
-        return sum(p.numel() for name, p in self.named_parameters() if not name.startswith("auxiliary."))

@@ -72,12 +72,37 @@ class AuxiliaryHead(nn.Module):
         return self.classifier(self.expand(self.reduce(x)).flatten(1))
 
 
-class Network(nn.Module):
-    """The network of a genotype. Build it by `CellSpace.network`.
+class DerivedNetwork(nn.Module):
+    """The base of derived networks. A subclass sets `genotype` and `auxiliary`, a head or None, and defines `run`.
 
     Attributes:
         drop_path_probability: set by the retraining each epoch; acts in train mode only.
     """
+
+    def __init__(self):
+        super().__init__()
+        self.drop_path_probability = 0.0
+
+    def run(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """(B, C, H, W) → logits (B, num_classes), and the map that the auxiliary head reads."""
+        raise NotImplementedError(f"{type(self).__name__} must define run(x)")
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) → logits (B, num_classes)."""
+        return self.run(x)[0]
+
+    def forward_with_auxiliary(self, x: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Logits and, where the network has an auxiliary head, its logits; else None."""
+        logits, middle = self.run(x)
+        return logits, None if self.auxiliary is None else self.auxiliary(middle)
+
+    def count_parameters(self) -> int:
+        """Parameters without the auxiliary head, the count that papers give."""
+        return sum(p.numel() for name, p in self.named_parameters() if not name.startswith("auxiliary."))
+
+
+class Network(DerivedNetwork):
+    """The network of a genotype. Build it by `CellSpace.network`."""
 
     def __init__(
         self,
@@ -95,7 +120,6 @@ class Network(nn.Module):
     ):
         super().__init__()
         self.genotype = genotype
-        self.drop_path_probability = 0.0
         cells = {"normal": genotype.normal, "reduce": genotype.reduce}
         specs = plan(layers, init_channels, {kind: len(cell.concat) for kind, cell in cells.items()}, stem)
         self.stem = Stem(stem, input_shape[0], init_channels)
@@ -107,16 +131,8 @@ class Network(nn.Module):
         self.auxiliary_index = 2 * layers // 3
         self.auxiliary = AuxiliaryHead(widths[self.auxiliary_index], num_classes) if auxiliary else None
 
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, C, H, W) → logits (B, num_classes)."""
-        return self._run(x)[0]
-
-    def forward_with_auxiliary(self, x: Tensor) -> tuple[Tensor, Tensor | None]:
-        """Logits and, where the network has an auxiliary head, its logits; else None."""
-        logits, middle = self._run(x)
-        return logits, None if self.auxiliary is None else self.auxiliary(middle)
-
-    def _run(self, x: Tensor) -> tuple[Tensor, Tensor]:
+    def run(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """See `DerivedNetwork.run`."""
         before_last, last = self.stem(x)
         middle = last
         for index, cell in enumerate(self.cells):
@@ -124,7 +140,3 @@ class Network(nn.Module):
             if index == self.auxiliary_index:
                 middle = last
         return self.head(last.mean(dim=(2, 3))), middle
-
-    def count_parameters(self) -> int:
-        """Parameters without the auxiliary head, the count that papers give."""
-        return sum(p.numel() for name, p in self.named_parameters() if not name.startswith("auxiliary."))

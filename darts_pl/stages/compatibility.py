@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 
 from darts_pl.derive import NONE, strongest, threshold
 from darts_pl.errors import ConfigError
+from darts_pl.hypergradient import fixed
 from darts_pl.lit import check_method
 from darts_pl.relaxations.mixing import with_divisor
 from darts_pl.rules import Rule
@@ -29,7 +30,7 @@ def check_parts(
     """
     check_method(relaxation, mixing, hypergradient, rules)
     space.check_rule(derivation)
-    rule = derivation.func if isinstance(derivation, functools.partial) else derivation
+    rule = _function(derivation)
     if rule is threshold:
         _check_threshold(relaxation, mixing)
     if rule is strongest and not relaxation.simplex and NONE in space.primitives:
@@ -44,6 +45,11 @@ def check_parts(
         )
     _check_phases(relaxation, mixing, hypergradient, phases, selection)
     _check_stops(rules, phases, selection)
+
+
+def _function(part: Callable) -> Callable:
+    """The function behind a part that was given some of its arguments."""
+    return part.func if isinstance(part, functools.partial) else part
 
 
 def _check_threshold(relaxation, mixing: Callable) -> None:
@@ -65,8 +71,7 @@ def _check_phases(relaxation, mixing: Callable, hypergradient: Callable, phases:
             with_divisor(mixing, phase.channel_divisor)
     if all(phase.keep is None for phase in phases):
         return
-    plain = hypergradient.func if isinstance(hypergradient, functools.partial) else hypergradient
-    if not relaxation.trains_alphas or plain.__name__ == "fixed":
+    if not relaxation.trains_alphas or _function(hypergradient) is fixed:
         raise ConfigError(
             "phases that drop candidates go by the gates, which are never trained here. Take phases=single, or a "
             "hypergradient other than fixed with a relaxation of alphas"

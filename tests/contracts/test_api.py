@@ -1,6 +1,7 @@
 """The Python face: what a result holds, that every setting acts, that bad input is named."""
 
 import dataclasses
+import logging
 
 import pytest
 import torch
@@ -113,7 +114,7 @@ CHANGES = {
     "stem": "imagenet",
     "seed": 1,
 }
-NOT_IN_THE_RESULT = {"num_workers", "use_amp"}  # below
+NOT_IN_THE_RESULT = {"num_workers", "use_amp", "guards"}  # below
 
 
 @pytest.mark.parametrize("name", CHANGES)
@@ -160,6 +161,13 @@ def test_mixed_precision_where_asked(monkeypatch):
 def test_verbose_prints_a_line_an_epoch(capsys, verbose):
     search_architecture(*HALVES, BASE, verbose=verbose)
     assert capsys.readouterr().out.count("search epoch") == (BASE.epochs if verbose else 0)
+
+
+@pytest.mark.parametrize("guards", [True, False])
+def test_guards_warn_unless_switched_off(guards, caplog):
+    with caplog.at_level(logging.WARNING, "darts_pl"):
+        run(guards=guards, arch_learning_rate=1e-9)
+    assert any("the alphas have moved by" in record.getMessage() for record in caplog.records) == guards
 
 
 def test_a_rule_that_stops_says_why():
