@@ -14,7 +14,7 @@ HOW_TO_READ_A_CELL = (
 
 
 def result_blocks(run: RunFiles) -> list[Block]:
-    """The result table and the best validation accuracy of the search."""
+    """The result table, and the epoch or the selection that the genotype comes from."""
     blocks: list[Block] = []
     if rows := run.results.get("rows"):
         blocks.append(tables.result_table(rows))
@@ -22,7 +22,16 @@ def result_blocks(run: RunFiles) -> list[Block]:
     if search.get("val_acc_best") is not None:
         accuracy, epoch = tables.percent(search["val_acc_best"]), search.get("epoch_best", tables.NOTHING)
         network = "network" if run.command == "retrain" else "supernet"
-        blocks.append(Text(f"Best validation accuracy of the {network}: {accuracy}, after epoch {epoch}."))
+        if "stopped" in search:
+            blocks.append(Text(f"The search was stopped: {search['stopped']}."))
+            blocks.append(
+                Text(f"It went back to epoch {epoch}; validation accuracy of the supernet there: {accuracy}.")
+            )
+        else:
+            blocks.append(Text(f"Best validation accuracy of the {network}: {accuracy}, after epoch {epoch}."))
+    if chosen := search.get("selection"):
+        told = ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in chosen.items())
+        blocks.append(Text(f"The genotype was chosen after the search: {told}."))
     return blocks
 
 
@@ -48,13 +57,14 @@ def warning_blocks(run: RunFiles) -> list[Block]:
 
 
 def genotype_blocks(run: RunFiles) -> list[Block]:
-    """Drawings of all cells of the best and of the last genotype, once where they are the same."""
+    """Drawings of all cells of the chosen and of the last genotype, once where they are the same."""
+    chosen = _chosen(run)
     if run.command == "retrain":
         wanted = [("the genotype that was trained", run.best)]
     elif run.best is not None and run.best == run.last:
-        wanted = [("the best epoch, which is also the last", run.best)]
+        wanted = [(f"{chosen}, which is also the last", run.best)]
     else:
-        wanted = [("the best epoch", run.best), ("the last epoch", run.last)]
+        wanted = [(chosen, run.best), ("the last epoch", run.last)]
     blocks: list[Block] = []
     for name, genotype in wanted:
         if isinstance(genotype, Nasbench201Genotype):
@@ -63,6 +73,14 @@ def genotype_blocks(run: RunFiles) -> list[Block]:
             title = f"{kind_title(kind)} of {name}"
             blocks.append(Picture(data_uri(cell_graph.cell_svg(cell, title)), f"{title}, {HOW_TO_READ_A_CELL}"))
     return blocks
+
+
+def _chosen(run: RunFiles) -> str:
+    """The words for where the search's genotype comes from."""
+    search = run.results.get("search", {})
+    if "selection" in search:
+        return "the selected architecture"
+    return "the epoch that the search went back to" if "stopped" in search else "the best epoch"
 
 
 def _published_writing(genotype: Nasbench201Genotype) -> str:

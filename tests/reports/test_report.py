@@ -59,6 +59,25 @@ def test_a_complete_run_shows_every_section_with_its_numbers(full_page):
     assert any("hypergradient:" in text for text in page.texts["pre"])
 
 
+@pytest.mark.parametrize(
+    ("figures", "told", "cell"),
+    [
+        (
+            {"stopped": "too many skips"},
+            "The search was stopped: too many skips.",
+            "the epoch that the search went back",
+        ),
+        ({"selection": {"val_acc": 0.4}}, "chosen after the search: val acc 0.4.", "the selected architecture"),
+    ],
+)
+def test_a_genotype_that_is_not_the_best_epochs_is_not_called_so(figures, told, cell, full_page):
+    run = read_run(full_page.parent)
+    run.results = {**run.results, "search": {**run.results["search"], **figures}}
+    assert any(told in block.text for block in sections.result_blocks(run) if block.kind == "text")
+    captions = [block.caption for block in sections.genotype_blocks(run)]
+    assert any(cell in caption for caption in captions) and not any("best epoch" in caption for caption in captions)
+
+
 def test_what_rules_recorded_is_drawn(full_page):
     """Columns of rules get a picture, gaps included; the usual columns do not count as such."""
     table = pd.read_csv(full_page.parent / "history.csv")
