@@ -27,6 +27,7 @@ from darts_pl.seeds import derived_seed
 from darts_pl.spaces import CellSpace
 from darts_pl.spaces.choice import Mixing
 from darts_pl.stages.model_file import load_model as load
+from darts_pl.tasks import Classification
 
 __all__ = ["SearchConfig", "SearchResult", "load", "search_architecture"]
 
@@ -169,7 +170,7 @@ def search_architecture(
             auxiliary_skip=any(rule.auxiliary_skip for rule in config.rules),
         )
         supernet.train()  # also a relaxation that was handed over in eval mode
-        module = _module(supernet, num_classes, config, hardware)
+        module = _module(supernet, Classification(num_classes), config, hardware)
         history = SearchHistory(
             None, space.derive, list(space.primitives), space.edges, report=print if verbose else log.debug
         )
@@ -225,7 +226,7 @@ def _loader(data: Iterable | Dataset, config: SearchConfig, name: str) -> Iterab
     return data
 
 
-def _module(supernet, num_classes: int, config: SearchConfig, hardware: Hardware) -> SearchModule:
+def _module(supernet, task: Classification, config: SearchConfig, hardware: Hardware) -> SearchModule:
     weights_optimizer = partial(
         torch.optim.SGD, lr=config.learning_rate, momentum=config.momentum, weight_decay=config.weight_decay
     )
@@ -240,7 +241,7 @@ def _module(supernet, num_classes: int, config: SearchConfig, hardware: Hardware
         HYPERGRADIENTS[config.hypergradient],
         weights_optimizer,
         alphas_optimizer,
-        num_classes=num_classes,
+        task=task,
         epochs=config.epochs,
         seed=config.seed,
         min_learning_rate=config.min_learning_rate,

@@ -1,6 +1,6 @@
 """The search's record: alphas and gates over time, the genotype of every epoch, the best by validation."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -18,20 +18,29 @@ Derive = Callable[[Mapping[str, Tensor]], Genotype]
 
 class SearchHistory(History):
     """History of a search; besides history.csv it writes `alphas.npz`, `genotypes/epoch_*.json`, `genotype_best.json`
-    (highest validation accuracy, the earliest of equals, unless a rule's verdict names another epoch) and
+    (best by the task's metric in validation, the earliest of equals, unless a rule's verdict names another epoch) and
     `genotype_last.json`.
 
     Args:
         derive: strengths [E, K] a kind → genotype.
         primitives: the K names. edges: the E names. report: see `History`.
+        names: for spaces whose kinds differ: kind → (names of its candidates, names of its edges).
 
     Raises:
         TrainingError: at the end, where no validated epoch had updated alphas.
     """
 
-    def __init__(self, folder: Path | None, derive: Derive, primitives: list[str], edges: list[str], report=None):
+    def __init__(
+        self,
+        folder: Path | None,
+        derive: Derive,
+        primitives: list[str],
+        edges: list[str],
+        report=None,
+        names: Mapping[str, tuple[Sequence[str], Sequence[str]]] | None = None,
+    ):
         super().__init__(folder, "search", report)
-        self.derive, self.primitives, self.edges = derive, list(primitives), list(edges)
+        self.derive, self.primitives, self.edges, self.names = derive, list(primitives), list(edges), names or {}
         self.snapshots: list[dict] = []
         self.best: dict = {}
         self.genotypes: dict[int, dict] = {}
@@ -92,12 +101,13 @@ class SearchHistory(History):
         return row
 
     def _keep_genotype(self, module: LightningModule) -> None:
-        epoch, val_acc = self.snapshots[-1]["epoch"], module.epoch_row().get("val_acc")
+        key = f"val_{module.task.monitor}"
+        epoch, value = self.snapshots[-1]["epoch"], module.epoch_row().get(key)
         # While alphas are warmed up for, gates are those of the random start: nothing to call best.
-        counts = (module.alphas_learned or module.alphas_fixed) and val_acc is not None
-        if counts and (not self.best or val_acc > self.best["val_acc"]):
-            self.best = {"epoch": epoch, "val_acc": val_acc, "genotype": self.genotype.to_json()}
-        self.genotypes[epoch] = {"epoch": epoch, "val_acc": val_acc, "genotype": self.genotype.to_json()}
+        counts = (module.alphas_learned or module.alphas_fixed) and value is not None
+        self.genotypes[epoch] = {"epoch": epoch, key: value, "genotype": self.genotype.to_json()}
+        if counts and (not self.best or module.task.better(value, self.best[key])):
+            self.best = self.genotypes[epoch]
         if module.verdict is not None:
             self.best = {**self.genotypes[module.verdict.epoch], "reason": module.verdict.reason}
         if self.folder is None:
@@ -109,11 +119,14 @@ class SearchHistory(History):
         write_atomically(self.folder / "alphas.npz", self._write_alphas)
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """`epoch` [T], `alpha_<kind>` and `gate_<kind>` [T, E, K], `primitives` [K], `edges` [E]; entry 0: start."""
+        """`epoch` [T], `alpha_<kind>` and `gate_<kind>` [T, E, K], `primitives` [K], `edges` [E]; entry 0: start. Where
+        kinds differ also `primitives_<kind>` and `edges_<kind>`."""
         found = {"epoch": np.array([snapshot["epoch"] for snapshot in self.snapshots])}
         for what in ("alpha", "gate"):
             for kind in self.snapshots[0][what]:
                 found[f"{what}_{kind}"] = torch.stack([s[what][kind] for s in self.snapshots]).numpy()
+        for kind, (primitives, edges) in self.names.items():
+            found[f"primitives_{kind}"], found[f"edges_{kind}"] = np.array(list(primitives)), np.array(list(edges))
         return {**found, "primitives": np.array(self.primitives), "edges": np.array(self.edges)}
 
     def _write_alphas(self, path: Path) -> None:

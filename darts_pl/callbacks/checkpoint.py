@@ -75,6 +75,7 @@ class ResumePoints(Checkpoint):
         if last.exists():
             last.replace(self.folder / PREVIOUS)
         fresh.replace(last)
+        (self.folder / FINAL).unlink(missing_ok=True)  # of a fit that ended earlier and is now gone on with
         sync_folder(self.folder)
         self.saved_at = time.monotonic()
 

@@ -75,7 +75,7 @@ class CollapseGuards(Callback):
         trained = module.trains_alphas and module.alphas_learned
         compete = module.supernet.relaxation.simplex
         for kind in module.supernet.kinds:
-            if trained:
+            if trained and kind in self.history.genotype.cells:
                 self._check_skips(kind, row)
             if trained and late and compete:
                 self._check_entropy(kind, row, largest_entropy(module.supernet.kept(kind)))

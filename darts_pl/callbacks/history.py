@@ -15,7 +15,7 @@ from darts_pl.paths import write_atomically
 
 log = logging.getLogger("darts_pl")
 
-SHOWN = ("train_loss", "train_acc", "val_loss", "val_acc", "lr", "alpha_movement")
+SHOWN = ("train_loss", "train_acc", "val_loss", "val_acc", "val_mse", "lr", "alpha_movement")
 
 
 class History(Callback):
@@ -81,7 +81,7 @@ class History(Callback):
             "seconds": round(time.perf_counter() - self.epoch_started, 3),
             "steps": steps,
             "seconds_per_step": round(seconds / steps, 5) if steps else None,
-            "images_per_s": round(batch_size * steps / seconds, 1) if steps and batch_size else None,
+            "samples_per_s": round(batch_size * steps / seconds, 1) if steps and batch_size else None,
             "peak_memory_mib": round(peak_memory_mib(module.device), 1),
         }
 

@@ -6,7 +6,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 
 class RunProgress(Callback):
-    """Shows epoch, steps, time gone and left, and the last validation accuracy. Silent where there is no terminal."""
+    """Shows epoch, steps, time gone and left, and the last validation's figure. Silent where there is no terminal."""
 
     def __init__(self, title: str):
         self.title = title
@@ -32,7 +32,9 @@ class RunProgress(Callback):
 
     def on_validation_end(self, trainer: Trainer, module: LightningModule) -> None:
         if self.bar is not None:
-            self.bar.update(self.task, note=f"(validation {module.epoch_row().get('val_acc', float('nan')):.1%})")
+            value = module.epoch_row().get(f"val_{module.task.monitor}", float("nan"))
+            told = f"{value:.1%}" if module.task.monitor == "acc" else f"{module.task.monitor} {value:.4g}"
+            self.bar.update(self.task, note=f"(validation {told})")
 
     def on_train_end(self, trainer: Trainer, module: LightningModule) -> None:
         self.bar.stop()

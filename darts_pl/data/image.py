@@ -16,6 +16,7 @@ from darts_pl.data.augment import Augment
 from darts_pl.data.batches import Batch, Batches, PairedBatches
 from darts_pl.data.split import HALVINGS, Index, holdout, paired_halves, stratified_subset
 from darts_pl.errors import ConfigError, nearest
+from darts_pl.tasks import Classification
 
 PURPOSES = ("search", "retrain")
 SUBSET_SEED = 0
@@ -154,6 +155,16 @@ class ImageData(lightning.LightningDataModule):
     def num_classes(self) -> int:
         """How many classes there are."""
         return len(self.classes)
+
+    @property
+    def outputs(self) -> int:
+        """How many outputs a network needs: one a class."""
+        return self.num_classes
+
+    @cached_property
+    def task(self) -> Classification:
+        """What a network is trained for."""
+        return Classification(self.num_classes)
 
     @property
     def input_shape(self) -> tuple[int, int, int]:

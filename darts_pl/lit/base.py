@@ -1,14 +1,19 @@
 """What searching and retraining share: seeding by step, the schedule, the check for finite losses."""
 
 import math
+from collections.abc import Mapping
+from typing import TypeAlias
 
 import torch
 from lightning.pytorch import LightningModule
+from lightning_utilities.core.apply_func import apply_to_collection
 from torch import Tensor
 
 from darts_pl.errors import TrainingError
-from darts_pl.lit.metrics import EpochMetrics
 from darts_pl.seeds import derived_seed
+from darts_pl.tasks import Task
+
+Inputs: TypeAlias = Tensor | Mapping[str, Tensor]
 
 
 class StepModule(LightningModule):
@@ -23,7 +28,7 @@ class StepModule(LightningModule):
     def __init__(
         self,
         *,
-        num_classes: int,
+        task: Task,
         epochs: int,
         seed: int,
         min_learning_rate: float,
@@ -35,8 +40,8 @@ class StepModule(LightningModule):
         self.epochs, self.min_learning_rate = epochs, min_learning_rate
         self.seed, self.clip_norm, self.channels_last = seed, clip_norm, channels_last
         self.steps_done = self.elapsed_epochs = 0
-        self.train_metrics = EpochMetrics(num_classes)
-        self.val_metrics = EpochMetrics(num_classes)
+        self.task = task
+        self.train_metrics, self.val_metrics = task.metrics(), task.metrics()
 
     @property
     def finished_epochs(self) -> int:
@@ -48,9 +53,13 @@ class StepModule(LightningModule):
         """Set torch's generators for what the coming forward pass draws (Gumbel noise, dropped paths)."""
         torch.manual_seed(derived_seed(self.seed, stream, self.steps_done))
 
-    def layout(self, x: Tensor) -> Tensor:
-        """Images (B, C, H, W) in the memory layout and the precision of the network's weights."""
-        x = x.to(next(self.parameters()).dtype)
+    def layout(self, x: Inputs) -> Inputs:
+        """Inputs in the precision of the network's weights; images (B, C, H, W) in their memory layout too. Several
+        inputs come as a dictionary of tensors."""
+        dtype = next(self.parameters()).dtype
+        if not isinstance(x, Tensor):
+            return apply_to_collection(x, Tensor, lambda part: part.to(dtype))
+        x = x.to(dtype)
         return x.contiguous(memory_format=torch.channels_last) if self.channels_last else x
 
     def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
@@ -89,7 +98,7 @@ class StepModule(LightningModule):
         self.val_metrics.reset()
 
     def epoch_row(self) -> dict[str, float]:
-        """This epoch's figures: train and validation loss and accuracy, learning rate."""
+        """This epoch's figures: train and validation loss and the task's metrics, learning rate."""
         rate = self.trainer.optimizers[0].param_groups[0]["lr"]
         return {**self.train_metrics.compute("train"), **self.val_metrics.compute("val"), "lr": rate}
 

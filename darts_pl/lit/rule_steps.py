@@ -5,13 +5,13 @@ import functools
 from collections.abc import Iterator, Sequence
 
 import torch
-import torch.nn.functional as F
+from lightning.fabric.utilities import move_data_to_device
 from torch import Tensor
 
-from darts_pl.lit.base import StepModule
+from darts_pl.lit.base import Inputs, StepModule
 from darts_pl.rules import EpochEnd, Rule, Stop, WeightStep
 
-Batch = tuple[Tensor, Tensor]
+Batch = tuple[Inputs, Tensor]
 
 
 class RuleSteps(StepModule):
@@ -61,7 +61,7 @@ class RuleSteps(StepModule):
         self.supernet.eval()
         scaler = getattr(self.trainer.precision_plugin, "scaler", None)
         with contextlib.nullcontext() if scaler is None else torch.autocast(self.device.type, enabled=False):
-            loss = F.cross_entropy(self.supernet(self.layout(x), gates), y)
+            loss = self.task.loss(self.supernet(self.layout(x), gates), y)
         self.supernet.train()
         return loss
 
@@ -120,7 +120,7 @@ class RuleSteps(StepModule):
             rule.load_state_dict(state)
         self.verdict = None if checkpoint["verdict"] is None else Stop(*checkpoint["verdict"])
         batch = checkpoint["last_alpha_batch"]
-        self.last_alpha_batch = None if batch is None else tuple(part.to(self.device) for part in batch)
+        self.last_alpha_batch = None if batch is None else tuple(move_data_to_device(batch, self.device))
 
 
 @contextlib.contextmanager

@@ -4,7 +4,6 @@ import functools
 from collections.abc import Callable, Iterable, Sequence
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from darts_pl.errors import ConfigError
@@ -12,6 +11,7 @@ from darts_pl.hypergradient import Bilevel, Hypergradient, VirtualStep, first, f
 from darts_pl.lit.rule_steps import Batch, RuleSteps
 from darts_pl.rules import Combination, PhaseStart, Rule, check_rules
 from darts_pl.spaces.widening import widen
+from darts_pl.tasks import Task
 
 OptimizerFactory = Callable[[Iterable[Tensor]], torch.optim.Optimizer]
 
@@ -19,13 +19,15 @@ OptimizerFactory = Callable[[Iterable[Tensor]], torch.optim.Optimizer]
 class SearchModule(RuleSteps):
     """Bilevel search on a supernet.
 
-    Batches are `{"weights": (x, y), "alphas": (x, y)}`, x float (B, C, H, W), y int64 (B,): one from each half of the
-    data. Validation batches are (x, y) from the alphas' half.
+    Batches are `{"weights": (x, y), "alphas": (x, y)}`, one from each half of the data: images x float (B, C, H, W) and
+    y int64 (B,), or what else the task is of; x may be a dictionary of tensors. Validation batches are (x, y) from the
+    alphas' half.
 
     Args:
         supernet: a `SearchNetwork`.
         hypergradient: `Bilevel -> dL_val/dα`, see `darts_pl.hypergradient`.
         weights_optimizer, alphas_optimizer: `parameters -> optimiser`.
+        task: the loss of both levels, and the metrics.
         alpha_warmup_epochs: epochs, the first ones of this phase, that train weights only.
         clip_norm: global norm to which the weights' gradient is clipped; 0 leaves it.
         rules: what a method adds to the search, in this order.
@@ -49,7 +51,7 @@ class SearchModule(RuleSteps):
         weights_optimizer: OptimizerFactory,
         alphas_optimizer: OptimizerFactory,
         *,
-        num_classes: int,
+        task: Task,
         epochs: int,
         seed: int = 0,
         min_learning_rate: float = 0.001,
@@ -64,7 +66,7 @@ class SearchModule(RuleSteps):
         schedule_epochs: int | None = None,
     ):
         super().__init__(
-            num_classes=num_classes,
+            task=task,
             epochs=epochs,
             seed=seed,
             min_learning_rate=min_learning_rate,
@@ -142,13 +144,13 @@ class SearchModule(RuleSteps):
         return self.current_epoch >= self.alpha_warmup_epochs and not self.alphas_fixed
 
     def loss(self, batch: Batch, stream: str, gates=None) -> tuple[Tensor, Tensor]:
-        """(cross-entropy, logits) of the supernet, by default at gates relaxed from its alphas; the same batch and
+        """(the task's loss, outputs) of the supernet, by default at gates relaxed from its alphas; the same batch and
         stream draw the same noise within a step."""
         x, y = batch
         self.seed_step(stream)
         sampled = self.supernet.gates()  # also where others are given: what is drawn after them stays the same
         logits = self.supernet(self.layout(x), sampled if gates is None else gates)
-        return F.cross_entropy(logits, y), logits
+        return self.task.loss(logits, y), logits
 
     def upper_loss(self, batch: Batch) -> Tensor:
         """L_val and the penalties of relaxation and rules."""
@@ -193,7 +195,7 @@ class SearchModule(RuleSteps):
         """Evaluate the supernet on the alphas' half, without augmentation, with running statistics."""
         x, y = batch
         logits = self.supernet(self.layout(x))
-        self.val_metrics.update(F.cross_entropy(logits, y), logits, y)
+        self.val_metrics.update(self.task.loss(logits, y), logits, y)
 
     def on_train_start(self) -> None:
         """Take schedules to where they were, on resuming; end again a search that a rule had ended."""

@@ -125,8 +125,8 @@ def _timing_row(timing: pd.DataFrame) -> dict[str, float]:
         row["steps"] = int(timing["steps"].sum())
     if (step := seconds_per_step(timing)) is not None:
         row["seconds a step"] = step
-    if "images_per_s" in timing:
-        row["images/s"] = float(timing["images_per_s"].mean())
+    if "samples_per_s" in timing:
+        row["images/s"] = float(timing["samples_per_s"].mean())
     if "peak_memory_mib" in timing:
         row["memory"] = float(timing["peak_memory_mib"].max())
     return row

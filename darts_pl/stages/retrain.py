@@ -43,8 +43,8 @@ def retrain(
     source = genotype.save(folder / "genotype.json")
     with run.stage(stage, inputs={"genotype": source}, data=data.fingerprint) as entry:
         torch.manual_seed(derived_seed(seed, stage))
-        network = space.network(genotype, data.input_shape, data.num_classes, auxiliary=auxiliary)
-        module = make_module(network, num_classes=data.num_classes, channels_last=hardware.channels_last)
+        network = space.network(genotype, data.input_shape, data.outputs, auxiliary=auxiliary)
+        module = make_module(network, task=data.task, channels_last=hardware.channels_last)
         history = History(folder, stage)
         trainer = fit(
             module,
@@ -56,6 +56,7 @@ def retrain(
             title=stage,
             checkpoint_every_s=checkpoint_every_s,
         )
+        module.finish()
         with memory_errors(data.batch_size, lambda: module.steps_done):
             trainer.test(module, datamodule=data, verbose=False)
         figures = {

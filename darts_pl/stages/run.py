@@ -21,6 +21,7 @@ log = logging.getLogger("darts_pl")
 MANIFEST, CONFIG = "manifest.json", "config.yaml"
 SWEEP = "multirun.yaml"  # Hydra writes it to a sweep's folder
 MIN_FREE_MIB = 200
+PAUSED = "paused"  # a stage that is to be gone on with, without having been interrupted
 
 
 class RunFolder:
@@ -115,7 +116,7 @@ class RunFolder:
         self, name: str, *, inputs: Mapping[str, Path] | None = None, data: str | None = None
     ) -> Iterator[dict[str, Any]]:
         """Account for a stage: digests of its input files, seconds (added up over interruptions), and what the caller
-        puts into the yielded dictionary; marked complete on leaving without an error.
+        puts into the yielded dictionary; marked complete on leaving without an error, unless its status is `PAUSED`.
 
         Args:
             inputs: the stage's input files by name. data: the digest of its data, the same for all stages of a run.
@@ -133,9 +134,10 @@ class RunFolder:
         started = time.perf_counter()
         try:
             yield entry
-            entry["status"] = "complete"
+            if entry["status"] != PAUSED:
+                entry["status"] = "complete"
         finally:
-            if entry["status"] != "complete":
+            if entry["status"] == "running":
                 entry["status"] = self.manifest["status"] = "stopped"
             spent = time.perf_counter() - started
             entry["seconds"] = round(entry["seconds"] + spent, 3)

@@ -9,6 +9,7 @@ import torch
 
 from darts_pl import genotype as genotypes
 from darts_pl.callbacks import ArchitectureBoard, CollapseGuards, SearchHistory, peak_memory_mib
+from darts_pl.errors import ConfigError
 from darts_pl.genotype import Genotype, from_json
 from darts_pl.hardware import Hardware
 from darts_pl.lit import SearchModule
@@ -20,7 +21,7 @@ from darts_pl.seeds import derived_seed
 from darts_pl.spaces.widening import widen
 from darts_pl.stages.fitting import fit
 from darts_pl.stages.phases import Phase, Schedule, schedule_of, strongest_masks
-from darts_pl.stages.run import RunFolder
+from darts_pl.stages.run import PAUSED, RunFolder
 from darts_pl.stages.selection import Selection, Trained
 
 log = logging.getLogger("darts_pl")
@@ -34,7 +35,7 @@ class Method:
 
     Args:
         derive: strengths [E, K] a kind → genotype.
-        make_module: `(supernet, num_classes=…, channels_last=…, epochs=…, rules=…, …) -> SearchModule`.
+        make_module: `(supernet, task=…, channels_last=…, epochs=…, rules=…, …) -> SearchModule`.
         selection: chooses the genotype after the search; None takes the best epoch's, or a rule's.
     """
 
@@ -58,29 +59,36 @@ def search(
     seed: int,
     checkpoint_every_s: float,
     guards: bool = True,
+    pictures: bool = True,
+    until: int | None = None,
 ) -> Genotype:
     """Search in `run`, or go on searching; returns the genotype that the method chooses.
 
     Args:
         space: a space such as `CellSpace`. data: a prepared `ImageData` for searching.
-        guards: warn of a search that collapses.
+        guards: warn of a search that collapses. pictures: draw gates and cells for TensorBoard at every epoch.
+        until: pause after this epoch, to go on later on the same schedule, with the same result as without the pause;
+            of a search in one phase.
 
     Each of several phases keeps its resume points in a folder of its own, `checkpoints/phase_<n>`. Resuming takes a
     finished phase's state from its last point, so what follows from it is the same as without the interruption. Rows,
     snapshots, steps and the order of the data count on over all phases; the best genotype is of the last phase begun.
 
     Raises:
-        ConfigError: phases that cannot be, before any work.
+        ConfigError: phases that cannot be, before any work; a pause in a search of several.
     """
     if run.done("search"):
         return genotypes.read(run.path / "genotype_best.json")
     schedule = schedule_of(method.phases, epochs)
     parts = {"space": space, "data": data, "hardware": hardware, "seed": seed}
     _check_phases(method, schedule, **parts)
+    if until is not None and len(schedule.lengths) > 1:
+        raise ConfigError(f"until={until}: a search in {len(schedule.lengths)} phases cannot pause. Take phases=single")
     with run.stage("search", data=data.fingerprint) as entry:
         entry["memory_before_mib"] = round(peak_memory_mib(hardware.device), 1)
-        history = SearchHistory(run.path, method.derive, list(space.primitives), space.edges)
-        board = ArchitectureBoard(history, gate_heatmap, genotype_figure, alpha_heatmap)
+        names = getattr(space, "names_by_kind", None)
+        history = SearchHistory(run.path, method.derive, list(space.primitives), space.edges, names=names)
+        boards = [ArchitectureBoard(history, gate_heatmap, genotype_figure, alpha_heatmap)] if pictures else []
         watching = [CollapseGuards(history, run.path)] if guards else []
         module, peak_mib, several = None, 0.0, len(schedule.lengths) > 1
         for index, length in enumerate(schedule.lengths):
@@ -95,9 +103,9 @@ def search(
                 data,
                 folder=run.path,
                 checkpoints=run.path / "checkpoints" / f"phase_{index + 1}" if several else None,
-                epochs=length,
+                epochs=length if until is None else min(length, until),
                 hardware=hardware,
-                callbacks=[history, board, *watching],
+                callbacks=[history, *boards, *watching],
                 title=f"search {index + 1}/{len(schedule.lengths)}" if several else "search",
                 checkpoint_every_s=checkpoint_every_s,
             )
@@ -106,7 +114,10 @@ def search(
                 log.info("search stopped: %s; back to epoch %d", module.verdict.reason, module.verdict.epoch)
                 break
         genotype = from_json(history.best["genotype"])
-        if method.selection is not None:
+        paused = until is not None and until < epochs and module.verdict is None
+        if paused:
+            entry["status"] = PAUSED
+        elif method.selection is not None:
             genotype, entry["selection"] = _select(run, method, module, space, data, hardware, seed, checkpoint_every_s)
         entry["peak_memory_mib"] = round(max(peak_mib, peak_memory_mib(hardware.device)), 1)
         _record(entry, module, history)
@@ -137,7 +148,7 @@ def _phase_module(
     mixing = method.mixing if phase.channel_divisor is None else with_divisor(method.mixing, phase.channel_divisor)
     supernet = space.supernet(
         data.input_shape,
-        data.num_classes,
+        data.outputs,
         relaxation=copy.deepcopy(method.relaxation),
         mixing=mixing,
         auxiliary_skip=any(rule.auxiliary_skip for rule in method.rules),
@@ -146,7 +157,7 @@ def _phase_module(
     start, length = schedule.span(index)
     return method.make_module(
         supernet,
-        num_classes=data.num_classes,
+        task=data.task,
         channels_last=hardware.channels_last,
         epochs=epochs,
         rules=copy.deepcopy(list(method.rules)),
@@ -188,7 +199,8 @@ def _select(
 def _record(entry: dict, module: SearchModule, history: SearchHistory) -> None:
     """The search's figures for the manifest."""
     entry["steps"], entry["alpha_updates"] = module.steps_done, module.alpha_updates
-    entry["val_acc_best"], entry["epoch_best"] = history.best["val_acc"], history.best["epoch"]
+    key = f"val_{module.task.monitor}"
+    entry[f"{key}_best"], entry["epoch_best"] = history.best[key], history.best["epoch"]
     if "reason" in history.best:
         entry["stopped"] = history.best["reason"]
     entry["alpha_movement"] = history.rows[-1]["alpha_movement"]

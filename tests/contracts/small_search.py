@@ -15,6 +15,7 @@ from darts_pl.relaxations import Relaxation
 from darts_pl.relaxations.mixing import full
 from darts_pl.spaces import CellSpace
 from darts_pl.spaces.supernet import Supernet
+from darts_pl.tasks import Classification
 
 SGD = partial(torch.optim.SGD, lr=0.05, momentum=0.9, weight_decay=3e-4)
 ADAM = partial(torch.optim.Adam, lr=0.01, betas=(0.5, 0.999), weight_decay=1e-3)
@@ -43,7 +44,7 @@ def two_classes(n: int, *, seed: int = 0, shape: Sequence[int] = (1, 8, 8), devi
 
 def search_module(supernet: Supernet, hypergradient: Callable = first, **settings) -> SearchModule:
     """The real module; `settings` may replace its optimisers."""
-    parts = {"weights_optimizer": SGD, "alphas_optimizer": ADAM, "num_classes": 2, "epochs": 2, **settings}
+    parts = {"weights_optimizer": SGD, "alphas_optimizer": ADAM, "task": Classification(2), "epochs": 2, **settings}
     return SearchModule(supernet, hypergradient, **parts)
 
 

@@ -14,6 +14,7 @@ from darts_pl import assembly, schema
 from darts_pl.paths import conf_dir
 from darts_pl.rules import Rule
 from darts_pl.stages.phases import epochs_of, phases_of
+from darts_pl.tasks import Classification
 
 EXPERIMENTS = sorted(path.stem for path in (conf_dir() / "experiment").glob("*.yaml"))
 GROUPS = (
@@ -62,7 +63,7 @@ def check_search_parts(config) -> None:
     genotype = method.derive({kind: torch.rand(alpha.shape) for kind, alpha in supernet.alphas.items()})
     assert set(genotype.cells) == set(supernet.kinds)
     lengths = epochs_of(method.phases, config.epochs)
-    method.make_module(supernet, num_classes=10, epochs=lengths[0])
+    method.make_module(supernet, task=Classification(10), epochs=lengths[0])
     instantiate(config.data, purpose="search", batch_size=config.batch_size, seed=config.seed)
 
 

@@ -16,6 +16,7 @@ from darts_pl.lit import RetrainModule, SearchModule
 from darts_pl.relaxations import Softmax
 from darts_pl.relaxations.mixing import full
 from darts_pl.spaces import CellSpace
+from darts_pl.tasks import Classification
 
 SPACE = CellSpace(init_channels=2, layers=3, num_nodes=1, primitives=["skip_connect", "sep_conv_3x3"])
 
@@ -31,7 +32,7 @@ def searching(hypergradient, *, optimizer=None, steps=3, **trainer_arguments) ->
         hypergradient,
         optimizer or partial(torch.optim.SGD, lr=0.05, momentum=0.9, weight_decay=3e-4),
         partial(torch.optim.Adam, lr=0.01),
-        num_classes=data.num_classes,
+        task=data.task,
         epochs=1,
     )
     module.start = [p.detach().clone() for p in supernet.weight_parameters()]
@@ -116,7 +117,9 @@ def test_retraining_clips_without_the_loss_scale():
         torch.manual_seed(0)
         network = SPACE.network(_genotype(), data.input_shape, data.num_classes)
         start = [p.detach().clone() for p in network.parameters()]
-        module = RetrainModule(network, partial(torch.optim.SGD, lr=0.05), num_classes=10, epochs=1, drop_path=0.0)
+        module = RetrainModule(
+            network, partial(torch.optim.SGD, lr=0.05), task=Classification(10), epochs=1, drop_path=0.0
+        )
         trainer = Trainer(
             max_epochs=1,
             accelerator="cpu",
@@ -147,4 +150,4 @@ def test_a_second_order_refuses_other_steps_than_plain_sgd():
 
 def test_a_warm_up_as_long_as_the_search_is_refused():
     with pytest.raises(ConfigError, match="alpha_warmup_epochs=2: expected less than epochs=2"):
-        SearchModule(torch.nn.Linear(1, 1), first, None, None, num_classes=2, epochs=2, alpha_warmup_epochs=2)
+        SearchModule(torch.nn.Linear(1, 1), first, None, None, task=Classification(2), epochs=2, alpha_warmup_epochs=2)

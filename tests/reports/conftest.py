@@ -103,7 +103,7 @@ def build_run(
         "steps": steps,
         "seconds_per_step": per_step,
     }
-    pd.DataFrame({**timing, "images_per_s": 64 / per_step, "peak_memory_mib": 912.3}).to_csv(
+    pd.DataFrame({**timing, "samples_per_s": 64 / per_step, "peak_memory_mib": 912.3}).to_csv(
         folder / "timing.csv", index=False
     )
     gates = [gates_over_time(epochs, seed + place) for place in (0, 1)]

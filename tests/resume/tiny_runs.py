@@ -29,7 +29,7 @@ SGD = partial(torch.optim.SGD, lr=0.05, momentum=0.9, weight_decay=3e-4)
 ADAM = partial(torch.optim.Adam, lr=6e-3, betas=(0.5, 0.999), weight_decay=1e-3)
 SEED, BATCH = 5, 16
 VOLATILE_CALLBACK_STATE = ("timing",)
-NOT_TRAINED = re.compile(r"kept_|running_mean|running_var|num_batches_tracked|_metrics\.|relaxation\.")
+NOT_TRAINED = re.compile(r"averaged\.|kept_|running_mean|running_var|num_batches_tracked|_metrics\.|relaxation\.")
 
 
 def open_run(folder: Path, command: str, every_s: float = 0.0) -> RunFolder:
@@ -54,6 +54,7 @@ def tiny_search(
     sgd: Callable = SGD,
     clip_norm: float = 5.0,
     mixing: Callable = full,
+    until: int | None = None,
     **parts,
 ) -> Genotype:
     """Search on 96 digits, three steps an epoch; goes on where `folder` holds points already. `parts` are rules, phases
@@ -77,6 +78,7 @@ def tiny_search(
         epochs=epochs,
         seed=SEED,
         checkpoint_every_s=every_s,
+        until=until,
     )
 
 
@@ -88,12 +90,14 @@ def tiny_retrain(
     epochs: int = 2,
     batch_size: int = 32,
     every_s: float = 0.0,
+    **recipe,
 ) -> dict:
     """Retrain with drop path, auxiliary head and cutout on 96 digits; goes on where `folder` holds points already."""
     data = digits_data(
         purpose="retrain", batch_size=batch_size, seed=SEED, limit_train=96, limit_test=64, holdout=holdout, cutout=2
     )
-    make_module = partial(RetrainModule, optimizer=SGD, epochs=epochs, seed=SEED, drop_path=0.5, auxiliary_weight=0.4)
+    recipe = {"optimizer": SGD, "drop_path": 0.5, "auxiliary_weight": 0.4, **recipe}
+    make_module = partial(RetrainModule, epochs=epochs, seed=SEED, **recipe)
     return retrain(
         open_run(folder, "retrain", every_s),
         genotype,

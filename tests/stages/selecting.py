@@ -22,6 +22,7 @@ from darts_pl.spaces.choice import Choice
 from darts_pl.stages.fitting import fit
 from darts_pl.stages.selection import Trained
 from darts_pl.stages.selection.evaluation import Score
+from darts_pl.tasks import Classification
 
 HARDWARE = Hardware(accelerator="cpu", channels_last=False)
 SGD = partial(torch.optim.SGD, lr=0.05, momentum=0.9, weight_decay=3e-4)
@@ -89,7 +90,7 @@ def searched(folder: Path, space, *, data=None, epochs: int = 2, relaxation=None
     )
     torch.manual_seed(0)
     supernet = space.supernet(data.input_shape, 2, relaxation=relaxation or Softmax(), mixing=full)
-    module = make_module(supernet, num_classes=2, epochs=max(1, epochs))
+    module = make_module(supernet, task=Classification(2), epochs=max(1, epochs))
     if epochs:
         fit(module, data, folder=folder, epochs=epochs, hardware=HARDWARE, callbacks=[], title="search")
     derive = partial(space.derive, rule=top_edges)

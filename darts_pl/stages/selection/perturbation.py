@@ -151,7 +151,7 @@ class Perturbation:
         rate = optimizer([torch.zeros(1, requires_grad=True)]).param_groups[0]["lr"]
         return trained.make_module(
             progress.supernet,
-            num_classes=trained.data.num_classes,
+            task=trained.data.task,
             channels_last=trained.hardware.channels_last,
             epochs=self.tune_epochs,
             hypergradient=fixed,
