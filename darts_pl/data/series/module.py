@@ -1,0 +1,280 @@
+"""The LightningDataModule of series: paired blocks for a search, the standard three parts for a retraining."""
+
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any
+
+import lightning
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import torch
+from torch import Tensor
+
+from darts_pl.data.batches import Batches, PairedBatches
+from darts_pl.data.series.frequency import seasonal_period
+from darts_pl.data.series.options import check_options
+from darts_pl.data.series.reading import TableSource
+from darts_pl.data.series.scaling import Scaler
+from darts_pl.data.series.series import Series, load_series, without_constants
+from darts_pl.data.series.split import (
+    Cuts,
+    check_lengths,
+    date_cuts,
+    ett_cuts,
+    paired_blocks,
+    ratio_cuts,
+    window_starts,
+)
+from darts_pl.data.series.windowed import WindowedSeries
+from darts_pl.data.series.windows import Windows, evenly
+from darts_pl.errors import DataError
+from darts_pl.ops.series.shapes import SeriesShape
+from darts_pl.tasks import Forecasting
+
+
+class SeriesData(lightning.LightningDataModule):
+    """Windows of a series for a search or a retraining, standardised by the training rows.
+
+    A batch is `(x, y)` with `x = {"past": [B, T, C], "past_known": [B, T, F], "future_known": [B, P, F]}` (float32; the
+    latter two where F > 0) and `y` float32 [B, P, Y]; in a search `{"weights": (x, y), "alphas": (x, y)}`. C holds the
+    targets, then the past covariates; F the future covariates, then the calendar. The loaders themselves add a key,
+    `(x, y, key)`, which `on_after_batch_transfer` takes off.
+
+    Args:
+        source: gives the table: `TableFile`, `TableFrame` or one's own.
+        look_back, horizon: T and P in steps, any ratio of the two.
+        time: the time column; None takes the one named date, time, timestamp, datetime or ds.
+        time_format: as `strptime` takes it, or "unix"; None reads ISO 8601.
+        timezone: the zone of stamps without an offset; stamps with one are moved to it.
+        frequency: as pandas writes it (h, 15min, D, W-SAT, MS); None infers it.
+        targets: columns to forecast; None takes all numeric ones that are not covariates.
+        past_covariates, future_covariates: further inputs, known up to now or over the horizon too.
+        calendar: features of the time (`calendar.FEATURES`), "auto" by frequency, or [] for none.
+        split: "ett" (12, 4, 4 months of 30 days), "ratio" by `ratios`, or "dates" by `val_start` and `test_start`.
+        scaling: "standard" or "none".
+        missing: "refuse", "interpolate" or "forward_fill". duplicates: "refuse", "last" or "mean" of the rows of one
+            time.
+        unsorted: "refuse" or "sort". gaps: "refuse" or "fill" steps left out, whose values `missing` then gives.
+        constant: columns constant over the training rows: "refuse", "drop" or "keep".
+        purpose: "search" pairs two blocks of the training rows; "retrain" trains on all of them and validates on the
+            validation part.
+        weights_fraction: the weights' share of the training rows in a search. alphas_block: "last" or "first" in time.
+        limit_train: use only so many training windows, at even distances; validation and test stay whole.
+        eval_stride: in a search validate on every so many-th window of the alphas block.
+        seasonal_period: steps of a season for MASE and seasonal forecasts; None by frequency.
+        loss: "mse", "mae" or "huber", see `Forecasting`.
+        batch_size, eval_batch_size: windows a batch; 4 · `batch_size` of evaluation by default.
+        seed: of the order of training windows.
+        storage_device: where the rows are kept, "cpu" by default.
+
+    Raises:
+        ConfigError: an unknown choice or a value out of range. What is wrong with the data shows in `prepare`.
+    """
+
+    def __init__(
+        self,
+        *,
+        source: TableSource,
+        look_back: int = 96,
+        horizon: int = 96,
+        time: str | None = None,
+        time_format: str | None = None,
+        timezone: str | None = None,
+        frequency: str | None = None,
+        targets: Sequence[str] | None = None,
+        past_covariates: Sequence[str] = (),
+        future_covariates: Sequence[str] = (),
+        calendar: str | Sequence[str] = "auto",
+        split: str = "ratio",
+        ratios: Sequence[float] = (0.7, 0.1, 0.2),
+        val_start: str | None = None,
+        test_start: str | None = None,
+        scaling: str = "standard",
+        missing: str = "refuse",
+        duplicates: str = "refuse",
+        unsorted: str = "refuse",
+        gaps: str = "refuse",
+        constant: str = "refuse",
+        purpose: str = "search",
+        weights_fraction: float = 0.5,
+        alphas_block: str = "last",
+        limit_train: int | None = None,
+        eval_stride: int = 1,
+        seasonal_period: int | None = None,
+        loss: str = "mse",
+        batch_size: int = 32,
+        eval_batch_size: int | None = None,
+        seed: int = 0,
+        storage_device: str | None = None,
+    ) -> None:
+        super().__init__()
+        self.source, self.purpose, self.seed = source, purpose, seed
+        self.look_back, self.horizon = look_back, horizon
+        self.calendar, self.split, self.ratios = calendar, split, ratios
+        self.val_start, self.test_start = val_start, test_start
+        self.scaling, self.constant = scaling, constant
+        self.weights_fraction, self.alphas_block = weights_fraction, alphas_block
+        self.limit_train, self.eval_stride = limit_train, eval_stride
+        self.batch_size = batch_size
+        self.eval_batch_size = 4 * batch_size if eval_batch_size is None else eval_batch_size
+        self.elapsed_epochs = 0  # of earlier phases of a search
+        self.storage_device = torch.device(storage_device or "cpu")
+        self.task = Forecasting(loss)
+        self.given_period = seasonal_period
+        self.mending = {"missing": missing, "duplicates": duplicates, "unsorted": unsorted, "gaps": gaps}
+        self.columns = {
+            "time": time,
+            "time_format": time_format,
+            "timezone": timezone,
+            "frequency": frequency,
+            "targets": targets,
+            "past_covariates": past_covariates,
+            "future_covariates": future_covariates,
+        }
+        check_options(self)
+
+    def setup(self, stage: str | None = None) -> None:
+        """Lightning's hook; the same as `prepare`."""
+        self.prepare()
+
+    def prepare(self) -> None:
+        """Read the table and check everything that depends on it; a second call does nothing.
+
+        Raises:
+            DataError, ConfigError: data that are missing, damaged, irregular or too short, columns that are not there,
+                a batch larger than a block.
+        """
+        self.train_dataloader()
+
+    @cached_property
+    def windowed(self) -> WindowedSeries:
+        """The series with its parts, its scaling and its calendar."""
+        loaded = load_series(self.source, **self.columns, **self.mending)
+        cuts = self._cut(loaded)
+        check_lengths(cuts, self.look_back, self.horizon, loaded.name)
+        return WindowedSeries(
+            without_constants(loaded, cuts.train, self.constant),
+            cuts,
+            self.look_back,
+            self.horizon,
+            scaling=self.scaling,
+            calendar=self.calendar,
+            device=self.storage_device,
+        )
+
+    @cached_property
+    def blocks(self) -> tuple[range, range]:
+        """Rows of (weights, alphas) in a search; no time step is in both."""
+        sizes = self.windowed.cuts.train, self.look_back, self.horizon, self.weights_fraction, self.alphas_block
+        return paired_blocks(*sizes, self.windowed.series.name)
+
+    @cached_property
+    def halves(self) -> tuple[Tensor, Tensor]:
+        """First rows of the windows, int64: (weights, alphas) in a search, (training, validation) in a retraining."""
+        if self.purpose == "retrain":
+            return evenly(self.windowed.starts("train"), self.limit_train), evenly(self.windowed.starts("val"), None)
+        starts = [window_starts(block, self.look_back, self.horizon) for block in self.blocks]
+        total = sum(map(len, starts))
+        limit = self.limit_train
+        limits = [None if limit is None else max(1, round(limit * len(part) / total)) for part in starts]
+        weights, alphas = (evenly(part, n) for part, n in zip(starts, limits))
+        return weights, alphas
+
+    @property
+    def scaler(self) -> Scaler:
+        """Of the targets."""
+        return self.windowed.scalers["targets"]
+
+    @property
+    def input_shape(self) -> SeriesShape:
+        """What a network is built for."""
+        return self.windowed.shape
+
+    @property
+    def outputs(self) -> int:
+        """Y, the targets."""
+        return len(self.target_names)
+
+    @property
+    def target_names(self) -> tuple[str, ...]:
+        """Names of the targets, in the order of the channels."""
+        return self.windowed.series.roles.targets
+
+    @property
+    def frequency(self) -> str:
+        """The step, as pandas writes it."""
+        return self.windowed.series.offset.freqstr
+
+    @property
+    def seasonal_period(self) -> int:
+        """Steps of a season: as given, else by frequency."""
+        return self.given_period or seasonal_period(self.windowed.series.offset)
+
+    @property
+    def fingerprint(self) -> str:
+        """sha256 of the values, times, names and roles, cuts, sizes of the windows, scaling and calendar."""
+        return self.windowed.fingerprint
+
+    def preprocessing(self) -> dict[str, Any]:
+        """What has to be done to further rows of the series before a network sees them, as JSON can write it."""
+        return self.windowed.preprocessing()
+
+    def train_targets(self) -> npt.NDArray[np.float64]:
+        """float64 [rows, Y], the targets of the training rows on the original scale."""
+        return self.windowed.train_targets()
+
+    def windows(self, part: str) -> Windows:
+        """All windows of "train", "val" or "test", gathered when asked for."""
+        return Windows(*self.windowed.gatherers, evenly(self.windowed.starts(part), None))
+
+    def window_times(self, part: str) -> pd.DatetimeIndex:
+        """The time of the first step that each window of a part forecasts."""
+        return self.windowed.window_times(part)
+
+    def evaluation(self, part: str) -> Batches:
+        """All windows of "train", "val" or "test" in order, as `(x, y, key)`; the last batch holds what is left."""
+        return self._evaluation(evenly(self.windowed.starts(part), None))
+
+    def train_dataloader(self) -> PairedBatches | Batches:
+        """Training batches: of both blocks in a search, of all training rows in a retraining."""
+        first, second = self.halves
+        if self.purpose == "retrain":
+            return self._training(first, "train")
+        return PairedBatches(self._training(first, "weights"), self._training(second, "alphas"), self.elapsed_epochs)
+
+    def val_dataloader(self) -> Batches:
+        """The alphas block (search; every `eval_stride`-th window) or the validation part (retraining)."""
+        held = self.halves[1]
+        return self._evaluation(held[:: self.eval_stride] if self.purpose == "search" else held)
+
+    def test_dataloader(self) -> Batches:
+        """All test windows."""
+        return self.evaluation("test")
+
+    def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
+        """`(x, y, key)` to `(x, y)`, in each part of a paired batch."""
+        if isinstance(batch, dict):
+            return {name: (x, y) for name, (x, y, _) in batch.items()}
+        x, y, _ = batch
+        return x, y
+
+    def _cut(self, series: Series) -> Cuts:
+        if self.split == "ett":
+            return ett_cuts(len(series.times), series.offset, series.name)
+        if self.split == "ratio":
+            return ratio_cuts(len(series.times), self.ratios)
+        return date_cuts(series.times, self.val_start, self.test_start, series.name)
+
+    def _training(self, starts: Tensor, stream: str) -> Batches:
+        if self.batch_size > len(starts):
+            raise DataError(
+                f"data.batch_size={self.batch_size} is larger than the {stream!r} part of the training data, which "
+                f"holds {len(starts)} windows. Lower batch_size to at most {len(starts)}, or raise data.limit_train"
+            )
+        x, y = self.windowed.gatherers
+        return Batches(x, y, self.batch_size, seed=self.seed, stream=stream, shuffle=True, index=starts)
+
+    def _evaluation(self, starts: Tensor) -> Batches:
+        x, y = self.windowed.gatherers
+        return Batches(x, y, self.eval_batch_size, stream="evaluation", shuffle=False, index=starts)

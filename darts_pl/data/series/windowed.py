@@ -1,0 +1,122 @@
+"""A series cut into training, validation and test windows and standardised by its training rows."""
+
+import hashlib
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import torch
+from torch import Tensor
+
+from darts_pl.data.series.calendar import calendar_features, calendar_names
+from darts_pl.data.series.frequency import calendar_level
+from darts_pl.data.series.scaling import Scaler
+from darts_pl.data.series.series import Series
+from darts_pl.data.series.split import Cuts, window_starts
+from darts_pl.data.series.windows import Inputs, Truth
+from darts_pl.errors import ConfigError, DataError, nearest
+from darts_pl.ops.series.shapes import SeriesShape
+
+PARTS = ("train", "val", "test")
+
+
+class WindowedSeries:
+    """The windows of `series`, whose parts end at `cuts`; the other arguments are those of `SeriesData`."""
+
+    def __init__(
+        self,
+        series: Series,
+        cuts: Cuts,
+        look_back: int,
+        horizon: int,
+        *,
+        scaling: str = "standard",
+        calendar: str | Sequence[str] = "auto",
+        device: torch.device | str = "cpu",
+    ):
+        self.series, self.cuts, self.scaling, self.device = series, cuts, scaling, torch.device(device)
+        self.look_back, self.horizon = look_back, horizon
+        self.calendar_names = calendar_names(calendar, calendar_level(series.offset))
+
+    @cached_property
+    def scalers(self) -> dict[str, Scaler]:
+        """Of the "targets", "past" and "future" columns, fitted to the training rows."""
+        train = slice(0, self.cuts.train)
+        return {role: Scaler.fit(self._columns(role)[train], self.scaling) for role in ("targets", "past", "future")}
+
+    @property
+    def shape(self) -> SeriesShape:
+        """What a network is built for."""
+        roles = self.series.roles
+        known = len(roles.future) + len(self.calendar_names)
+        return SeriesShape(self.look_back, self.horizon, len(roles.targets), len(roles.past), known)
+
+    @cached_property
+    def gatherers(self) -> tuple[Inputs, Truth]:
+        """What gives the batches of the windows that start at some rows: float32 on `device`."""
+        target, past, future = (
+            self.scalers[role].transform(self._columns(role)) for role in ("targets", "past", "future")
+        )
+        known = np.concatenate([future, calendar_features(self.series.times, self.calendar_names)], axis=1)
+        seen = self._stored(np.concatenate([target, past], axis=1))
+        truth = Truth(seen[:, : target.shape[1]], self.look_back, self.horizon)
+        return Inputs(seen, self._stored(known), self.look_back, self.horizon), truth
+
+    def starts(self, part: str) -> range:
+        """The first row of each window of "train", "val" or "test".
+
+        Raises:
+            ConfigError: another part.
+        """
+        if part not in PARTS:
+            raise ConfigError(f"part={part!r} is unknown. {nearest(part, PARTS)}")
+        return window_starts(self.cuts.rows(part, self.look_back), self.look_back, self.horizon)
+
+    def window_times(self, part: str) -> pd.DatetimeIndex:
+        """The time of the first step that each window of a part forecasts."""
+        starts = self.starts(part)
+        return self.series.times[starts.start + self.look_back : starts.stop + self.look_back]
+
+    def train_targets(self) -> npt.NDArray[np.float64]:
+        """float64 [rows, Y], the targets of the training rows on the original scale."""
+        return self._columns("targets")[: self.cuts.train]
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """sha256 of the values, times, names and roles, cuts, sizes of the windows, scaling and calendar."""
+        series, roles = self.series, self.series.roles
+        cuts = (self.cuts.train, self.cuts.val, self.cuts.test)
+        names = (roles.targets, roles.past, roles.future, self.calendar_names)
+        facts = (names, series.offset.freqstr, str(series.times.tz), cuts, self.look_back, self.horizon, self.scaling)
+        digest = hashlib.sha256(repr(facts).encode())
+        digest.update(series.times.as_unit("ns").asi8.astype("<i8").tobytes())
+        digest.update(np.ascontiguousarray(series.values, "<f8").tobytes())
+        return digest.hexdigest()
+
+    def preprocessing(self) -> dict[str, Any]:
+        """What has to be done to further rows of the series before a network sees them, as JSON can write it."""
+        roles, zone = self.series.roles, self.series.times.tz
+        parts = {"targets": "targets", "past_covariates": "past", "future_covariates": "future"}
+        return {
+            "columns": {name: list(getattr(roles, part)) for name, part in parts.items()},
+            "scalers": {name: self.scalers[part].to_dict() for name, part in parts.items()},
+            "calendar": list(self.calendar_names),
+            "frequency": self.series.offset.freqstr,
+            "timezone": None if zone is None else str(zone),
+            "look_back": self.look_back,
+            "horizon": self.horizon,
+        }
+
+    def _columns(self, role: str) -> npt.NDArray[np.float64]:
+        return self.series.columns(getattr(self.series.roles, role))
+
+    def _stored(self, values: npt.NDArray[np.float64]) -> Tensor:
+        if values.size and (largest := np.abs(values).max()) > np.finfo(np.float32).max:
+            raise DataError(
+                f"{self.series.name}: values up to {largest:.3g} do not fit float32. Choose data.scaling=standard, or "
+                "give the columns in larger units"
+            )
+        return torch.from_numpy(values.astype(np.float32)).to(self.device)
