@@ -1,4 +1,5 @@
-"""`python -m darts_pl.benchmark`: search methods measured on NAS-Bench-201, and what a step of each costs."""
+"""`python -m darts_pl.benchmark`: search methods and zero-cost proxies measured on NAS-Bench-201, and what a
+step of each method costs."""
 
 import argparse
 import datetime
@@ -28,9 +29,13 @@ from darts_pl.data.nasbench201_tables import Tables
 from darts_pl.errors import ConfigError, DartsError, RunError
 from darts_pl.paths import conf_dir, write_text_atomically
 from darts_pl.reports.benchmark_page import markdown, write_benchmark
+from darts_pl.reports.proxies_page import write_proxies
 from darts_pl.stages.benchmark import nasbench201
 from darts_pl.stages.benchmark.cost import cost_jobs, cost_table
 from darts_pl.stages.benchmark.jobs import Job, run_jobs
+from darts_pl.stages.benchmark.proxies import describe, score_cells
+from darts_pl.stages.benchmark.proxy_ranks import ranking, score_table
+from darts_pl.stages.benchmark.proxy_settings import parse_proxies, setup_json
 from darts_pl.stages.benchmark.settings import Settings, experiment, methods_in, parse
 
 EXAMPLES = """examples
@@ -38,6 +43,7 @@ EXAMPLES = """examples
   python -m darts_pl.benchmark nasbench201 method=darts,drnas seed=0,1,2 jobs=2
   python -m darts_pl.benchmark nasbench201 method=drnas scale=published hardware.accelerator=cuda
   python -m darts_pl.benchmark cost                                 seconds a step and memory beside DARTS
+  python -m darts_pl.benchmark proxies cells=300 jobs=2             how well zero-cost proxies rank cells
 
 settings
   method=a,b     which methods; all by default
@@ -46,7 +52,8 @@ settings
   jobs=2         searches at a time, each with its share of the CPU's threads (threads=N for another number)
   resume=FOLDER  go on with an interrupted benchmark
   steps=8 rounds=3   of the cost benchmark
-  key=value      any setting of the searches, such as epochs=5"""
+  key=value      any setting of the searches, such as epochs=5
+  cells=300 channels=16 layers=1 batch=64 shrink=1 repeats=1 proxies=a,b   of the proxies, beside seed, jobs, resume"""
 
 ASKED = "benchmark.json"
 
@@ -57,6 +64,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parsed = _parser().parse_args(argv)
     assembly.register()
     try:
+        if parsed.benchmark == "proxies":
+            with _lines_on_the_terminal():
+                return run_proxies(parsed.settings)
         settings = parse(parsed.settings, methods_in(conf_dir()))
         with _lines_on_the_terminal():
             return {"nasbench201": run_nasbench201, "cost": run_cost}[parsed.benchmark](settings)
@@ -86,7 +96,7 @@ def _parser() -> argparse.ArgumentParser:
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("benchmark", choices=("nasbench201", "cost"))
+    parser.add_argument("benchmark", choices=("nasbench201", "cost", "proxies"))
     parser.add_argument("settings", nargs="*", metavar="key=value")
     return parser
 
@@ -214,6 +224,26 @@ def run_cost(settings: Settings) -> int:
     print(table.to_string(index=False, float_format=lambda value: f"{value:.2f}"))
     print("Memory on a CPU is the growth of the process's peak, which says little of searches this small.")
     print(f"Table   {folder / 'cost.csv'}")
+    return 0
+
+
+def run_proxies(arguments: Sequence[str]) -> int:
+    """Score random cells by zero-cost proxies, rank them beside their accuracies, write tables and picture."""
+    setup, jobs, given = parse_proxies(arguments)
+    tables = Tables.load()
+    folder = given or _fresh_folder("proxies")
+    write_text_atomically(folder / ASKED, setup_json(setup))
+    print(f"{setup.cells} cells in {folder}, {jobs} at a time")
+    try:
+        records = score_cells(folder, setup, jobs)
+    except KeyboardInterrupt:
+        command = shlex.join(["python", "-m", "darts_pl.benchmark", "proxies", f"resume={folder}"])
+        print(f"stopped; continue with: {command}", file=sys.stderr)
+        return 130
+    scores = score_table(records, tables)
+    text = write_proxies(folder, scores, ranking(records, scores, setup.seed), describe(setup))
+    get_console().print(text, markup=False, soft_wrap=True)
+    print(f"Table   {folder / 'summary.md'}\nFigure  {folder / 'correlations.png'}")
     return 0
 
 

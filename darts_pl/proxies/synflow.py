@@ -1,0 +1,48 @@
+"""SynFlow: the flow of signal through a network made linear, without data."""
+
+import math
+from collections.abc import Sequence
+
+import torch
+import torch.nn as nn
+from torch.nn.modules.batchnorm import _NormBase
+
+from darts_pl.proxies.base import Batch, Loss, gradients, layer_weights, mapped, register, weights
+
+NORMALIZATIONS = (_NormBase, nn.LayerNorm, nn.GroupNorm, nn.RMSNorm, nn.LocalResponseNorm)
+# The identity on large positive numbers, or made to be.
+RECTIFIERS = (nn.ReLU, nn.ReLU6, nn.LeakyReLU, nn.PReLU, nn.RReLU, nn.ELU, nn.CELU, nn.SELU, nn.GELU, nn.SiLU)
+RECTIFIERS += (nn.Mish, nn.Softplus, nn.Hardswish)
+
+
+def linearize(network: nn.Module) -> None:
+    """Make `network` what SynFlow asks for, in place: every weight its absolute value, in double precision,
+    normalisations and rectifiers the identity. Architecture parameters keep their signs."""
+    network.double()
+    with torch.no_grad():
+        for parameter in weights(network):
+            parameter.abs_()
+    for module in network.modules():
+        if isinstance(module, (*NORMALIZATIONS, *RECTIFIERS)):
+            module.forward = lambda x: x
+
+
+@register("synflow")
+def synflow(network: nn.Module, batches: Sequence[Batch], loss: Loss) -> float:
+    """SynFlow: log Σ |θ · ∂R/∂θ| over the layer weights, R the sum of the outputs for an input of ones.
+
+    Tanaka et al., arXiv:2006.05467, equation 2, on the network with |θ|; as in arXiv:2101.08134 without batch
+    normalisation and summed over the network, the logarithm as in NASLib. In double precision, as R grows
+    exponentially with depth. Rectifiers such as ReLU pass all that is positive, so they are taken out, their smooth
+    relatives too; layer normalisations likewise. Sigmoids, softmax and attention stay. Other than published, one
+    sample of the batch's shape is used, the samples being alike.
+    """
+    linearize(network)
+    network.eval()
+    x = mapped(batches[0][0], lambda value: torch.ones_like(value[:1], dtype=torch.double))
+    parameters = layer_weights(network)
+    found = gradients(network(x).sum(), parameters)
+    total = sum((p * g).abs().sum().item() for p, g in zip(parameters, found))
+    if total <= 0:
+        raise ValueError("no signal passes from the input to the output")
+    return math.log(total)
