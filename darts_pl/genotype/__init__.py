@@ -6,6 +6,7 @@ from darts_pl.genotype.nasbench201 import Nasbench201Genotype
 from darts_pl.genotype.nni import from_nni, to_nni
 from darts_pl.genotype.original import from_original_text, to_original_text
 from darts_pl.genotype.reading import AnyGenotype, from_json, read
+from darts_pl.genotype.series import SeriesGenotype
 
 __all__ = [
     "KNOWN",
@@ -14,6 +15,7 @@ __all__ = [
     "Edge",
     "Genotype",
     "Nasbench201Genotype",
+    "SeriesGenotype",
     "check_operations",
     "check_space",
     "from_json",

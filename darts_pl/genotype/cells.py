@@ -130,15 +130,16 @@ def check_operations(genotype: object, known: Iterable[str], where: str = "genot
                     raise GenotypeError(f"{place}: unknown operation {edge.op!r}. {nearest(edge.op, known)}")
 
 
-def checked_document(document: object, space: str, where: str) -> Mapping:
-    """`document`, once it is known to be the JSON object of a genotype of `space`, its cells still unchecked.
+def checked_document(document: object, space: str, where: str, further: Iterable[str] = ()) -> Mapping:
+    """`document`, once it is known to be the JSON object of a genotype of `space`, its cells and the values of keys
+    that this space has `further` still unchecked.
 
     Raises:
         GenotypeError: another format, version or space, a key too many or too few.
     """
     if isinstance(document, dict):
         _check_header(document, space, where)
-    return check_keys(document, ("format", "version", "space", "cells"), where)
+    return check_keys(document, ("format", "version", "space", *further, "cells"), where)
 
 
 def check_space(genotype: object, space: str) -> None:

@@ -11,12 +11,13 @@ from darts_pl.genotype.nasbench201 import SPACE as NASBENCH201
 from darts_pl.genotype.nasbench201 import Nasbench201Genotype
 from darts_pl.genotype.nni import KEY, from_nni
 from darts_pl.genotype.original import from_original_text
+from darts_pl.genotype.series import SeriesGenotype
 
 BEST = "genotype_best.json"
 LARGEST_FILE_BYTES = 1 << 20
 DIGITS = f"{NASBENCH201}:"
 
-AnyGenotype = Genotype | Nasbench201Genotype
+AnyGenotype = Genotype | Nasbench201Genotype | SeriesGenotype
 
 
 def read(spec: str | Path) -> AnyGenotype:
@@ -54,7 +55,7 @@ def from_json(text: str, where: str = "genotype") -> AnyGenotype:
     """
     document = parse_json(text, where)
     space = document.get("space", Genotype.space) if isinstance(document, dict) else Genotype.space
-    kinds = {kind.space: kind for kind in (Genotype, Nasbench201Genotype)}
+    kinds = {kind.space: kind for kind in (Genotype, Nasbench201Genotype, SeriesGenotype)}
     if not isinstance(space, str) or space not in kinds:
         raise GenotypeError(f"{where}: found space {space!r}, which does not exist. {nearest(str(space), kinds)}")
     return kinds[space].from_json(text, where)

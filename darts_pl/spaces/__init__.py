@@ -3,5 +3,6 @@
 from darts_pl.spaces.cells import CellSpace, inherit_weights
 from darts_pl.spaces.choice import Choice
 from darts_pl.spaces.nasbench201 import Nasbench201Space
+from darts_pl.spaces.series import SeriesSpace
 
-__all__ = ["CellSpace", "Choice", "Nasbench201Space", "inherit_weights"]
+__all__ = ["CellSpace", "Choice", "Nasbench201Space", "SeriesSpace", "inherit_weights"]

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import torch
 import torch.nn as nn
+import torch.nn.functional as F
 from torch import Tensor
 
 from darts_pl.errors import ConfigError
@@ -22,7 +23,7 @@ class SearchNetwork(nn.Module):
 
     Args:
         targets: for each kind the node that each of its E edges enters.
-        num_candidates: K.
+        num_candidates: K, one number or one a kind.
         relaxation: module `logits [E, K] → gate [E, K]`, with -inf for a candidate that is not kept.
         edge_normalization: whether there are betas.
     """
@@ -30,13 +31,14 @@ class SearchNetwork(nn.Module):
     def __init__(
         self,
         targets: Mapping[str, Sequence[int]],
-        num_candidates: int,
+        num_candidates: int | Mapping[str, int],
         relaxation: nn.Module,
         edge_normalization: bool = False,
     ):
         super().__init__()
         self.targets = {kind: list(nodes) for kind, nodes in targets.items()}
-        sizes = {kind: (len(nodes), num_candidates) for kind, nodes in self.targets.items()}
+        candidates = num_candidates if isinstance(num_candidates, Mapping) else dict.fromkeys(targets, num_candidates)
+        sizes = {kind: (len(nodes), candidates[kind]) for kind, nodes in self.targets.items()}
         self.alphas = nn.ParameterDict({kind: torch.zeros(*size) for kind, size in sizes.items()})
         normalized = sizes if edge_normalization else {}
         self.betas = nn.ParameterDict({kind: torch.zeros(size[0]) for kind, size in normalized.items()})
@@ -54,7 +56,7 @@ class SearchNetwork(nn.Module):
     def run(
         self, x: Tensor, gates: Sequence[Tensor], weights: Sequence[Tensor | None], *, alone: bool = False
     ) -> Tensor:
-        """Logits (B, num_classes) by `gates` [E, K] and `weights` [E] (or None) of each cell."""
+        """Output (images: logits (B, num_classes)) by `gates` [E, K] and `weights` [E] (or None) of each cell."""
         raise NotImplementedError(f"{type(self).__name__} must define run(x, gates, weights)")
 
     def forward(self, x: Tensor, gates: Gates | None = None) -> Tensor:
@@ -111,8 +113,11 @@ class SearchNetwork(nn.Module):
         }
 
     def penalty(self) -> Tensor | None:
-        """The relaxation's term of the upper-level loss over the edges of all kinds, or None."""
-        return self.relaxation.penalty(torch.cat([*self.logits().values()]))
+        """The relaxation's term of the upper-level loss over the edges of all kinds, or None. Where kinds differ in K,
+        the rows of the smaller ones are filled up with -inf, candidates that are not there, which no penalty counts."""
+        logits = [*self.logits().values()]
+        widest = max(rows.shape[1] for rows in logits)
+        return self.relaxation.penalty(torch.cat([_fill_up(rows, widest) for rows in logits]))
 
     def keep(self, masks: Mapping[str, Tensor]) -> None:
         """Leave only the candidates in `masks` (bool [E, K] a kind): the others lose their gates, and their modules
@@ -141,6 +146,12 @@ class SearchNetwork(nn.Module):
     def weight_parameters(self) -> list[nn.Parameter]:
         """Every parameter that is no architecture parameter."""
         return [p for name, p in self.named_parameters() if not name.startswith(("alphas.", "betas."))]
+
+
+def _fill_up(logits: Tensor, num_candidates: int) -> Tensor:
+    """`logits` [E, K] with columns of -inf up to `num_candidates`."""
+    missing = num_candidates - logits.shape[1]
+    return F.pad(logits, (0, missing), value=-torch.inf) if missing else logits
 
 
 def edge_softmax(beta: Tensor, targets: Sequence[int]) -> Tensor:

@@ -1,12 +1,11 @@
 """What every space asks of its candidate operations."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Sequence
 
 from darts_pl.errors import ConfigError, nearest
-from darts_pl.ops.image import Builder
 
 
-def check_primitives(primitives: Sequence[str], operations: Mapping[str, Builder]) -> None:
+def check_primitives(primitives: Sequence[str], operations: Collection[str]) -> None:
     """Raises ConfigError for a primitive without a builder or that cannot name parameters, for the same one twice, and
     where there is none besides `none`."""
     for name in primitives:

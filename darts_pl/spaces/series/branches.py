@@ -1,0 +1,142 @@
+"""One branch of a forecasting network: tokens of one kind, layers on them, and a forecast, by architecture mode.
+
+- encoder_only, mamba: stem, positions, layers, head.
+- encoder_decoder: stem, positions and layers give a memory; queries for the horizon pass layers that read it by
+  cross-attention; each emits its span of the forecast.
+- decoder_only: the tokens of the look-back, then those of the horizon, in one sequence, in which attention looks at
+  nothing later (variates are of two times, look-back and horizon); the horizon's are read. The operations of cells are
+  those of the other modes and look both ways; there is nothing to hide, as no token holds a true future value.
+"""
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn as nn
+from torch import Tensor
+
+from darts_pl.ops.series.shapes import SeriesShape, TokenGrid
+from darts_pl.spaces.series.gating import Gating
+from darts_pl.spaces.series.heads import HEADS
+from darts_pl.spaces.series.layers import Layer, Stack
+from darts_pl.spaces.series.positions import position
+from darts_pl.spaces.series.queries import Emission, Queries
+from darts_pl.spaces.series.sequences import Along
+from darts_pl.spaces.series.slots import Parts
+from darts_pl.spaces.series.tokens import Patching, Window, stem
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """The sizes of branches.
+
+    Args:
+        dim: D. layers: of the encoder, and of the decoder. heads: of attentions.
+        patch: time steps of a patch; a new one begins every half of it. dropout: probability.
+    """
+
+    dim: int
+    layers: int
+    heads: int
+    patch: int
+    dropout: float
+
+    def patching(self, look_back: int) -> Patching:
+        """How a look-back is cut into patches."""
+        return Patching(look_back, self.patch, max(1, self.patch // 2))
+
+
+class Embedding(nn.Module):
+    """Stem and positions."""
+
+    def __init__(self, kind: str, shape: SeriesShape, sizes: Sizes, parts: Parts):
+        super().__init__()
+        self.stem = stem(kind, shape, sizes.dim, sizes.patching(shape.look_back))
+        self.grid = self.stem.grid
+        self.position = parts.choice("position", lambda name: position(name, self.grid))
+        self.dropout = nn.Dropout(sizes.dropout)
+
+    def forward(self, window: Window, gating: Gating) -> Tensor:
+        """→ tokens (B, V, N, D)."""
+        tokens = self.stem(window)
+        if self.position is not None:
+            tokens = tokens + self.position(tokens, gating)
+        return self.dropout(tokens)
+
+
+class EncoderOnly(nn.Module):
+    """See this file's head. All branches are called with a pair (window, gating), as they are candidates."""
+
+    def __init__(self, kind: str, shape: SeriesShape, sizes: Sizes, parts: Parts):
+        super().__init__()
+        self.embedding = Embedding(kind, shape, sizes, parts)
+        self.encoder = _stack(parts, "encoder", self.embedding.grid, sizes)
+        self.head = HEADS[kind](shape, self.embedding.grid)
+
+    def forward(self, pair: tuple[Window, Gating]) -> Tensor:
+        """→ forecast (B, P, Y)."""
+        window, gating = pair
+        return self.head(self.encoder(self.embedding(window, gating), gating))
+
+
+class EncoderDecoder(nn.Module):
+    """See this file's head."""
+
+    def __init__(self, kind: str, shape: SeriesShape, sizes: Sizes, parts: Parts):
+        super().__init__()
+        self.embedding = Embedding(kind, shape, sizes, parts)
+        grid = self.embedding.grid
+        self.encoder = _stack(parts, "encoder", grid, sizes)
+        self.queries = Queries(kind, shape, grid.tokens, sizes.dim, sizes.patch)
+        across = kind == "variates"
+        axes = tuple(Along(g.series if across else g.tokens, across) for g in (self.queries.grid, grid))
+        self.decoder = _stack(parts, "decoder", self.queries.grid, sizes, memory=axes)
+        self.emission = Emission(self.queries)
+
+    def forward(self, pair: tuple[Window, Gating]) -> Tensor:
+        """→ forecast (B, P, Y)."""
+        window, gating = pair
+        memory = self.encoder(self.embedding(window, gating), gating)
+        return self.emission(self.decoder(self.queries(memory, window), gating, memory))
+
+
+class DecoderOnly(nn.Module):
+    """See this file's head."""
+
+    def __init__(self, kind: str, shape: SeriesShape, sizes: Sizes, parts: Parts):
+        super().__init__()
+        self.embedding = Embedding(kind, shape, sizes, parts)
+        grid = self.embedding.grid
+        self.queries = Queries(kind, shape, grid.tokens, sizes.dim, sizes.patch)
+        self.axis = 1 if kind == "variates" else 2
+        if kind == "variates":
+            times = torch.tensor([0] * grid.series + [1] * self.queries.grid.series)
+            joined = TokenGrid(len(times), 1, sizes.dim)
+        else:
+            times = torch.arange(grid.tokens + self.queries.grid.tokens)
+            joined = TokenGrid(grid.series, len(times), sizes.dim)
+        self.decoder = _stack(parts, "decoder", joined, sizes, mask=times.unsqueeze(1) >= times)
+        self.emission = Emission(self.queries)
+
+    def forward(self, pair: tuple[Window, Gating]) -> Tensor:
+        """→ forecast (B, P, Y)."""
+        window, gating = pair
+        past = self.embedding(window, gating)
+        tokens = self.decoder(torch.cat([past, self.queries(past, window)], dim=self.axis), gating)
+        return self.emission(
+            tokens.narrow(self.axis, past.shape[self.axis], tokens.shape[self.axis] - past.shape[self.axis])
+        )
+
+
+def _stack(parts: Parts, kind: str, grid: TokenGrid, sizes: Sizes, **settings) -> Stack:
+    def make_layer() -> Layer:
+        return Layer(parts, kind, grid, heads=sizes.heads, dropout=sizes.dropout, **settings)
+
+    return Stack(sizes.layers, make_layer, sizes.dim)
+
+
+BRANCHES = {
+    "encoder_only": EncoderOnly,
+    "mamba": EncoderOnly,
+    "encoder_decoder": EncoderDecoder,
+    "decoder_only": DecoderOnly,
+}

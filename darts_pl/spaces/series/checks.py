@@ -1,0 +1,98 @@
+"""What a space of forecasting networks refuses, in the words of its configuration."""
+
+from collections.abc import Mapping, Sequence
+
+from darts_pl.derive import Rule, chooses_inputs
+from darts_pl.errors import ConfigError, nearest
+from darts_pl.genotype.series import MODES
+from darts_pl.ops.series import Builder, SeriesShape
+from darts_pl.spaces.choice import Mixing
+from darts_pl.spaces.primitives import check_primitives
+from darts_pl.spaces.series.labels import ARGUMENTS, candidates, check_candidates
+
+SMALLEST_DIM = 4
+
+
+def check_mode(mode: str) -> None:
+    """Raises ConfigError for a mode that does not exist."""
+    if mode not in MODES:
+        raise ConfigError(f"space.mode={mode!r} does not exist. {nearest(str(mode), MODES)}")
+
+
+def checked_primitives(primitives: Sequence[str], operations: Mapping[str, Builder]) -> tuple[str, ...]:
+    """`primitives`, once they are known to be names of `operations`; raises ConfigError where not."""
+    names = tuple(_listed("space.primitives", primitives))
+    check_primitives(names, operations)
+    return names
+
+
+def checked_candidates(mode: str, given: Mapping[str, Sequence[str]]) -> dict[str, tuple[str, ...]]:
+    """The candidates of the labels that `mode` has; raises ConfigError where they are not known ones."""
+    named = {label: tuple(_listed(f"space.{ARGUMENTS[label]}", names)) for label, names in given.items()}
+    check_candidates(mode, named)
+    return {label: named[label] for label in candidates(mode)}
+
+
+def _listed(key: str, names: Sequence[str]) -> Sequence[str]:
+    if isinstance(names, str):
+        raise ConfigError(f"{key}={names}: expected a list of names, such as [{names}]")
+    return names
+
+
+def check_sizes(hidden_dim: int, layers: int, num_nodes: int, patch_length: int, heads: int, dropout: float) -> None:
+    """Raises ConfigError for a size that cannot be built."""
+    least = {"layers": (layers, 1), "num_nodes": (num_nodes, 1), "patch_length": (patch_length, 1), "heads": (heads, 1)}
+    for name, (value, smallest) in {"hidden_dim": (hidden_dim, SMALLEST_DIM), **least}.items():
+        if value < smallest:
+            raise ConfigError(f"space.{name}={value}: expected at least {smallest}")
+    if hidden_dim % heads:
+        fitting = max(divisor for divisor in range(1, heads + 1) if hidden_dim % divisor == 0)
+        raise ConfigError(
+            f"space.hidden_dim={hidden_dim} does not divide into space.heads={heads}. Take heads={fitting}, or "
+            f"hidden_dim={heads * (-(-hidden_dim // heads))}"
+        )
+    if not 0 <= dropout < 1:
+        raise ConfigError(f"space.dropout={dropout}: expected a probability from 0 to below 1")
+
+
+def check_shape(shape: SeriesShape, tokens: Sequence[str], patch_length: int) -> None:
+    """Raises ConfigError for windows that networks with `tokens` cannot be built for."""
+    if not isinstance(shape, SeriesShape):
+        raise ConfigError(
+            f"space=series builds networks for time series, found data of the shape {shape!r}. Take a data set of "
+            "series, such as data=series, or space=cells for images"
+        )
+    if "patches" in tokens and patch_length > shape.look_back:
+        raise ConfigError(
+            f"space.patch_length={patch_length} is longer than the look-back, data.look_back={shape.look_back}. Take a "
+            f"patch_length of at most {shape.look_back}, or space.tokens without patches"
+        )
+
+
+def check_outputs(shape: SeriesShape, outputs: int) -> None:
+    """Raises ConfigError where `outputs` is another number than that of targets."""
+    if outputs != shape.targets:
+        raise ConfigError(f"outputs={outputs}: expected {shape.targets}, the number of targets of the windows")
+
+
+def check_mixing(mixing: Mixing) -> None:
+    """Raises ConfigError, with the remedy, for a mixing that makes no sense on tokens."""
+    if getattr(mixing, "channel_divisor", 1) > 1:
+        raise ConfigError(
+            f"mixing={type(mixing).__name__} mixes one part in {mixing.channel_divisor} of an image's channels and "
+            "shuffles them; the tokens (B, V, N, D) of space=series have series in that place. Take mixing=full"
+        )
+    if getattr(mixing, "edge_normalization", False):
+        raise ConfigError(
+            f"mixing={type(mixing).__name__} weighs the edges into a node, for the sake of partial channels, which "
+            "space=series does not have. Take mixing=full"
+        )
+
+
+def check_rule(rule: Rule) -> None:
+    """Raises ConfigError, with the remedy, where `rule` does not choose among a node's inputs."""
+    if not chooses_inputs(rule):
+        raise ConfigError(
+            "this derivation puts an operation on every edge, but a cell of space=series keeps some of each node's "
+            "inputs. Take derivation=top_edges"
+        )

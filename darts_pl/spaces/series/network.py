@@ -1,0 +1,159 @@
+"""The forecasting network, as a supernet over all its choices and as the network of one genotype.
+
+With x the look-back (B, T, C), Y its first channels, the targets, and g the gates of each choice (in a derived network
+one candidate has the gate 1 and the others are not there):
+
+    shift = Σ_n g_n shift_n(x),  scale = Σ_n g_n scale_n(x)         normalization
+    x' = (x - shift) / scale
+    trend = Σ_d g_d trend_d(x'),  r = x' - trend                    decomposition
+    ŷ' = W_trend trend_Y                                            W_trend [P, T], shared by the targets
+       + Σ_s g_s shortcut_s(r_Y)                                    shortcut: none, or linear [P, T] with bias
+       + Σ_t g_t branch_t(r, known features)                        tokens: see `tokens` and `branches`
+       + MLP(future known features)                                 where there are any; begins at zero
+    ŷ = scale_Y ŷ' + shift_Y
+
+With `last` or a mean as normalisation and the linear shortcut, the network contains NLinear and (with
+`moving_average`) DLinear (arXiv:2205.13504); W_trend and the shortcut begin as the mean over the look-back. W_trend has
+no bias, so that the decomposition `none`, of trend 0, is the network without it.
+
+Branches hold the choices position, attention, feed_forward and (encoder_decoder) cross_attention, and the cells. All
+places of a kind share one alpha, over branches and layers.
+"""
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn as nn
+from torch import Tensor
+
+from darts_pl.genotype import SeriesGenotype
+from darts_pl.ops.series.shapes import SeriesShape
+from darts_pl.spaces.architecture import SearchNetwork
+from darts_pl.spaces.layout import edge_sources
+from darts_pl.spaces.network import DerivedNetwork
+from darts_pl.spaces.series.branches import BRANCHES, Sizes
+from darts_pl.spaces.series.cell import SeriesSearchCell
+from darts_pl.spaces.series.decomposition import DECOMPOSITIONS, linear_map
+from darts_pl.spaces.series.gating import Gating
+from darts_pl.spaces.series.labels import NONE
+from darts_pl.spaces.series.normalization import NORMALIZATIONS
+from darts_pl.spaces.series.slots import DerivedParts, LabelGroup, Parts, SearchParts, Zero
+from darts_pl.spaces.series.tokens import Window
+
+Batch = dict[str, Tensor]
+
+
+class KnownFuture(nn.Module):
+    """What the known features of each step of the horizon add to its forecast: linear, GELU, linear; 0 at first."""
+
+    def __init__(self, features: int, dim: int, targets: int):
+        super().__init__()
+        self.hidden, self.activation, self.out = nn.Linear(features, dim), nn.GELU(), nn.Linear(dim, targets)
+        nn.init.zeros_(self.out.weight)
+        nn.init.zeros_(self.out.bias)
+
+    def forward(self, future_known: Tensor) -> Tensor:
+        """(B, P, F) → (B, P, Y)."""
+        return self.out(self.activation(self.hidden(future_known)))
+
+
+class Forecaster(nn.Module):
+    """The equations of this file's head, with places filled by `parts`."""
+
+    def __init__(self, mode: str, shape: SeriesShape, sizes: Sizes, parts: Parts):
+        super().__init__()
+        self.targets, self.known = shape.targets, shape.known_future > 0
+        self.normalization = parts.choice("normalization", lambda name: NORMALIZATIONS[name](shape.channels))
+        self.decomposition = parts.choice(
+            "decomposition", lambda name: Zero() if name == NONE else DECOMPOSITIONS[name]()
+        )
+        over_time = shape.look_back, shape.horizon
+        self.trend = None if self.decomposition is None else linear_map(*over_time, bias=False)
+        self.shortcut = parts.choice("shortcut", lambda name: _shortcut(name, *over_time))
+        self.tokens = parts.choice("tokens", lambda name: BRANCHES[mode](name, shape, sizes, parts))
+        self.known_future = KnownFuture(shape.known_future, sizes.dim, shape.targets) if self.known else None
+
+    def forward(self, x: Batch, gating: Gating) -> Tensor:
+        """A batch → forecast (B, P, Y)."""
+        past, shift, scale = x["past"], None, None
+        if self.normalization is not None:
+            shift, scale = self.normalization(past, gating)
+            scale = torch.where(scale == 0, 1.0, scale)  # gates that are all 0 normalise nothing
+            past = (past - shift) / scale
+        terms = []
+        if self.decomposition is not None:
+            trend = self.decomposition(past, gating)
+            terms.append(self.trend(trend[..., : self.targets].transpose(1, 2)).transpose(1, 2))
+            past = past - trend
+        if self.shortcut is not None:
+            terms.append(self.shortcut(past[..., : self.targets].transpose(1, 2), gating).transpose(1, 2))
+        known = (x["past_known"], x["future_known"]) if self.known else (None, None)
+        terms.append(self.tokens((Window(past, *known), gating), gating))
+        if self.known_future is not None:
+            terms.append(self.known_future(x["future_known"]))
+        forecast = sum(terms[1:], terms[0])
+        if self.normalization is None:
+            return forecast
+        return forecast * scale[..., : self.targets] + shift[..., : self.targets]
+
+
+class NoShortcut(nn.Module):
+    """The candidate `none`: zeros over the horizon."""
+
+    def __init__(self, horizon: int):
+        super().__init__()
+        self.horizon = horizon
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, Y, T) → zeros (B, Y, P)."""
+        return x.new_zeros(*x.shape[:-1], self.horizon)
+
+
+def _shortcut(name: str, look_back: int, horizon: int) -> nn.Module:
+    return NoShortcut(horizon) if name == NONE else linear_map(look_back, horizon, bias=True)
+
+
+class SeriesSupernet(SearchNetwork):
+    """All candidate networks of a series space at once. Build it by `SeriesSpace.supernet`.
+
+    Kinds are the labels with more than one candidate, [1, K], and the cells of the mode, [E, K].
+    """
+
+    def __init__(self, mode: str, shape: SeriesShape, sizes: Sizes, parts: SearchParts, relaxation: nn.Module):
+        labels = {label: len(names) for label, names in parts.candidates.items() if len(names) > 1}
+        forecaster = Forecaster(mode, shape, sizes, parts)
+        kinds = dict.fromkeys(cell.kind for cell in forecaster.modules() if isinstance(cell, SeriesSearchCell))
+        nodes = [state for state, _ in edge_sources(parts.num_nodes)]
+        super().__init__(
+            {**{label: [0] for label in labels}, **dict.fromkeys(kinds, nodes)},
+            {**labels, **dict.fromkeys(kinds, len(parts.primitives))},
+            relaxation,
+        )
+        self.forecaster = forecaster
+        self.reset_architecture()
+
+    @property
+    def cells(self) -> list[nn.Module]:
+        """Every label group and every cell, in the order of gates given as a list."""
+        return [part for part in self.forecaster.modules() if isinstance(part, LabelGroup | SeriesSearchCell)]
+
+    def run(
+        self, x: Batch, gates: Sequence[Tensor], weights: Sequence[Tensor | None], *, alone: bool = False
+    ) -> Tensor:
+        """See `SearchNetwork.run`: a batch → forecast (B, P, Y). There are no edge weights."""
+        rows = dict(zip(self.cells, gates, strict=True))
+        return self.forecaster(x, Gating(rows, alone))
+
+
+class SeriesNetwork(DerivedNetwork):
+    """The network of a genotype. Build it by `SeriesSpace.network`."""
+
+    def __init__(self, genotype: SeriesGenotype, shape: SeriesShape, sizes: Sizes, parts: DerivedParts):
+        super().__init__()
+        self.genotype, self.auxiliary = genotype, None
+        self.forecaster = Forecaster(genotype.mode, shape, sizes, parts)
+
+    def run(self, x: Batch) -> tuple[Tensor, Tensor]:
+        """A batch → forecast (B, P, Y), and the same: there is no auxiliary head."""
+        forecast = self.forecaster(x, Gating(drop_path_probability=self.drop_path_probability))
+        return forecast, forecast
