@@ -1,7 +1,7 @@
 """A trained network as one file: weights, genotype, preprocessing and classes, in safetensors; nothing is unpickled."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
@@ -16,8 +16,9 @@ from darts_pl.genotype import AnyGenotype, from_json
 from darts_pl.ops.image import Builder
 from darts_pl.paths import write_atomically
 from darts_pl.spaces import CellSpace, Nasbench201Space
-from darts_pl.stages.model_header import FORMAT, SPACES, VERSION, read_header, space_of
+from darts_pl.stages.model_header import FORMAT, SERIES, SPACES, VERSION, read_header, space_of
 from darts_pl.stages.provenance import versions
+from darts_pl.stages.series_model import ForecastModel, load_series_model
 
 BUILDERS = {"cells": CellSpace, "nasbench201": Nasbench201Space}
 
@@ -60,8 +61,9 @@ def save_model(path: Path, network: nn.Module, space: CellSpace | Nasbench201Spa
     return write_atomically(path, lambda temporary: save_file(state, temporary, {"header": json.dumps(header)}))
 
 
-def load_model(path: Path | str, *, operations: Mapping[str, Builder] | None = None) -> TrainedModel:
-    """The model of a file written by `save_model`, or of a run folder that holds one, in eval mode on the CPU.
+def load_model(path: Path | str, *, operations: Mapping[str, Builder] | None = None) -> TrainedModel | ForecastModel:
+    """The model of a file written by `save_model` or `save_series_model`, or of a run folder that holds one, in eval
+    mode on the CPU.
 
     Args:
         operations: builders of operations that the genotype uses and the library does not know.
@@ -79,9 +81,15 @@ def load_model(path: Path | str, *, operations: Mapping[str, Builder] | None = N
         raise RunError(f"{file} cannot be read as a model: {error}") from error
     header = read_header(text, str(file))
     genotype = from_json(json.dumps(header["genotype"]), where=str(file))
-    network = _network(file, header, genotype, state, operations)
+    if genotype.space == SERIES:
+        return load_series_model(header, genotype, partial(_network, file, state=state), operations).eval()
+
+    def build() -> nn.Module:
+        space = BUILDERS[space_of(header)](**header["space"], operations=operations)
+        return space.network(genotype, tuple(header["input_shape"]), len(header["classes"]))
+
     model = TrainedModel(
-        network,
+        _network(file, build, state=state),
         header["mean"],
         header["std"],
         genotype=genotype,
@@ -92,12 +100,10 @@ def load_model(path: Path | str, *, operations: Mapping[str, Builder] | None = N
     return model.eval()
 
 
-def _network(file: Path, header: dict, genotype: AnyGenotype, state: dict[str, Tensor], operations) -> nn.Module:
-    """The network that the header describes, with the weights `state`. It is tried without memory first: a header may
+def _network(file: Path, build: Callable[[], nn.Module], *, state: dict[str, Tensor]) -> nn.Module:
+    """The network that a header describes, with the weights `state`. It is tried without memory first: a header may
     ask for any size, and only weights of that size justify it."""
     try:
-        space = BUILDERS[space_of(header)](**header["space"], operations=operations)
-        build = partial(space.network, genotype, tuple(header["input_shape"]), len(header["classes"]))
         with torch.device("meta"):
             trial = build()
         _load(trial, state, file, assign=True)

@@ -34,21 +34,69 @@ def _is_number(value: Any) -> bool:
     return type(value) in (int, float) and math.isfinite(value)
 
 
+def _is_mapping(value: Any) -> bool:
+    return isinstance(value, dict)
+
+
+def _is_names(value: Any, least: int = 1) -> bool:
+    return isinstance(value, list) and len(value) >= least and all(map(_is_text, value))
+
+
+def _is_numbers(value: Any, above: float = -math.inf) -> bool:
+    return isinstance(value, list) and all(_is_number(each) and each > above for each in value)
+
+
 SIZE = _whole(MAX_SIZE)
+COUNT = Rule(f"a whole number from 0 to {MAX_SIZE}", lambda v: type(v) is int and 0 <= v <= MAX_SIZE)
+TEXT = Rule("a text", _is_text)
+MAPPING = Rule("a mapping", _is_mapping)
+NAMES, ANY_NAMES = Rule("a list of names", _is_names), Rule("a list of names", lambda v: _is_names(v, 0))
+ALL = {
+    "genotype": Rule("a genotype's mapping", _is_mapping),
+    "space": MAPPING,
+    "details": MAPPING,
+    "versions": Rule("a mapping of names to versions", lambda v: _is_mapping(v) and all(map(_is_text, v.values()))),
+}
 KEYS = {
-    "genotype": Rule("a genotype's mapping", lambda v: isinstance(v, dict)),
-    "space": Rule("a mapping", lambda v: isinstance(v, dict)),
+    **ALL,
     "input_shape": Rule(f"[C, H, W], each from 1 to {MAX_SIZE}", lambda v: _is_list(v, SIZE.holds, 3)),
     "classes": Rule("a list of names", lambda v: _is_list(v, _is_text)),
     "mean": Rule("a list of numbers", lambda v: _is_list(v, _is_number)),
     "std": Rule("a list of numbers above 0", lambda v: _is_list(v, lambda n: _is_number(n) and n > 0)),
-    "details": Rule("a mapping", lambda v: isinstance(v, dict)),
-    "versions": Rule(
-        "a mapping of names to versions", lambda v: isinstance(v, dict) and all(map(_is_text, v.values()))
-    ),
+}
+SERIES_KEYS = {**ALL, "shape": MAPPING, "preprocessing": MAPPING}
+SHAPE = {
+    **dict.fromkeys(("look_back", "horizon", "targets"), SIZE),
+    **dict.fromkeys(("past_covariates", "known_future"), COUNT),
+}
+PREPROCESSING = {
+    "columns": MAPPING,
+    "scalers": MAPPING,
+    "calendar": ANY_NAMES,
+    "frequency": TEXT,
+    "timezone": Rule("a timezone's name or null", lambda v: v is None or _is_text(v)),
+    "look_back": SIZE,
+    "horizon": SIZE,
+}
+COLUMNS = {"targets": NAMES, "past_covariates": ANY_NAMES, "future_covariates": ANY_NAMES}
+SCALER = {
+    "mean": Rule("a list of numbers", _is_numbers),
+    "std": Rule("a list of numbers above 0", lambda v: _is_numbers(v, 0)),
 }
 SIZES = {"init_channels": SIZE, "layers": _whole(MAX_LAYERS)}
-SPACES = {"cells": {**SIZES, "stem": Rule("a stem's name", _is_text)}, "nasbench201": SIZES}
+CHOICES = ("normalizations", "decompositions", "shortcuts", "tokens", "positions", "attentions", "feed_forwards")
+SERIES = "series"
+SPACES = {
+    "cells": {**SIZES, "stem": Rule("a stem's name", _is_text)},
+    "nasbench201": SIZES,
+    SERIES: {
+        "mode": TEXT,
+        **dict.fromkeys(("hidden_dim", "num_nodes", "patch_length", "heads"), SIZE),
+        "layers": _whole(MAX_LAYERS),
+        "dropout": Rule("a number from 0 to below 1", lambda v: _is_number(v) and 0 <= v < 1),
+        **dict.fromkeys(("primitives", *CHOICES, "cross_attentions"), NAMES),
+    },
+}
 
 
 def read_header(text: str, where: str) -> dict[str, Any]:
@@ -71,20 +119,53 @@ def read_header(text: str, where: str) -> dict[str, Any]:
         found = f"format {_shown(header.get('format'))} version {_shown(header.get('version'))}"
         raise RunError(f"{where}: found {found}, expected {FORMAT!r} version {VERSION}")
     header.setdefault("versions", {})  # absent from the first files of this version
-    _check({key: header[key] for key in header if key not in ("format", "version")}, KEYS, where, "")
+    series = space_of(header) == SERIES
+    values = {key: header[key] for key in header if key not in ("format", "version")}
+    _check(values, SERIES_KEYS if series else KEYS, where, "")
     _check(header["space"], SPACES[space_of(header)], where, "space.")
+    (_check_series if series else _check_channels)(header, where)
+    return header
+
+
+def _check_channels(header: Mapping[str, Any], where: str) -> None:
     for key in ("mean", "std"):
         channels = header["input_shape"][0]
         if len(header[key]) != channels:
             raise RunError(
                 f"{where}: {key} has {len(header[key])} values, expected one for each of {channels} channels"
             )
-    return header
+
+
+def _check_series(header: Mapping[str, Any], where: str) -> None:
+    shape, preprocessing = header["shape"], header["preprocessing"]
+    _check(shape, SHAPE, where, "shape.")
+    _check(preprocessing, PREPROCESSING, where, "preprocessing.")
+    columns, scalers = preprocessing["columns"], preprocessing["scalers"]
+    _check(columns, COLUMNS, where, "preprocessing.columns.")
+    _check(scalers, dict.fromkeys(COLUMNS, MAPPING), where, "preprocessing.scalers.")
+    for role, names in columns.items():
+        place = f"preprocessing.scalers.{role}."
+        _check(scalers[role], SCALER, where, place)
+        for key, values in scalers[role].items():
+            if len(values) != len(names):
+                raise RunError(f"{where}: {place}{key} has {len(values)} values, expected {len(names)}")
+    known = len(columns["future_covariates"]) + len(preprocessing["calendar"])
+    found = {
+        "look_back": preprocessing["look_back"],
+        "horizon": preprocessing["horizon"],
+        "targets": len(columns["targets"]),
+        "past_covariates": len(columns["past_covariates"]),
+        "known_future": known,
+    }
+    for key, value in found.items():
+        if shape[key] != value:
+            raise RunError(f"{where}: shape.{key} is {shape[key]}, its preprocessing has {value}")
 
 
 def space_of(header: Mapping[str, Any]) -> str:
     """The space that the header's genotype names; where it names none there is, the first, whose reader tells."""
-    space = header["genotype"].get("space")
+    genotype = header.get("genotype")
+    space = genotype.get("space") if isinstance(genotype, dict) else None
     return space if isinstance(space, str) and space in SPACES else next(iter(SPACES))
 
 

@@ -124,7 +124,7 @@ class RunFolder:
         Raises:
             RunError: the run was begun with other data.
         """
-        self._check_data(data)
+        self.check_data(data)
         entry = self.manifest["stages"].setdefault(name, {"seconds": 0.0})
         entry["status"] = "running"
         entry["inputs"] = {key: file_digest(path) for key, path in (inputs or {}).items()}
@@ -144,7 +144,8 @@ class RunFolder:
             peak = max(self.manifest["peak_memory_mib"], entry.get("peak_memory_mib", 0.0))
             self._update(seconds=round(self.manifest["seconds"] + spent, 3), peak_memory_mib=peak)
 
-    def _check_data(self, digest: str | None) -> None:
+    def check_data(self, digest: str | None) -> None:
+        """Raises RunError where a stage of the run used data of another digest."""
         for name, entry in self.manifest["stages"].items():
             before = entry.get("inputs", {}).get("data")
             if None not in (before, digest) and before != digest:

@@ -1,0 +1,6 @@
+"""The staged search of a forecasting model put together: parts from a configuration, stages in order."""
+
+from darts_pl.forecasting.order import Plan, find_forecaster, plan_of, worker_count
+from darts_pl.forecasting.parts import parts_of, source_of
+
+__all__ = ["Plan", "find_forecaster", "parts_of", "plan_of", "source_of", "worker_count"]

@@ -1,0 +1,171 @@
+"""The stages of `darts_pl.pipeline` in order, each given plain values."""
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from darts_pl.errors import ConfigError, nearest
+from darts_pl.ops.series import FAMILIES
+from darts_pl.paths import write_atomically
+from darts_pl.proxies import PROXIES, random_schemes, scheme
+from darts_pl.reports.run_page import write_report
+from darts_pl.spaces.series.labels import ARGUMENTS
+from darts_pl.stages.pipeline.baselines import BASELINES
+from darts_pl.stages.pipeline.candidates import Ranges, candidates, named_operations
+from darts_pl.stages.pipeline.choose import choose
+from darts_pl.stages.pipeline.correlation import proxy_correlations, scheme_table
+from darts_pl.stages.pipeline.final import baselines_that_fit, final
+from darts_pl.stages.pipeline.halving import genotype_text, halve, rung_epochs
+from darts_pl.stages.pipeline.parts import Source
+from darts_pl.stages.pipeline.results import candidate_table, write_results
+from darts_pl.stages.pipeline.robust_pool import operation_pools, robust_pool
+from darts_pl.stages.pipeline.screen import promote, screen
+from darts_pl.stages.pipeline.workers import Workers
+from darts_pl.stages.run import RunFolder
+
+MAIN_SCHEME = "the run's"  # the row of ablation.csv that others are compared with
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run's configuration asks for, checked before any work: see `plan_of`."""
+
+    ranges: Ranges
+    weights: Mapping[str, float]
+    schemes: Mapping[str, Mapping[str, float]]
+    ends: Sequence[int]
+    baselines: Sequence[str]
+    notes: Sequence[str]
+
+
+def plan_of(config: Mapping[str, Any], data) -> Plan:
+    """The plan of `config` (plain values, as in conf/pipeline.yaml) on `data` (prepared for retraining).
+
+    Raises:
+        ConfigError: names that do not exist, numbers that do not go together.
+    """
+    space, fidelity, train = config["space"], config["multi_fidelity"], config["train"]
+    _check_known("multi_fidelity.proxies", fidelity["proxies"], PROXIES)
+    _check_known("final.baselines", config["final"]["baselines"], BASELINES)
+    operations = named_operations(space["operations"], space["families"], FAMILIES)
+    counts = space["operations_per_candidate"]
+    if len(counts) != 2:
+        raise ConfigError(f"space.operations_per_candidate={counts}: expected two numbers, the fewest and the most")
+    ranges = Ranges(
+        **{key: space[key] for key in ("modes", "hidden_dims", "layers", "num_nodes", "patch_lengths")},
+        **{key: space[key] for key in ("names_per_choice", "heads", "dropout")},
+        operations=operations,
+        fewest=counts[0],
+        most=min(counts[1], len(operations)),
+        choices={argument: space[argument] for argument in ARGUMENTS.values()},
+    )
+    robust = config["robust_pool"]
+    operation_pools(operations, robust["pools"], robust["pool_size"] if robust["pools"] else 1, config["seed"])
+    baselines, notes = baselines_that_fit(
+        config["final"]["baselines"], data.seasonal_period, data.input_shape.look_back
+    )
+    ends = rung_epochs(train["epochs"], fidelity["rungs"], fidelity["eta"], train["alpha_warmup_epochs"])
+    weights = scheme(fidelity["scheme"], fidelity["proxies"])
+    return Plan(ranges, weights, _schemes(config, weights), ends, baselines, notes)
+
+
+def _schemes(config: Mapping[str, Any], weights: Mapping[str, float]) -> dict[str, Mapping[str, float]]:
+    """The weighting schemes to compare, the run's own first."""
+    ablation = config["ablation"]
+    named = {name: scheme(name, config["multi_fidelity"]["proxies"]) for name in ablation["schemes"]}
+    drawn = random_schemes(ablation["n_random"], ablation["random_sigma"], config["seed"], weights)
+    return {MAIN_SCHEME: weights, **named, **{f"random {index + 1}": each for index, each in enumerate(drawn)}}
+
+
+def _check_known(key: str, names: Sequence[str], known: Sequence[str]) -> None:
+    if not names and key == "multi_fidelity.proxies":
+        raise ConfigError(f"{key}=[]: expected at least one of {', '.join(known)}")
+    for name in names:
+        if name not in known:
+            raise ConfigError(f"{key}: {name!r} does not exist. {nearest(name, known)}")
+    if len(set(names)) < len(names):
+        raise ConfigError(f"{key}: the same name twice in {list(names)}")
+
+
+def worker_count(asked: int | None) -> int:
+    """`asked`, or one a CPU core that this process may use.
+
+    Raises:
+        ConfigError: fewer than one.
+    """
+    if asked is not None and asked < 1:
+        raise ConfigError(f"multi_fidelity.max_workers={asked}: expected at least 1, or null for one a CPU core")
+    available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return asked or available
+
+
+def find_forecaster(run: RunFolder, source: Source, config: Mapping[str, Any], plan: Plan, data) -> dict[str, Any]:
+    """Run the stages that are not done yet and return what results.json holds.
+
+    Args:
+        source: makes the parts in worker processes. config: plain values, as in conf/pipeline.yaml. plan: of `config`.
+        data: prepared for retraining.
+    """
+    fidelity, last, seed = config["multi_fidelity"], config["final"], config["seed"]
+    timeout_s, proxies = fidelity["candidate_timeout_s"], fidelity["proxies"]
+    measuring = {key: fidelity[key] for key in ("proxies", "repeats", "num_batches", "max_samples")}
+    run.check_data(data.fingerprint)
+    pool = candidates(run, plan.ranges, count=fidelity["num_candidates"], seed=seed)
+    with Workers(source, worker_count(fidelity["max_workers"]), run.path) as workers:
+        scores = screen(
+            run,
+            workers,
+            pool,
+            weights=plan.weights,
+            timeout_s=timeout_s,
+            collect_stats=fidelity["collect_stats"],
+            **measuring,
+        )
+        promoted = promote(run, scores, fidelity["top_k"])
+        rungs = halve(run, workers, pool, promoted, ends=plan.ends, eta=fidelity["eta"], timeout_s=timeout_s)
+        reached = rungs[(rungs["rung"] == rungs["rung"].max()) & rungs["kept"]]["id"]
+        choices = choose(run, workers, pool, list(reached), epochs=fidelity["choice_epochs"], timeout_s=timeout_s)
+        winner = choices[choices["chosen"]]["id"].iloc[0]
+        figures = final(
+            run,
+            workers,
+            settings=pool[winner],
+            genotype=genotype_text(run, winner),
+            ranges=plan.ranges,
+            random_architectures=last["random_architectures"],
+            baselines=plan.baselines,
+            epochs=last["epochs"],
+            baseline_epochs=last["baseline_epochs"],
+            seed=seed,
+        )
+        if (robust := config["robust_pool"])["pools"]:
+            robust_pool(
+                run,
+                workers,
+                pool,
+                plan.ranges.operations,
+                **robust,
+                top_k=fidelity["top_k"],
+                weights=plan.weights,
+                seed=seed,
+                timeout_s=timeout_s,
+                **measuring,
+            )
+    table = candidate_table(run, pool, proxies, scores, promoted, rungs, choices)
+    # after the first rung, so that all that were searched have had the same
+    losses = rungs[rungs["rung"] == 0].set_index("id")["val_mse"].astype("float64").dropna()
+    schemes = scheme_table(scores, losses, proxies, plan.schemes, MAIN_SCHEME, fidelity["top_k"])
+    write_atomically(run.path / "ablation.csv", lambda path: schemes.to_csv(path, index=False))
+    results = write_results(
+        run,
+        table=table,
+        figures=figures,
+        correlations=proxy_correlations(scores, losses, proxies),
+        target_names=data.target_names,
+        notes=plan.notes,
+        collect_stats=fidelity["collect_stats"],
+    )
+    run.complete()
+    write_report(run.path)
+    return results

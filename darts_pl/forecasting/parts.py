@@ -1,0 +1,118 @@
+"""Parts from a composed configuration, in the process that asks and again in every worker."""
+
+import importlib
+import json
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+from hydra.utils import instantiate
+
+from darts_pl.errors import ConfigError
+from darts_pl.lit import RetrainModule, SearchModule, check_warmup
+from darts_pl.spaces.series import SeriesSpace
+from darts_pl.stages.compatibility import check_parts
+from darts_pl.stages.phases import Phase
+from darts_pl.stages.pipeline.parts import Parts, Source
+from darts_pl.stages.pipeline.single_level import SingleLevelModule
+from darts_pl.stages.search import Method
+
+
+def source_of(config: Mapping[str, Any]) -> Source:
+    """What makes the parts of `config` (plain values, as in conf/pipeline.yaml) in any process."""
+    return partial(parts_of, json.dumps(config))
+
+
+def parts_of(text: str) -> Parts:
+    """The parts of a configuration in JSON.
+
+    Raises:
+        ConfigError: parts that do not go together, or a search that would never update its alphas.
+    """
+    config = json.loads(text)
+    for name in config["space"]["imports"]:
+        _import(name)
+    train, final, seed = config["train"], config["final"], config["seed"]
+    check_warmup(train["alpha_warmup_epochs"], train["epochs"])
+    relaxation, mixing = instantiate(config["relaxation"]), instantiate(config["mixing"])
+    retraining = partial(
+        RetrainModule,
+        seed=seed,
+        min_learning_rate=final["min_learning_rate"],
+        clip_norm=final["clip_norm"],
+        drop_path=0.0,
+        patience=final["patience"],
+        average=final["average"],
+        keep_best=True,
+    )
+    optimizer = instantiate(config["final_optimizer"])
+    return Parts(
+        seed=seed,
+        hardware=instantiate(config["hardware"]),
+        checkpoint_every_s=config["checkpoint_every_s"],
+        make_space=make_space,
+        search_data=partial(_data, config["data"], "search", train, seed),
+        final_data=partial(_data, config["data"], "retrain", final, seed),
+        relaxation=relaxation,
+        mixing=mixing,
+        method=partial(_method, config, relaxation, mixing),
+        search_epochs=train["epochs"],
+        make_module=partial(retraining, optimizer=optimizer),
+        make_baseline_module=partial(
+            retraining, optimizer=partial(optimizer, lr=final["baseline_learning_rate"], weight_decay=0.0)
+        ),
+    )
+
+
+def _import(name: str) -> None:
+    """Import a module of the user's that registers operations."""
+    try:
+        importlib.import_module(name)
+    except ImportError as error:
+        raise ConfigError(f"space.imports: cannot import {name!r}: {error}") from error
+
+
+def make_space(settings: Mapping[str, Any]) -> SeriesSpace:
+    """The space of a candidate."""
+    return SeriesSpace(**settings)
+
+
+def _data(data: Mapping[str, Any], purpose: str, recipe: Mapping[str, Any], seed: int):
+    """Prepared data with loaders at their beginning."""
+    module = instantiate(
+        data, _convert_="all", purpose=purpose, batch_size=recipe["batch_size"], seed=seed, loss=recipe["loss"]
+    )
+    module.prepare()
+    return module
+
+
+def _method(config: Mapping[str, Any], relaxation, mixing, space: SeriesSpace) -> Method:
+    """The search method that the configuration composes, once its parts are known to fit each other."""
+    train = config["train"]
+    hypergradient, rules = instantiate(config["hypergradient"]), list(instantiate(config["rules"]).values())
+    rule = instantiate(config["derivation"])
+    check_parts(
+        space=space,
+        relaxation=relaxation,
+        mixing=mixing,
+        hypergradient=hypergradient,
+        rules=rules,
+        derivation=rule,
+        phases=(Phase(),),
+        selection=None,
+    )
+    if any(each.stops for each in rules) and config["multi_fidelity"]["rungs"] > 1:
+        names = ", ".join(type(each).__name__ for each in rules if each.stops)
+        raise ConfigError(f"{names} ends searches early, and so do rungs. Take multi_fidelity.rungs=1, or leave it out")
+    module = SearchModule if train["use_bilevel_optimization"] else SingleLevelModule
+    make_module = partial(
+        module,
+        hypergradient=hypergradient,
+        weights_optimizer=instantiate(config["weights_optimizer"]),
+        alphas_optimizer=instantiate(config["alphas_optimizer"]),
+        seed=config["seed"],
+        min_learning_rate=train["min_learning_rate"],
+        alpha_warmup_epochs=train["alpha_warmup_epochs"],
+        clip_norm=train["clip_norm"],
+    )
+    return Method(relaxation, mixing, partial(space.derive, rule=rule), make_module, rules)

@@ -1,0 +1,44 @@
+"""What the stages build, measure and train candidates with; made anew in every worker process."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch.nn as nn
+
+from darts_pl.hardware import Hardware
+from darts_pl.lit import RetrainModule
+from darts_pl.stages.search import Method
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The parts of a run.
+
+    Args:
+        seed: the run's. checkpoint_every_s: seconds between resume points.
+        make_space: settings of a candidate → `SeriesSpace`.
+        search_data, final_data: make prepared data for searching, and for training derived networks; each call gives
+            loaders at their beginning.
+        relaxation, mixing: of the supernets. method: space → search method.
+        search_epochs: of a search that reaches the last rung.
+        make_module: `(network, task=, epochs=) -> RetrainModule` for derived networks; make_baseline_module: the same
+            for the linear baselines.
+    """
+
+    seed: int
+    hardware: Hardware
+    checkpoint_every_s: float
+    make_space: Callable[[Mapping[str, Any]], Any]
+    search_data: Callable[[], Any]
+    final_data: Callable[[], Any]
+    relaxation: nn.Module
+    mixing: Callable
+    method: Callable[[Any], Method]
+    search_epochs: int
+    make_module: Callable[..., RetrainModule]
+    make_baseline_module: Callable[..., RetrainModule]
+
+
+Source = Callable[[], Parts]
+"""Makes the parts; crosses to worker processes, so it is a function of a module with plain arguments."""

@@ -1,0 +1,185 @@
+"""Stages 2 and 3: zero-cost proxies of every candidate's supernet; the best by a combined score are promoted."""
+
+import copy
+import dataclasses
+import logging
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+
+from darts_pl.errors import RunError
+from darts_pl.paths import write_atomically
+from darts_pl.proxies import combined, measure
+from darts_pl.seeds import derived_seed
+from darts_pl.stages.pipeline.parts import Parts
+from darts_pl.stages.pipeline.workers import Job, Workers
+from darts_pl.stages.run import RunFolder
+
+log = logging.getLogger("darts_pl")
+
+SCORES = Path("screen", "scores.csv")
+PROMOTED = Path("search", "promoted.json")
+TIMED = 4  # jobs by which the speed-up is measured
+
+
+def screen_candidate(
+    parts: Parts,
+    *,
+    identifier: str,
+    settings: Mapping[str, Any],
+    proxies: Sequence[str],
+    repeats: int,
+    num_batches: int,
+    max_samples: int,
+) -> dict[str, Any]:
+    """Parameters and proxies of a candidate's supernet on batches of the weights' half; every repeat draws the weights
+    anew."""
+    data, space = parts.search_data(), parts.make_space(settings)
+
+    def factory() -> torch.nn.Module:
+        relaxation = copy.deepcopy(parts.relaxation)
+        return space.supernet(data.input_shape, data.outputs, relaxation=relaxation, mixing=parts.mixing)
+
+    torch.manual_seed(derived_seed(parts.seed, "screen", identifier))
+    network = factory()
+    scores = measure(
+        network,
+        _batches(data, num_batches, max_samples),
+        data.task.loss,
+        names=proxies,
+        repeats=repeats,
+        seed=derived_seed(parts.seed, "proxies", identifier),
+        factory=factory,
+    )
+    figures = {name: dataclasses.asdict(each) for name, each in scores.items()}
+    return {"parameters": sum(p.numel() for p in network.weight_parameters()), "proxies": figures}
+
+
+def _batches(data, count: int, samples: int) -> list[tuple[dict[str, torch.Tensor], torch.Tensor]]:
+    """The first `count` training batches of the weights' half, of `samples` windows in all at the most."""
+    each = max(1, samples // count)
+    found = []
+    for batch in data.train_dataloader():
+        x, y = data.on_after_batch_transfer(batch, 0)["weights"]
+        found.append(({name: part[:each] for name, part in x.items()}, y[:each]))
+        if len(found) == count:
+            break
+    return found
+
+
+def screen_jobs(folder: Path, candidates: Mapping[str, Mapping[str, Any]], **measuring: Any) -> list[Job]:
+    """A job a candidate, results in `folder`."""
+    return [
+        Job(
+            identifier,
+            screen_candidate,
+            folder / f"{identifier}.json",
+            {"identifier": identifier, "settings": settings, **measuring},
+        )
+        for identifier, settings in candidates.items()
+    ]
+
+
+def screen(
+    run: RunFolder,
+    workers: Workers,
+    candidates: Mapping[str, Mapping[str, Any]],
+    *,
+    weights: Mapping[str, float],
+    timeout_s: float,
+    collect_stats: bool,
+    **measuring: Any,
+) -> pd.DataFrame:
+    """The scores of all candidates, best first, those that failed last: columns of scores.csv, indexed by id.
+
+    Args:
+        weights: proxy → weight in the score. collect_stats: measure what the workers gain. measuring: `proxies`,
+            `repeats`, `num_batches` and `max_samples` of `screen_candidate`.
+
+    Raises:
+        RunError: every candidate failed.
+    """
+    jobs = screen_jobs(run.path / "screen", candidates, **measuring)
+    if not run.done("screen"):
+        with run.stage("screen") as entry:
+            found = workers.run(jobs, timeout_s=timeout_s, title="screen", told=_told)
+            record(entry, found, workers)
+            table = score_table(found, measuring["proxies"], weights)
+            check_any(found, "screening")
+            write_atomically(run.path / SCORES, lambda path: table.to_csv(path))
+            entry["speedup"] = None
+            if collect_stats and workers.count > 1:
+                entry["speedup"] = _speedup(run, workers, candidates, timeout_s, measuring)
+    return pd.read_csv(run.path / SCORES, index_col="id")
+
+
+def _told(figures: dict) -> str:
+    failed = [name for name, each in figures["proxies"].items() if each["error"]]
+    return f"{figures['parameters']:,} parameters" + (f", no {', '.join(failed)}" if failed else "")
+
+
+def record(entry: dict[str, Any], figures: Mapping[str, Mapping], workers: Workers) -> None:
+    """Add to a stage's entry what the jobs that ran last cost, and which of all its jobs failed."""
+    entry["busy_s"] = round(entry.get("busy_s", 0.0) + workers.busy_s, 3)
+    entry["jobs_wall_s"] = round(entry.get("jobs_wall_s", 0.0) + workers.wall_s, 3)
+    peaks = [each["peak_memory_mib"] or 0.0 for each in figures.values()]
+    entry["peak_memory_mib"] = max([entry.get("peak_memory_mib", 0.0), *peaks])
+    entry["workers"] = workers.count
+    failed = {name for name, each in figures.items() if each["error"]}
+    entry["failed"] = sorted(failed | set(entry.get("failed", [])))
+
+
+def score_table(
+    figures: Mapping[str, Mapping[str, Any]], proxies: Sequence[str], weights: Mapping[str, float]
+) -> pd.DataFrame:
+    """Parameters, mean and spread of every proxy, score and rank; ties in the order of the candidates. A candidate that
+    failed has no score."""
+    rows = []
+    for identifier, each in figures.items():
+        row = {"id": identifier, "parameters": each.get("parameters")}
+        for name in proxies:
+            score = each.get("proxies", {}).get(name, {})
+            row[f"{name}_mean"], row[f"{name}_std"] = score.get("mean"), score.get("std")
+        rows.append({**row, "error": each["error"]})
+    table = pd.DataFrame(rows).set_index("id")
+    sound = table.index[table["error"].isna()]
+    means = table.loc[sound, [f"{name}_mean" for name in proxies]].astype("float64")
+    means.columns = list(proxies)
+    table["score"] = combined(means, weights).reindex(table.index) if len(sound) else None
+    order = table["score"].astype("float64").sort_values(ascending=False, kind="stable", na_position="last").index
+    table = table.loc[order]
+    table["rank"] = range(1, len(table) + 1)
+    columns = [column for column in table.columns if column not in ("score", "rank", "error")]
+    return table[[*columns, "score", "rank", "error"]]
+
+
+def promote(run: RunFolder, scores: pd.DataFrame, top_k: int) -> list[str]:
+    """The ids of the best `top_k` that have a score, best first."""
+    ids = list(scores.index[scores["score"].notna()][:top_k])
+    if not run.done("promote"):
+        with run.stage("promote", inputs={"scores": run.path / SCORES}):
+            run.write_json(str(PROMOTED), ids)
+    return ids
+
+
+def check_any(figures: Mapping[str, Mapping[str, Any]], what: str) -> None:
+    """Raises RunError where every job failed, with the first one's error."""
+    failed = {name: each["error"] for name, each in figures.items() if each["error"]}
+    if figures and len(failed) == len(figures):
+        name, error = next(iter(failed.items()))
+        raise RunError(f"{what}: all {len(failed)} failed, so there is nothing to go on with. {name}: {error}")
+
+
+def _speedup(run: RunFolder, workers: Workers, candidates, timeout_s: float, measuring: dict) -> float | None:
+    """How much sooner a few screenings end with all workers than one after the other: measured on workers that are
+    warm, with the same jobs done alone and together."""
+    sample = dict(list(candidates.items())[: max(TIMED, workers.count)])
+    if len(sample) < 2:
+        return None
+    jobs = screen_jobs(run.path / "screen" / "timing", sample, **measuring)
+    together = workers.together(jobs, timeout_s=timeout_s)
+    alone = workers.alone(jobs, timeout_s=timeout_s)
+    return round(alone / together, 3)

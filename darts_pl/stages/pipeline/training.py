@@ -1,0 +1,61 @@
+"""Training one network from fresh weights in a folder of its own, best epoch by validation."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+import torch.nn as nn
+
+from darts_pl.callbacks import History
+from darts_pl.hardware import Hardware
+from darts_pl.lit import RetrainModule
+from darts_pl.stages.fitting import fit
+from darts_pl.stages.pipeline.forecast_errors import forecast_errors
+
+
+def train(
+    network: nn.Module,
+    data,
+    *,
+    folder: Path,
+    title: str,
+    epochs: int,
+    make_module: Callable[..., RetrainModule],
+    hardware: Hardware,
+    checkpoint_every_s: float,
+) -> dict[str, float]:
+    """Train `network`, or go on; leaves it the weights of its best epoch on the CPU or its device. Returns val_mse of
+    these weights, epoch_best, epochs (that were run), steps, parameters.
+
+    Args:
+        data: prepared for retraining. make_module: `(network, task=, epochs=) -> RetrainModule`.
+    """
+    module = make_module(network, task=data.task, epochs=epochs)
+    history = History(folder, title)
+    fit(
+        module,
+        data,
+        folder=folder,
+        epochs=epochs,
+        hardware=hardware,
+        callbacks=[history],
+        title=title,
+        checkpoint_every_s=checkpoint_every_s,
+    )
+    module.finish()
+    network.to(hardware.device)
+    errors = forecast_errors(network, data.evaluation("val"), hardware.device)
+    best = module.best.get("epoch", module.finished_epochs)
+    return {
+        "val_mse": float(errors.mse.mean()),
+        "epoch_best": int(best),
+        "epochs": len(history.rows),
+        "steps": module.steps_done,
+        "parameters": sum(p.numel() for p in network.parameters()),
+    }
+
+
+def seeded(make: Callable[[], nn.Module], seed: int) -> nn.Module:
+    """The network that `make` builds, its weights drawn by `seed`."""
+    torch.manual_seed(seed)
+    return make()

@@ -1,0 +1,225 @@
+"""Jobs in worker processes: each one's figures in a file, whatever became of the others.
+
+Every job runs in a worker with one torch thread, also where there is one worker only, so that its result depends on
+neither their number nor the order. A job that was done is not done again. One that raises, kills its process or runs
+out of time leaves its error in its file and is passed over. Workers end with the process that started them, however it
+ended: a run that was killed can be gone on with at once.
+"""
+
+import json
+import logging
+import math
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import TimeoutError as FutureTimeout
+from concurrent.futures import as_completed
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import rich
+import torch
+from rich import get_console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from darts_pl.callbacks import peak_memory_mib
+from darts_pl.errors import ConfigError, RunError
+from darts_pl.paths import write_text_atomically
+from darts_pl.stages.pipeline.parts import Parts, Source
+
+log = logging.getLogger("darts_pl")
+
+LOG = "workers.log"
+START_METHOD = "spawn"  # a fork would copy threads' locks and CUDA's state
+
+
+@dataclass(frozen=True)
+class Job:
+    """One piece of work.
+
+    Args:
+        name: what it is about, such as a candidate's id.
+        work: `(parts, **arguments) -> figures` (what JSON can hold), a function of a module.
+        result: the file of its figures, with `error` (None or why there are none), `seconds` and `peak_memory_mib`.
+    """
+
+    name: str
+    work: Callable[..., dict]
+    result: Path
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def done(self) -> bool:
+        """Whether it was done, or had failed."""
+        return self.result.is_file()
+
+    def figures(self) -> dict[str, Any]:
+        """What its file holds."""
+        return json.loads(self.result.read_text(encoding="utf-8"))
+
+    def write(self, figures: Mapping[str, Any]) -> None:
+        """Write its file."""
+        write_text_atomically(self.result, json.dumps(_finite({"id": self.name, **figures}), indent=2) + "\n")
+
+
+class Workers:
+    """Worker processes, started when first needed and kept until the `with` ends.
+
+    Args:
+        source: makes the parts in each worker. count: processes. folder: of the run; workers.log is written there.
+
+    Attributes:
+        busy_s, wall_s: what the jobs of the last `run` took, summed over them, and from its beginning to its end.
+
+    Raises:
+        ConfigError: the package pebble is not installed.
+    """
+
+    def __init__(self, source: Source, count: int, folder: Path):
+        self.source, self.count, self.folder, self.pool = source, count, Path(folder), None
+        self.busy_s = self.wall_s = 0.0
+        try:
+            import pebble
+        except ImportError as error:
+            raise ConfigError(
+                "candidates run in worker processes by the package pebble, which is not installed. Install it with: "
+                'pip install "darts_pl[forecasting]"'
+            ) from error
+        self.pebble = pebble
+
+    def __enter__(self) -> "Workers":
+        return self
+
+    def __exit__(self, kind: type | None, *error: object) -> None:
+        if self.pool is not None:
+            self.pool.close() if kind is None else self.pool.stop()
+            self.pool.join()
+
+    def run(
+        self, jobs: Sequence[Job], *, timeout_s: float | None, title: str, told: Callable[[dict], str] | None = None
+    ) -> dict[str, dict]:
+        """Run the jobs that are not done and return all figures by name, in the order of the jobs.
+
+        Args:
+            timeout_s: seconds after which a job is given up. told: figures → what the log's line says of them.
+
+        Raises:
+            RunError: the run's folder cannot be written, which is no fault of a candidate.
+        """
+        started, waiting = time.perf_counter(), [job for job in jobs if not job.done]
+        if len(waiting) < len(jobs):
+            log.info("%s: %d of %d are done already", title, len(jobs) - len(waiting), len(jobs))
+        with _bar(title, len(jobs), len(jobs) - len(waiting)) as bar:
+            futures = {self._submit(job, timeout_s): job for job in waiting}
+            for future in as_completed(futures):
+                job, error = futures[future], future.exception()
+                if isinstance(error, RunError | OSError) and not isinstance(error, FutureTimeout):
+                    raise error
+                if error is not None:
+                    job.write({"error": self._reason(error, timeout_s), "seconds": None, "peak_memory_mib": None})
+                bar.advance(bar.task_ids[0])
+                _tell(title, job, told)
+        self.wall_s = time.perf_counter() - started
+        self.busy_s = sum(job.figures()["seconds"] or 0.0 for job in waiting)
+        return {job.name: job.figures() for job in jobs}
+
+    def alone(self, jobs: Sequence[Job], *, timeout_s: float | None) -> float:
+        """Seconds to run `jobs` one after the other, done or not."""
+        started = time.perf_counter()
+        for job in jobs:
+            self._submit(job, timeout_s).exception()
+        return time.perf_counter() - started
+
+    def together(self, jobs: Sequence[Job], *, timeout_s: float | None) -> float:
+        """Seconds to run `jobs` at a time, done or not."""
+        started = time.perf_counter()
+        for future in [self._submit(job, timeout_s) for job in jobs]:
+            future.exception()
+        return time.perf_counter() - started
+
+    def _submit(self, job: Job, timeout_s: float | None):
+        if self.pool is None:
+            self.pool = self.pebble.ProcessPool(
+                self.count,
+                initializer=_begin,
+                initargs=(self.source, self.folder),
+                context=multiprocessing.get_context(START_METHOD),
+            )
+        return self.pool.schedule(_work, args=[job], timeout=timeout_s)
+
+    def _reason(self, error: BaseException, timeout_s: float | None) -> str:
+        if isinstance(error, FutureTimeout):
+            return f"not done after {timeout_s:g} s"
+        if isinstance(error, self.pebble.ProcessExpired):
+            return f"its process ended with exit status {error.exitcode}"
+        return f"{type(error).__name__}: {error}"
+
+
+_worker: dict[str, Any] = {}
+
+
+def _begin(source: Source, folder: Path) -> None:
+    """Prepare a worker process: one thread, its words in the log, Ctrl-C left to the process that started it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    torch.set_num_threads(1)
+    logging.basicConfig(
+        filename=folder / LOG, level=logging.INFO, format="%(asctime)s %(process)d %(levelname)s %(name)s: %(message)s"
+    )
+    logging.captureWarnings(True)
+    lightning = logging.getLogger("lightning.pytorch")
+    lightning.handlers.clear()
+    lightning.propagate = True
+    lightning.setLevel(logging.WARNING)
+    rich.reconfigure(stderr=True, force_terminal=False)  # bars belong to the process that started this one
+    _worker["source"] = source
+
+
+def _end_with_parent() -> None:
+    multiprocessing.parent_process().join()
+    os._exit(1)
+
+
+def _work(job: Job) -> None:
+    if "parts" not in _worker:
+        _worker["parts"] = _worker["source"]()
+    parts: Parts = _worker["parts"]
+    started = time.perf_counter()
+    try:
+        figures = job.work(parts, **job.arguments)
+    except BaseException:
+        log.error("%s failed", job.name, exc_info=sys.exc_info())
+        raise
+    seconds, peak = time.perf_counter() - started, peak_memory_mib(parts.hardware.device)
+    job.write({**figures, "error": None, "seconds": round(seconds, 3), "peak_memory_mib": round(peak, 1)})
+
+
+def _tell(title: str, job: Job, told: Callable[[dict], str] | None) -> None:
+    figures = job.figures()
+    if figures["error"]:
+        log.warning("%s %s failed, passed over: %s", title, job.name, figures["error"].splitlines()[0])
+    else:
+        log.info("%s %s: %s(%.1f s)", title, job.name, f"{told(figures)} " if told else "", figures["seconds"])
+
+
+def _bar(title: str, total: int, done: int) -> Progress:
+    console = get_console()
+    columns = [TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()]
+    times = [TextColumn("gone,"), TimeRemainingColumn(), TextColumn("left")]
+    bar = Progress(*columns, *times, console=console, transient=True, disable=not console.is_terminal)
+    bar.add_task(title, total=total, completed=done)
+    return bar
+
+
+def _finite(value: Any) -> Any:
+    """`value` with None for numbers that are not finite, which JSON does not have."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {key: _finite(each) for key, each in value.items()}
+    return [_finite(each) for each in value] if isinstance(value, list | tuple) else value
