@@ -2,9 +2,13 @@
 
 import argparse
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from darts_pl.errors import DartsError
+from darts_pl.reports.pipeline_files import is_pipeline
+from darts_pl.reports.pipeline_page import write_pipeline_report
+from darts_pl.reports.pipeline_sweep_page import is_pipeline_sweep, write_pipeline_comparison
 from darts_pl.reports.run_files import existing_folder, is_run
 from darts_pl.reports.run_page import write_report
 from darts_pl.reports.sweep_page import write_comparison
@@ -15,12 +19,18 @@ def main(argv: list[str] | None = None) -> int:
     arguments = _parser().parse_args(argv)
     try:
         folder = existing_folder(arguments.folder)
-        write = write_report if is_run(folder) else write_comparison
-        print(write(folder, arguments.output))
+        print(_writer(folder)(folder, arguments.output))
     except DartsError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     return 0
+
+
+def _writer(folder: Path) -> Callable[[Path, Path | None], Path]:
+    """What writes the page of `folder`: a search or a pipeline, a run or the runs of a sweep."""
+    if is_run(folder):
+        return write_pipeline_report if is_pipeline(folder) else write_report
+    return write_pipeline_comparison if is_pipeline_sweep(folder) else write_comparison
 
 
 def _parser() -> argparse.ArgumentParser:

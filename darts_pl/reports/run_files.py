@@ -113,21 +113,23 @@ def read_run(folder: Path | str) -> RunFiles:
     if not is_run(path):
         raise no_run(path)
     run = RunFiles(path)
-    run.manifest = _read(run, MANIFEST, _json_object) or {}
-    run.config = _read(run, "config.yaml", lambda file: file.read_text(encoding="utf-8")) or ""
+    run.manifest = read_file(run, MANIFEST, json_object) or {}
+    run.config = read_file(run, "config.yaml", lambda file: file.read_text(encoding="utf-8")) or ""
     trained_in = "retrain/" if run.command == "retrain" else ""
-    run.history = _read(run, f"{trained_in}history.csv", _epochs)
-    run.timing = _read(run, f"{trained_in}timing.csv", _epochs)
-    run.results = _read(run, "results.json", _json_object) or {}
-    run.best = _read(run, "genotype_best.json", read_genotype)
+    run.history = read_file(run, f"{trained_in}history.csv", epoch_table)
+    run.timing = read_file(run, f"{trained_in}timing.csv", epoch_table)
+    run.results = read_file(run, "results.json", json_object) or {}
+    run.best = read_file(run, "genotype_best.json", read_genotype)
     if run.command == "retrain":
         run.retrain = run.history
     else:
-        run.alphas = _read(run, "alphas.npz", _alphas)
-        run.last = _read(run, "genotype_last.json", read_genotype)
-        run.guards = _read(run, "guards.json", _json_object, expected=bool(configured(run, "guards")))
-        run.retrain = _read(run, "retrain/history.csv", _epochs, expected=asks_for(run, "retraining.epochs"))
-    run.random = _read(run, "random/history.csv", _epochs, expected=asks_for(run, "retraining.random_architecture"))
+        run.alphas = read_file(run, "alphas.npz", _alphas)
+        run.last = read_file(run, "genotype_last.json", read_genotype)
+        run.guards = read_file(run, "guards.json", json_object, expected=bool(configured(run, "guards")))
+        run.retrain = read_file(run, "retrain/history.csv", epoch_table, expected=asks_for(run, "retraining.epochs"))
+    run.random = read_file(
+        run, "random/history.csv", epoch_table, expected=asks_for(run, "retraining.random_architecture")
+    )
     return run
 
 
@@ -144,7 +146,7 @@ def asks_for(run: RunFiles, key: str) -> bool:
     return bool(configured(run, "retraining.epochs")) and bool(configured(run, key))
 
 
-def _read(run: RunFiles, name: str, reader: Callable[[Path], Read], expected: bool = True) -> Read | None:
+def read_file(run: RunFiles, name: str, reader: Callable[[Path], Read], expected: bool = True) -> Read | None:
     """What `reader` makes of a file of the run; None and a note in `run` where it is absent, though expected, or
     damaged."""
     path = run.folder / name
@@ -158,14 +160,15 @@ def _read(run: RunFiles, name: str, reader: Callable[[Path], Read], expected: bo
         return None
 
 
-def _json_object(path: Path) -> dict[str, Any]:
+def json_object(path: Path) -> dict[str, Any]:
+    """The JSON object in a file; other JSON raises ValueError."""
     value = json.loads(path.read_text(encoding="utf-8"))
     if not isinstance(value, dict):
         raise ValueError(f"expected a JSON object, found {type(value).__name__}")
     return value
 
 
-def _epochs(path: Path) -> pd.DataFrame:
+def epoch_table(path: Path) -> pd.DataFrame:
     """A table with one row an epoch and numbers only; text where a number belongs raises ValueError."""
     table = pd.read_csv(path)
     if "epoch" not in table:

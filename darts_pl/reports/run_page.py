@@ -36,15 +36,15 @@ def run_page(run: RunFiles) -> Page:
     """The page of a run that has been read; sections without data are left out and named in the notices."""
     filled = [Section(title, blocks) for title, make in SECTIONS if (blocks := make(run))]
     status = str(run.manifest.get("status", "unknown"))
-    return Page(f"{run.command}: {run.folder.name}", status, _facts(run), filled, _notices(run))
+    return Page(f"{run.command}: {run.folder.name}", status, facts(run), filled, _notices(run))
 
 
-def _facts(run: RunFiles) -> list[tuple[str, str]]:
-    """What the header says about the run."""
+def facts(run: RunFiles) -> list[tuple[str, str]]:
+    """What the header of a page says about a run: (name, value) pairs from its manifest."""
     manifest = run.manifest
     started = str(manifest.get("started", tables.NOTHING)).replace("T", " ")
     memory = tables.shown(manifest.get("peak_memory_mib"), lambda mib: f"{mib:,.0f} MiB")
-    facts = [
+    pairs = [
         ("started", started),
         ("device", tables.shown(manifest.get("device"))),
         ("seed", tables.shown(manifest.get("seed"))),
@@ -52,7 +52,7 @@ def _facts(run: RunFiles) -> list[tuple[str, str]]:
         (tables.memory_name(manifest.get("device")), memory),
     ]
     versions = manifest.get("versions") or {}
-    return facts + [(name, str(versions[name])) for name in ("darts_pl", "torch", "lightning") if name in versions]
+    return pairs + [(name, str(versions[name])) for name in ("darts_pl", "torch", "lightning") if name in versions]
 
 
 def _notices(run: RunFiles) -> list[str]:

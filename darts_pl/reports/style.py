@@ -33,6 +33,23 @@ OPERATION_COLOURS: Mapping[str, str] = {
     "conv_7x1_1x7": "#8a4f9e",
     "nor_conv_1x1": "#9d8be0",
     "nor_conv_3x3": "#4a35a3",
+    # of forecasting: blue convolutions, purple spectra, orange linear maps and bases, green perceptrons
+    "identity": "#e0566a",
+    "time_conv": "#2f74b5",
+    "tcn": "#7fb4e6",
+    "conv_mixer": "#1b4a7a",
+    "multi_scale_conv": "#3aa0b5",
+    "pyramid_conv": "#86cdd0",
+    "fourier": "#a163b5",
+    "wavelet": "#c28bd6",
+    "times_net": "#5b46b8",
+    "dlinear": "#d9722b",
+    "nbeats": "#f0a868",
+    "time_mixer": "#a8501a",
+    "grn": "#2a7f62",
+    "residual_mlp": "#7cc49f",
+    "patch_embed": "#c2a214",
+    "inverted_attention": "#7a5c3e",
 }
 KIND_TITLES: Mapping[str, str] = {"reduce": "Reduction cell", "cell": "Cell"}
 GATES = LinearSegmentedColormap.from_list("gates", ["#ffffff", "#cfe0f1", "#6ea3d4", "#1f5a94", "#0f3358"])

@@ -1,0 +1,117 @@
+"""Where the time of a pipeline went: seconds, memory, occupancy and measured speed-up by phase; training curves."""
+
+from collections.abc import Mapping
+
+import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from darts_pl.reports import tables
+from darts_pl.reports.curves import has_any
+from darts_pl.reports.page import Block, Text, picture
+from darts_pl.reports.pipeline_files import PipelineFiles
+from darts_pl.reports.pipeline_names import SEARCHED, colour, is_random, label
+from darts_pl.reports.sections import timing_blocks
+from darts_pl.reports.style import INK, PAGE_WIDTH, SERIES, styled
+
+HEADINGS = {
+    "phase": "phase",
+    "seconds": "time",
+    "share": "share",
+    "peak_memory_mib": "peak memory, MiB",
+    "workers": "workers",
+    "busy_s": "busy",
+    "occupancy": "occupancy",
+    "speedup": "speed-up",
+}
+CAPTION = (
+    "Busy is the time that all workers together spent on candidates; occupancy is that by workers times the phase's "
+    "time. The speed-up was measured, by running the same work with one worker and with all; a dash means not measured."
+)
+
+
+def stats_blocks(found: PipelineFiles) -> list[Block]:
+    """The table of phases and its bars; the stages of the manifest where the run collected no statistics."""
+    if found.stats is None or found.stats.empty:
+        stages = timing_blocks(found.run)
+        return (
+            [Text("The run collected no statistics by phase; the manifest has the stages."), *stages] if stages else []
+        )
+    table = found.stats.copy()
+    if "seconds" not in table:
+        return [tables.table_block(table)]
+    table["share"] = table["seconds"] / table["seconds"].sum()
+    shown = table[[name for name in HEADINGS if name in table]].dropna(axis=1, how="all").rename(columns=HEADINGS)
+    forms = {
+        "time": tables.duration, "share": lambda v: f"{v:.0%}", "peak memory, MiB": tables.whole,
+        "workers": tables.whole, "busy": tables.duration, "occupancy": lambda v: f"{v:.0%}",
+        "speed-up": lambda v: f"{v:.2f} ×",
+    }  # fmt: skip
+    block = tables.table_block(shown, {name: form for name, form in forms.items() if name in shown}, CAPTION)
+    return [Text(_speedup(table)), block, picture(stats_figure(table), "Time by phase.")]
+
+
+def _speedup(table: pd.DataFrame) -> str:
+    measured = table[table["speedup"].notna()] if "speedup" in table else table.iloc[:0]
+    total = f"The phases took {tables.duration(float(table['seconds'].sum()))} together."
+    if measured.empty:
+        return f"{total} No speed-up by workers was measured in this run."
+    told = [f"{row.speedup:.2f} with {_workers(row)} in {row.phase}" for row in measured.itertuples()]
+    return f"{total} Measured speed-up: {', '.join(told)}."
+
+
+def _workers(row) -> str:
+    workers = getattr(row, "workers", None)
+    return f"{workers:.0f} workers" if workers is not None and pd.notna(workers) else "several workers"
+
+
+@styled
+def stats_figure(table: pd.DataFrame) -> Figure:
+    """Seconds of each phase as bars."""
+    figure = Figure(figsize=(PAGE_WIDTH, 0.7 + 0.32 * len(table)), layout="constrained", facecolor="white")
+    axes = figure.subplots()
+    axes.barh(range(len(table)), table["seconds"], height=0.62, color=SERIES[0])
+    for place, seconds in enumerate(table["seconds"]):
+        axes.text(seconds, place, f" {tables.shown(seconds, tables.duration)}", va="center", size=9)
+    axes.set_yticks(range(len(table)), table["phase"])
+    axes.invert_yaxis()
+    axes.set(xlabel="seconds", xlim=(0, 1.15 * max(float(table["seconds"].max()), 1e-9)))
+    axes.grid(axis="y", visible=False)
+    axes.tick_params(axis="y", length=0, labelcolor=INK)
+    return figure
+
+
+def training_blocks(found: PipelineFiles) -> list[Block]:
+    """Training and validation loss of the networks trained from fresh weights."""
+    histories = {n: h for n, h in found.trainings.items() if has_any(h, ["val_loss", "train_loss"])}
+    if not histories:
+        return []
+    caption = (
+        "Left the training loss, right the validation loss after each epoch, of the networks of the final table; the "
+        "scale is the same, so where the right side rises while the left one falls, the network overfits."
+    )
+    return [picture(training_figure(histories), caption)]
+
+
+@styled
+def training_figure(histories: Mapping[str, pd.DataFrame]) -> Figure:
+    """Training loss and validation loss by epoch, a colour a network."""
+    figure = Figure(figsize=(PAGE_WIDTH, 3.5), layout="constrained", facecolor="white")
+    panels = figure.subplots(1, 2, sharey=True)
+    order = sorted(histories, key=lambda name: (not is_random(name), name == SEARCHED))
+    for axes, column, title in zip(panels, ("train_loss", "val_loss"), ("Training", "Validation")):
+        for name in order:
+            history = histories[name]
+            if has_any(history, [column]):
+                told = "random architectures" if is_random(name) else label(name)
+                axes.plot(
+                    history["epoch"], history[column], color=colour(name), label=told,
+                    linewidth=1.1 if is_random(name) else 1.8, marker="o" if len(history) < 4 else None, markersize=3.5,
+                )  # fmt: skip
+        axes.set(title=title, xlabel="epoch")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    panels[0].set_ylabel("loss (standardised)")
+    labelled = max(panels, key=lambda axes: len(axes.get_lines()))
+    unique = dict(zip(*reversed(labelled.get_legend_handles_labels())))
+    figure.legend(unique.values(), unique, loc="outside lower center", ncols=6)
+    return figure
