@@ -1,17 +1,31 @@
 """darts_pl: differentiable architecture search on PyTorch Lightning and Hydra.
 
-`search_architecture`, `SearchConfig`, `SearchResult` and `load` are the Python face; they are imported when first
-used, so that reading a genotype does not load torch.
+`search_architecture` with `SearchConfig` and `SearchResult` for images, `DARTSTrainer` with the classes of its
+configuration for forecasting, and `load` are the Python face; they are imported when first used, so that reading a
+genotype does not load torch.
 """
 
 from importlib import import_module
 
-_FACE = ("SearchConfig", "SearchResult", "load", "search_architecture")
+_SCHEMA = (
+    "AblationSearchConfig",
+    "DARTSConfig",
+    "DARTSSearchSpaceConfig",
+    "DARTSTrainConfig",
+    "FinalTrainConfig",
+    "MultiFidelitySearchConfig",
+    "RobustPoolSearchConfig",
+)
+_FACE = {
+    **dict.fromkeys(("SearchConfig", "SearchResult", "load", "search_architecture"), "darts_pl.api"),
+    "DARTSTrainer": "darts_pl.forecasting",
+    **dict.fromkeys(_SCHEMA, "darts_pl.schema"),
+}
 
 __all__ = list(_FACE)
 
 
 def __getattr__(name: str):
     if name in _FACE:
-        return getattr(import_module("darts_pl.api"), name)
+        return getattr(import_module(_FACE[name]), name)
     raise AttributeError(f"module 'darts_pl' has no attribute {name!r}; it has {', '.join(_FACE)}")

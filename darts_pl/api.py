@@ -2,8 +2,7 @@
 
 import copy
 import logging
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -19,6 +18,7 @@ from darts_pl.errors import ConfigError, DataError, nearest
 from darts_pl.genotype import Cell, Genotype, from_json
 from darts_pl.hardware import Hardware
 from darts_pl.lit import SearchModule, check_method, check_warmup
+from darts_pl.lit.surroundings import lightning_at, random_state_kept
 from darts_pl.ops.image import PRIMITIVES, Builder
 from darts_pl.relaxations import Relaxation, Softmax
 from darts_pl.relaxations.mixing import full
@@ -149,7 +149,7 @@ def search_architecture(
         "weights": _loader(train_loader, config, "train_loader"),
         "alphas": _loader(valid_loader, config, "valid_loader"),
     }
-    with _random_state_kept():
+    with random_state_kept():
         input_shape, num_classes = describe(loaders, config.num_classes)
     space = CellSpace(
         init_channels=config.init_channels,
@@ -159,7 +159,7 @@ def search_architecture(
         operations=config.operations,
         stem=config.stem,
     )
-    with _random_state_kept(), _lightning_at(logging.WARNING):
+    with random_state_kept(), lightning_at(logging.WARNING):
         torch.manual_seed(derived_seed(config.seed, "supernet"))
         relaxation = copy.deepcopy(config.relaxation)  # it anneals; the caller's stays as it was
         supernet = space.supernet(
@@ -263,19 +263,3 @@ def _result(history: SearchHistory) -> SearchResult:
         alphas=history.snapshots[-1]["alpha"],
         stopped=history.best.get("reason"),
     )
-
-
-@contextmanager
-def _lightning_at(level: int) -> Iterator[None]:
-    """Lightning's own logger at `level`: what device it found is news on the command line, noise in a notebook."""
-    logger = logging.getLogger("lightning.pytorch")
-    before = logger.level
-    logger.setLevel(level)
-    try:
-        yield
-    finally:
-        logger.setLevel(before)
-
-
-def _random_state_kept() -> AbstractContextManager:
-    return torch.random.fork_rng(devices=range(torch.cuda.device_count()))

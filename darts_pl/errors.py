@@ -4,7 +4,10 @@ Entry points print them without a traceback; anything else that escapes is a def
 """
 
 import difflib
-from collections.abc import Iterable
+import functools
+import inspect
+from collections.abc import Callable, Iterable
+from typing import Any
 
 
 class DartsError(Exception):
@@ -42,3 +45,17 @@ def nearest(name: str, choices: Iterable[str]) -> str:
     if close:
         return f"Did you mean {close[0]!r}?"
     return f"Choose one of: {', '.join(options)}."
+
+
+def known_arguments(function: Callable) -> Callable:
+    """Decorator: an argument by a name that `function` does not have is a ConfigError that names the nearest."""
+    parameters = [name for name in inspect.signature(function).parameters if name != "self"]
+
+    @functools.wraps(function)
+    def checked(*arguments: Any, **named: Any) -> Any:
+        for name in named:
+            if name not in parameters:
+                raise ConfigError(f"{function.__qualname__}: unknown argument {name!r}. {nearest(name, parameters)}")
+        return function(*arguments, **named)
+
+    return checked

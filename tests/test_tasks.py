@@ -33,6 +33,13 @@ def test_forecast_figures_are_those_of_all_windows_at_once(name, of) -> None:
     assert figures["val_mae"] == pytest.approx(np.abs(errors).mean(), rel=1e-5)
 
 
+def test_outputs_may_lie_in_memory_in_any_order() -> None:
+    task, (output, y) = Forecasting(), batches(4)[0]
+    metrics = task.metrics()
+    metrics.update(task.loss(output, y), output.transpose(1, 2).contiguous().transpose(1, 2), y)
+    assert metrics.compute("val")["val_mse"] == pytest.approx((output - y).square().mean().item(), rel=1e-5)
+
+
 def test_a_state_goes_on_with_its_sums() -> None:
     task, (first, second) = Forecasting(), batches(3, 2)
     whole, part, resumed = task.metrics(), task.metrics(), task.metrics()

@@ -1,6 +1,9 @@
-"""The staged search of a forecasting model put together: parts from a configuration, stages in order."""
+"""The staged search of a forecasting model put together: parts from a configuration, stages in order, the Python
+face."""
 
+from darts_pl.forecasting.models import Derived
 from darts_pl.forecasting.order import Plan, find_forecaster, plan_of, worker_count
 from darts_pl.forecasting.parts import parts_of, source_of
+from darts_pl.forecasting.trainer import DARTSTrainer
 
-__all__ = ["Plan", "find_forecaster", "parts_of", "plan_of", "source_of", "worker_count"]
+__all__ = ["DARTSTrainer", "Derived", "Plan", "find_forecaster", "parts_of", "plan_of", "source_of", "worker_count"]

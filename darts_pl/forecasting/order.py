@@ -1,5 +1,6 @@
 """The stages of `darts_pl.pipeline` in order, each given plain values."""
 
+import logging
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -23,6 +24,8 @@ from darts_pl.stages.pipeline.robust_pool import operation_pools, robust_pool
 from darts_pl.stages.pipeline.screen import promote, screen
 from darts_pl.stages.pipeline.workers import Workers
 from darts_pl.stages.run import RunFolder
+
+log = logging.getLogger("darts_pl")
 
 MAIN_SCHEME = "the run's"  # the row of ablation.csv that others are compared with
 
@@ -100,6 +103,11 @@ def worker_count(asked: int | None) -> int:
     return asked or available
 
 
+def measuring_of(config: Mapping[str, Any]) -> dict[str, Any]:
+    """How candidates are screened: the arguments of `screen_candidate`."""
+    return {key: config["multi_fidelity"][key] for key in ("proxies", "repeats", "num_batches", "max_samples")}
+
+
 def find_forecaster(run: RunFolder, source: Source, config: Mapping[str, Any], plan: Plan, data) -> dict[str, Any]:
     """Run the stages that are not done yet and return what results.json holds.
 
@@ -109,7 +117,10 @@ def find_forecaster(run: RunFolder, source: Source, config: Mapping[str, Any], p
     """
     fidelity, last, seed = config["multi_fidelity"], config["final"], config["seed"]
     timeout_s, proxies = fidelity["candidate_timeout_s"], fidelity["proxies"]
-    measuring = {key: fidelity[key] for key in ("proxies", "repeats", "num_batches", "max_samples")}
+    measuring = measuring_of(config)
+    if not run.done("data"):
+        with run.stage("data", data=data.fingerprint):
+            log.info("data of sha256 %s", data.fingerprint)
     run.check_data(data.fingerprint)
     pool = candidates(run, plan.ranges, count=fidelity["num_candidates"], seed=seed)
     with Workers(source, worker_count(fidelity["max_workers"]), run.path) as workers:

@@ -8,7 +8,7 @@ from typing import Any
 
 from hydra.utils import instantiate
 
-from darts_pl.errors import ConfigError
+from darts_pl.errors import ConfigError, known_arguments
 from darts_pl.lit import RetrainModule, SearchModule, check_warmup
 from darts_pl.spaces.series import SeriesSpace
 from darts_pl.stages.compatibility import check_parts
@@ -73,8 +73,12 @@ def _import(name: str) -> None:
 
 
 def make_space(settings: Mapping[str, Any]) -> SeriesSpace:
-    """The space of a candidate."""
-    return SeriesSpace(**settings)
+    """The space of a candidate.
+
+    Raises:
+        ConfigError: a setting that spaces do not have, or that cannot be.
+    """
+    return known_arguments(SeriesSpace)(**settings)
 
 
 def _data(data: Mapping[str, Any], purpose: str, recipe: Mapping[str, Any], seed: int):

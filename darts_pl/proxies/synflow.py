@@ -17,13 +17,16 @@ RECTIFIERS += (nn.Mish, nn.Softplus, nn.Hardswish)
 
 def linearize(network: nn.Module) -> None:
     """Make `network` what SynFlow asks for, in place: every weight its absolute value, in double precision,
-    normalisations and rectifiers the identity. Architecture parameters keep their signs."""
+    normalisations and rectifiers the identity, and what has a `linear_form` that one. Architecture parameters keep
+    their signs."""
     network.double()
     with torch.no_grad():
         for parameter in weights(network):
             parameter.abs_()
     for module in network.modules():
-        if isinstance(module, (*NORMALIZATIONS, *RECTIFIERS)):
+        if hasattr(module, "linear_form"):
+            module.forward = module.linear_form
+        elif isinstance(module, (*NORMALIZATIONS, *RECTIFIERS)):
             module.forward = lambda x: x
 
 
@@ -34,8 +37,9 @@ def synflow(network: nn.Module, batches: Sequence[Batch], loss: Loss) -> float:
     Tanaka et al., arXiv:2006.05467, equation 2, on the network with |θ|; as in arXiv:2101.08134 without batch
     normalisation and summed over the network, the logarithm as in NASLib. In double precision, as R grows
     exponentially with depth. Rectifiers such as ReLU pass all that is positive, so they are taken out, their smooth
-    relatives too; layer normalisations likewise. Sigmoids, softmax and attention stay. Other than published, one
-    sample of the batch's shape is used, the samples being alike.
+    relatives too; layer normalisations likewise, and those of windows. Sigmoids, softmax and attention stay. A module
+    that multiplies signals may have a `linear_form` for it. Other than published, one sample of the batch's shape is
+    used, the samples being alike.
     """
     linearize(network)
     network.eval()

@@ -73,7 +73,7 @@ PREPROCESSING = {
     "columns": MAPPING,
     "scalers": MAPPING,
     "calendar": ANY_NAMES,
-    "frequency": TEXT,
+    "frequency": Rule("a frequency or null", lambda v: v is None or _is_text(v)),
     "timezone": Rule("a timezone's name or null", lambda v: v is None or _is_text(v)),
     "look_back": SIZE,
     "horizon": SIZE,

@@ -93,8 +93,11 @@ class ForecastModel(nn.Module):
             future: the future covariates of the next P steps, where the model has any.
 
         Raises:
-            DataError: too few rows, a missing column, a value that is not finite, times that do not follow each other.
+            DataError: too few rows, a missing column, a value that is not finite, times that do not follow each other;
+                a model of windows whose times are not known.
         """
+        if self.preprocessing["frequency"] is None:
+            raise DataError("this model was trained on windows without times. Call it on tensors: model(past)")
         columns, steps = self.preprocessing["columns"], self.shape.look_back
         times = self._times(frame)[-steps:]
         ahead = pd.date_range(times[-1], periods=self.shape.horizon + 1, freq=self._offset())[1:]

@@ -29,8 +29,9 @@ class EpochMetrics(nn.Module):
     def update(self, loss: Tensor, output: Tensor, y: Tensor) -> None:
         """Add a batch: mean `loss` (scalar), the network's `output` and the targets `y`, samples first in both."""
         self.loss.update(loss.detach().float(), weight=len(y))
+        output, y = output.detach().contiguous(), y.contiguous()  # some metrics view them as one row
         for name in self.names:
-            getattr(self, name).update(output.detach(), y)
+            getattr(self, name).update(output, y)
 
     def compute(self, prefix: str) -> dict[str, float]:
         """`{prefix}_loss` and `{prefix}_<metric>`; empty where no batch was added."""

@@ -4,15 +4,14 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
-import lightning
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import torch
 from torch import Tensor
 
-from darts_pl.data.batches import Batches, PairedBatches
 from darts_pl.data.series.frequency import seasonal_period
+from darts_pl.data.series.loaders import WindowLoaders
 from darts_pl.data.series.options import check_options
 from darts_pl.data.series.reading import TableSource
 from darts_pl.data.series.scaling import Scaler
@@ -27,13 +26,12 @@ from darts_pl.data.series.split import (
     window_starts,
 )
 from darts_pl.data.series.windowed import WindowedSeries
-from darts_pl.data.series.windows import Windows, evenly
-from darts_pl.errors import DataError
+from darts_pl.data.series.windows import Inputs, Truth, evenly
 from darts_pl.ops.series.shapes import SeriesShape
 from darts_pl.tasks import Forecasting
 
 
-class SeriesData(lightning.LightningDataModule):
+class SeriesData(WindowLoaders):
     """Windows of a series for a search or a retraining, standardised by the training rows.
 
     A batch is `(x, y)` with `x = {"past": [B, T, C], "past_known": [B, T, F], "future_known": [B, P, F]}` (float32; the
@@ -134,19 +132,6 @@ class SeriesData(lightning.LightningDataModule):
         }
         check_options(self)
 
-    def setup(self, stage: str | None = None) -> None:
-        """Lightning's hook; the same as `prepare`."""
-        self.prepare()
-
-    def prepare(self) -> None:
-        """Read the table and check everything that depends on it; a second call does nothing.
-
-        Raises:
-            DataError, ConfigError: data that are missing, damaged, irregular or too short, columns that are not there,
-                a batch larger than a block.
-        """
-        self.train_dataloader()
-
     @cached_property
     def windowed(self) -> WindowedSeries:
         """The series with its parts, its scaling and its calendar."""
@@ -224,40 +209,17 @@ class SeriesData(lightning.LightningDataModule):
         """float64 [rows, Y], the targets of the training rows on the original scale."""
         return self.windowed.train_targets()
 
-    def windows(self, part: str) -> Windows:
-        """All windows of "train", "val" or "test", gathered when asked for."""
-        return Windows(*self.windowed.gatherers, evenly(self.windowed.starts(part), None))
-
     def window_times(self, part: str) -> pd.DatetimeIndex:
         """The time of the first step that each window of a part forecasts."""
         return self.windowed.window_times(part)
 
-    def evaluation(self, part: str) -> Batches:
-        """All windows of "train", "val" or "test" in order, as `(x, y, key)`; the last batch holds what is left."""
-        return self._evaluation(evenly(self.windowed.starts(part), None))
+    def gatherers_of(self, part: str) -> tuple[Inputs, Truth]:
+        """The same for every part: windows are numbered by their first rows."""
+        return self.windowed.gatherers
 
-    def train_dataloader(self) -> PairedBatches | Batches:
-        """Training batches: of both blocks in a search, of all training rows in a retraining."""
-        first, second = self.halves
-        if self.purpose == "retrain":
-            return self._training(first, "train")
-        return PairedBatches(self._training(first, "weights"), self._training(second, "alphas"), self.elapsed_epochs)
-
-    def val_dataloader(self) -> Batches:
-        """The alphas block (search; every `eval_stride`-th window) or the validation part (retraining)."""
-        held = self.halves[1]
-        return self._evaluation(held[:: self.eval_stride] if self.purpose == "search" else held)
-
-    def test_dataloader(self) -> Batches:
-        """All test windows."""
-        return self.evaluation("test")
-
-    def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
-        """`(x, y, key)` to `(x, y)`, in each part of a paired batch."""
-        if isinstance(batch, dict):
-            return {name: (x, y) for name, (x, y, _) in batch.items()}
-        x, y, _ = batch
-        return x, y
+    def every(self, part: str) -> Tensor:
+        """The first rows of all windows of "train", "val" or "test"."""
+        return evenly(self.windowed.starts(part), None)
 
     def _cut(self, series: Series) -> Cuts:
         if self.split == "ett":
@@ -265,16 +227,3 @@ class SeriesData(lightning.LightningDataModule):
         if self.split == "ratio":
             return ratio_cuts(len(series.times), self.ratios)
         return date_cuts(series.times, self.val_start, self.test_start, series.name)
-
-    def _training(self, starts: Tensor, stream: str) -> Batches:
-        if self.batch_size > len(starts):
-            raise DataError(
-                f"data.batch_size={self.batch_size} is larger than the {stream!r} part of the training data, which "
-                f"holds {len(starts)} windows. Lower batch_size to at most {len(starts)}, or raise data.limit_train"
-            )
-        x, y = self.windowed.gatherers
-        return Batches(x, y, self.batch_size, seed=self.seed, stream=stream, shuffle=True, index=starts)
-
-    def _evaluation(self, starts: Tensor) -> Batches:
-        x, y = self.windowed.gatherers
-        return Batches(x, y, self.eval_batch_size, stream="evaluation", shuffle=False, index=starts)

@@ -27,5 +27,9 @@ class SwiGLU(nn.Module):
         """(..., D) → (..., D)."""
         return self.out(self.activation(self.gate(x)) * self.value(x))
 
+    def linear_form(self, x: Tensor) -> Tensor:
+        """What SynFlow takes in its place: the product a sum."""
+        return self.out(self.gate(x) + self.value(x))
+
 
 FEED_FORWARDS = {"mlp": MLP, "glu": SwiGLU}

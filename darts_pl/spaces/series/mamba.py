@@ -58,11 +58,25 @@ class Mamba(nn.Module):
     def forward(self, tokens: Tensor) -> Tensor:
         """(B, V, N, D) → the same shape; along its sequences no output depends on later inputs (with `reverse`, on
         earlier ones)."""
+        u, z = self._inner(tokens)
+        return self._outer(self.select(self.activation(u)) * self.activation(z), tokens)
+
+    def linear_form(self, tokens: Tensor) -> Tensor:
+        """What SynFlow takes in its place: products of signals become sums, and nothing is carried along the sequence.
+        Five signals are multiplied in a block, whose product overflows after a few layers."""
+        u, z = self._inner(tokens)
+        step, b, c = self.project_parameters(u).split([self.rank, STATE, STATE], dim=-1)
+        selected = self.skip * u + self.project_step(step) + (b + c).sum(dim=-1, keepdim=True)
+        return self._outer(selected + z, tokens)
+
+    def _inner(self, tokens: Tensor) -> tuple[Tensor, Tensor]:
         x = self.along.fold(tokens)
         x = x.flip(1) if self.reverse else x
         u, z = self.project_in(x).chunk(2, dim=-1)
-        u = self.convolution(u.transpose(1, 2))[..., : x.shape[1]].transpose(1, 2)
-        y = self.project_out(self.select(self.activation(u)) * self.activation(z))
+        return self.convolution(u.transpose(1, 2))[..., : x.shape[1]].transpose(1, 2), z
+
+    def _outer(self, y: Tensor, tokens: Tensor) -> Tensor:
+        y = self.project_out(y)
         return self.along.unfold(y.flip(1) if self.reverse else y, tokens)
 
     def select(self, u: Tensor) -> Tensor:

@@ -117,11 +117,14 @@ class SeriesSupernet(SearchNetwork):
     """All candidate networks of a series space at once. Build it by `SeriesSpace.supernet`.
 
     Kinds are the labels with more than one candidate, [1, K], and the cells of the mode, [E, K].
+
+    Attributes:
+        space, shape: what it was built by and for.
     """
 
-    def __init__(self, mode: str, shape: SeriesShape, sizes: Sizes, parts: SearchParts, relaxation: nn.Module):
+    def __init__(self, space, shape: SeriesShape, sizes: Sizes, parts: SearchParts, relaxation: nn.Module):
         labels = {label: len(names) for label, names in parts.candidates.items() if len(names) > 1}
-        forecaster = Forecaster(mode, shape, sizes, parts)
+        forecaster = Forecaster(space.mode, shape, sizes, parts)
         kinds = dict.fromkeys(cell.kind for cell in forecaster.modules() if isinstance(cell, SeriesSearchCell))
         nodes = [state for state, _ in edge_sources(parts.num_nodes)]
         super().__init__(
@@ -129,6 +132,7 @@ class SeriesSupernet(SearchNetwork):
             {**labels, **dict.fromkeys(kinds, len(parts.primitives))},
             relaxation,
         )
+        self.space, self.shape = space, shape
         self.forecaster = forecaster
         self.reset_architecture()
 

@@ -28,6 +28,10 @@ class Statistics(nn.Module):
         """(B, T, C) → (2, B, 1, C): shift, then scale."""
         return torch.stack(self.statistics(past))
 
+    def linear_form(self, past: Tensor) -> Tensor:
+        """Shift 0 and scale 1, what SynFlow takes in its place: without normalisation."""
+        return torch.stack([torch.zeros_like(past[:, :1]), torch.ones_like(past[:, :1])])
+
 
 class Standard(Statistics):
     """Mean and standard deviation of the window (the non-affine form of RevIN; also Liu et al., arXiv:2205.14415)."""

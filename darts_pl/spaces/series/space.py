@@ -149,7 +149,7 @@ class SeriesSpace:
         parts = SearchParts(
             self.candidates, self.primitives, self.num_nodes, self._operation, mixing, auxiliary_skip=auxiliary_skip
         )
-        return SeriesSupernet(self.mode, shape, self._sizes(layers), parts, relaxation)
+        return SeriesSupernet(self, shape, self._sizes(layers), parts, relaxation)
 
     def network(
         self,

@@ -34,8 +34,8 @@ class Ranges:
         heads, dropout: of every candidate.
 
     Raises:
-        ConfigError: an empty list, an unknown mode or name, a mode that knows none of the names of a choice, more
-            operations asked for than there are.
+        ConfigError: an empty list, an unknown mode or name, the same name twice, a mode that knows none of the names of
+            a choice, more operations asked for than there are.
     """
 
     modes: Sequence[str]
@@ -56,6 +56,9 @@ class Ranges:
         for name, values in {**sizes, "operations": self.operations, **self.choices}.items():
             if not values:
                 raise ConfigError(f"space.{name}: found an empty list, expected at least one value")
+        for name, values in {"operations": self.operations, **self.choices}.items():
+            if len(set(values)) < len(values):
+                raise ConfigError(f"space.{name}: the same name twice in {list(values)}")
         for mode in self.modes:
             if mode not in MODES:
                 raise ConfigError(f"space.modes: {mode!r} does not exist. {nearest(mode, MODES)}")
@@ -103,7 +106,8 @@ def named_operations(names: Sequence[str], families: Sequence[str], known: Mappi
             raise ConfigError(f"space.operations: {name!r} does not exist. {nearest(name, every)}")
     if names and families:
         raise ConfigError("space.operations and space.families: give one of the two, names or families")
-    return list(dict.fromkeys(names)) or [name for family in families or known for name in known[family]]
+    of_families = [name for family in families or known for name in known[family]]
+    return list(dict.fromkeys(names or of_families))
 
 
 def draw(ranges: Ranges, generator: torch.Generator) -> dict[str, Any]:

@@ -105,7 +105,9 @@ def _forecasts(network: torch.nn.Module, data, device: torch.device) -> dict[str
         name: np.asarray(data.scaler.inverse(part.double().cpu().numpy()), np.float64)
         for name, part in (("forecast", forecast), ("truth", y), ("past", past))
     }
-    starts = [time.isoformat() for time in data.window_times("test")[chosen.numpy()]]
+    times = data.window_times("test")
+    numbers = chosen.tolist()
+    starts = [f"window {number}" if times is None else times[number].isoformat() for number in numbers]
     return {**arrays, "starts": np.array(starts)}
 
 

@@ -54,11 +54,12 @@ def mase_scale(train: Array, season: int) -> Array:
     (Hyndman and Koehler, 2006, equation for MASE, with the season of the series); NaN where there are too few rows.
 
     Args:
-        train: [rows, Y].
+        train: [rows, Y]; a season of NaN between rows that do not follow each other.
     """
-    if len(train) <= season:
+    differences = np.abs(train[season:] - train[:-season])
+    if not np.isfinite(differences).any(axis=0).all():
         return np.full(train.shape[1], np.nan)
-    return np.abs(train[season:] - train[:-season]).mean(axis=0)
+    return np.nanmean(differences, axis=0)
 
 
 @torch.no_grad()

@@ -14,7 +14,7 @@ from typing import Any
 
 import pandas as pd
 
-from darts_pl.errors import ConfigError
+from darts_pl.errors import ConfigError, TrainingError
 from darts_pl.paths import write_atomically
 from darts_pl.stages.pipeline.parts import Parts
 from darts_pl.stages.pipeline.screen import check_any, record
@@ -52,7 +52,11 @@ def search_candidate(
     parts: Parts, *, identifier: str, settings: Mapping[str, Any], folder: str, until: int
 ) -> dict[str, Any]:
     """Search a candidate in a run folder of its own up to the epoch `until`, or go on with it: val_mse (of the supernet
-    in its best epoch), epoch_best, epochs."""
+    in its best epoch), epoch_best, epochs.
+
+    Raises:
+        TrainingError: a validation that is not finite, by which nothing can be ranked.
+    """
     data, space = parts.search_data(), parts.make_space(settings)
     run = RunFolder.open(
         Path(folder),
@@ -76,8 +80,10 @@ def search_candidate(
     entry = run.manifest["stages"]["search"]
     if run.done("search"):
         run.complete()
-    monitored = f"val_{data.task.monitor}_best"
-    return {"val_mse": entry[monitored], "epoch_best": entry["epoch_best"], "epochs": until}
+    loss = entry[f"val_{data.task.monitor}_best"]
+    if not math.isfinite(loss):
+        raise TrainingError(f"the supernet's validation {data.task.monitor} is {loss} at epoch {entry['epoch_best']}")
+    return {"val_mse": loss, "epoch_best": entry["epoch_best"], "epochs": until}
 
 
 def halve(

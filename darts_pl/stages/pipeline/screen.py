@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 import torch
 
-from darts_pl.errors import RunError
+from darts_pl.errors import RunError, TrainingError
 from darts_pl.paths import write_atomically
 from darts_pl.proxies import combined, measure
 from darts_pl.seeds import derived_seed
@@ -36,7 +36,11 @@ def screen_candidate(
     max_samples: int,
 ) -> dict[str, Any]:
     """Parameters and proxies of a candidate's supernet on batches of the weights' half; every repeat draws the weights
-    anew."""
+    anew.
+
+    Raises:
+        TrainingError: a loss that is not finite before any training.
+    """
     data, space = parts.search_data(), parts.make_space(settings)
 
     def factory() -> torch.nn.Module:
@@ -45,9 +49,11 @@ def screen_candidate(
 
     torch.manual_seed(derived_seed(parts.seed, "screen", identifier))
     network = factory()
+    batches = _batches(data, num_batches, max_samples)
+    _check_runs(network, batches[0], data.task.loss)
     scores = measure(
         network,
-        _batches(data, num_batches, max_samples),
+        batches,
         data.task.loss,
         names=proxies,
         repeats=repeats,
@@ -56,6 +62,14 @@ def screen_candidate(
     )
     figures = {name: dataclasses.asdict(each) for name, each in scores.items()}
     return {"parameters": sum(p.numel() for p in network.weight_parameters()), "proxies": figures}
+
+
+def _check_runs(network: torch.nn.Module, batch, loss) -> None:
+    """Let what a candidate cannot compute fail it: a proxy that cannot be told is no failure, and counting parameters
+    would promote it."""
+    x, y = batch
+    if not torch.isfinite(loss(network(x), y)):
+        raise TrainingError("the loss of the untrained supernet is not finite")
 
 
 def _batches(data, count: int, samples: int) -> list[tuple[dict[str, torch.Tensor], torch.Tensor]]:

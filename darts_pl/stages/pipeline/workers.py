@@ -118,7 +118,9 @@ class Workers:
             futures = {self._submit(job, timeout_s): job for job in waiting}
             for future in as_completed(futures):
                 job, error = futures[future], future.exception()
-                if isinstance(error, RunError | OSError) and not isinstance(error, FutureTimeout):
+                # pebble's errors of a job are OSErrors too
+                of_the_job = isinstance(error, FutureTimeout | self.pebble.ProcessExpired)
+                if isinstance(error, RunError | OSError) and not of_the_job:
                     raise error
                 if error is not None:
                     job.write({"error": self._reason(error, timeout_s), "seconds": None, "peak_memory_mib": None})
@@ -157,7 +159,11 @@ class Workers:
             return f"not done after {timeout_s:g} s"
         if isinstance(error, self.pebble.ProcessExpired):
             return f"its process ended with exit status {error.exitcode}"
-        return f"{type(error).__name__}: {error}"
+        return str(error) if isinstance(error, _JobError) else f"{type(error).__name__}: {error}"
+
+
+class _JobError(Exception):
+    """What a job raised, in words: an error that cannot be made again from its arguments would break the pool."""
 
 
 _worker: dict[str, Any] = {}
@@ -192,9 +198,12 @@ def _work(job: Job) -> None:
     started = time.perf_counter()
     try:
         figures = job.work(parts, **job.arguments)
-    except BaseException:
+    except (RunError, OSError):
         log.error("%s failed", job.name, exc_info=sys.exc_info())
         raise
+    except BaseException as error:
+        log.error("%s failed", job.name, exc_info=sys.exc_info())
+        raise _JobError(f"{type(error).__name__}: {error}") from error
     seconds, peak = time.perf_counter() - started, peak_memory_mib(parts.hardware.device)
     job.write({**figures, "error": None, "seconds": round(seconds, 3), "peak_memory_mib": round(peak, 1)})
 

@@ -1,0 +1,73 @@
+"""The configuration of `darts_pl.pipeline` composed from Python: the same files, the same checks as the command's."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from hydra.errors import HydraException
+from omegaconf import MISSING, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from darts_pl import schema
+from darts_pl.commands import check_config
+from darts_pl.commands.explain import explain
+from darts_pl.errors import ConfigError, nearest
+from darts_pl.paths import conf_dir
+
+GROUPS = ("relaxation", "mixing", "hypergradient", "rule", "derivation", "hardware")
+SECTIONS = ("space", "train", "final", "multi_fidelity", "ablation", "robust_pool")
+PARTS = ("relaxation", "mixing", "hypergradient", "derivation", "rules")
+
+
+def composed(
+    config: schema.DARTSConfig, choices: Mapping[str, str | Sequence[str]], nodes: Mapping[str, Mapping]
+) -> dict[str, Any]:
+    """Plain values, as in conf/pipeline.yaml.
+
+    Args:
+        config: the settings. choices: group → name of a file in conf/, such as {"relaxation": "dirichlet"}; the group
+            `rule` takes several. nodes: key → what stands there instead of a file's content, such as `data`.
+
+    Raises:
+        ConfigError: a group, name, key or value that does not exist or cannot be, with the nearest.
+    """
+    overrides = [_override(group, choice) for group, choice in choices.items()]
+    schema.register()
+    try:
+        with _HydraKept(), initialize_config_dir(str(conf_dir()), version_base="1.3"):
+            found = compose("pipeline", ["data=windows", *overrides])
+            OmegaConf.set_struct(found, False)
+            given = dataclasses.asdict(config)
+            for section in SECTIONS:
+                found[section] = OmegaConf.merge(found[section], given[section])
+            for key in ("name", "seed", "checkpoint_every_s"):
+                if given[key] != MISSING:
+                    found[key] = given[key]
+            for part in PARTS:
+                if given[part]:
+                    found[part] = given[part]
+            for key, node in nodes.items():
+                found[key] = dict(node)
+            check_config(found)
+    except (HydraException, OmegaConfBaseException) as error:
+        raise ConfigError(explain(error, composing=True) or str(error)) from error
+    return OmegaConf.to_container(found, resolve=True)
+
+
+def _override(group: str, choice: str | Sequence[str]) -> str:
+    if group not in GROUPS:
+        raise ConfigError(f"parts: {group!r} is no part. {nearest(group, GROUPS)}")
+    return f"{group}={choice}" if isinstance(choice, str) else f"{group}=[{','.join(choice)}]"
+
+
+class _HydraKept:
+    """Leaves Hydra as it was: a user may call this from an application of their own that runs under Hydra."""
+
+    def __enter__(self) -> None:
+        self.before = GlobalHydra.get_state()
+        GlobalHydra.instance().clear()
+
+    def __exit__(self, *error: object) -> None:
+        GlobalHydra.set_state(self.before)

@@ -1,0 +1,132 @@
+"""From what Python hands over (loaders, a scaler, a device) to what the stages take, and from their files back."""
+
+import copy
+import multiprocessing
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch.nn as nn
+
+from darts_pl.data.series.window_file import GivenFile, taken_from
+from darts_pl.errors import ConfigError, DataError, nearest
+from darts_pl.ops.series import SeriesShape
+from darts_pl.spaces.series import SeriesSupernet
+
+WINDOWS = "windows.safetensors"
+SEARCHED = ("searched", "derived", "chosen")  # statuses in candidates.csv
+
+
+@dataclass(frozen=True)
+class NoData:
+    """What a plan asks of data, where there are none yet."""
+
+    input_shape: SeriesShape
+    facts: Mapping[str, Any]
+
+    @property
+    def seasonal_period(self) -> int:
+        """Steps of a season."""
+        return int(self.facts["seasonal_period"])
+
+
+def facts(shape: SeriesShape, scaler: Any, seasonal_period: int, target_names: Sequence[str] | None) -> dict[str, Any]:
+    """What is known of the windows besides their values; see `GivenWindows`.
+
+    Raises:
+        ConfigError: a scaler of other channels, a name too many or too few, a season below 1.
+    """
+    if seasonal_period < 1:
+        raise ConfigError(f"seasonal_period={seasonal_period}: expected at least 1")
+    if target_names is not None and len(target_names) != shape.targets:
+        raise ConfigError(f"target_names: found {len(target_names)}, expected {shape.targets}, one a target")
+    found = {"seasonal_period": seasonal_period, "target_names": None if target_names is None else list(target_names)}
+    if scaler is None:
+        return found
+    mean = getattr(scaler, "mean_", getattr(scaler, "mean", None))
+    std = getattr(scaler, "scale_", getattr(scaler, "std", None))
+    if mean is None or std is None or np.shape(mean) != (shape.channels,) or np.shape(std) != (shape.channels,):
+        raise ConfigError(
+            f"scaler: found {type(scaler).__name__} of mean {np.shape(mean)} and scale {np.shape(std)}, expected a "
+            f"fitted scaler of {shape.channels} channels, such as scikit-learn's StandardScaler"
+        )
+    return {**found, "mean": np.asarray(mean, float).tolist(), "std": np.asarray(std, float).tolist()}
+
+
+def hardware_node(device: str) -> dict[str, Any]:
+    """The node `hardware` of a configuration for a device such as `cuda:1`.
+
+    Raises:
+        ConfigError: no device's name.
+    """
+    accelerator, _, index = str(device).partition(":")
+    if index and not index.isdigit():
+        raise ConfigError(f"device={device!r}: expected auto, cpu, cuda or mps, or cuda:1 for the second GPU")
+    return {"_target_": "darts_pl.hardware.Hardware", "accelerator": accelerator, "index": int(index or 0)}
+
+
+def data_node(path: Path | str, loss: str) -> dict[str, Any]:
+    """The node `data` of a configuration for windows in a file."""
+    return {"_target_": "darts_pl.data.series.windows_data", "path": str(path), "loss": loss}
+
+
+def check_names(found: Iterable[str], known: Sequence[str], section: str) -> None:
+    """Raises ConfigError for a name that is not among `known`, with the nearest."""
+    for name in found:
+        if name not in known:
+            raise ConfigError(f"{section}: unknown argument {name!r}. {nearest(name, known)}")
+
+
+def collected(loaders: Mapping[str, Iterable], shape: SeriesShape, known: Mapping[str, Any]) -> tuple[GivenFile, int]:
+    """(all windows of the loaders, the size of a training batch).
+
+    Raises:
+        DataError: batches of another form or shape, an empty loader, values that are not finite.
+    """
+    parts = {}
+    for part, loader in loaders.items():
+        parts[part] = taken_from(loader, f"{part}_loader")
+        if parts[part].shape != shape:
+            raise DataError(f"{part}_loader: found windows of {parts[part].shape}, the trainer was made for {shape}")
+    first = next(iter(loaders["train"]))
+    return GivenFile(parts, dict(known)), len(first[1])
+
+
+def factory_of(model: nn.Module) -> Callable[[], nn.Module] | None:
+    """Makes a supernet like `model` with fresh weights; None for models that were built elsewhere."""
+    if not isinstance(model, SeriesSupernet):
+        return None
+
+    def factory() -> nn.Module:
+        parts = {"relaxation": copy.deepcopy(model.relaxation), "mixing": next(model.choices()).mixing}
+        return model.space.supernet(model.shape, model.shape.targets, **parts)
+
+    return factory
+
+
+def check_may_start_workers() -> None:
+    """Raises ConfigError in a worker that is being started, where a script without a guard begins the run again."""
+    if getattr(multiprocessing.current_process(), "_inheriting", False):
+        raise ConfigError(
+            "worker processes import the script that started them. Put what starts the search under `if __name__ == "
+            '"__main__":`'
+        )
+
+
+def told(folder: Path, results: Mapping[str, Any]) -> dict[str, Any]:
+    """What `multi_fidelity_search` returns of a run's files."""
+    rows = pd.read_csv(folder / "candidates.csv").to_dict("records")
+    stats = folder / "stats.csv"
+    searched = next(row for row in results["rows"] if row["name"] == "searched")
+    return {
+        "candidates": rows,
+        "top_candidates": [row for row in rows if row["status"] != "screened" and not pd.isna(row["score"])],
+        "trained_candidates": [row for row in rows if row["status"] in SEARCHED],
+        "best_candidate": next(row for row in rows if row["status"] == "chosen"),
+        "final_results": {"final_metrics": searched, "rows": results["rows"], "notes": results["notes"]},
+        "stats": pd.read_csv(stats).to_dict("records") if stats.is_file() else None,
+        "folder": folder,
+    }

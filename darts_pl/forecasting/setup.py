@@ -1,0 +1,98 @@
+"""What a `DARTSTrainer` was made for, and from it configurations, parts, data and run folders."""
+
+import copy
+import dataclasses
+import datetime
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from darts_pl.data.series import GivenWindows
+from darts_pl.data.series.window_file import GivenFile, read_windows
+from darts_pl.errors import RunError
+from darts_pl.forecasting import given
+from darts_pl.forecasting.composing import composed
+from darts_pl.forecasting.order import Plan, plan_of
+from darts_pl.forecasting.parts import parts_of, source_of
+from darts_pl.ops.series import SeriesShape
+from darts_pl.schema import DARTSConfig
+from darts_pl.stages.pipeline.parts import Parts
+from darts_pl.stages.run import RunFolder
+
+
+def changed(config: DARTSConfig, section: str, settings: Mapping[str, Any]) -> DARTSConfig:
+    """A copy of `config` with `settings` of a section in place; None leaves a setting as it is.
+
+    Raises:
+        ConfigError: a setting that the section does not have.
+    """
+    config = copy.deepcopy(config)
+    node = getattr(config, section)
+    given.check_names(settings, [each.name for each in dataclasses.fields(node)], section)
+    for name, value in settings.items():
+        if value is not None:
+            setattr(node, name, value)
+    return config
+
+
+@dataclass(frozen=True)
+class Setup:
+    """The arguments of a trainer that stay.
+
+    Args:
+        shape: of the windows. facts: see `GivenWindows`. choices: see `composed`. device: such as `cuda:1`.
+    """
+
+    shape: SeriesShape
+    facts: Mapping[str, Any]
+    choices: Mapping[str, str | Sequence[str]]
+    device: str
+
+    def plain(self, config: DARTSConfig, path: Path | str = "") -> dict[str, Any]:
+        """`config` as plain values, with the windows' file at `path`."""
+        nodes = {"hardware": given.hardware_node(self.device), "data": given.data_node(path, config.train.loss)}
+        return composed(config, self.choices, nodes)
+
+    def parts(self, config: DARTSConfig) -> Parts:
+        """The parts of `config`, without data."""
+        return parts_of(source_of(self.plain(config)).args[0])
+
+    def plan(self, config: DARTSConfig) -> Plan:
+        """What `config` asks for."""
+        return plan_of(self.plain(config), given.NoData(self.shape, self.facts))
+
+    def in_memory(
+        self, config: DARTSConfig, loaders: Mapping[str, Iterable], purpose: str, loss: str
+    ) -> tuple[GivenWindows, Parts]:
+        """(data, parts) of what is trained without a folder."""
+        file, size = given.collected(loaders, self.shape, self.facts)
+        data = GivenWindows(windows=file, purpose=purpose, batch_size=size, seed=config.seed, loss=loss)
+        return data, self.parts(config)
+
+    def run(
+        self, config: DARTSConfig, loaders: Mapping[str, Iterable], folder: Path | str | None
+    ) -> tuple[RunFolder, dict[str, Any], GivenWindows]:
+        """(run, plain configuration, prepared data): the windows lie in the run's folder, where workers read them.
+
+        Args:
+            folder: of the run, begun or not; by default outputs/<name>/<time>.
+        """
+        given.check_may_start_workers()
+        file, size = given.collected(loaders, self.shape, self.facts)
+        config = copy.deepcopy(config)
+        config.train.batch_size = config.final.batch_size = size
+        time = datetime.datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
+        path = Path(folder or Path("outputs", self.plain(config)["name"], time)).absolute()
+        plain = self.plain(config, path / given.WINDOWS)
+        parts = parts_of(source_of(plain).args[0])
+        run = RunFolder.open(path, command="pipeline", config=plain, device=parts.hardware.name)
+        _keep_windows(file, path / given.WINDOWS)
+        return run, plain, parts.final_data()
+
+
+def _keep_windows(file: GivenFile, path: Path) -> None:
+    if not path.is_file():
+        file.save(path)
+    elif read_windows(path).digest != file.digest:
+        raise RunError(f"{path} holds other windows than the loaders give. Give those of then, or another folder")
