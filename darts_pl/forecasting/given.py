@@ -9,11 +9,14 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import torch
 import torch.nn as nn
 
 from darts_pl.data.series.window_file import GivenFile, taken_from
 from darts_pl.errors import ConfigError, DataError, nearest
+from darts_pl.lit.surroundings import random_state_kept
 from darts_pl.ops.series import SeriesShape
+from darts_pl.seeds import derived_seed
 from darts_pl.spaces.series import SeriesSupernet
 
 WINDOWS = "windows.safetensors"
@@ -80,18 +83,23 @@ def check_names(found: Iterable[str], known: Sequence[str], section: str) -> Non
             raise ConfigError(f"{section}: unknown argument {name!r}. {nearest(name, known)}")
 
 
-def collected(loaders: Mapping[str, Iterable], shape: SeriesShape, known: Mapping[str, Any]) -> tuple[GivenFile, int]:
-    """(all windows of the loaders, the size of a training batch).
+def collected(
+    loaders: Mapping[str, Iterable], shape: SeriesShape, known: Mapping[str, Any], seed: int
+) -> tuple[GivenFile, int]:
+    """(all windows of the loaders, the size of a training batch). A loader that shuffles does so by `seed`.
 
     Raises:
         DataError: batches of another form or shape, an empty loader, values that are not finite.
     """
     parts = {}
-    for part, loader in loaders.items():
-        parts[part] = taken_from(loader, f"{part}_loader")
-        if parts[part].shape != shape:
-            raise DataError(f"{part}_loader: found windows of {parts[part].shape}, the trainer was made for {shape}")
-    first = next(iter(loaders["train"]))
+    with random_state_kept():
+        for part, loader in loaders.items():
+            torch.manual_seed(derived_seed(seed, "loader", part))
+            parts[part] = taken_from(loader, f"{part}_loader")
+            if parts[part].shape != shape:
+                found = f"found windows of {parts[part].shape}, the trainer was made for {shape}"
+                raise DataError(f"{part}_loader: {found}")
+        first = next(iter(loaders["train"]))
     return GivenFile(parts, dict(known)), len(first[1])
 
 

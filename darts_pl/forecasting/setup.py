@@ -8,13 +8,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from hydra.errors import InstantiationException
+
+from darts_pl.commands.explain import explain
 from darts_pl.data.series import GivenWindows
 from darts_pl.data.series.window_file import GivenFile, read_windows
-from darts_pl.errors import RunError
+from darts_pl.errors import ConfigError, RunError
 from darts_pl.forecasting import given
 from darts_pl.forecasting.composing import composed
 from darts_pl.forecasting.order import Plan, plan_of
-from darts_pl.forecasting.parts import parts_of, source_of
+from darts_pl.forecasting.parts import source_of
 from darts_pl.ops.series import SeriesShape
 from darts_pl.schema import DARTSConfig
 from darts_pl.stages.pipeline.parts import Parts
@@ -56,7 +59,7 @@ class Setup:
 
     def parts(self, config: DARTSConfig) -> Parts:
         """The parts of `config`, without data."""
-        return parts_of(source_of(self.plain(config)).args[0])
+        return _parts(self.plain(config))
 
     def plan(self, config: DARTSConfig) -> Plan:
         """What `config` asks for."""
@@ -66,7 +69,7 @@ class Setup:
         self, config: DARTSConfig, loaders: Mapping[str, Iterable], purpose: str, loss: str
     ) -> tuple[GivenWindows, Parts]:
         """(data, parts) of what is trained without a folder."""
-        file, size = given.collected(loaders, self.shape, self.facts)
+        file, size = given.collected(loaders, self.shape, self.facts, config.seed)
         data = GivenWindows(windows=file, purpose=purpose, batch_size=size, seed=config.seed, loss=loss)
         return data, self.parts(config)
 
@@ -79,16 +82,27 @@ class Setup:
             folder: of the run, begun or not; by default outputs/<name>/<time>.
         """
         given.check_may_start_workers()
-        file, size = given.collected(loaders, self.shape, self.facts)
+        file, size = given.collected(loaders, self.shape, self.facts, config.seed)
         config = copy.deepcopy(config)
         config.train.batch_size = config.final.batch_size = size
         time = datetime.datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
         path = Path(folder or Path("outputs", self.plain(config)["name"], time)).absolute()
         plain = self.plain(config, path / given.WINDOWS)
-        parts = parts_of(source_of(plain).args[0])
+        parts = _parts(plain)
         run = RunFolder.open(path, command="pipeline", config=plain, device=parts.hardware.name)
         _keep_windows(file, path / given.WINDOWS)
         return run, plain, parts.final_data()
+
+
+def _parts(plain: Mapping[str, Any]) -> Parts:
+    """The parts; what Hydra says of one that cannot be built is told as an error of the configuration."""
+    try:
+        return source_of(plain)()
+    except InstantiationException as error:
+        told = explain(error, composing=False)
+        if told is None:
+            raise
+        raise ConfigError(told) from error
 
 
 def _keep_windows(file: GivenFile, path: Path) -> None:
