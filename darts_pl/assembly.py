@@ -11,15 +11,17 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import InstantiationException, OverrideParseException
 from hydra.types import RunMode
-from hydra.utils import instantiate
+from hydra.utils import get_object, instantiate
 from omegaconf import DictConfig, OmegaConf
 
 from darts_pl import schema
 from darts_pl.commands import run_command
+from darts_pl.data.series import SeriesData, co2_data, csv_data, etth1_data, windows_data
 from darts_pl.errors import ConfigError, DartsError, RunError
 from darts_pl.genotype import Genotype
 from darts_pl.hardware import Hardware
 from darts_pl.lit import RetrainModule, SearchModule
+from darts_pl.spaces import SeriesSpace
 from darts_pl.stages.compatibility import check_parts
 from darts_pl.stages.phases import phases_of
 from darts_pl.stages.retrain import retrain
@@ -60,6 +62,19 @@ def _check_same_folder(job, resume: str) -> None:
     if folder.resolve() != Path(resume).resolve():
         key = "hydra.sweep.dir" if sweeping else "hydra.run.dir"
         raise RunError(f"resume={resume}: found {key}={folder}, expected the same folder. Leave {key} out to resume")
+
+
+SERIES = (SeriesSpace, SeriesData, csv_data, etth1_data, co2_data, windows_data)
+
+
+def check_images(config: DictConfig) -> None:
+    """Raises ConfigError where the space or the data are of series, which `darts_pl.pipeline` searches."""
+    for key in ("space", "data"):
+        if get_object(config[key]["_target_"]) in SERIES:
+            raise ConfigError(
+                f"{key}: found {config[key]['_target_'].rsplit('.', 1)[1]}, which is of time series. They are searched "
+                "by python -m darts_pl.pipeline, such as: python -m darts_pl.pipeline data.csv=my.csv data.horizon=24"
+            )
 
 
 def search_method(config: DictConfig, space) -> Method:

@@ -5,7 +5,7 @@ import sys
 from omegaconf import DictConfig, OmegaConf
 
 from darts_pl.assembly import launch, open_run
-from darts_pl.forecasting import find_forecaster, plan_of, source_of
+from darts_pl.forecasting import check_search, find_forecaster, plan_of, source_of
 from darts_pl.stages.pipeline.summary import summary
 
 
@@ -17,7 +17,9 @@ def task(config: DictConfig) -> None:
     parts.hardware.apply()
     run = open_run(config, "pipeline", parts.hardware)
     data = parts.final_data()
-    results = find_forecaster(run, source, plain, plan_of(plain, data), data)
+    plan = plan_of(plain, data)
+    check_search(parts, plan)
+    results = find_forecaster(run, source, plain, plan, data)
     print(summary(run, results))
 
 

@@ -6,7 +6,7 @@ from functools import partial
 from hydra.utils import instantiate
 from omegaconf import DictConfig
 
-from darts_pl.assembly import launch, open_run, retraining_parts, search_method
+from darts_pl.assembly import check_images, launch, open_run, retraining_parts, search_method
 from darts_pl.lit import check_warmup
 from darts_pl.stages.architecture import find_architecture, summary
 from darts_pl.stages.search import search
@@ -14,6 +14,7 @@ from darts_pl.stages.search import search
 
 def task(config: DictConfig) -> None:
     """Compose the parts from `config`, check that they fit together, then run the stages."""
+    check_images(config)
     check_warmup(config.alpha_warmup_epochs, config.epochs)
     hardware, space = instantiate(config.hardware), instantiate(config.space)
     method = search_method(config, space)

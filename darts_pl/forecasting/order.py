@@ -1,5 +1,6 @@
 """The stages of `darts_pl.pipeline` in order, each given plain values."""
 
+import copy
 import logging
 import os
 from collections.abc import Mapping, Sequence
@@ -10,15 +11,15 @@ from darts_pl.errors import ConfigError, nearest
 from darts_pl.ops.series import FAMILIES
 from darts_pl.paths import write_atomically
 from darts_pl.proxies import PROXIES, random_schemes, scheme
-from darts_pl.reports.run_page import write_report
+from darts_pl.reports.pipeline_page import write_pipeline_report
 from darts_pl.spaces.series.labels import ARGUMENTS
 from darts_pl.stages.pipeline.baselines import BASELINES
-from darts_pl.stages.pipeline.candidates import Ranges, candidates, named_operations
+from darts_pl.stages.pipeline.candidates import Ranges, candidates, check_spaces, draw_pool, named_operations
 from darts_pl.stages.pipeline.choose import choose
 from darts_pl.stages.pipeline.correlation import proxy_correlations, scheme_table
 from darts_pl.stages.pipeline.final import baselines_that_fit, final
 from darts_pl.stages.pipeline.halving import genotype_text, halve, rung_epochs
-from darts_pl.stages.pipeline.parts import Source
+from darts_pl.stages.pipeline.parts import Parts, Source
 from darts_pl.stages.pipeline.results import candidate_table, write_results
 from darts_pl.stages.pipeline.robust_pool import operation_pools, robust_pool
 from darts_pl.stages.pipeline.screen import promote, screen
@@ -27,6 +28,7 @@ from darts_pl.stages.run import RunFolder
 
 log = logging.getLogger("darts_pl")
 
+PLAIN_OPERATION = "identity"
 MAIN_SCHEME = "the run's"  # the row of ablation.csv that others are compared with
 
 
@@ -63,6 +65,8 @@ def plan_of(config: Mapping[str, Any], data) -> Plan:
         most=min(counts[1], len(operations)),
         choices={argument: space[argument] for argument in ARGUMENTS.values()},
     )
+    check_spaces(ranges, data.input_shape)
+    worker_count(fidelity["max_workers"])
     robust = config["robust_pool"]
     operation_pools(operations, robust["pools"], robust["pool_size"] if robust["pools"] else 1, config["seed"])
     baselines, notes = baselines_that_fit(
@@ -71,6 +75,20 @@ def plan_of(config: Mapping[str, Any], data) -> Plan:
     ends = rung_epochs(train["epochs"], fidelity["rungs"], fidelity["eta"], train["alpha_warmup_epochs"])
     weights = scheme(fidelity["scheme"], fidelity["proxies"])
     return Plan(ranges, weights, _schemes(config, weights), ends, baselines, notes)
+
+
+def check_search(parts: Parts, plan: Plan) -> None:
+    """Put a search together as workers will, but for the operations, which may fail in some candidates.
+
+    Raises:
+        ConfigError, DataError: what every search would fail by.
+    """
+    data, (candidate,) = parts.search_data(), draw_pool(plan.ranges, 1, parts.seed)
+    space = parts.make_space({**candidate["space"], "primitives": [PLAIN_OPERATION]})
+    method, shape = parts.method(space), data.input_shape
+    supernet = space.supernet(shape, data.outputs, relaxation=copy.deepcopy(method.relaxation), mixing=method.mixing)
+    rules = copy.deepcopy(list(method.rules))
+    method.make_module(supernet, task=data.task, epochs=parts.search_epochs, rules=rules).configure_optimizers()
 
 
 def _schemes(config: Mapping[str, Any], weights: Mapping[str, float]) -> dict[str, Mapping[str, float]]:
@@ -178,5 +196,5 @@ def find_forecaster(run: RunFolder, source: Source, config: Mapping[str, Any], p
         collect_stats=fidelity["collect_stats"],
     )
     run.complete()
-    write_report(run.path)
+    write_pipeline_report(run.path)
     return results

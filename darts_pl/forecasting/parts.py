@@ -83,9 +83,10 @@ def make_space(settings: Mapping[str, Any]) -> SeriesSpace:
 
 def _data(data: Mapping[str, Any], purpose: str, recipe: Mapping[str, Any], seed: int):
     """Prepared data with loaders at their beginning."""
-    module = instantiate(
-        data, _convert_="all", purpose=purpose, batch_size=recipe["batch_size"], seed=seed, loss=recipe["loss"]
-    )
+    settings = {"purpose": purpose, "batch_size": recipe["batch_size"], "seed": seed, "loss": recipe["loss"]}
+    if recipe.get("max_windows") is not None:
+        settings["limit_train"] = recipe["max_windows"]
+    module = instantiate(data, _convert_="all", **settings)
     module.prepare()
     return module
 

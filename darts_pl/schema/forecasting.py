@@ -3,8 +3,6 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from omegaconf import MISSING
-
 from darts_pl.schema.ranges import LARGEST_SEED, within
 
 BASELINES = ("last value", "seasonal naive", "nlinear", "dlinear")
@@ -41,8 +39,9 @@ class DARTSSearchSpaceConfig:
 class DARTSTrainConfig:
     """One differentiable search."""
 
-    epochs: int = within(10, low=1)  # of a search that reaches the last rung
+    epochs: int = within(8, low=1)  # of a search that reaches the last rung
     batch_size: int = within(32, low=1)
+    max_windows: int | None = field(default=None)  # of both halves, at even distances; null: all
     loss: str = "mse"
     arch_learning_rate: float = within(0.01)
     arch_weight_decay: float = within(1e-3)
@@ -114,7 +113,7 @@ class RobustPoolSearchConfig:
 class DARTSConfig:
     """`python -m darts_pl.pipeline`."""
 
-    name: str = MISSING
+    name: str = "forecast"
     seed: int = within(0, high=LARGEST_SEED)
     resume: str | None = None
     checkpoint_every_s: float = within(30.0)

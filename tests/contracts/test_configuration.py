@@ -9,12 +9,17 @@ import torch
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from hydra.utils import instantiate
+from omegaconf import OmegaConf
 
 from darts_pl import assembly, schema
+from darts_pl.forecasting import plan_of, source_of
+from darts_pl.forecasting.given import NoData
+from darts_pl.ops.series import SeriesShape
 from darts_pl.paths import conf_dir
 from darts_pl.rules import Rule
 from darts_pl.stages.phases import epochs_of, phases_of
-from darts_pl.tasks import Classification
+from darts_pl.stages.pipeline.candidates import draw_pool
+from darts_pl.tasks import Classification, Forecasting
 
 EXPERIMENTS = sorted(path.stem for path in (conf_dir() / "experiment").glob("*.yaml"))
 GROUPS = (
@@ -30,6 +35,8 @@ GROUPS = (
     "hardware",
     "retraining",
 )
+SERIES = ("csv", "etth1", "co2", "windows")  # data of the pipeline
+NEEDED = {"images": "data.root=/nowhere", "csv": "data.csv=/nowhere.csv", "windows": "data.path=/nowhere"}
 CHOICES = [(group, path.stem) for group in GROUPS for path in sorted((conf_dir() / group).glob("*.yaml"))]
 
 
@@ -75,12 +82,30 @@ def check_retraining_parts(config) -> None:
     instantiate(config.data, purpose="retrain", seed=config.seed, **settings)
 
 
+def check_pipeline_parts(config) -> None:
+    plain = OmegaConf.to_container(config, resolve=True)
+    parts = source_of(plain)()
+    shape = SeriesShape(config.data.look_back, config.data.horizon, 7)
+    plan = plan_of(plain, NoData(shape, {"seasonal_period": 24}))
+    (candidate,) = draw_pool(plan.ranges, 1, config.seed)
+    space = parts.make_space(candidate["space"])
+    supernet = space.supernet(shape, 7, relaxation=parts.relaxation, mixing=parts.mixing)
+    module = parts.method(space).make_module(supernet, task=Forecasting(), epochs=config.train.epochs)
+    assert module.make_alphas_optimizer(supernet.arch_parameters()).param_groups[0]["lr"] == (
+        config.train.arch_learning_rate
+    )
+    instantiate(config.data, purpose="search", batch_size=config.train.batch_size, seed=config.seed)
+
+
 @pytest.mark.parametrize("experiment", EXPERIMENTS)
 def test_every_experiment_composes_and_its_parts_instantiate(experiment):
     command, *overrides = (word for word in command_of(experiment) if word != "-m")
     assert f"+experiment={experiment}" in overrides
     config = compose(command, overrides)
     instantiate(config.hardware)
+    if command == "pipeline":
+        check_pipeline_parts(config)
+        return
     if command == "search":
         check_search_parts(config)
     check_retraining_parts(config)
@@ -88,13 +113,13 @@ def test_every_experiment_composes_and_its_parts_instantiate(experiment):
 
 @pytest.mark.parametrize(("group", "choice"), CHOICES)
 def test_every_choice_of_every_group_composes(group, choice):
-    command = "retrain" if group == "retraining" else "search"
+    command = "retrain" if group == "retraining" else "pipeline" if choice in SERIES else "search"
     words = [
         f"{group}=[{choice}]" if group == "rule" else f"{group}={choice}",
         *(["genotype=DARTS_V2"] if command == "retrain" else []),
     ]
-    if (group, choice) == ("data", "images"):
-        words.append("data.root=/nowhere")
+    if group == "data" and choice in NEEDED:
+        words.append(NEEDED[choice])
     config = compose(command, words)
     if group in ("space", "relaxation", "mixing", "hypergradient", "hardware", "derivation", "selection"):
         instantiate(config[group])
@@ -102,7 +127,7 @@ def test_every_choice_of_every_group_composes(group, choice):
         assert all(isinstance(rule, Rule) for rule in instantiate(config.rules).values())
     elif group == "phases":
         assert phases_of(config.phases)
-    elif group == "data":
+    elif group == "data" and choice != "windows":  # which reads its file at once
         instantiate(config.data, purpose="search", batch_size=8, seed=0)
 
 

@@ -1,5 +1,6 @@
 """Stage 1: candidates drawn at random from what is configured. Each is the settings of a `SeriesSpace`."""
 
+import itertools
 import json
 import logging
 from collections.abc import Mapping, Sequence
@@ -11,8 +12,9 @@ import torch
 
 from darts_pl.errors import ConfigError, nearest
 from darts_pl.genotype.series import MODES
+from darts_pl.ops.series import SeriesShape
 from darts_pl.seeds import derived_seed
-from darts_pl.spaces.series import labels
+from darts_pl.spaces.series import SeriesSpace, labels
 from darts_pl.spaces.series.labels import ARGUMENTS
 from darts_pl.stages.run import RunFolder
 
@@ -86,6 +88,27 @@ class Ranges:
     def names(self, mode: str, label: str) -> list[str]:
         """The names of a choice that `mode` knows."""
         return [name for name in self.choices[ARGUMENTS[label]] if name in labels.candidates(mode)[label]]
+
+
+def check_spaces(ranges: Ranges, shape: SeriesShape) -> None:
+    """Make a space of every size that may be drawn, with every name.
+
+    Raises:
+        ConfigError: a size that cannot be, or that does not go with windows of `shape`.
+    """
+    sizes = (ranges.modes, ranges.hidden_dims, ranges.layers, ranges.num_nodes, ranges.patch_lengths)
+    for mode, hidden_dim, layers, num_nodes, patch_length in itertools.product(*sizes):
+        SeriesSpace(
+            mode=mode,
+            hidden_dim=hidden_dim,
+            layers=layers,
+            num_nodes=num_nodes,
+            patch_length=patch_length,
+            primitives=ranges.operations,
+            heads=ranges.heads,
+            dropout=ranges.dropout,
+            **{ARGUMENTS[label]: ranges.names(mode, label) for label in labels.candidates(mode)},
+        ).check_shape(shape)
 
 
 def named_operations(names: Sequence[str], families: Sequence[str], known: Mapping[str, Sequence[str]]) -> list[str]:
