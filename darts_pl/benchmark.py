@@ -1,5 +1,5 @@
 """`python -m darts_pl.benchmark`: search methods and zero-cost proxies measured on NAS-Bench-201, and what a
-step of each method costs."""
+step of each method, and of each mode of forecasting networks, costs."""
 
 import argparse
 import datetime
@@ -14,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
+import torch
 from hydra import compose, initialize_config_dir
 from hydra.errors import HydraException
 from hydra.utils import instantiate
@@ -33,6 +34,7 @@ from darts_pl.reports.proxies_page import write_proxies
 from darts_pl.stages.benchmark import nasbench201
 from darts_pl.stages.benchmark.cost import cost_jobs, cost_table
 from darts_pl.stages.benchmark.jobs import Job, run_jobs
+from darts_pl.stages.benchmark.modes import mode_costs
 from darts_pl.stages.benchmark.proxies import describe, score_cells
 from darts_pl.stages.benchmark.proxy_ranks import ranking, score_table
 from darts_pl.stages.benchmark.proxy_settings import parse_proxies, setup_json
@@ -43,6 +45,7 @@ EXAMPLES = """examples
   python -m darts_pl.benchmark nasbench201 method=darts,drnas seed=0,1,2 jobs=2
   python -m darts_pl.benchmark nasbench201 method=drnas scale=published hardware.accelerator=cuda
   python -m darts_pl.benchmark cost                                 seconds a step and memory beside DARTS
+  python -m darts_pl.benchmark modes                                seconds a search step of forecasting networks
   python -m darts_pl.benchmark proxies cells=300 jobs=2             how well zero-cost proxies rank cells
 
 settings
@@ -51,7 +54,7 @@ settings
   scale=published   the published size, for a GPU; two_cores by default
   jobs=2         searches at a time, each with its share of the CPU's threads (threads=N for another number)
   resume=FOLDER  go on with an interrupted benchmark
-  steps=8 rounds=3   of the cost benchmark
+  steps=8 rounds=3   of the benchmarks cost and modes
   key=value      any setting of the searches, such as epochs=5
   cells=300 channels=16 layers=1 batch=64 shrink=1 repeats=1 proxies=a,b   of the proxies, beside seed, jobs, resume"""
 
@@ -69,7 +72,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                 return run_proxies(parsed.settings)
         settings = parse(parsed.settings, methods_in(conf_dir()))
         with _lines_on_the_terminal():
-            return {"nasbench201": run_nasbench201, "cost": run_cost}[parsed.benchmark](settings)
+            return {"nasbench201": run_nasbench201, "cost": run_cost, "modes": run_modes}[parsed.benchmark](settings)
     except DartsError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -96,7 +99,7 @@ def _parser() -> argparse.ArgumentParser:
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("benchmark", choices=("nasbench201", "cost", "proxies"))
+    parser.add_argument("benchmark", choices=("nasbench201", "cost", "modes", "proxies"))
     parser.add_argument("settings", nargs="*", metavar="key=value")
     return parser
 
@@ -224,6 +227,16 @@ def run_cost(settings: Settings) -> int:
     print(table.to_string(index=False, float_format=lambda value: f"{value:.2f}"))
     print("Memory on a CPU is the growth of the process's peak, which says little of searches this small.")
     print(f"Table   {folder / 'cost.csv'}")
+    return 0
+
+
+def run_modes(settings: Settings) -> int:
+    """Measure a search step of each mode of forecasting networks and print the table."""
+    folder = _fresh_folder("modes")
+    torch.set_num_threads(settings.threads or 1)
+    table = mode_costs(folder, steps=settings.steps, rounds=settings.rounds)
+    print(table.to_string(index=False, float_format=lambda value: f"{value:.3f}"))
+    print(f"Table   {folder / 'modes.csv'}")
     return 0
 
 

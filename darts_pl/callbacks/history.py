@@ -63,7 +63,7 @@ class History(Callback):
         if self.folder is not None:
             _write_csv(self.rows, self.folder / "history.csv")
             _write_csv(self.timing, self.folder / "timing.csv")
-        self.report(self._line(module.elapsed_epochs + trainer.max_epochs))
+        self.report(self._line(module.elapsed_epochs + module.epochs))
 
     def before_row(self, module: LightningModule) -> None:
         """What a subclass does before the row is made."""

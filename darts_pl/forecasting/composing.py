@@ -7,7 +7,7 @@ from typing import Any
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import HydraException
-from omegaconf import MISSING, OmegaConf
+from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from darts_pl import schema
@@ -43,8 +43,7 @@ def composed(
             for section in SECTIONS:
                 found[section] = OmegaConf.merge(found[section], given[section])
             for key in ("name", "seed", "checkpoint_every_s"):
-                if given[key] != MISSING:
-                    found[key] = given[key]
+                found[key] = given[key]
             for part in PARTS:
                 if given[part]:
                     found[part] = given[part]

@@ -12,7 +12,7 @@ from darts_pl.errors import ConfigError, RunError, known_arguments
 from darts_pl.forecasting import given
 from darts_pl.forecasting.in_memory import space_of, train_network, train_supernet
 from darts_pl.forecasting.models import Derived, create_supernet, derive
-from darts_pl.forecasting.order import find_forecaster, plan_of
+from darts_pl.forecasting.order import check_search, find_forecaster, plan_of
 from darts_pl.forecasting.parts import source_of
 from darts_pl.forecasting.scoring import raw_scores, schemes_to_score, weighted_score
 from darts_pl.forecasting.setup import Setup, changed
@@ -224,6 +224,7 @@ class DARTSTrainer:
         loaders = {"train": train_loader, "val": val_loader, "test": test_loader}
         run, plain, data = self._setup.run(config, loaders, folder)
         plan = plan_of(plain, data)
+        check_search(source_of(plain)(), plan)
         results = find_forecaster(run, source_of(plain), plain, plan, data)
         self.best_file = run.path / "retrain" / "model.safetensors"
         self.best_model = load_model(self.best_file)

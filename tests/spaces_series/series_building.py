@@ -61,9 +61,9 @@ def network(space: SeriesSpace, genotype, shape: SeriesShape = SHAPE):
 
 def awake(net):
     """The last layer of what the known future adds begins at zero, which hides what lies before it."""
-    if net.forecaster.known_future is not None:
+    if net.forecaster.known_part is not None:
         with torch.no_grad():
-            net.forecaster.known_future.out.weight.normal_()
+            net.forecaster.known_part.out.weight.normal_()
     return net
 
 

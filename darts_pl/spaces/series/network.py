@@ -5,11 +5,12 @@ one candidate has the gate 1 and the others are not there):
 
     shift = Σ_n g_n shift_n(x),  scale = Σ_n g_n scale_n(x)         normalization
     x' = (x - shift) / scale
-    trend = Σ_d g_d trend_d(x'),  r = x' - trend                    decomposition
+    x'' = x' - s(past known features) in the targets               where there are any known features; s begins at 0
+    trend = Σ_d g_d trend_d(x''),  r = x'' - trend                  decomposition
     ŷ' = W_trend trend_Y                                            W_trend [P, T], shared by the targets
        + Σ_s g_s shortcut_s(r_Y)                                    shortcut: none, or linear [P, T] with bias
        + Σ_t g_t branch_t(r, known features)                        tokens: see `tokens` and `branches`
-       + MLP(future known features)                                 where there are any; begins at zero
+       + s(future known features)
     ŷ = scale_Y ŷ' + shift_Y
 
 With `last` or a mean as normalisation and the linear shortcut, the network contains NLinear and (with
@@ -24,6 +25,7 @@ from collections.abc import Sequence
 
 import torch
 import torch.nn as nn
+import torch.nn.functional as F
 from torch import Tensor
 
 from darts_pl.genotype import SeriesGenotype
@@ -43,8 +45,10 @@ from darts_pl.spaces.series.tokens import Window
 Batch = dict[str, Tensor]
 
 
-class KnownFuture(nn.Module):
-    """What the known features of each step of the horizon add to its forecast: linear, GELU, linear; 0 at first."""
+class KnownPart(nn.Module):
+    """What the known features of a step, such as its hour, say of the targets at that step, s(f): linear, GELU, linear;
+    0 at first. Taken off the look-back and added to the forecast, as the learned cycles of CycleNet are (Lin et al.,
+    arXiv:2409.18479, section 3), of which it is the form for any features."""
 
     def __init__(self, features: int, dim: int, targets: int):
         super().__init__()
@@ -52,9 +56,9 @@ class KnownFuture(nn.Module):
         nn.init.zeros_(self.out.weight)
         nn.init.zeros_(self.out.bias)
 
-    def forward(self, future_known: Tensor) -> Tensor:
-        """(B, P, F) → (B, P, Y)."""
-        return self.out(self.activation(self.hidden(future_known)))
+    def forward(self, known: Tensor) -> Tensor:
+        """(B, steps, F) → (B, steps, Y)."""
+        return self.out(self.activation(self.hidden(known)))
 
 
 class Forecaster(nn.Module):
@@ -71,7 +75,7 @@ class Forecaster(nn.Module):
         self.trend = None if self.decomposition is None else linear_map(*over_time, bias=False)
         self.shortcut = parts.choice("shortcut", lambda name: _shortcut(name, *over_time))
         self.tokens = parts.choice("tokens", lambda name: BRANCHES[mode](name, shape, sizes, parts))
-        self.known_future = KnownFuture(shape.known_future, sizes.dim, shape.targets) if self.known else None
+        self.known_part = KnownPart(shape.known_future, sizes.dim, shape.targets) if self.known else None
 
     def forward(self, x: Batch, gating: Gating) -> Tensor:
         """A batch → forecast (B, P, Y)."""
@@ -81,6 +85,10 @@ class Forecaster(nn.Module):
             scale = torch.where(scale == 0, 1.0, scale)  # gates that are all 0 normalise nothing
             past = (past - shift) / scale
         terms = []
+        if self.known_part is not None:
+            explained = self.known_part(x["past_known"])
+            past = past - F.pad(explained, (0, past.shape[-1] - self.targets))
+            terms.append(self.known_part(x["future_known"]))
         if self.decomposition is not None:
             trend = self.decomposition(past, gating)
             terms.append(self.trend(trend[..., : self.targets].transpose(1, 2)).transpose(1, 2))
@@ -89,8 +97,6 @@ class Forecaster(nn.Module):
             terms.append(self.shortcut(past[..., : self.targets].transpose(1, 2), gating).transpose(1, 2))
         known = (x["past_known"], x["future_known"]) if self.known else (None, None)
         terms.append(self.tokens((Window(past, *known), gating), gating))
-        if self.known_future is not None:
-            terms.append(self.known_future(x["future_known"]))
         forecast = sum(terms[1:], terms[0])
         if self.normalization is None:
             return forecast

@@ -6,6 +6,7 @@ out of time leaves its error in its file and is passed over. Workers end with th
 ended: a run that was killed can be gone on with at once.
 """
 
+import errno
 import json
 import logging
 import math
@@ -35,6 +36,7 @@ from darts_pl.stages.pipeline.parts import Parts, Source
 log = logging.getLogger("darts_pl")
 
 LOG = "workers.log"
+STORAGE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)  # no fault of a candidate: all that follow would fail too
 START_METHOD = "spawn"  # a fork would copy threads' locks and CUDA's state
 
 
@@ -198,11 +200,10 @@ def _work(job: Job) -> None:
     started = time.perf_counter()
     try:
         figures = job.work(parts, **job.arguments)
-    except (RunError, OSError):
-        log.error("%s failed", job.name, exc_info=sys.exc_info())
-        raise
     except BaseException as error:
         log.error("%s failed", job.name, exc_info=sys.exc_info())
+        if isinstance(error, RunError) or (isinstance(error, OSError) and error.errno in STORAGE):
+            raise
         raise _JobError(f"{type(error).__name__}: {error}") from error
     seconds, peak = time.perf_counter() - started, peak_memory_mib(parts.hardware.device)
     job.write({**figures, "error": None, "seconds": round(seconds, 3), "peak_memory_mib": round(peak, 1)})
