@@ -1,20 +1,25 @@
 """What the README promises: its Python runs, its commands compose, its links and lists are true."""
 
 import json
+import os
 import re
 import shlex
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 import torch
 from hydra.utils import instantiate
+from omegaconf import OmegaConf
 
 import darts_pl
 from darts_pl import report
 from darts_pl.assembly import launch
 from darts_pl.data import digits_data
+from darts_pl.forecasting import source_of
 from darts_pl.genotype import KNOWN, Cell, Genotype
+from darts_pl.ops.series import FAMILIES, OPERATIONS, SeriesShape
 from darts_pl.spaces import CellSpace
 from darts_pl.stages.architecture import summary
 from darts_pl.stages.model_file import save_model
@@ -28,6 +33,11 @@ EXPERIMENTS = sorted((ROOT / "conf" / "experiment").glob("*.yaml"))
 def blocks(language: str) -> list[str]:
     """The README's code blocks in `language`."""
     return re.findall(rf"^```{language}\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+
+
+def python_block(words: str) -> str:
+    """The code block that holds `words`."""
+    return next(block for block in blocks("python") if words in block)
 
 
 def commands() -> list[str]:
@@ -50,7 +60,9 @@ def methods() -> list[str]:
 METHODS = methods()
 SEARCHED_IN_FULL = ("cifar_smoke", "cifar_first_order", "cifar_pdarts", "nasbench201_darts", "nasbench201_drnas")
 RUNNING = [
-    command for command in commands() if re.match(r"python -m darts_pl\.(search|retrain) ?(?!.*--help)", command)
+    command
+    for command in commands()
+    if re.match(r"python -m darts_pl\.(search|retrain|pipeline) ?(?!.*--help)", command)
 ]
 
 
@@ -82,7 +94,8 @@ def composed(command: str, monkeypatch) -> list:
 
 def test_every_command_is_looked_at():
     modules = {shlex.split(command)[2] for command in commands() if command.startswith("python -m")}
-    assert modules == {"darts_pl.search", "darts_pl.retrain", "darts_pl.report", "darts_pl.benchmark", "pytest"}
+    entries = {f"darts_pl.{name}" for name in ("search", "retrain", "pipeline", "report", "benchmark")}
+    assert modules == {*entries, "pytest"}
     others = {command.split()[0] for command in commands() if not command.startswith("python -m")}
     assert others == {"pip"}
     assert len(RUNNING) >= 10
@@ -122,9 +135,32 @@ def test_the_printed_result_has_the_form_that_the_command_prints(tmp_path):
 
 
 def test_the_python_face_runs(reader, capsys):
-    exec(compile(blocks("python")[0], "README, search", "exec"), {})
+    exec(compile(python_block("search_architecture("), "README, search", "exec"), {})
     assert "Cell(nodes=" in capsys.readouterr().out
     assert json.loads((reader / "genotype.json").read_text())["format"] == "darts_pl.genotype"
+
+
+def test_forecasting_from_python_runs(reader):
+    """As a script of its own, since it starts processes that import it."""
+    (reader / "forecast.py").write_text(python_block("multi_fidelity_search"), encoding="utf-8")
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(
+        [sys.executable, "forecast.py"], cwd=reader, env=environment, capture_output=True, text=True, timeout=300
+    )
+    assert done.returncode == 0, done.stderr
+    assert "torch.Size([1, 12, 2])" in done.stdout and "test_mse" in done.stdout
+
+
+def test_the_own_operation_is_registered(reader, monkeypatch):
+    (config,) = composed(next(line for line in commands() if "my_forecasting" in line), monkeypatch)
+    assert "gated_linear" in config.space.operations
+    parts = source_of(OmegaConf.to_container(config, resolve=True))()
+    space = parts.make_space({"primitives": ["gated_linear"], "hidden_dim": 8})
+    shape = SeriesShape(24, 8, 2)
+    found = space.network(space.random_genotype(torch.Generator().manual_seed(0)), shape, 2)
+    assert found({"past": torch.rand(3, 24, 2)}).shape == (3, 8, 2)
+    monkeypatch.delitem(OPERATIONS, "gated_linear")
+    monkeypatch.delitem(FAMILIES, "mine")
 
 
 def test_a_model_loads_as_shown(reader, capsys):
@@ -133,7 +169,7 @@ def test_a_model_loads_as_shown(reader, capsys):
     network = space.network(KNOWN["DARTS_V1"], data.input_shape, data.num_classes)
     path = reader / "outputs/digits/RUN/retrain/model.safetensors"
     save_model(path, network, space, data=data, details={})
-    exec(compile(blocks("python")[1], "README, load", "exec"), {"darts_pl": darts_pl, "torch": torch})
+    exec(compile(python_block("model.input_shape"), "README, load", "exec"), {"darts_pl": darts_pl, "torch": torch})
     assert re.search(r"\['\d', '\d', '\d', '\d', '\d'\]", capsys.readouterr().out)
 
 

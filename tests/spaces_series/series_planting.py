@@ -37,7 +37,9 @@ FAMILIES: dict[str, Callable[[], Relaxation]] = {
 }
 
 
-def recurring(rng: np.random.Generator, rows: int, periods: Sequence[int], signs: Sequence[int] | None = None) -> Values:
+def recurring(
+    rng: np.random.Generator, rows: int, periods: Sequence[int], signs: Sequence[int] | None = None
+) -> Values:
     """[rows, len(periods)]: column c repeats a pattern of its own every `periods[c]` rows (where its sign is -1 upside
     down), which changes slowly. Within one period it is white noise; its variance is 1."""
     keep = 0.97
@@ -120,14 +122,12 @@ class Planted:
     def data(self, seed: int) -> SeriesData:
         """Its series of a seed."""
         roles = {"targets": ["y0"], "past_covariates": ["y1"]} if self.driven else {}
-        return series_data(
-            self.values(np.random.default_rng(seed)), self.look_back, self.horizon, seed=seed, **roles
-        )
+        return series_data(self.values(np.random.default_rng(seed)), self.look_back, self.horizon, seed=seed, **roles)
 
 
 def planted_space(mode: str = "encoder_only", **settings) -> SeriesSpace:
-    """One layer, one node, and one candidate of every part, which mixes neither tokens nor series, unless told
-    otherwise."""
+    """One layer, one node, and one candidate of every part, which mixes neither tokens nor series (but for the state
+    space of the mode mamba), unless told otherwise."""
     plain = {"normalizations": ["none"], "feed_forwards": ["none"], "cross_attentions": ["none"]}
     plain["attentions"] = ["mamba"] if mode == "mamba" else ["none"]
     sizes = {"layers": 1, "num_nodes": 1, "hidden_dim": 32, "patch_length": 4, "primitives": ["identity", "grn"]}
