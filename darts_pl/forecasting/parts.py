@@ -53,6 +53,7 @@ def parts_of(text: str) -> Parts:
         make_space=make_space,
         search_data=partial(_data, config["data"], "search", train, seed),
         final_data=partial(_data, config["data"], "retrain", final, seed),
+        baseline_data=partial(_data, config["data"], "retrain", {**final, "loss": final["baseline_loss"]}, seed),
         relaxation=relaxation,
         mixing=mixing,
         method=partial(_method, config, relaxation, mixing),

@@ -69,6 +69,7 @@ class FinalTrainConfig:
     random_architectures: int = within(3)
     baselines: list[str] = field(default_factory=lambda: [*BASELINES])
     baseline_epochs: int = within(20, low=1)
+    baseline_loss: str = "mse"  # whatever the networks' loss, as published
     baseline_learning_rate: float = within(5e-3)
 
 

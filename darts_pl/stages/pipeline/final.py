@@ -62,7 +62,7 @@ def retrain_derived(
 
 def run_baseline(parts: Parts, *, row: str, folder: str, epochs: int) -> dict[str, Any]:
     """Train a linear baseline and test it, or test a naive one, which has no parameters."""
-    data = parts.final_data()
+    data = parts.baseline_data()
     network = seeded(lambda: baseline(row, data.input_shape, data.seasonal_period), derived_seed(parts.seed, row))
     if row in TRAINED:
         figures = train(

@@ -18,8 +18,8 @@ class Parts:
     Args:
         seed: the run's. checkpoint_every_s: seconds between resume points.
         make_space: settings of a candidate → `SeriesSpace`.
-        search_data, final_data: make prepared data for searching, and for training derived networks; each call gives
-            loaders at their beginning.
+        search_data, final_data, baseline_data: make prepared data for searching, for training derived networks, and
+            for training the linear baselines (which may have another loss); each call gives loaders at their beginning.
         relaxation, mixing: of the supernets. method: space → search method.
         search_epochs: of a search that reaches the last rung.
         make_module: `(network, task=, epochs=) -> RetrainModule` for derived networks; make_baseline_module: the same
@@ -32,6 +32,7 @@ class Parts:
     make_space: Callable[[Mapping[str, Any]], Any]
     search_data: Callable[[], Any]
     final_data: Callable[[], Any]
+    baseline_data: Callable[[], Any]
     relaxation: nn.Module
     mixing: Callable
     method: Callable[[Any], Method]
