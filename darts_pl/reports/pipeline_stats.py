@@ -82,24 +82,24 @@ def stats_figure(table: pd.DataFrame) -> Figure:
 
 
 def training_blocks(found: PipelineFiles) -> list[Block]:
-    """Training and validation loss of the networks trained from fresh weights."""
-    histories = {n: h for n, h in found.trainings.items() if has_any(h, ["val_loss", "train_loss"])}
+    """Training and validation error of the networks trained from fresh weights."""
+    histories = {n: h for n, h in found.trainings.items() if has_any(h, ["val_mse", "train_mse"])}
     if not histories:
         return []
     caption = (
-        "Left the training loss, right the validation loss after each epoch, of the networks of the final table; the "
-        "scale is the same, so where the right side rises while the left one falls, the network overfits."
+        "Left the error in training, right that in validation after each epoch, of the networks of the final table, "
+        "whatever loss each was trained with. Where the right side rises while the left one falls, a network overfits."
     )
     return [picture(training_figure(histories), caption)]
 
 
 @styled
 def training_figure(histories: Mapping[str, pd.DataFrame]) -> Figure:
-    """Training loss and validation loss by epoch, a colour a network."""
+    """MSE in training and in validation by epoch, a colour a network."""
     figure = Figure(figsize=(PAGE_WIDTH, 3.5), layout="constrained", facecolor="white")
     panels = figure.subplots(1, 2, sharey=True)
     order = sorted(histories, key=lambda name: (not is_random(name), name == SEARCHED))
-    for axes, column, title in zip(panels, ("train_loss", "val_loss"), ("Training", "Validation")):
+    for axes, column, title in zip(panels, ("train_mse", "val_mse"), ("Training", "Validation")):
         for name in order:
             history = histories[name]
             if has_any(history, [column]):
@@ -110,7 +110,7 @@ def training_figure(histories: Mapping[str, pd.DataFrame]) -> Figure:
                 )  # fmt: skip
         axes.set(title=title, xlabel="epoch")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    panels[0].set_ylabel("loss (standardised)")
+    panels[0].set_ylabel("MSE (standardised)")
     labelled = max(panels, key=lambda axes: len(axes.get_lines()))
     unique = dict(zip(*reversed(labelled.get_legend_handles_labels())))
     figure.legend(unique.values(), unique, loc="outside lower center", ncols=6)

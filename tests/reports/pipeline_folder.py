@@ -193,8 +193,8 @@ def forecasts_of(test_mse: dict[str, float], seed: int) -> dict[str, np.ndarray]
 def write_training(folder: Path, reached: float, epochs: int = 10) -> None:
     folder.mkdir(parents=True)
     progress = np.linspace(0, 1, epochs)
-    losses = {"train_loss": 0.9 * reached + 0.4 * (1 - progress), "val_loss": 1.3 * reached + 0.3 * (1 - progress) ** 2}
-    pd.DataFrame({"epoch": range(epochs), **losses}).to_csv(folder / "history.csv", index=False)
+    errors = {"train_mse": 0.9 * reached + 0.4 * (1 - progress), "val_mse": 1.3 * reached + 0.3 * (1 - progress) ** 2}
+    pd.DataFrame({"epoch": range(epochs), **errors}).to_csv(folder / "history.csv", index=False)
 
 
 def write_manifest(folder: Path, seed: int, until: str, overrides: tuple[str, ...]) -> None:
