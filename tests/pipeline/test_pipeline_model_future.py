@@ -43,7 +43,7 @@ def model(frame: pd.DataFrame, tmp_path: Path) -> ForecastModel:
     torch.manual_seed(1)
     genotype = space.random_genotype(torch.Generator().manual_seed(1))
     network = space.network(genotype, data.input_shape, data.outputs)
-    torch.nn.init.normal_(network.forecaster.known_future.out.weight)  # it begins at zero, as if nothing were known
+    torch.nn.init.normal_(network.forecaster.known_part.out.weight)  # it begins at zero, as if nothing were known
     return darts_pl.load(save_series_model(tmp_path / "model.safetensors", network, space, data=data, details={}))
 
 
