@@ -18,7 +18,8 @@ from darts_pl.paths import conf_dir
 
 GROUPS = ("relaxation", "mixing", "hypergradient", "rule", "derivation", "hardware")
 SECTIONS = ("space", "train", "final", "multi_fidelity", "ablation", "robust_pool")
-PARTS = ("relaxation", "mixing", "hypergradient", "derivation", "rules")
+OPTIMIZERS = ("weights_optimizer", "alphas_optimizer", "final_optimizer")
+PARTS = ("relaxation", "mixing", "hypergradient", "derivation", "rules", *OPTIMIZERS)
 
 
 def composed(
@@ -28,7 +29,7 @@ def composed(
 
     Args:
         config: the settings. choices: group → name of a file in conf/, such as {"relaxation": "dirichlet"}; the group
-            `rule` takes several. nodes: key → what stands there instead of a file's content, such as `data`.
+            `rule` takes several. nodes: key → what goes over a file's content, such as `data`.
 
     Raises:
         ConfigError: a group, name, key or value that does not exist or cannot be, with the nearest.
@@ -46,9 +47,11 @@ def composed(
                 found[key] = given[key]
             for part in PARTS:
                 if given[part]:
-                    found[part] = given[part]
+                    whole = part == "rules" or "_target_" in given[part]
+                    found[part] = given[part] if whole else OmegaConf.merge(found[part], given[part])
+            found["hardware"] = OmegaConf.merge(found["hardware"], given["hardware"])
             for key, node in nodes.items():
-                found[key] = dict(node)
+                found[key] = OmegaConf.merge(found[key], node)
             check_config(found)
     except (HydraException, OmegaConfBaseException) as error:
         raise ConfigError(explain(error, composing=True) or str(error)) from error

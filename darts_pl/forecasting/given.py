@@ -16,6 +16,7 @@ from darts_pl.data.series.window_file import GivenFile, taken_from
 from darts_pl.errors import ConfigError, DataError, nearest
 from darts_pl.lit.surroundings import random_state_kept
 from darts_pl.ops.series import SeriesShape
+from darts_pl.schema import DARTSConfig
 from darts_pl.seeds import derived_seed
 from darts_pl.spaces.series import SeriesSupernet
 
@@ -60,7 +61,7 @@ def facts(shape: SeriesShape, scaler: Any, seasonal_period: int, target_names: S
 
 
 def hardware_node(device: str) -> dict[str, Any]:
-    """The node `hardware` of a configuration for a device such as `cuda:1`.
+    """What a device such as `cuda:1` says of the node `hardware` of a configuration; nothing where it is `auto`.
 
     Raises:
         ConfigError: no device's name.
@@ -68,12 +69,25 @@ def hardware_node(device: str) -> dict[str, Any]:
     accelerator, _, index = str(device).partition(":")
     if index and not index.isdigit():
         raise ConfigError(f"device={device!r}: expected auto, cpu, cuda or mps, or cuda:1 for the second GPU")
-    return {"_target_": "darts_pl.hardware.Hardware", "accelerator": accelerator, "index": int(index or 0)}
+    return {} if device == "auto" else {"accelerator": accelerator, "index": int(index or 0)}
 
 
 def data_node(path: Path | str, loss: str) -> dict[str, Any]:
     """The node `data` of a configuration for windows in a file."""
     return {"_target_": "darts_pl.data.series.windows_data", "path": str(path), "loss": loss}
+
+
+def check_settings(config: DARTSConfig) -> None:
+    """Raises ConfigError where `config` holds what a trainer is told otherwise."""
+    for key, instead in (("data", "give loaders"), ("resume", "give a method the folder of the run")):
+        if getattr(config, key):
+            raise ConfigError(f"config.{key}: found {getattr(config, key)!r}, expected nothing: {instead}")
+
+
+def check_batch_size(settings: Mapping[str, Any]) -> None:
+    """Raises ConfigError where a size is asked for that the loaders have settled."""
+    if "batch_size" in settings:
+        raise ConfigError("batch_size: batches have the size of the first one of train_loader. Set it there")
 
 
 def check_names(found: Iterable[str], known: Sequence[str], section: str) -> None:
@@ -86,21 +100,21 @@ def check_names(found: Iterable[str], known: Sequence[str], section: str) -> Non
 def collected(
     loaders: Mapping[str, Iterable], shape: SeriesShape, known: Mapping[str, Any], seed: int
 ) -> tuple[GivenFile, int]:
-    """(all windows of the loaders, the size of a training batch). A loader that shuffles does so by `seed`.
+    """(all windows of the loaders, the size of a training batch). A loader that shuffles does so by `seed`,
+    but for one with a generator of its own.
 
     Raises:
         DataError: batches of another form or shape, an empty loader, values that are not finite.
     """
-    parts = {}
+    parts, sizes = {}, {}
     with random_state_kept():
         for part, loader in loaders.items():
             torch.manual_seed(derived_seed(seed, "loader", part))
-            parts[part] = taken_from(loader, f"{part}_loader")
+            parts[part], sizes[part] = taken_from(loader, f"{part}_loader")
             if parts[part].shape != shape:
                 found = f"found windows of {parts[part].shape}, the trainer was made for {shape}"
                 raise DataError(f"{part}_loader: {found}")
-        first = next(iter(loaders["train"]))
-    return GivenFile(parts, dict(known)), len(first[1])
+    return GivenFile(parts, dict(known)), sizes["train"]
 
 
 def factory_of(model: nn.Module) -> Callable[[], nn.Module] | None:

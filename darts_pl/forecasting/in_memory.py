@@ -14,6 +14,7 @@ from darts_pl.data.series import GivenWindows
 from darts_pl.errors import ConfigError
 from darts_pl.genotype import from_json
 from darts_pl.lit.surroundings import lightning_at, random_state_kept
+from darts_pl.spaces.network import DerivedNetwork
 from darts_pl.spaces.series import SeriesSpace, SeriesSupernet
 from darts_pl.stages.fitting import fit
 from darts_pl.stages.pipeline.forecast_errors import forecast_errors, mase_scale
@@ -31,6 +32,14 @@ def space_of(model: nn.Module) -> SeriesSpace:
     if not isinstance(model, SeriesSupernet):
         raise ConfigError(f"model: found {type(model).__name__}, expected what DARTSTrainer.create_model gives")
     return model.space
+
+
+def check_trainable(model: nn.Module) -> None:
+    """Raises ConfigError for a supernet, or what is no network of this library."""
+    if not isinstance(model, DerivedNetwork):
+        raise ConfigError(
+            f"model: found {type(model).__name__}, expected what DARTSTrainer.derive_final_architecture gives"
+        )
 
 
 def train_supernet(model: SeriesSupernet, data: GivenWindows, parts: Parts, epochs: int) -> dict[str, Any]:

@@ -29,9 +29,12 @@ def create_supernet(setup: Setup, config: DARTSConfig, settings: Mapping[str, An
     if settings is None:
         settings = draw(setup.plan(config).ranges, torch.Generator().manual_seed(derived_seed(seed, "candidate")))
     space, relaxation = parts.make_space(settings), copy.deepcopy(parts.relaxation)
+    skip = any(rule.auxiliary_skip for rule in parts.method(space).rules)
     with random_state_kept():
         torch.manual_seed(derived_seed(seed, "supernet"))
-        return space.supernet(setup.shape, setup.shape.targets, relaxation=relaxation, mixing=parts.mixing)
+        return space.supernet(
+            setup.shape, setup.shape.targets, relaxation=relaxation, mixing=parts.mixing, auxiliary_skip=skip
+        )
 
 
 def derive(setup: Setup, config: DARTSConfig, model: SeriesSupernet) -> Derived:

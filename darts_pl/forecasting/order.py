@@ -93,8 +93,12 @@ def check_search(parts: Parts, plan: Plan) -> None:
 
 def _schemes(config: Mapping[str, Any], weights: Mapping[str, float]) -> dict[str, Mapping[str, float]]:
     """The weighting schemes to compare, the run's own first."""
-    ablation = config["ablation"]
-    named = {name: scheme(name, config["multi_fidelity"]["proxies"]) for name in ablation["schemes"]}
+    ablation, proxies = config["ablation"], config["multi_fidelity"]["proxies"]
+    known = {name: scheme(name, PROXIES) for name in ablation["schemes"]}
+    idle = [name for name, each in known.items() if not set(each) & set(proxies)]
+    if idle:
+        log.info("not compared, as they weigh none of the proxies measured: %s", ", ".join(idle))
+    named = {name: scheme(name, proxies) for name in known if name not in idle}
     drawn = random_schemes(ablation["n_random"], ablation["random_sigma"], config["seed"], weights)
     return {MAIN_SCHEME: weights, **named, **{f"random {index + 1}": each for index, each in enumerate(drawn)}}
 

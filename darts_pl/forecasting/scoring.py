@@ -37,7 +37,8 @@ def raw_scores(
     """
     batches = first_batches(model, dataloader, num_batches, max_samples, device)
     names = [name for name in PROXIES if not (fast_mode and name in SLOW)]
-    found = measure(model.to(device), batches, loss, names=names, repeats=repeats, seed=seed, factory=factory)
+    fresh = None if factory is None else lambda: factory().to(device)
+    found = measure(model.to(device), batches, loss, names=names, repeats=repeats, seed=seed, factory=fresh)
     told = {name: each for name, each in found.items() if math.isfinite(each.mean)}
     return {
         "metrics": {name: each.mean for name, each in told.items()},
@@ -57,11 +58,16 @@ def first_batches(
         DataError: no batch.
     """
     each, found = max(1, max_samples // max(1, num_batches)), []
+    dtype = next((p.dtype for p in model.parameters()), torch.float32)
+
+    def placed(part: Tensor) -> Tensor:
+        return part.to(device, dtype) if part.is_floating_point() else part.to(device)
+
     ours = isinstance(model, SearchNetwork | DerivedNetwork)
     for x, y in dataloader:
         x = {"past": x} if ours and isinstance(x, Tensor) and x.dim() == 3 else x
-        part = {k: v[:each].to(device) for k, v in x.items()} if isinstance(x, Mapping) else x[:each].to(device)
-        found.append((part, y[:each].to(device)))
+        part = {k: placed(v[:each]) for k, v in x.items()} if isinstance(x, Mapping) else placed(x[:each])
+        found.append((part, placed(y[:each])))
         if len(found) == num_batches:
             break
     if not found:

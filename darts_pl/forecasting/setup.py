@@ -70,7 +70,10 @@ class Setup:
     ) -> tuple[GivenWindows, Parts]:
         """(data, parts) of what is trained without a folder."""
         file, size = given.collected(loaders, self.shape, self.facts, config.seed)
-        data = GivenWindows(windows=file, purpose=purpose, batch_size=size, seed=config.seed, loss=loss)
+        limit = config.train.max_windows if purpose == "search" else None
+        data = GivenWindows(
+            windows=file, purpose=purpose, batch_size=size, seed=config.seed, loss=loss, limit_train=limit
+        )
         return data, self.parts(config)
 
     def run(
@@ -88,6 +91,7 @@ class Setup:
         time = datetime.datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
         path = Path(folder or Path("outputs", self.plain(config)["name"], time)).absolute()
         plain = self.plain(config, path / given.WINDOWS)
+        plan_of(plain, given.NoData(self.shape, self.facts))  # what cannot be shows before the folder is begun
         parts = _parts(plain)
         run = RunFolder.open(path, command="pipeline", config=plain, device=parts.hardware.name)
         _keep_windows(file, path / given.WINDOWS)
@@ -109,4 +113,7 @@ def _keep_windows(file: GivenFile, path: Path) -> None:
     if not path.is_file():
         file.save(path)
     elif read_windows(path).digest != file.digest:
-        raise RunError(f"{path} holds other windows than the loaders give. Give those of then, or another folder")
+        raise RunError(
+            f"{path} holds other windows than the loaders give, or these in another order, as a loader with a "
+            "generator of its own gives them. Give those of then, or another folder"
+        )

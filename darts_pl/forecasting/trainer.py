@@ -10,7 +10,7 @@ import torch.nn as nn
 
 from darts_pl.errors import ConfigError, RunError, known_arguments
 from darts_pl.forecasting import given
-from darts_pl.forecasting.in_memory import space_of, train_network, train_supernet
+from darts_pl.forecasting.in_memory import check_trainable, space_of, train_network, train_supernet
 from darts_pl.forecasting.models import Derived, create_supernet, derive
 from darts_pl.forecasting.order import check_search, find_forecaster, plan_of
 from darts_pl.forecasting.parts import source_of
@@ -71,6 +71,7 @@ class DARTSTrainer:
             raise ConfigError(f"output_dim={targets}: expected 1 to input_dim={input_dim}")
         self.shape = SeriesShape(seq_length, forecast_horizon, targets, input_dim - targets, known_features)
         self.config = copy.deepcopy(config or DARTSConfig())
+        given.check_settings(self.config)
         self.config.space.hidden_dims, self.config.seed = list(hidden_dims), seed
         known = given.facts(self.shape, scaler, seasonal_period, target_names)
         self._setup = Setup(self.shape, known, dict(parts or {}), device)
@@ -155,6 +156,7 @@ class DARTSTrainer:
         """
         rates = {"arch_learning_rate": arch_learning_rate, "model_learning_rate": model_learning_rate}
         asked = {"epochs": epochs, **rates, "use_bilevel_optimization": use_bilevel_optimization, **settings}
+        given.check_batch_size(settings)
         config = changed(self.config, "train", asked)
         space_of(model)
         loaders = {"train": train_loader, "val": val_loader}
@@ -185,6 +187,8 @@ class DARTSTrainer:
             model; final_metrics (mse, mae of the windows as given; mse_original, mae_original, mase on the scale of the
             scaler); training_info (history, train_losses, val_losses, epochs, epoch_best, val_mse, by_step).
         """
+        given.check_batch_size(settings)
+        check_trainable(model)
         config = changed(self.config, "final", {"epochs": epochs, **settings})
         loaders = {"train": train_loader, "val": val_loader, "test": test_loader}
         data, parts = self._setup.in_memory(config, loaders, "retrain", config.final.loss)
@@ -275,6 +279,7 @@ class DARTSTrainer:
         run, plain, data = self._setup.run(config, {"train": train_loader, "val": val_loader}, folder)
         return {**compare_pools(run, source_of(plain), plain, plan_of(plain, data)), "folder": run.path}
 
+    @known_arguments
     def save_best_model(self, path: Path | str) -> Path:
         """Copy the model of the last `multi_fidelity_search` to `path`: one file with genotype, weights, scaler,
         configuration and versions.

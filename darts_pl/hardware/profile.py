@@ -90,8 +90,12 @@ class Hardware:
         of a multirun, which share a process, leave nothing to the next."""
         own = _threads_at_first()
         torch.set_num_threads(own if self.threads is None else self.threads)
-        torch.use_deterministic_algorithms(self.deterministic, warn_only=self.deterministic)
+        self.apply_determinism()
         log.info("device %s, precision %s", self.name, self.settled_precision)
+
+    def apply_determinism(self) -> None:
+        """Set determinism alone, for processes that have threads of their own."""
+        torch.use_deterministic_algorithms(self.deterministic, warn_only=self.deterministic)
 
     def trainer_arguments(self) -> dict:
         """Arguments of `lightning.Trainer` for this machine: one device."""

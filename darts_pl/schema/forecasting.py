@@ -3,12 +3,20 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from darts_pl.errors import known_arguments
 from darts_pl.schema.ranges import LARGEST_SEED, within
 
 BASELINES = ("last value", "seasonal naive", "nlinear", "dlinear")
 
 
-@dataclass
+def settings(cls: type) -> type:
+    """Decorator: a dataclass for which an unknown field is a ConfigError that names the nearest."""
+    cls = dataclass(cls)
+    cls.__init__ = known_arguments(cls.__init__)
+    return cls
+
+
+@settings
 class DARTSSearchSpaceConfig:
     """What candidates are drawn from: each gets one of every size, some of the operations and some of the names of
     every choice."""
@@ -35,13 +43,13 @@ class DARTSSearchSpaceConfig:
     dropout: float = within(0.1, below=1)
 
 
-@dataclass
+@settings
 class DARTSTrainConfig:
     """One differentiable search."""
 
     epochs: int = within(8, low=1)  # of a search that reaches the last rung
     batch_size: int = within(32, low=1)
-    max_windows: int | None = field(default=None)  # of both halves, at even distances; null: all
+    max_windows: int | None = field(default=None)  # of each half of the training data; null: all
     loss: str = "mse"
     arch_learning_rate: float = within(0.01)
     arch_weight_decay: float = within(1e-3)
@@ -53,7 +61,7 @@ class DARTSTrainConfig:
     use_bilevel_optimization: bool = True  # false: alphas on the weights' own batches
 
 
-@dataclass
+@settings
 class FinalTrainConfig:
     """Training derived networks from fresh weights, and what they are compared with."""
 
@@ -73,7 +81,7 @@ class FinalTrainConfig:
     baseline_learning_rate: float = within(5e-3)
 
 
-@dataclass
+@settings
 class MultiFidelitySearchConfig:
     """How many candidates get how much: all a screening, the best a search, the survivors a training each."""
 
@@ -92,7 +100,7 @@ class MultiFidelitySearchConfig:
     collect_stats: bool = True
 
 
-@dataclass
+@settings
 class AblationSearchConfig:
     """Weighting schemes of the proxies, compared on the candidates of the run."""
 
@@ -101,7 +109,7 @@ class AblationSearchConfig:
     random_sigma: float = within(0.5)
 
 
-@dataclass
+@settings
 class RobustPoolSearchConfig:
     """Whether the promoted candidates depend on which operations were at hand. `pools=0` leaves it out."""
 
@@ -110,7 +118,7 @@ class RobustPoolSearchConfig:
     num_candidates: int = within(8, low=1)  # of the run's candidates, drawn again from each pool
 
 
-@dataclass
+@settings
 class DARTSConfig:
     """`python -m darts_pl.pipeline`."""
 

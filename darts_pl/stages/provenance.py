@@ -3,7 +3,7 @@
 import hashlib
 import json
 import platform
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -11,13 +11,22 @@ from typing import Any
 import torch
 
 # What may differ between a run and its resumption: none of it changes a result.
-VOLATILE = ("resume", "checkpoint_every_s")
+VOLATILE = ("resume", "checkpoint_every_s", "multi_fidelity.max_workers")
 
 
 def config_digest(config: Mapping[str, Any]) -> str:
     """sha256 of the configuration without the keys that change no result."""
-    kept = {key: value for key, value in config.items() if key not in VOLATILE}
+    kept = _without(config, VOLATILE)
     return hashlib.sha256(json.dumps(kept, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def _without(config: Mapping[str, Any], keys: Collection[str], prefix: str = "") -> dict[str, Any]:
+    """`config` without some dotted keys."""
+    return {
+        key: _without(value, keys, f"{prefix}{key}.") if isinstance(value, Mapping) else value
+        for key, value in config.items()
+        if f"{prefix}{key}" not in keys
+    }
 
 
 def file_digest(path: Path) -> str:

@@ -117,6 +117,29 @@ def test_methods_are_composed_of_parts(parts):
     assert found["alpha_updates"] > 0 and found["genotype"].mode == "mamba"
 
 
+def test_optimizers_hardware_and_windows_of_a_configuration_are_used():
+    config = small_config()
+    config.alphas_optimizer = {"lr": 1e-30}
+    config.hardware, config.train.max_windows = {"precision": "64-true"}, 64
+    made = trainer(config=config)
+    model = made.create_model()
+    found = made.train_darts_model(model, *loaders()[:2], epochs=2)
+    assert found["alpha_updates"] == 64 // 32
+    np.testing.assert_allclose(found["alpha_history"]["encoder"][-1], found["alpha_history"]["encoder"][0], atol=1e-20)
+    network = made.derive_final_architecture(model).model
+    assert math.isfinite(made.train_final_model(network, *loaders(), epochs=1)["final_metrics"]["mse"])
+    assert next(network.parameters()).dtype == torch.float64
+
+
+def test_scores_of_double_windows_are_those_of_single_ones():
+    made = trainer()
+    model, (train, _, _) = made.create_model(), loaders()
+    double = [(x.double(), y.double()) for x, y in [next(iter(train))] * 2]
+    single = [(x.float(), y.float()) for x, y in double]
+    first, second = (made.evaluate_zero_cost_metrics(model, each, 12, 2) for each in (double, single))
+    assert first["metrics"] == second["metrics"] and set(first["errors"]) <= {"epe_nas"}
+
+
 def test_a_single_level_search_sees_the_weights_batches():
     made, results = trainer(), []
     for bilevel in (True, False):
@@ -130,6 +153,9 @@ def test_a_single_level_search_sees_the_weights_batches():
     ("call", "words"),
     [
         (lambda: trainer(sed=1), r"unknown argument 'sed'. Did you mean 'seed'"),
+        (lambda: trainer(config=darts_pl.DARTSConfig(sapce=None)), r"unknown argument 'sapce'. Did you mean 'space'"),
+        (lambda: trainer(config=darts_pl.DARTSConfig(data={"csv": "x"})), r"config.data: .*give loaders"),
+        (lambda: trainer().save_best_model(paht="x"), r"unknown argument 'paht'. Did you mean 'path'"),
         (lambda: trainer(parts={"relaxations": "x"}), r"'relaxations' is no part. Did you mean 'relaxation'"),
         (lambda: trainer(parts={"relaxation": "drichlet"}), r"drichlet.*Did you mean 'dirichlet'"),
         (lambda: trainer(device="gpu"), r"accelerator='gpu'"),
@@ -147,6 +173,14 @@ def test_a_single_level_search_sees_the_weights_batches():
         (
             lambda: trainer().train_darts_model(trainer().create_model(), *loaders()[:2], wieght_decay=0.1),
             r"train: unknown argument 'wieght_decay'. Did you mean 'weight_decay'",
+        ),
+        (
+            lambda: trainer().train_darts_model(trainer().create_model(), *loaders()[:2], batch_size=8),
+            r"batch_size: batches have the size of the first one of train_loader",
+        ),
+        (
+            lambda: trainer().train_final_model(trainer().create_model(), *loaders()),
+            r"model: found SeriesSupernet, expected what DARTSTrainer.derive_final_architecture gives",
         ),
     ],
 )

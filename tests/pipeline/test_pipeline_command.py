@@ -1,6 +1,7 @@
 """The whole command: the seed decides what it finds, and a candidate that fails does not stop it."""
 
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -58,11 +59,17 @@ def test_a_finished_run_is_not_done_again(whole: FinishedRun, two: FinishedRun) 
     jobs = [path for path in two.path.rglob("*.json") if path.name.startswith(("figures", "rung_", "c0"))]
     before = {path: path.stat().st_mtime_ns for path in jobs}
     assert len(before) > 15
-    status, printed, errors = command(f"resume={two.path}")
+    status, printed, errors = command(f"resume={two.path}", "multi_fidelity.max_workers=1")  # results do not hang on it
     assert status == 0, errors
     assert {path: path.stat().st_mtime_ns for path in jobs} == before
     assert_same_run(two, whole)
     assert f"Chosen by validation: candidate {whole.winner}" in printed
+    for row in whole.rows.values():
+        assert re.search(rf"^{row['name']} +{row['test_mse']:.4f} +{row['test_mae']:.4f} ", printed, re.MULTILINE)
+    better = [name for name, row in whole.rows.items() if whole.rows["searched"]["test_mse"] < row["test_mse"]]
+    told = re.search(r"^The searched model has a lower test MSE than (.+)\.$", printed, re.MULTILINE)
+    compared = [name for name in better if not name.startswith("random")]
+    assert all(name in told[1] for name in compared) if compared else told is None or "random" in told[1]
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from darts_pl.errors import RunError, TrainingError
 from darts_pl.ops.series import TokenGrid, register
 from darts_pl.proxies import PROXIES, Proxy
 from darts_pl.stages.pipeline.screen import check_any, promote, score_table, screen, screen_candidate
-from darts_pl.stages.pipeline.workers import Workers
+from darts_pl.stages.pipeline.workers import Job, Workers
 from darts_pl.stages.run import RunFolder
 
 PROXY_NAMES = ["params", "zico"]
@@ -87,13 +87,19 @@ def test_the_best_with_a_score_are_promoted(tmp_path: Path) -> None:
     assert promote(run, table, 9) == ["c3", "c0", "c2", "c4"]
 
 
-def test_nothing_left_ends_the_run() -> None:
+def test_nothing_left_ends_the_run_and_is_tried_again(tmp_path: Path) -> None:
     failed = {name: {"error": f"ValueError: {name}"} for name in ("c0", "c1")}
+    jobs = [Job(name, screen_candidate, tmp_path / f"{name}.json") for name in failed]
+    for job in jobs:
+        job.write(failed[job.name])
     table = score_table(failed, PROXY_NAMES, EQUAL)
     assert table["score"].isna().all()
     with pytest.raises(RunError, match=r"screening: all 2 failed.*c0: ValueError: c0"):
-        check_any(failed, "screening")
-    check_any({**failed, "c2": {"error": None}}, "screening")
+        check_any(failed, jobs, "screening")
+    assert not any(job.done for job in jobs)
+    jobs[0].write(failed["c0"])
+    check_any({**failed, "c2": {"error": None}}, jobs, "screening")
+    assert jobs[0].done
 
 
 def test_a_screening_that_all_fail_is_not_done(csv: Path, tmp_path: Path) -> None:

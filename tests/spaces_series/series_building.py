@@ -78,3 +78,18 @@ def pair(space: SeriesSpace, genotype, shape: SeriesShape = SHAPE, **parts):
 def drawn(space: SeriesSpace, seed: int):
     """A random genotype."""
     return space.random_genotype(torch.Generator().manual_seed(seed))
+
+
+def check_one_hot(space: SeriesSpace, genotype, shape: SeriesShape = SHAPE, **parts) -> None:
+    """One-hot gates give what the derived network gives, slopes included, in training and in evaluation."""
+    net, derived = pair(space, genotype, shape, **parts)
+    gates = {kind: gate.double() for kind, gate in space.one_hot_gates(genotype).items()}
+    for training in (True, False):
+        net.train(training), derived.train(training)
+        x = batch(shape)
+        past = x["past"].requires_grad_()
+        ours, theirs = net.forward_alone(x, gates), derived(x)
+        assert ours.shape == (4, shape.horizon, shape.targets) and ours.abs().max() > 0
+        torch.testing.assert_close(ours, theirs, rtol=1e-10, atol=1e-10)
+        slopes = [torch.autograd.grad(y.square().sum(), past)[0] for y in (ours, theirs)]
+        torch.testing.assert_close(*slopes, rtol=1e-10, atol=1e-10)

@@ -2,7 +2,18 @@
 
 import pytest
 import torch
-from series_building import ALL, EVERY_MODE, FEW, SHAPE, batch, drawn, network, pair, supernet, tiny_space
+from series_building import (
+    ALL,
+    EVERY_MODE,
+    FEW,
+    batch,
+    check_one_hot,
+    drawn,
+    network,
+    pair,
+    supernet,
+    tiny_space,
+)
 
 from darts_pl.genotype import Cell, Edge, SeriesGenotype
 from darts_pl.relaxations import Gumbel, Softmax, Uniform
@@ -65,20 +76,6 @@ def test_each_candidates_weights_change_the_output(mode):
     assert checked > 100
 
 
-def check_equal(space, genotype, shape=SHAPE, **parts) -> None:
-    net, derived = pair(space, genotype, shape, **parts)
-    gates = {kind: gate.double() for kind, gate in space.one_hot_gates(genotype).items()}
-    for training in (True, False):
-        net.train(training), derived.train(training)
-        x = batch(shape)
-        past = x["past"].requires_grad_()
-        ours, theirs = net.forward_alone(x, gates), derived(x)
-        assert ours.shape == (4, shape.horizon, shape.targets) and ours.abs().max() > 0
-        torch.testing.assert_close(ours, theirs, rtol=1e-10, atol=1e-10)
-        slopes = [torch.autograd.grad(y.square().sum(), past)[0] for y in (ours, theirs)]
-        torch.testing.assert_close(*slopes, rtol=1e-10, atol=1e-10)
-
-
 @pytest.mark.parametrize("tokens", TOKENS)
 def test_one_hot_gates_give_the_derived_network(mode, tokens):
     """Over all 16 operations: with every kind of tokens two genotypes drawn at random."""
@@ -86,12 +83,12 @@ def test_one_hot_gates_give_the_derived_network(mode, tokens):
     chosen = [g for g in (drawn(space, seed) for seed in range(40)) if g.choices["tokens"] == tokens][:2]
     assert len(chosen) == 2
     for genotype in chosen:
-        check_equal(space, genotype)
+        check_one_hot(space, genotype)
 
 
 def test_one_hot_gates_with_every_relaxation(mode, relaxation):
     space = tiny_space(mode, layers=1)
-    check_equal(space, drawn(space, 3), relaxation=relaxation)
+    check_one_hot(space, drawn(space, 3), relaxation=relaxation)
 
 
 def test_one_hot_gates_leave_auxiliary_skips_out():

@@ -14,8 +14,8 @@ def csv_data(csv: str, separator: str = ",", **series_data) -> SeriesData:
 
 @passes_on_to(SeriesData)
 def etth1_data(root: str | None = None, download: bool = True, **series_data) -> SeriesData:
-    """ETTh1 below `root`, else $DARTS_PL_DATA, else downloaded, cut by the standard protocol; further keyword arguments
-    go to `SeriesData`."""
+    """ETTh1 below `root`; without one below $DARTS_PL_DATA, else downloaded; cut by the standard protocol. Further
+    keyword arguments go to `SeriesData`."""
     return SeriesData(source=Etth1(root, download), **{"split": "ett", **series_data})
 
 

@@ -102,8 +102,8 @@ def _tensors(parts: Mapping[str, GivenPart]) -> dict[str, Tensor]:
     return found | {f"{part}.{name}": v.contiguous() for part, given in parts.items() for name, v in given.x.items()}
 
 
-def taken_from(loader: Iterable, name: str) -> GivenPart:
-    """All windows of a loader in the order of one pass.
+def taken_from(loader: Iterable, name: str) -> tuple[GivenPart, int]:
+    """(all windows of a loader in the order of one pass, how many the first batch holds).
 
     Args:
         loader: batches `(x, y)`: x float (B, T, C), or a dictionary of `past` and, for features that are known over the
@@ -133,7 +133,7 @@ def taken_from(loader: Iterable, name: str) -> GivenPart:
             raise DataError(
                 f"{name}: {key} holds {value[window, step, channel]} in window {window}, step {step}, channel {channel}"
             )
-    return part
+    return part, len(truths[0])
 
 
 def _checked(batch: Any, where: str) -> tuple[dict[str, Tensor], Tensor]:

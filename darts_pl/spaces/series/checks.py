@@ -60,7 +60,7 @@ def check_shape(shape: SeriesShape, tokens: Sequence[str], patch_length: int) ->
     if not isinstance(shape, SeriesShape):
         raise ConfigError(
             f"space=series builds networks for time series, found data of the shape {shape!r}. Take a data set of "
-            "series, such as data=series, or space=cells for images"
+            "series, such as data=csv, or space=cells for images"
         )
     if "patches" in tokens and patch_length > shape.look_back:
         raise ConfigError(

@@ -60,7 +60,7 @@ def choose(
             jobs = [_job(run, identifier, candidates[identifier], epochs) for identifier in searched]
             found = workers.run(jobs, timeout_s=timeout_s, title="choose", told=_told)
             record(entry, found, workers)
-            check_any(found, "training the derived networks")
+            check_any(found, jobs, "training the derived networks")
             losses = {name: each["val_mse"] for name, each in found.items() if not each["error"]}
             best = min(losses, key=losses.__getitem__)
             rows = [_row(name, each, name == best) for name, each in found.items()]

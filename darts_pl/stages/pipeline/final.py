@@ -18,7 +18,7 @@ from darts_pl.paths import write_atomically
 from darts_pl.seeds import derived_seed
 from darts_pl.stages.pipeline.baselines import SEASONAL_NAIVE, TRAINED, baseline
 from darts_pl.stages.pipeline.candidates import Ranges, draw
-from darts_pl.stages.pipeline.forecast_errors import forecast_errors, mase_scale
+from darts_pl.stages.pipeline.forecast_errors import forecast_errors, mase_scale, placed
 from darts_pl.stages.pipeline.parts import Parts
 from darts_pl.stages.pipeline.screen import record
 from darts_pl.stages.pipeline.training import seeded, train
@@ -99,7 +99,7 @@ def _forecasts(network: torch.nn.Module, data, device: torch.device) -> dict[str
     windows = data.windows("test")
     chosen = torch.linspace(0, len(windows) - 1, min(SHOWN_WINDOWS, len(windows))).round().long()
     x, y = windows[chosen]
-    forecast = network.eval()({name: part.to(device) for name, part in x.items()}).cpu()
+    forecast = network.eval()(placed(x, network, device)).cpu()
     past = x["past"][..., : y.shape[-1]]
     arrays = {
         name: np.asarray(data.scaler.inverse(part.double().cpu().numpy()), np.float64)
@@ -154,6 +154,7 @@ def final(
         found = workers.run(jobs, timeout_s=None, title="retrain", told=_told)
         record(entry, found, workers)
         if found[SEARCHED]["error"]:
+            jobs[0].forget()  # a resumed run tries again
             raise RunError(f"retraining what was found failed: {found[SEARCHED]['error']}")
     return found
 

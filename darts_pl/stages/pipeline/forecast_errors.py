@@ -1,6 +1,6 @@
 """Errors of forecasts over windows, by horizon step and target: MSE and MAE, standardised and original, and MASE."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -62,6 +62,12 @@ def mase_scale(train: Array, season: int) -> Array:
     return np.nanmean(differences, axis=0)
 
 
+def placed(x: Mapping[str, Tensor], network: nn.Module, device: torch.device) -> dict[str, Tensor]:
+    """Inputs of `network`, on its device and of the type of its parameters, which precision 64-true makes double."""
+    dtype = next((parameter.dtype for parameter in network.parameters()), torch.float32)
+    return {name: part.to(device, dtype) for name, part in x.items()}
+
+
 @torch.no_grad()
 def forecast_errors(
     network: nn.Module, batches: Iterable[tuple[dict[str, Tensor], Tensor, int]], device: torch.device
@@ -74,7 +80,7 @@ def forecast_errors(
     network.eval()
     sums: list = []
     for x, y, *_ in batches:
-        output = network({name: part.to(device) for name, part in x.items()}).double().cpu()
+        output = network(placed(x, network, device)).cpu().double()
         if not torch.isfinite(output).all():
             raise TrainingError("the network forecasts values that are not finite")
         if not sums:

@@ -109,7 +109,7 @@ def halve(
                 jobs = [_job(run, identifier, candidates[identifier], rung, until) for identifier in entered]
                 found = workers.run(jobs, timeout_s=timeout_s, title=f"search rung {rung + 1}/{len(ends)}", told=_told)
                 record(entry, found, workers)
-                check_any(found, f"search, rung {rung + 1}")
+                check_any(found, jobs, f"search, rung {rung + 1}")
                 losses = {name: each["val_mse"] for name, each in found.items() if not each["error"]}
                 kept = survivors(losses, eta) if rung + 1 < len(ends) else list(losses)
                 rows += [_row(rung, name, until, each, name in kept) for name, each in found.items()]

@@ -78,7 +78,7 @@ def _batches(data, count: int, samples: int) -> list[tuple[dict[str, torch.Tenso
     found = []
     for batch in data.train_dataloader():
         x, y = data.on_after_batch_transfer(batch, 0)["weights"]
-        found.append(({name: part[:each] for name, part in x.items()}, y[:each]))
+        found.append(({name: part[:each].cpu() for name, part in x.items()}, y[:each].cpu()))
         if len(found) == count:
             break
     return found
@@ -122,7 +122,7 @@ def screen(
             found = workers.run(jobs, timeout_s=timeout_s, title="screen", told=_told)
             record(entry, found, workers)
             table = score_table(found, measuring["proxies"], weights)
-            check_any(found, "screening")
+            check_any(found, jobs, "screening")
             write_atomically(run.path / SCORES, lambda path: table.to_csv(path))
             entry["speedup"] = None
             if collect_stats and workers.count > 1:
@@ -179,11 +179,13 @@ def promote(run: RunFolder, scores: pd.DataFrame, top_k: int) -> list[str]:
     return ids
 
 
-def check_any(figures: Mapping[str, Mapping[str, Any]], what: str) -> None:
-    """Raises RunError where every job failed, with the first one's error."""
+def check_any(figures: Mapping[str, Mapping[str, Any]], jobs: Sequence[Job], what: str) -> None:
+    """Raises RunError where every job failed, with the first one's error; they are tried again in a resumed run."""
     failed = {name: each["error"] for name, each in figures.items() if each["error"]}
     if figures and len(failed) == len(figures):
         name, error = next(iter(failed.items()))
+        for job in jobs:
+            job.forget()
         raise RunError(f"{what}: all {len(failed)} failed, so there is nothing to go on with. {name}: {error}")
 
 

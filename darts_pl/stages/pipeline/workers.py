@@ -64,6 +64,10 @@ class Job:
         """What its file holds."""
         return json.loads(self.result.read_text(encoding="utf-8"))
 
+    def forget(self) -> None:
+        """Remove its file, so that it is done again."""
+        self.result.unlink(missing_ok=True)
+
     def write(self, figures: Mapping[str, Any]) -> None:
         """Write its file."""
         write_text_atomically(self.result, json.dumps(_finite({"id": self.name, **figures}), indent=2) + "\n")
@@ -196,6 +200,7 @@ def _end_with_parent() -> None:
 def _work(job: Job) -> None:
     if "parts" not in _worker:
         _worker["parts"] = _worker["source"]()
+        _worker["parts"].hardware.apply_determinism()
     parts: Parts = _worker["parts"]
     started = time.perf_counter()
     try:
