@@ -140,6 +140,28 @@ def test_scores_of_double_windows_are_those_of_single_ones():
     assert first["metrics"] == second["metrics"] and set(first["errors"]) <= {"epe_nas"}
 
 
+class Halved(nn.Module):
+    """An operation of a user's, a linear map to half the input at the start."""
+
+    def __init__(self, grid):
+        super().__init__()
+        self.map = nn.Linear(grid.dim, grid.dim)
+
+    def forward(self, x):
+        return self.map(x) + x / 2
+
+
+def test_operations_may_come_in_a_plain_dictionary(tmp_path):
+    made = trainer()
+    settings = {"hidden_dim": 8, "layers": 1, "primitives": ["halved"], "operations": {"halved": Halved}}
+    model = made.create_model({**settings, "patch_length": 8})
+    assert any(isinstance(module, Halved) for module in model.modules())
+    found = made.train_darts_model(model, *loaders(batch_size=64)[:2], epochs=2)
+    edges = [edge.op for node in found["genotype"].cells["encoder"].nodes for edge in node]
+    assert edges and set(edges) == {"halved"}
+    assert any(isinstance(module, Halved) for module in made.derive_final_architecture(model).model.modules())
+
+
 def test_a_single_level_search_sees_the_weights_batches():
     made, results = trainer(), []
     for bilevel in (True, False):

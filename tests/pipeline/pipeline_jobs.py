@@ -84,3 +84,10 @@ def hold_in_a_worker(csv: Path, folder: Path) -> None:
     with Workers(partial(parts_from, csv), 1, folder) as workers:
         job = Job("holding", hold, folder / "held.json", {"lock": str(folder / "lock")})
         workers.run([job], timeout_s=None, title="hold")
+
+
+def square_in_a_worker(csv: Path, folder: Path) -> float:
+    """What a whole run does, here in a process of joblib's."""
+    with Workers(partial(parts_from, csv), 1, folder) as workers:
+        found = workers.run([Job("three", square, folder / "three.json", {"value": 3})], timeout_s=None, title="square")
+    return found["three"]["square"]

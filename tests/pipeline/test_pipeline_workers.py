@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
+import joblib
 import pipeline_jobs as jobs
 import pytest
 from pipeline_series import parts_from
@@ -124,3 +125,22 @@ def free(lock: Path) -> bool:
         except BlockingIOError:
             return False
     return True
+
+
+def test_whole_runs_may_be_processes_of_joblib(csv: Path, tmp_path: Path) -> None:
+    """As under hydra/launcher=joblib, whose processes have a start method that others do not know."""
+    folders = [tmp_path / name for name in "ab"]
+    for folder in folders:
+        folder.mkdir()
+    in_parallel = joblib.Parallel(n_jobs=2, backend="loky")
+    assert in_parallel(joblib.delayed(jobs.square_in_a_worker)(csv, folder) for folder in folders) == [9, 9]
+
+
+def test_workers_that_cannot_begin_fail_the_run_and_no_candidate(csv: Path, tmp_path: Path) -> None:
+    job_ = job(tmp_path, "never", jobs.square, value=2)
+    with (
+        Workers(partial(parts_from, csv), 1, tmp_path / "missing") as workers,  # where their log cannot be
+        pytest.raises(RunError, match="worker processes did not start"),
+    ):
+        workers.run([job_], timeout_s=None, title="begin")
+    assert not job_.done

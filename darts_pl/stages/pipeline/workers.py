@@ -19,6 +19,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import TimeoutError as FutureTimeout
 from concurrent.futures import as_completed
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -115,7 +116,7 @@ class Workers:
             timeout_s: seconds after which a job is given up. told: figures → what the log's line says of them.
 
         Raises:
-            RunError: the run's folder cannot be written, which is no fault of a candidate.
+            RunError: the run's folder cannot be written, or no worker is left, which is no fault of a candidate.
         """
         started, waiting = time.perf_counter(), [job for job in jobs if not job.done]
         if len(waiting) < len(jobs):
@@ -128,6 +129,11 @@ class Workers:
                 of_the_job = isinstance(error, FutureTimeout | self.pebble.ProcessExpired)
                 if isinstance(error, RunError | OSError) and not of_the_job:
                     raise error
+                if isinstance(error, BrokenProcessPool):
+                    raise RunError(
+                        f"{title}: worker processes did not start, or ended without a job ({error}). What they said is "
+                        f"above or in {self.folder / LOG}"
+                    ) from error
                 if error is not None:
                     job.write({"error": self._reason(error, timeout_s), "seconds": None, "peak_memory_mib": None})
                 bar.advance(bar.task_ids[0])
@@ -152,6 +158,7 @@ class Workers:
 
     def _submit(self, job: Job, timeout_s: float | None):
         if self.pool is None:
+            _let_processes_start()
             self.pool = self.pebble.ProcessPool(
                 self.count,
                 initializer=_begin,
@@ -173,6 +180,13 @@ class _JobError(Exception):
 
 
 _worker: dict[str, Any] = {}
+
+
+def _let_processes_start() -> None:
+    """Workers of joblib, in which Hydra's launcher runs whole pipelines, have a start method of joblib's, which their
+    own processes are told of and do not know."""
+    if multiprocessing.get_start_method(allow_none=True) not in (None, *multiprocessing.get_all_start_methods()):
+        multiprocessing.set_start_method(START_METHOD, force=True)
 
 
 def _begin(source: Source, folder: Path) -> None:
