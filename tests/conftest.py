@@ -2,6 +2,7 @@
 
 import os
 import tarfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import torch
 
 from darts_pl.data.cifar10 import LAYOUTS, Cifar10
 from darts_pl.errors import DataError
+from darts_pl.ops.series import FAMILIES, OPERATIONS
 from darts_pl.paths import cache_dir
 
 torch.set_num_threads(1)
@@ -52,3 +54,14 @@ def real_archive(real_data: Path, tmp_path_factory: pytest.TempPathFactory) -> P
     with tarfile.open(packed, "w:gz", compresslevel=1) as stream:
         stream.add(found[0], found[0].name)
     return packed
+
+
+@pytest.fixture
+def operations_restored() -> Iterator[None]:
+    """What a test registers is gone after it."""
+    tables = (OPERATIONS, FAMILIES)
+    before = [dict(table) for table in tables]
+    yield
+    for table, kept in zip(tables, before):
+        table.clear()
+        table.update(kept)

@@ -19,7 +19,7 @@ from darts_pl.assembly import launch
 from darts_pl.data import digits_data
 from darts_pl.forecasting import source_of
 from darts_pl.genotype import KNOWN, Cell, Genotype
-from darts_pl.ops.series import FAMILIES, OPERATIONS, SeriesShape
+from darts_pl.ops.series import SeriesShape
 from darts_pl.spaces import CellSpace
 from darts_pl.stages.architecture import summary
 from darts_pl.stages.model_file import save_model
@@ -151,6 +151,7 @@ def test_forecasting_from_python_runs(reader):
     assert "torch.Size([1, 12, 2])" in done.stdout and "test_mse" in done.stdout
 
 
+@pytest.mark.usefixtures("operations_restored")
 def test_the_own_operation_is_registered(reader, monkeypatch):
     (config,) = composed(next(line for line in commands() if "my_forecasting" in line), monkeypatch)
     assert "gated_linear" in config.space.operations
@@ -159,8 +160,6 @@ def test_the_own_operation_is_registered(reader, monkeypatch):
     shape = SeriesShape(24, 8, 2)
     found = space.network(space.random_genotype(torch.Generator().manual_seed(0)), shape, 2)
     assert found({"past": torch.rand(3, 24, 2)}).shape == (3, 8, 2)
-    monkeypatch.delitem(OPERATIONS, "gated_linear")
-    monkeypatch.delitem(FAMILIES, "mine")
 
 
 def test_a_model_loads_as_shown(reader, capsys):

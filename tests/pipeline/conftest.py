@@ -12,7 +12,6 @@ sys.path += [str(HERE), str(HERE.parent / "resume")]
 
 from pipeline_series import FinishedRun, hourly, run_pipeline, write_csv  # noqa: E402
 
-from darts_pl.ops.series import FAMILIES, OPERATIONS  # noqa: E402
 from darts_pl.stages.pipeline import workers  # noqa: E402
 
 
@@ -38,14 +37,3 @@ def csv(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def whole(tmp_path_factory: pytest.TempPathFactory, csv: Path) -> FinishedRun:
     """The tiny pipeline with one worker, uninterrupted. Tests leave its folder as it is."""
     return run_pipeline(tmp_path_factory.mktemp("whole") / "run", csv)
-
-
-@pytest.fixture
-def operations_restored() -> Iterator[None]:
-    """What a test registers is gone after it."""
-    tables = (OPERATIONS, FAMILIES)
-    before = [dict(table) for table in tables]
-    yield
-    for table, kept in zip(tables, before):
-        table.clear()
-        table.update(kept)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from pipeline_series import FinishedRun, assert_same_run, command, run_pipeline
+from pipeline_series import TINY, FinishedRun, assert_same_run, command, run_pipeline
 from safetensors.torch import load_file
 
 PHASES = ["candidates", "screen", "promote", "search", "choose", "retrain", "robust_pool"]
@@ -59,7 +59,7 @@ def test_a_finished_run_is_not_done_again(whole: FinishedRun, two: FinishedRun) 
     jobs = [path for path in two.path.rglob("*.json") if path.name.startswith(("figures", "rung_", "c0"))]
     before = {path: path.stat().st_mtime_ns for path in jobs}
     assert len(before) > 15
-    status, printed, errors = command(f"resume={two.path}", "multi_fidelity.max_workers=1")  # results do not hang on it
+    status, printed, errors = command(f"resume={two.path}")
     assert status == 0, errors
     assert {path: path.stat().st_mtime_ns for path in jobs} == before
     assert_same_run(two, whole)
@@ -70,6 +70,12 @@ def test_a_finished_run_is_not_done_again(whole: FinishedRun, two: FinishedRun) 
     told = re.search(r"^The searched model has a lower test MSE than (.+)\.$", printed, re.MULTILINE)
     compared = [name for name in better if not name.startswith("random")]
     assert all(name in told[1] for name in compared) if compared else told is None or "random" in told[1]
+
+
+def test_a_run_goes_on_with_other_workers(two: FinishedRun, csv: Path) -> None:
+    words = [*TINY, "multi_fidelity.max_workers=1", "multi_fidelity.collect_stats=true"]
+    status, printed, errors = command(f"data.csv={csv}", *words, f"resume={two.path}")
+    assert status == 0 and f"Chosen by validation: candidate {two.winner}" in printed, errors
 
 
 @pytest.fixture
