@@ -12,6 +12,7 @@ from darts_pl.errors import DataError
 from darts_pl.proxies import PROXIES, SCHEMES, measure, random_schemes, scheme
 from darts_pl.spaces.architecture import SearchNetwork
 from darts_pl.spaces.network import DerivedNetwork
+from darts_pl.stages.pipeline.forecast_errors import placed
 
 SLOW = ("grasp", "conditioning", "fisher", "epe_nas")  # second derivatives, a gradient a sample, hooks on every layer
 
@@ -58,16 +59,11 @@ def first_batches(
         DataError: no batch.
     """
     each, found = max(1, max_samples // max(1, num_batches)), []
-    dtype = next((p.dtype for p in model.parameters()), torch.float32)
-
-    def placed(part: Tensor) -> Tensor:
-        return part.to(device, dtype) if part.is_floating_point() else part.to(device)
-
     ours = isinstance(model, SearchNetwork | DerivedNetwork)
     for x, y in dataloader:
         x = {"past": x} if ours and isinstance(x, Tensor) and x.dim() == 3 else x
-        part = {k: placed(v[:each]) for k, v in x.items()} if isinstance(x, Mapping) else placed(x[:each])
-        found.append((part, placed(y[:each])))
+        part = {k: v[:each] for k, v in x.items()} if isinstance(x, Mapping) else x[:each]
+        found.append((placed(part, model, device), placed(y[:each], model, device)))
         if len(found) == num_batches:
             break
     if not found:

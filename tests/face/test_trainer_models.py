@@ -140,6 +140,18 @@ def test_scores_of_double_windows_are_those_of_single_ones():
     assert first["metrics"] == second["metrics"] and set(first["errors"]) <= {"epe_nas"}
 
 
+def test_rules_with_an_auxiliary_skip_find_one():
+    plain, aided = (trainer(parts=parts).create_model(seed=2) for parts in ({}, {"rule": ["auxiliary_skip"]}))
+    skips = [sum(choice.auxiliary is not None for choice in model.choices()) for model in (plain, aided)]
+    assert skips[0] == 0 < skips[1]
+
+
+def test_what_cannot_be_leaves_its_folder_free(tmp_path):
+    with pytest.raises(ConfigError, match=r"'synflwo' does not exist\. Did you mean 'synflow'"):
+        trainer().multi_fidelity_search(*loaders(), proxies=["synflwo"], folder=tmp_path / "run")
+    assert not (tmp_path / "run" / "manifest.json").exists()
+
+
 class Halved(nn.Module):
     """An operation of a user's, a linear map to half the input at the start."""
 

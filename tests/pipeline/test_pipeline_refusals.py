@@ -57,6 +57,13 @@ BY_THE_COMMAND = {
 }
 
 
+def test_schemes_that_weigh_nothing_measured_are_left_out(csv: Path) -> None:
+    """One measured proxy is enough, although the default schemes to compare weigh others."""
+    config = composed(csv, "multi_fidelity.proxies=[synflow]")
+    data = source_of(config)().final_data()
+    assert set(plan_of(config, data).schemes) == {"the run's", "equal"}
+
+
 @pytest.mark.parametrize("words", BY_THE_COMMAND)
 def test_what_cannot_be_ends_the_command(csv: Path, tmp_path: Path, words: str) -> None:
     assert BY_THE_COMMAND[words] in refused(csv, tmp_path / "run", words)

@@ -62,10 +62,13 @@ def mase_scale(train: Array, season: int) -> Array:
     return np.nanmean(differences, axis=0)
 
 
-def placed(x: Mapping[str, Tensor], network: nn.Module, device: torch.device) -> dict[str, Tensor]:
-    """Inputs of `network`, on its device and of the type of its parameters, which precision 64-true makes double."""
+def placed(x: Tensor | Mapping[str, Tensor], network: nn.Module, device: torch.device) -> Tensor | dict[str, Tensor]:
+    """A tensor or inputs by name on `device`, floats of the type of the parameters of `network`: double after training
+    with precision 64-true."""
+    if isinstance(x, Mapping):
+        return {name: placed(part, network, device) for name, part in x.items()}
     dtype = next((parameter.dtype for parameter in network.parameters()), torch.float32)
-    return {name: part.to(device, dtype) for name, part in x.items()}
+    return x.to(device, dtype) if x.is_floating_point() else x.to(device)
 
 
 @torch.no_grad()
