@@ -25,7 +25,7 @@ from darts_pl.relaxations.mixing import full
 from darts_pl.rules import Rule
 from darts_pl.seeds import derived_seed
 from darts_pl.spaces import CellSpace
-from darts_pl.spaces.choice import Mixing
+from darts_pl.spaces.mixed import Mixing
 from darts_pl.stages.model_file import load_model as load
 from darts_pl.tasks import Classification
 

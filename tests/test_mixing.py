@@ -11,7 +11,7 @@ from darts_pl.hypergradient import exact, first, fixed
 from darts_pl.lit.search import check_method
 from darts_pl.relaxations import Dirichlet, Gumbel, Softmax, Uniform
 from darts_pl.relaxations.mixing import PartialChannels, SinglePath, full, with_divisor
-from darts_pl.spaces import CellSpace, Choice
+from darts_pl.spaces import CellSpace, MixedOperation
 
 
 def convolutions(channels: int, number: int = 3, stride: int = 1) -> list[nn.Module]:
@@ -33,7 +33,7 @@ def test_mixing_is_the_weighted_sum():
     x, gate = torch.randn(4, 3), torch.tensor([0.5, 2.0, -1.0])
     expected = 0.5 * x + 2.0 * candidates[1](x) - torch.tanh(x)
     torch.testing.assert_close(full(x, candidates, gate), expected)
-    torch.testing.assert_close(Choice(dict(zip("abc", candidates)), full)(x, gate), expected)
+    torch.testing.assert_close(MixedOperation(dict(zip("abc", candidates)), full)(x, gate), expected)
 
 
 @pytest.mark.parametrize("mixing", [full, SinglePath()], ids=["full", "single_path"])
@@ -44,11 +44,11 @@ def test_every_candidate_needs_its_gate(mixing):
 
 def test_a_choice_is_among_any_modules():
     """Not an image in sight: recurrent steps, chosen by name, their weights under the candidates' names."""
-    choice = Choice({"gru": nn.GRUCell(3, 3), "relu": nn.ReLU()}, full)
+    choice = MixedOperation({"gru": nn.GRUCell(3, 3), "relu": nn.ReLU()}, full)
     y = choice(torch.randn(5, 3), torch.tensor([0.3, 0.7]))
     assert y.shape == (5, 3) and "candidates.gru.weight_ih" in choice.state_dict()
     with pytest.raises(DartsError, match="at least one candidate"):
-        Choice({}, full)
+        MixedOperation({}, full)
 
 
 def counting(candidates: list[nn.Module]) -> list[int]:

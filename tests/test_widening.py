@@ -9,7 +9,7 @@ from darts_pl.ops.image import OPERATIONS, build
 from darts_pl.relaxations import Softmax
 from darts_pl.relaxations.mixing import full
 from darts_pl.spaces import CellSpace
-from darts_pl.spaces.choice import Choice
+from darts_pl.spaces.mixed import MixedOperation
 from darts_pl.spaces.widening import halves, replicas, widen, widen_operation
 
 BEFORE, AFTER = 4, 7
@@ -147,7 +147,7 @@ def test_one_mapping_serves_all_candidates_of_a_cell():
         torch.testing.assert_close(found, expected, rtol=1e-10, atol=1e-10)
 
 
-def _replicated(edge: Choice, wider: Choice, channel: int) -> int:
+def _replicated(edge: MixedOperation, wider: MixedOperation, channel: int) -> int:
     """The old channel whose depthwise kernel the new `channel` has."""
     old, new = (found.candidates["dil_conv_3x3"][1].weight for found in (edge, wider))
     return next(index for index, kernel in enumerate(old) if torch.equal(kernel, new[channel]))

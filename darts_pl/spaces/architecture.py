@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from darts_pl.errors import ConfigError
-from darts_pl.spaces.choice import Choice
+from darts_pl.spaces.mixed import MixedOperation
 
 Gates = Mapping[str, Tensor] | Sequence[Tensor]
 
@@ -19,7 +19,7 @@ class SearchNetwork(nn.Module):
     `alphas[kind]` are logits [E, K]; with edge normalisation `betas[kind]` are logits [E] whose softmax over the edges
     into a node weighs them (PC-DARTS, arXiv:1907.05737, equation 4). Both are architecture parameters and part of the
     state dict, as is `kept_<kind>` [E, K], which candidates are left. A subclass sets `cells`, modules with a `kind`
-    and `edges` (name → `Choice`, in gate order), and defines `run`.
+    and `edges` (name → `MixedOperation`, in gate order), and defines `run`.
 
     Args:
         targets: for each kind the node that each of its E edges enters.
@@ -134,7 +134,7 @@ class SearchNetwork(nn.Module):
             for choice, row in zip(cell.edges.values(), self.kept(cell.kind)):
                 choice.keep(name for name, left in zip(choice.names, row.tolist()) if left)
 
-    def choices(self) -> Iterator[Choice]:
+    def choices(self) -> Iterator[MixedOperation]:
         """Every choice of every cell."""
         for cell in self.cells:
             yield from cell.edges.values()

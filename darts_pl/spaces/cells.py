@@ -11,8 +11,8 @@ from darts_pl.derive import Rule, chooses_inputs, derive_genotype, random_genoty
 from darts_pl.errors import ConfigError, GenotypeError, nearest
 from darts_pl.genotype import Genotype, check_operations, check_space
 from darts_pl.ops.image import OPERATIONS, PRIMITIVES, Builder, build
-from darts_pl.spaces.choice import Choice, Mixing, divided_channels
 from darts_pl.spaces.layout import edge_sources, plan
+from darts_pl.spaces.mixed import MixedOperation, Mixing, divided_channels
 from darts_pl.spaces.network import Network
 from darts_pl.spaces.primitives import check_primitives
 from darts_pl.spaces.supernet import Supernet
@@ -79,11 +79,11 @@ class CellSpace:
         """
         divisor = getattr(mixing, "channel_divisor", 1)
 
-        def make_choice(channels: int, stride: int) -> Choice:
+        def make_choice(channels: int, stride: int) -> MixedOperation:
             part = divided_channels(channels, divisor)
             candidates = {name: self._candidate(name, part, stride) for name in self.primitives}
             auxiliary = self._candidate("skip_connect", channels, stride) if auxiliary_skip else None
-            return Choice(candidates, mixing, auxiliary)
+            return MixedOperation(candidates, mixing, auxiliary)
 
         return Supernet(
             input_shape,

@@ -13,7 +13,7 @@ from darts_pl.genotype.nasbench201 import EDGES
 from darts_pl.genotype.nasbench201 import OPERATIONS as PRIMITIVES
 from darts_pl.ops.image import OPERATIONS, Builder, build
 from darts_pl.spaces.cells import inherit_weights
-from darts_pl.spaces.choice import Choice, Mixing, divided_channels
+from darts_pl.spaces.mixed import MixedOperation, Mixing, divided_channels
 from darts_pl.spaces.nasbench201_network import KIND, Nasbench201Network, Nasbench201Supernet, edge_key
 from darts_pl.spaces.primitives import check_primitives
 
@@ -106,11 +106,11 @@ class Nasbench201Space:
         """
         divisor = getattr(mixing, "channel_divisor", 1)
 
-        def make_choice(channels: int) -> Choice:
+        def make_choice(channels: int) -> MixedOperation:
             part = divided_channels(channels, divisor)
             candidates = {name: self._operation(name, part, searching=True) for name in self.primitives}
             auxiliary = self._operation("skip_connect", channels, searching=True) if auxiliary_skip else None
-            return Choice(candidates, mixing, auxiliary)
+            return MixedOperation(candidates, mixing, auxiliary)
 
         return Nasbench201Supernet(
             input_shape,

@@ -9,8 +9,8 @@ from darts_pl.genotype import Nasbench201Genotype
 from darts_pl.genotype.nasbench201 import EDGES, NUM_NODES
 from darts_pl.ops.image import ReLUConvBN
 from darts_pl.spaces.architecture import SearchNetwork
-from darts_pl.spaces.choice import Choice
 from darts_pl.spaces.drop_path import drop_path
+from darts_pl.spaces.mixed import MixedOperation
 from darts_pl.spaces.network import AuxiliaryHead, DerivedNetwork
 
 KIND = "cell"
@@ -80,7 +80,7 @@ class Nasbench201SearchCell(nn.Module):
 
     kind = KIND
 
-    def __init__(self, channels: int, make_choice: Callable[[int], Choice]):
+    def __init__(self, channels: int, make_choice: Callable[[int], MixedOperation]):
         super().__init__()
         self.edges = nn.ModuleDict({edge_key(*edge): make_choice(channels) for edge in EDGES})
 
@@ -104,7 +104,7 @@ class Nasbench201Supernet(SearchNetwork):
         input_shape: (C, H, W) of one image.
         layers: cells a stage.
         relaxation, edge_normalization: see `SearchNetwork`.
-        make_choice: `channels -> Choice` with K candidates.
+        make_choice: `channels -> MixedOperation` with K candidates.
     """
 
     def __init__(
@@ -116,7 +116,7 @@ class Nasbench201Supernet(SearchNetwork):
         layers: int,
         num_candidates: int,
         relaxation: nn.Module,
-        make_choice: Callable[[int], Choice],
+        make_choice: Callable[[int], MixedOperation],
         edge_normalization: bool = False,
     ):
         super().__init__({KIND: [node for node, _ in EDGES]}, num_candidates, relaxation, edge_normalization)

@@ -8,12 +8,12 @@ from torch import Tensor
 
 from darts_pl.ops.image import FactorizedReduce, ReLUConvBN
 from darts_pl.spaces.architecture import SearchNetwork
-from darts_pl.spaces.choice import Choice
 from darts_pl.spaces.layout import Stem, edge_sources, plan
+from darts_pl.spaces.mixed import MixedOperation
 
 KINDS = ("normal", "reduce")
 
-MakeChoice = Callable[[int, int], Choice]
+MakeMixed = Callable[[int, int], MixedOperation]
 
 
 class SearchCell(nn.Module):
@@ -23,7 +23,7 @@ class SearchCell(nn.Module):
     operation) and a faster implementation can take a cell's place as a whole.
     """
 
-    def __init__(self, spec, num_nodes: int, make_choice: MakeChoice):
+    def __init__(self, spec, num_nodes: int, make_choice: MakeMixed):
         super().__init__()
         self.kind, self.num_nodes = spec.kind, num_nodes
         before = FactorizedReduce if spec.reduction_before else _pointwise
@@ -61,7 +61,7 @@ class Supernet(SearchNetwork):
     Args:
         input_shape: (C, H, W) of one image.
         relaxation, edge_normalization: see `SearchNetwork`.
-        make_choice: `(channels, stride) -> Choice` with K candidates.
+        make_choice: `(channels, stride) -> MixedOperation` with K candidates.
     """
 
     def __init__(
@@ -75,7 +75,7 @@ class Supernet(SearchNetwork):
         stem: str,
         num_candidates: int,
         relaxation: nn.Module,
-        make_choice: MakeChoice,
+        make_choice: MakeMixed,
         edge_normalization: bool = False,
     ):
         specs = plan(layers, init_channels, num_nodes, stem)

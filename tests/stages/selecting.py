@@ -18,7 +18,7 @@ from darts_pl.relaxations import Softmax
 from darts_pl.relaxations.mixing import full
 from darts_pl.spaces import CellSpace
 from darts_pl.spaces.architecture import SearchNetwork
-from darts_pl.spaces.choice import Choice
+from darts_pl.spaces.mixed import MixedOperation
 from darts_pl.stages.fitting import fit
 from darts_pl.stages.selection import Trained
 from darts_pl.stages.selection.evaluation import Score
@@ -103,7 +103,7 @@ class AdditiveCell(nn.Module):
     def __init__(self, kind: str, edges: int, operations: tuple[str, ...]):
         super().__init__()
         self.kind = kind
-        choices = [Choice({name: nn.Identity() for name in operations}, full) for _ in range(edges)]
+        choices = [MixedOperation({name: nn.Identity() for name in operations}, full) for _ in range(edges)]
         self.edges = nn.ModuleDict({str(row): choice for row, choice in enumerate(choices)})
 
 

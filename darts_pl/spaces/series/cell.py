@@ -8,9 +8,9 @@ from torch import Tensor
 
 from darts_pl.genotype import Cell
 from darts_pl.ops.series.shapes import TokenGrid
-from darts_pl.spaces.choice import Choice
 from darts_pl.spaces.drop_path import drop_path
 from darts_pl.spaces.layout import edge_sources
+from darts_pl.spaces.mixed import MixedOperation
 from darts_pl.spaces.series.gating import Gating
 
 INPUTS = 2
@@ -31,7 +31,7 @@ class SeriesSearchCell(nn.Module):
     States 0 and 1 are the two inputs after a layer normalisation each.
     """
 
-    def __init__(self, kind: str, dim: int, num_nodes: int, make_choice: Callable[[], Choice]):
+    def __init__(self, kind: str, dim: int, num_nodes: int, make_choice: Callable[[], MixedOperation]):
         super().__init__()
         self.kind, self.num_nodes = kind, num_nodes
         self.norms = nn.ModuleDict({str(state): nn.LayerNorm(dim) for state in range(INPUTS)})

@@ -6,7 +6,7 @@ from darts_pl.derive import Rule, chooses_inputs
 from darts_pl.errors import ConfigError, nearest
 from darts_pl.genotype.series import MODES
 from darts_pl.ops.series import Builder, SeriesShape
-from darts_pl.spaces.choice import Mixing
+from darts_pl.spaces.mixed import Mixing
 from darts_pl.spaces.primitives import check_primitives
 from darts_pl.spaces.series.labels import ARGUMENTS, candidates, check_candidates
 

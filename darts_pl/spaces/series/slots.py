@@ -14,7 +14,7 @@ from torch import Tensor
 
 from darts_pl.genotype import SeriesGenotype
 from darts_pl.ops.series.shapes import TokenGrid
-from darts_pl.spaces.choice import Choice, Mixing
+from darts_pl.spaces.mixed import MixedOperation, Mixing
 from darts_pl.spaces.series.cell import DerivedSeriesCell, SeriesSearchCell
 from darts_pl.spaces.series.gating import Gating
 from darts_pl.spaces.series.labels import NONE
@@ -30,7 +30,7 @@ class Zero(nn.Module):
         return torch.zeros_like(x)
 
 
-class LabelChoice(Choice):
+class LabelChoice(MixedOperation):
     """A choice among parts of the network. Paths are never dropped: without its scale or its tokens there is no
     network."""
 
@@ -100,9 +100,9 @@ class SearchParts:
     def cell(self, kind: str, grid: TokenGrid) -> nn.Module:
         """See `Parts.cell`."""
 
-        def make_choice() -> Choice:
+        def make_choice() -> MixedOperation:
             named = {name: self.operation(name, grid) for name in self.primitives}
-            return Choice(named, self.mixing, nn.Identity() if self.auxiliary_skip else None)
+            return MixedOperation(named, self.mixing, nn.Identity() if self.auxiliary_skip else None)
 
         return SeriesSearchCell(kind, grid.dim, self.num_nodes, make_choice)
 

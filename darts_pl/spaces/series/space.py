@@ -11,8 +11,8 @@ from darts_pl.errors import ConfigError
 from darts_pl.genotype import SeriesGenotype
 from darts_pl.genotype.series import cell_kinds
 from darts_pl.ops.series import OPERATIONS, Builder, SeriesShape, TokenGrid, build
-from darts_pl.spaces.choice import Mixing
 from darts_pl.spaces.layout import edge_sources
+from darts_pl.spaces.mixed import Mixing
 from darts_pl.spaces.series import checks
 from darts_pl.spaces.series.branches import Sizes
 from darts_pl.spaces.series.genotypes import check_genotype, derive_genotype, draw_genotype, one_hot_gates

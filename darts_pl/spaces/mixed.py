@@ -1,4 +1,4 @@
-"""One choice among modules: what every search space is made of."""
+"""A mixed operation: one of several modules, chosen by gates; what every search space is made of."""
 
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
@@ -12,10 +12,10 @@ from darts_pl.spaces.drop_path import drop_path
 Mixing = Callable[[Tensor, Iterable[Callable[[Tensor], Tensor]], Tensor], Tensor]
 
 
-class Choice(nn.Module):
-    """A choice among named candidate modules that take the same input and give outputs of one shape.
+class MixedOperation(nn.Module):
+    """The weighted sum of named candidate modules that take the same input and give outputs of one shape.
 
-    It knows nothing of images or cells: a mixed operation of a DARTS cell is one instance, a choice among normalisation
+    It knows nothing of images or cells: an edge of a DARTS cell is one instance, a place among normalisation
     layers or recurrent blocks another.
 
     Args:

@@ -8,7 +8,7 @@ import torch.nn as nn
 
 from darts_pl.relaxations import Gumbel
 from darts_pl.relaxations.mixing import SinglePath
-from darts_pl.spaces import Choice
+from darts_pl.spaces import MixedOperation
 
 CANDIDATES = {"same": lambda x: x, "exchanged": lambda x: x.roll(1), "negated": lambda x: -x}
 
@@ -29,7 +29,7 @@ class Does(nn.Module):
 def test_the_right_candidate_is_found(names, seed):
     """The target is the input itself; 300 steps of Adam on the squared error of single draws."""
     torch.manual_seed(seed)
-    choice = Choice({name: Does(CANDIDATES[name]) for name in names}, SinglePath())
+    choice = MixedOperation({name: Does(CANDIDATES[name]) for name in names}, SinglePath())
     relaxation, alpha = Gumbel(tau_start=5.0, tau_end=0.5, hard=True).train(), nn.Parameter(torch.zeros(1, 3))
     optimizer = torch.optim.Adam([alpha], lr=0.05)
     for step in range(300):
