@@ -1,4 +1,4 @@
-"""What a batch of inputs looks like without its values: nested shapes and types, as data declare and files keep them."""
+"""A batch of inputs without its values: nested shapes and types, as data declare and files keep them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
