@@ -21,6 +21,7 @@ def paired_halves(
     seed: int = 0,
     class_sorted: bool = False,
     classes: Sequence[str] = (),
+    unit: str = "image",
 ) -> tuple[Index, Index]:
     """Cut the training images into the half for the weights and the half for the architecture.
 
@@ -31,7 +32,7 @@ def paired_halves(
             original code does (quark0/darts, train_search.py).
         seed: of the stratified cut.
         class_sorted: the images come sorted by class, so that "first_last" is refused.
-        classes: names of the classes, for messages.
+        classes, unit: names of the classes and of one sample, for messages.
 
     Returns:
         Two sorted index arrays, disjoint and together covering 0..N-1.
@@ -43,7 +44,7 @@ def paired_halves(
         raise DataError(f"split={how!r} is no way to halve the training images. {nearest(how, HALVINGS)}")
     _check_fraction("weights_fraction", fraction)
     if how == "stratified":
-        return _stratified(labels, round(len(labels) * fraction), seed, classes)
+        return _stratified(labels, round(len(labels) * fraction), seed, classes, unit)
     if class_sorted:
         raise DataError(
             "split='first_last' cuts the training images in the order they are stored, and these come sorted "
@@ -55,17 +56,19 @@ def paired_halves(
     return np.arange(cut), np.arange(cut, len(labels))
 
 
-def holdout(labels: Index, fraction: float, seed: int, classes: Sequence[str] = ()) -> tuple[Index, Index]:
+def holdout(
+    labels: Index, fraction: float, seed: int, classes: Sequence[str] = (), unit: str = "image"
+) -> tuple[Index, Index]:
     """Indices (kept, held out) with the share of each class kept; `fraction` is the share held out.
 
     Raises:
         DataError: a fraction out of range, a class with fewer than 2 images, a part smaller than the classes.
     """
     _check_fraction("the held-out fraction", fraction)
-    return _stratified(labels, len(labels) - round(len(labels) * fraction), seed, classes)
+    return _stratified(labels, len(labels) - round(len(labels) * fraction), seed, classes, unit)
 
 
-def stratified_subset(labels: Index, n: int, seed: int, classes: Sequence[str] = ()) -> Index:
+def stratified_subset(labels: Index, n: int, seed: int, classes: Sequence[str] = (), unit: str = "image") -> Index:
     """Sorted indices of `n` images with the share of each class kept; all where there are no more than `n`.
 
     Raises:
@@ -73,22 +76,22 @@ def stratified_subset(labels: Index, n: int, seed: int, classes: Sequence[str] =
     """
     if n >= len(labels):
         return np.arange(len(labels))
-    return _stratified(labels, n, seed, classes)[0]
+    return _stratified(labels, n, seed, classes, unit)[0]
 
 
-def _stratified(labels: Index, first_size: int, seed: int, classes: Sequence[str]) -> tuple[Index, Index]:
+def _stratified(labels: Index, first_size: int, seed: int, classes: Sequence[str], unit: str) -> tuple[Index, Index]:
     present, counts = np.unique(labels, return_counts=True)
     if len(counts) and counts.min() < 2:
         rarest = int(present[counts.argmin()])
         raise DataError(
-            f"class {_name(rarest, classes)} has only {counts.min()} image; a stratified cut needs at least 2 "
+            f"class {_name(rarest, classes)} has only {counts.min()} {unit}; a stratified cut needs at least 2 "
             "of each class"
         )
     sizes = (first_size, len(labels) - first_size)
     if min(sizes) < len(present):
         raise DataError(
-            f"a stratified cut of {len(labels)} images into {sizes[0]} and {sizes[1]} leaves a part smaller "
-            f"than the {len(present)} classes; take a larger part or more images"
+            f"a stratified cut of {len(labels)} {unit}s into {sizes[0]} and {sizes[1]} leaves a part smaller "
+            f"than the {len(present)} classes; take a larger part or more {unit}s"
         )
     first, second = train_test_split(
         np.arange(len(labels)), train_size=sizes[0], test_size=sizes[1], stratify=labels, random_state=seed

@@ -1,0 +1,239 @@
+"""The LightningDataModule of tables: rows of numbers and categories for a number, a class, or yes or no."""
+
+import hashlib
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.model_selection import KFold, StratifiedKFold, train_test_split
+from torch import Tensor
+
+from darts_pl.data.gather import gatherer
+from darts_pl.data.samples import SUBSET_SEED, SampleData
+from darts_pl.data.split import Index, holdout, paired_halves, stratified_subset
+from darts_pl.data.tables.preprocessing import TablePreprocessing
+from darts_pl.data.tables.table import Source, Table
+from darts_pl.data.tables.target import KINDS, Classes, check_classes_known, check_present, fit_target, kind_of
+from darts_pl.errors import ConfigError, DataError, nearest
+from darts_pl.inputs import TensorInput
+from darts_pl.tasks import Task
+
+TEST_SEED = 0
+Rows = Tensor | dict[str, Tensor]
+
+
+class TableData(SampleData):
+    """Batches of rows, `(x, y)` or `{"weights": (x, y), "alphas": (x, y)}` in a search.
+
+    x is float32 [B, F], or a dictionary of these where the source gives several inputs. y is int64 [B] of classes,
+    float32 [B] of a regression ([B, targets] of several). Numbers are standardised, categories become features of 0 and
+    1, missing values are filled and marked, all by the training rows, never by test rows; both halves of a search, and
+    the held-out part of a retraining, are among these training rows and share that. So do regression targets: the loss
+    and figures are those of targets with mean 0 and variance 1 over the training rows, as for series
+    (`preprocessing.target.original` gives outputs in the targets' units; `r2` is the same in both).
+
+    Args:
+        source: gives the table.
+        purpose, batch_size, eval_batch_size, seed, weights_fraction, holdout, limit_train: see `SampleData`; the cuts
+            keep the share of each class.
+        task: "regression", "binary" or "classification"; None decides by the target (see `kind_of`).
+        fold: test by this fold of `folds`, from 0, instead of by the source's test rows: folds of a seed of their own,
+            the same for every `seed`, stratified for classes.
+        folds: how many.
+        test_fraction: of the rows, held out for testing where the source has no test rows, the same for every `seed`.
+
+    Raises:
+        ConfigError: a source that cannot load, an unknown `purpose` or `task`, a number out of range.
+    """
+
+    unit = "row"
+
+    def __init__(
+        self,
+        *,
+        source: Source,
+        purpose: str = "search",
+        batch_size: int = 64,
+        eval_batch_size: int | None = None,
+        seed: int = 0,
+        weights_fraction: float = 0.5,
+        holdout: float = 0.0,
+        limit_train: int | None = None,
+        task: str | None = None,
+        fold: int | None = None,
+        folds: int = 5,
+        test_fraction: float = 0.2,
+    ) -> None:
+        super().__init__(
+            purpose=purpose,
+            batch_size=batch_size,
+            eval_batch_size=eval_batch_size,
+            seed=seed,
+            weights_fraction=weights_fraction,
+            holdout=holdout,
+            limit_train=limit_train,
+        )
+        if not callable(getattr(source, "load", None)):
+            raise ConfigError(f"source={source!r} has no load(); expected Diabetes, TableFile or the like")
+        if task is not None and task not in KINDS:
+            raise ConfigError(f"data.task={task!r} is unknown. {nearest(task, KINDS)}")
+        if folds < 2 or not (fold is None or 0 <= fold < folds):
+            raise ConfigError(
+                f"data.fold={fold} of data.folds={folds}: expected 2 folds or more and one from 0 of them"
+            )
+        if not 0 < test_fraction < 1:
+            raise ConfigError(f"data.test_fraction={test_fraction}: expected a share above 0 and below 1")
+        self.source, self._task, self.fold, self.folds, self.test_fraction = source, task, fold, folds, test_fraction
+
+    @cached_property
+    def table(self) -> Table:
+        """Everything the source holds.
+
+        Raises:
+            DataError: what the source refuses, and a row that misses a target.
+        """
+        table = self.source.load()
+        check_present(table)
+        return table
+
+    @cached_property
+    def processing(self) -> TablePreprocessing:
+        """What makes raw rows a network's inputs."""
+        training, test = self.rows
+        target = fit_target(self.table, self._kind, training)
+        check_classes_known(self.table, target, training, test)
+        return TablePreprocessing.fit(self.table, target, training)
+
+    @cached_property
+    def rows(self) -> tuple[Index, Index]:
+        """Numbers of the training rows, after `limit_train`, and of the test rows, in the table."""
+        count, codes = len(self.table.frame), self._codes
+        if self.fold is not None:
+            training, test = self._folded()
+        elif self.table.test is not None:
+            test = self.table.test
+            training = np.setdiff1d(np.arange(count), test)
+        else:
+            training, test = self._cut(np.arange(count), 1 - self.test_fraction, TEST_SEED)
+        if self.limit_train is not None and self.limit_train < len(training):
+            if codes is None:
+                training = self._cut(training, self.limit_train / len(training), SUBSET_SEED)[0]
+            else:
+                chosen = stratified_subset(codes[training], self.limit_train, SUBSET_SEED, self.classes, self.unit)
+                training = training[chosen]
+        return training, test
+
+    @property
+    def input_shape(self) -> TensorInput | dict[str, TensorInput]:
+        """(F,) of the table, or of each by its name."""
+        return self.processing.input_shape
+
+    @property
+    def outputs(self) -> int:
+        """How many outputs a network needs: one a class, 1 for yes or no, one a number to predict."""
+        return self.processing.target.outputs
+
+    @cached_property
+    def task(self) -> Task:
+        """What a network is trained for."""
+        return self.processing.target.task()
+
+    @cached_property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the classes; none of a regression."""
+        target = self._all_classes
+        return target.classes if target else ()
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """sha256 of the training and test rows in use, as read, their columns' roles and the target's kind."""
+        table = self.table
+        facts = (self._kind, table.targets, table.features, table.inputs, self.classes, list(map(len, self.rows)))
+        digest = hashlib.sha256(repr(facts).encode())
+        frame = table.frame[[*table.features, *table.targets]]
+        for rows in self.rows:
+            digest.update(pd.util.hash_pandas_object(frame.iloc[rows], index=False).to_numpy("<u8").tobytes())
+        return digest.hexdigest()
+
+    def preprocessing(self) -> dict[str, Any]:
+        """What has to be done to raw rows before a network sees them, and what its outputs mean, as JSON can write it;
+        `TablePreprocessing.from_plain` reads it."""
+        return self.processing.to_plain()
+
+    def train_rows(self) -> tuple[Rows, Tensor]:
+        """(x, y) of all training rows in use, both halves together."""
+        return self._stored["train"]
+
+    def test_rows(self) -> tuple[Rows, Tensor]:
+        """(x, y) of the test rows."""
+        return self._stored["test"]
+
+    @property
+    def training_count(self) -> int:
+        """Training rows in use, after `limit_train`."""
+        return len(self.rows[0])
+
+    def cut(self, fraction: float) -> tuple[Index, Index]:
+        """The training rows in two by `seed`, with the share of each class kept."""
+        codes = None if self._codes is None else self._codes[self.rows[0]]
+        if codes is None:
+            return self._cut(np.arange(self.training_count), fraction, self.seed)
+        return paired_halves(codes, fraction=fraction, seed=self.seed, classes=self.classes, unit=self.unit)
+
+    def gatherers_of(self, part: str) -> tuple[Any, Tensor]:
+        """x and y of "train" or "test"."""
+        x, y = self._stored[part]
+        return gatherer(x), y
+
+    @cached_property
+    def _kind(self) -> str:
+        return kind_of(self.table, self._task)
+
+    @cached_property
+    def _all_classes(self) -> Classes | None:
+        """The classes of all rows, where there are any: what the cuts are stratified by."""
+        if self._kind == "regression":
+            return None
+        return fit_target(self.table, self._kind, np.arange(len(self.table.frame)))
+
+    @cached_property
+    def _codes(self) -> Index | None:
+        return None if self._all_classes is None else self._all_classes.numbers(self.table).numpy()
+
+    @cached_property
+    def _stored(self) -> dict[str, tuple[Rows, Tensor]]:
+        processing, table = self.processing, self.table
+        y = processing.target.numbers(table)
+        found = {}
+        for part, rows in zip(("train", "test"), self.rows):
+            x = processing.transform(
+                table.frame.iloc[rows], lambda position, rows=rows: table.place(int(rows[position]))
+            )
+            found[part] = (x, y[rows])
+        return found
+
+    def _cut(self, rows: Index, fraction: float, seed: int) -> tuple[Index, Index]:
+        """Some rows of the table in two, the first with `fraction`: stratified for classes."""
+        if self._codes is not None:
+            first, second = holdout(self._codes[rows], 1 - fraction, seed, self.classes, self.unit)
+            return rows[first], rows[second]
+        size = round(len(rows) * fraction)
+        if not 0 < size < len(rows):
+            raise DataError(f"{self.table.name}: {len(rows)} rows, of which {fraction:.3g} leaves a part empty")
+        first, second = train_test_split(rows, train_size=size, random_state=seed)
+        return np.sort(first), np.sort(second)
+
+    def _folded(self) -> tuple[Index, Index]:
+        codes, count = self._codes, len(self.table.frame)
+        fewest = count if codes is None else int(np.bincount(codes).min())
+        if fewest < self.folds:
+            what = (
+                f"the {count} rows"
+                if codes is None
+                else f"the class {self.classes[int(np.bincount(codes).argmin())]!r}"
+            )
+            raise ConfigError(f"data.folds={self.folds}: {what} of {self.table.name} fill only {fewest} folds")
+        kind = KFold if codes is None else StratifiedKFold
+        cuts = kind(self.folds, shuffle=True, random_state=TEST_SEED).split(np.zeros(count), codes)
+        return list(cuts)[self.fold]

@@ -1,0 +1,115 @@
+"""Everything between raw rows and a network, fitted to training rows and written as JSON."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from darts_pl.data.split import Index
+from darts_pl.data.tables.columns import Category, Column, Number, fit_column
+from darts_pl.data.tables.table import Table
+from darts_pl.data.tables.target import Target, target_from_plain
+from darts_pl.errors import ConfigError, DataError, nearest
+from darts_pl.inputs import TensorInput
+
+SINGLE = ""  # the name of the only input, which is a tensor and not a dictionary
+
+
+@dataclass(frozen=True)
+class TablePreprocessing:
+    """Numbers standardised, categories as features of 0 and 1, missing values filled and marked, by training rows.
+
+    Attributes:
+        inputs: name of an input → its columns; one of the name "" is given as a tensor.
+        target: what the outputs mean.
+    """
+
+    inputs: Mapping[str, Sequence[Column]]
+    target: Target
+
+    @classmethod
+    def fit(cls, table: Table, target: Target, training: Index) -> "TablePreprocessing":
+        """Of the rows `training` of a table.
+
+        Raises:
+            DataError: an input whose columns all say nothing, values that are too large.
+        """
+        fitted = {name: fit_column(table.frame[name].iloc[training]) for name in table.features}
+        asked = table.inputs if table.inputs is not None else {SINGLE: table.features}
+        inputs = {}
+        for name, columns in asked.items():
+            inputs[name] = [fitted[column] for column in columns if fitted[column] is not None]
+            if not inputs[name]:
+                where = f"the columns of data.tables.{name}" if name else "all columns"
+                raise DataError(f"{table.name}: {where} are constant over the training rows, nothing to learn from")
+        return cls(inputs, target)
+
+    @property
+    def input_shape(self) -> TensorInput | dict[str, TensorInput]:
+        """(features,) of the table, or of each by its name."""
+        shapes = {name: TensorInput((len(features),)) for name, features in self.features.items()}
+        return shapes.get(SINGLE, shapes)
+
+    @property
+    def features(self) -> dict[str, list[str]]:
+        """Names of the features of each input."""
+        return {name: [each for column in columns for each in column.features] for name, columns in self.inputs.items()}
+
+    def transform(
+        self, frame: pd.DataFrame, place: Callable[[int], str] = lambda position: f"row {position + 1}"
+    ) -> Tensor | dict[str, Tensor]:
+        """Raw rows as a network takes them: float32 [rows, features], or a dictionary of these.
+
+        Args:
+            frame: has the columns of the training table by name, in any order; the target may be missing.
+            place: of a row, for messages.
+
+        Raises:
+            DataError: a column is missing, or a value among numbers is none.
+        """
+        names = list(map(str, frame.columns))
+        for column in (column for columns in self.inputs.values() for column in columns):
+            if column.name not in names:
+                raise DataError(f"the rows have no column {column.name!r}. {nearest(column.name, names)}")
+        found = {name: self._transformed(frame, columns, place) for name, columns in self.inputs.items()}
+        return found.get(SINGLE, found)
+
+    def to_plain(self) -> dict[str, Any]:
+        """As JSON can write it."""
+        inputs = {
+            name: [{"kind": type(column).__name__.lower(), **asdict(column)} for column in columns]
+            for name, columns in self.inputs.items()
+        }
+        return {"inputs": inputs, "target": self.target.to_plain()}
+
+    @classmethod
+    def from_plain(cls, plain: Any) -> "TablePreprocessing":
+        """What `to_plain` wrote.
+
+        Raises:
+            ConfigError: anything else.
+        """
+        match plain:
+            case {"inputs": dict(inputs), "target": target} if inputs:
+                columns = {str(name): [_column(each) for each in found] for name, found in inputs.items()}
+                return cls(columns, target_from_plain(target))
+        raise ConfigError(f"preprocessing: found {plain!r}, expected the inputs and the target of a table")
+
+    def _transformed(self, frame: pd.DataFrame, columns: Sequence[Column], place: Callable[[int], str]) -> Tensor:
+        parts = [column.transform(frame[column.name], place) for column in columns]
+        return torch.from_numpy(np.concatenate(parts, axis=1).astype(np.float32))
+
+
+def _column(plain: Any) -> Column:
+    match plain:
+        case {"kind": "number", "name": str(), "median": _, "mean": _, "std": _, "indicator": bool()}:
+            values = {name: plain[name] for name in ("median", "mean", "std")}
+            if all(isinstance(value, (int, float)) or (name, value) == ("std", None) for name, value in values.items()):
+                return Number(plain["name"], **values, indicator=plain["indicator"])
+        case {"kind": "category", "name": str(), "values": [*values], "indicator": bool()}:
+            return Category(plain["name"], tuple(map(str, values)), plain["indicator"])
+    raise ConfigError(f"preprocessing: found the column {plain!r}, expected a number or a category with its settings")
