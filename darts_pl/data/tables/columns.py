@@ -86,7 +86,8 @@ class Number:
         missing = values.isna().to_numpy(bool)
         if len(wrong := np.flatnonzero((np.isnan(numbers) & ~missing) | np.isinf(numbers))):
             at = int(wrong[0])
-            raise DataError(f"{place(at)}, column {self.name!r}: found {values.iloc[at]!r}, expected a finite number")
+            found = values.iloc[[at]].tolist()[0]  # a number of Python
+            raise DataError(f"{place(at)}, column {self.name!r}: found {found!r}, expected a finite number")
         parts = []
         if self.std is not None:
             parts.append((np.where(missing, self.median, numbers) - self.mean) / self.std)
