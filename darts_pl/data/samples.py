@@ -10,13 +10,14 @@ import torch
 from darts_pl.data.batches import Batches, PairedBatches
 from darts_pl.data.split import Index
 from darts_pl.errors import ConfigError, DataError, nearest
+from darts_pl.tasks import Task
 
 PURPOSES = ("search", "retrain")
 SUBSET_SEED = 0
 
 
 class SampleData(lightning.LightningDataModule):
-    """Base: a subclass names its `unit` and defines `training_count`, `cut` and `gatherers_of`.
+    """Base: a subclass names its `unit` and defines `task`, `training_count`, `cut` and `gatherers_of`.
 
     A batch is `(x, y)`, in a search `{"weights": (x, y), "alphas": (x, y)}`. The loaders themselves add a key,
     `(x, y, key)`, which `on_after_batch_transfer` takes off.
@@ -63,6 +64,11 @@ class SampleData(lightning.LightningDataModule):
         self.weights_fraction, self.holdout, self.limit_train = weights_fraction, holdout, limit_train
 
     @property
+    def task(self) -> Task:
+        """What a network is trained for."""
+        raise NotImplementedError(f"{type(self).__name__} must define task")
+
+    @property
     def training_count(self) -> int:
         """Training samples in use, after `limit_train`."""
         raise NotImplementedError(f"{type(self).__name__} must define training_count")
@@ -86,8 +92,9 @@ class SampleData(lightning.LightningDataModule):
             DataError, ConfigError: data that are missing or damaged, settings that do not fit them, a batch larger
                 than a part.
         """
-        self.train_dataloader()
+        _ = self.task
         self.test_dataloader()
+        self.train_dataloader()
 
     @cached_property
     def halves(self) -> tuple[Index, Index]:

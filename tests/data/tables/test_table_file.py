@@ -66,7 +66,7 @@ def test_a_test_file(tmp_path) -> None:
     assert data.test_rows()[0][0, 1:].tolist() == [0, 0, 0], "an unknown town"
     unknown = written(tmp_path, "y,age,town\nyes,1,Z\nnope,30,A\nnope,31,A\n", "test.csv")
     with pytest.raises(DataError, match=r"test.csv, line 3, column 'y': no training row is of the class 'nope'"):
-        csv_table_data(train, "y", test=unknown).prepare()
+        csv_table_data(train, "y", test=unknown, batch_size=4).prepare()
     other = written(tmp_path, "y,aged,town\nyes,1,Z\n", "test.csv")
     with pytest.raises(DataError, match=r"test.csv has no column 'age', expected those of .*Did you mean 'aged'"):
         csv_table_data(train, "y", test=other).prepare()

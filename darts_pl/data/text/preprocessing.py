@@ -1,0 +1,116 @@
+"""Texts as numbers of words, by a vocabulary of the training texts that is written as JSON."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from darts_pl.errors import ConfigError
+
+PADDING, UNKNOWN = "[PAD]", "[UNK]"  # the numbers 0 and 1
+UNLIMITED = 2**31 - 1  # words of a vocabulary
+
+
+def _library():
+    try:
+        import tokenizers
+    except ImportError as error:
+        raise ConfigError("texts need the library tokenizers: pip install 'darts_pl[text]'") from error
+    return tokenizers
+
+
+@dataclass(frozen=True)
+class TextPreprocessing:
+    """Words and punctuation marks by number, words that are not in the vocabulary as 1, padding as 0.
+
+    Attributes:
+        tokenizer: of the library `tokenizers`, a WordLevel model. max_tokens: what is beyond them in a text is cut off.
+        classes: task → names of its classes, in the order of a network's outputs.
+    """
+
+    tokenizer: Any
+    max_tokens: int
+    classes: Mapping[str, tuple[str, ...]]
+
+    @property
+    def vocabulary_size(self) -> int:
+        """Words, padding and the unknown word included: numbers of words are below it."""
+        return self.tokenizer.get_vocab_size()
+
+    def numbers(self, texts: Sequence[str]) -> list[list[int]]:
+        """The words of each text by number, at most `max_tokens` and at least one: a text without a word is [1]."""
+        found = self.tokenizer.encode_batch(list(texts), add_special_tokens=False)
+        return [each.ids[: self.max_tokens] or [1] for each in found]
+
+    def encode(self, texts: Sequence[str]) -> Tensor:
+        """int64 (B, T), T that of the longest text; shorter ones end in 0.
+
+        Raises:
+            ConfigError: one text instead of a list of them.
+        """
+        if isinstance(texts, str):
+            raise ConfigError(f"found the text {texts[:40]!r}, expected a list of texts")
+        rows = [torch.tensor(row) for row in self.numbers(texts)]
+        return torch.nn.utils.rnn.pad_sequence(rows, batch_first=True) if rows else torch.zeros(0, 1, dtype=torch.int64)
+
+    def to_plain(self) -> dict[str, Any]:
+        """As JSON can write it; the tokenizer is JSON in a text."""
+        classes = {task: list(names) for task, names in self.classes.items()}
+        return {"tokenizer": self.tokenizer.to_str(), "max_tokens": self.max_tokens, "classes": classes}
+
+    @classmethod
+    def from_plain(cls, plain: Any) -> "TextPreprocessing":
+        """What `to_plain` wrote.
+
+        Raises:
+            ConfigError: anything else, or `tokenizers` is missing.
+        """
+        match plain:
+            case {"tokenizer": str(text), "max_tokens": int(most), "classes": dict(classes)} if most > 0:
+                names = {str(task): tuple(map(str, found)) for task, found in classes.items()}
+                return cls(_read(text), most, names)
+        raise ConfigError(
+            "preprocessing: expected a tokenizer as JSON, max_tokens above 0 and the classes of each task"
+        )
+
+
+def fit_tokenizer(texts: Iterable[str], *, min_count: int, lowercase: bool, vocabulary_size: int | None) -> Any:
+    """A tokenizer with the words of some texts: runs of letters and digits, and runs of other characters.
+
+    Args:
+        min_count: words that occur less often are unknown. lowercase: capital letters are the same as small ones.
+        vocabulary_size: keep only the most frequent words, padding and the unknown word counted; None keeps all.
+
+    Raises:
+        ConfigError: no word is left, or `tokenizers` is missing.
+    """
+    library = _library()
+    tokenizer = library.Tokenizer(library.models.WordLevel(unk_token=UNKNOWN))
+    steps = [library.normalizers.NFC(), *([library.normalizers.Lowercase()] if lowercase else [])]
+    tokenizer.normalizer = library.normalizers.Sequence(steps)
+    tokenizer.pre_tokenizer = library.pre_tokenizers.Whitespace()
+    trainer = library.trainers.WordLevelTrainer(
+        vocab_size=vocabulary_size or UNLIMITED,
+        min_frequency=min_count,
+        special_tokens=[PADDING, UNKNOWN],
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator(texts, trainer)
+    tokenizer.encode_special_tokens = True  # "[PAD]" in a text is no padding
+    if tokenizer.get_vocab_size() < 3:
+        raise ConfigError(f"data.min_count={min_count} and data.vocabulary_size={vocabulary_size} leave no known word")
+    return tokenizer
+
+
+def _read(text: str) -> Any:
+    library = _library()
+    try:
+        tokenizer = library.Tokenizer.from_str(text)
+    except Exception as error:
+        raise ConfigError(f"preprocessing: the tokenizer cannot be read ({error})") from error
+    if (tokenizer.token_to_id(PADDING), tokenizer.token_to_id(UNKNOWN)) != (0, 1):
+        raise ConfigError(f"preprocessing: found a tokenizer without {PADDING} and {UNKNOWN} as its numbers 0 and 1")
+    tokenizer.encode_special_tokens = True
+    return tokenizer
