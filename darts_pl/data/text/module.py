@@ -35,7 +35,7 @@ class TextData(SampleData):
         source: gives the texts.
         purpose, batch_size, eval_batch_size, seed, weights_fraction, holdout, limit_train: see `SampleData`; the cuts
             keep the share of each class within one text, and take classes of a single text as they fall.
-        tasks: names of the tasks; None for all that the source has. The name of a single one is not repeated in batches.
+        tasks: names of the tasks; None for all that the source has. Of a single one, batches do not repeat the name.
         combine: how the losses of several tasks become one, see `MultiTask`.
         max_tokens: words a text, at most.
         min_count, lowercase, vocabulary_size: see `fit_tokenizer`.

@@ -1,5 +1,6 @@
 """Texts as numbers of words, by a vocabulary of the training texts that is written as JSON."""
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -71,9 +72,7 @@ class TextPreprocessing:
             case {"tokenizer": str(text), "max_tokens": int(most), "classes": dict(classes)} if most > 0:
                 names = {str(task): tuple(map(str, found)) for task, found in classes.items()}
                 return cls(_read(text), most, names)
-        raise ConfigError(
-            "preprocessing: expected a tokenizer as JSON, max_tokens above 0 and the classes of each task"
-        )
+        raise ConfigError("preprocessing: expected a tokenizer as JSON, max_tokens above 0 and each task's classes")
 
 
 def fit_tokenizer(texts: Iterable[str], *, min_count: int, lowercase: bool, vocabulary_size: int | None) -> Any:
@@ -87,10 +86,7 @@ def fit_tokenizer(texts: Iterable[str], *, min_count: int, lowercase: bool, voca
         ConfigError: no word is left, or `tokenizers` is missing.
     """
     library = _library()
-    tokenizer = library.Tokenizer(library.models.WordLevel(unk_token=UNKNOWN))
-    steps = [library.normalizers.NFC(), *([library.normalizers.Lowercase()] if lowercase else [])]
-    tokenizer.normalizer = library.normalizers.Sequence(steps)
-    tokenizer.pre_tokenizer = library.pre_tokenizers.Whitespace()
+    tokenizer = _tokenizer({UNKNOWN: 0}, lowercase)
     trainer = library.trainers.WordLevelTrainer(
         vocab_size=vocabulary_size or UNLIMITED,
         min_frequency=min_count,
@@ -98,19 +94,40 @@ def fit_tokenizer(texts: Iterable[str], *, min_count: int, lowercase: bool, voca
         show_progress=False,
     )
     tokenizer.train_from_iterator(texts, trainer)
-    tokenizer.encode_special_tokens = True  # "[PAD]" in a text is no padding
-    if tokenizer.get_vocab_size() < 3:
+    vocabulary = tokenizer.get_vocab()
+    if len(vocabulary) < 3:
         raise ConfigError(f"data.min_count={min_count} and data.vocabulary_size={vocabulary_size} leave no known word")
+    return _tokenizer(vocabulary, lowercase)
+
+
+def _tokenizer(vocabulary: dict[str, int], lowercase: bool) -> Any:
+    """Without special tokens, which the library would find in texts: "[PAD]" in a text is no padding."""
+    library = _library()
+    tokenizer = library.Tokenizer(library.models.WordLevel(vocabulary, unk_token=UNKNOWN))
+    steps = [library.normalizers.NFC(), *([library.normalizers.Lowercase()] if lowercase else [])]
+    tokenizer.normalizer = library.normalizers.Sequence(steps)
+    tokenizer.pre_tokenizer = library.pre_tokenizers.Whitespace()
     return tokenizer
 
 
 def _read(text: str) -> Any:
-    library = _library()
+    """The tokenizer that `to_plain` wrote, built from what the JSON says: the library's own reader has no errors of a
+    class that could be told from others."""
     try:
-        tokenizer = library.Tokenizer.from_str(text)
-    except Exception as error:
-        raise ConfigError(f"preprocessing: the tokenizer cannot be read ({error})") from error
-    if (tokenizer.token_to_id(PADDING), tokenizer.token_to_id(UNKNOWN)) != (0, 1):
-        raise ConfigError(f"preprocessing: found a tokenizer without {PADDING} and {UNKNOWN} as its numbers 0 and 1")
-    tokenizer.encode_special_tokens = True
-    return tokenizer
+        plain = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise ConfigError(f"preprocessing: the tokenizer is no JSON ({error})") from error
+    match plain:
+        case {"model": {"type": "WordLevel", "vocab": dict(words)}, "normalizer": dict(normalizer)}:
+            numbers = list(words.values())
+            if not all(type(number) is int for number in numbers) or sorted(numbers) != list(range(len(words))):
+                raise ConfigError("preprocessing: found a vocabulary whose numbers are not 0, 1, 2, ... once each")
+            if (words.get(PADDING), words.get(UNKNOWN)) != (0, 1):
+                raise ConfigError(f"preprocessing: found a vocabulary without {PADDING} and {UNKNOWN} as 0 and 1")
+            tokenizer = _tokenizer(words, {"type": "Lowercase"} in normalizer.get("normalizers", []))
+            expected = json.loads(tokenizer.to_str())
+            for part in ("normalizer", "pre_tokenizer"):
+                if plain.get(part) != expected[part]:
+                    raise ConfigError(f"preprocessing: found the {part} {plain.get(part)}, expected {expected[part]}")
+            return tokenizer
+    raise ConfigError("preprocessing: found another tokenizer, expected words by number (WordLevel)")

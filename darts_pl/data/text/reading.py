@@ -1,7 +1,8 @@
-"""Files of texts: one a line with its label before it, or a table with a column of texts. Every refusal names a line."""
+"""Files of texts: one a line with its label before it, or a table with a column of texts. Refusals name the line."""
 
 import codecs
 import csv
+import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -34,8 +35,8 @@ def decoded(path: Path, encoding: str) -> str:
         column = error.start - (data.rfind(b"\n", 0, error.start) + 1) + 1
         other = "latin-1" if name == "utf-8" else "utf-8"
         raise DataError(
-            f"{path}, line {line}: byte {column} of it is 0x{data[error.start]:02x}, no {encoding}. Another encoding may "
-            f"be right, such as encoding={other}"
+            f"{path}, line {line}: byte {column} of it is 0x{data[error.start]:02x}, no {encoding}. "
+            f"Another encoding may be right, such as encoding={other}"
         ) from error
 
 
@@ -70,7 +71,7 @@ def labelled_table(path: Path, encoding: str, separator: str, text: str, columns
         DataError: as `decoded`, and a row of another length, an empty text or label, no rows, columns of one name.
         ConfigError: a column that is not there.
     """
-    reader = csv.reader(decoded(path, encoding).splitlines(keepends=True), delimiter=separator, strict=True)
+    reader = csv.reader(io.StringIO(decoded(path, encoding), newline=""), delimiter=separator, strict=True)
     texts: list[str] = []
     labels: dict[str, list[str]] = {task: [] for task in columns}
     lines: list[int] = []
