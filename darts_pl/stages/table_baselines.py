@@ -11,8 +11,6 @@ from sklearn.linear_model import LogisticRegression, RidgeCV
 from sklearn.multioutput import MultiOutputRegressor
 from torch import Tensor
 
-from darts_pl.tasks import Regression
-
 Array = npt.NDArray[np.float64]
 PENALTIES = np.logspace(-3, 4, 15)  # of the ridge regression, chosen by leaving out one row at a time
 
@@ -23,11 +21,11 @@ def table_rows(data, seed: int = 0) -> list[dict]:
     the standardised scale, as a network's are), `parameters` (None of trees) and `seconds` of fitting.
 
     Args:
-        data: a `TableData`, or what has its `train_rows()`, `test_rows()` and `task`. Of several inputs the models see
-            all columns side by side.
+        data: a `TableData`, or what has its `train_rows()`, `test_rows()`, `task`, `classes` and `outputs`. Of several
+            inputs the models see all columns side by side.
         seed: of the trees.
     """
-    regression = isinstance(data.task, Regression)
+    regression = not data.classes
     if regression:
         trees = HistGradientBoostingRegressor(random_state=seed)
         several = data.train_rows()[1].dim() > 1

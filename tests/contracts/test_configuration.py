@@ -36,7 +36,13 @@ GROUPS = (
     "retraining",
 )
 SERIES = ("csv", "etth1", "co2", "windows")  # data of the pipeline
-NEEDED = {"images": "data.root=/nowhere", "csv": "data.csv=/nowhere.csv", "windows": "data.path=/nowhere"}
+NEEDED = {
+    "images": ["data.root=/nowhere"],
+    "csv": ["data.csv=/nowhere.csv"],
+    "windows": ["data.path=/nowhere"],
+    "table": ["data.csv=/nowhere.csv", "data.target=y"],
+    "text": ["data.train=/nowhere.txt"],
+}
 CHOICES = [(group, path.stem) for group in GROUPS for path in sorted((conf_dir() / group).glob("*.yaml"))]
 
 
@@ -119,7 +125,7 @@ def test_every_choice_of_every_group_composes(group, choice):
         *(["genotype=DARTS_V2"] if command == "retrain" else []),
     ]
     if group == "data" and choice in NEEDED:
-        words.append(NEEDED[choice])
+        words.extend(NEEDED[choice])
     config = compose(command, words)
     if group in ("space", "relaxation", "mixing", "hypergradient", "hardware", "derivation", "selection"):
         instantiate(config[group])

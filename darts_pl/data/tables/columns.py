@@ -142,8 +142,5 @@ Column = Number | Category
 
 
 def fit_column(values: pd.Series) -> Column | None:
-    """A column of training rows by its kind; None, with a warning in the log, for one that says nothing."""
-    column = (Number if is_number(values) else Category).fit(values)
-    if column is None:
-        log.warning("column %r is left out: all its training rows have the same value", values.name)
-    return column
+    """A column of training rows by its kind; None for one that says nothing."""
+    return (Number if is_number(values) else Category).fit(values)

@@ -1,5 +1,6 @@
 """Everything between raw rows and a network, fitted to training rows and written as JSON."""
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -15,6 +16,8 @@ from darts_pl.data.tables.table import Table
 from darts_pl.data.tables.target import Target, target_from_plain
 from darts_pl.errors import ConfigError, DataError, nearest
 from darts_pl.inputs import TensorInput
+
+log = logging.getLogger(__name__)
 
 SINGLE = ""  # the name of the only input, which is a tensor and not a dictionary
 
@@ -33,12 +36,14 @@ class TablePreprocessing:
 
     @classmethod
     def fit(cls, table: Table, target: Target, training: Index) -> "TablePreprocessing":
-        """Of the rows `training` of a table.
+        """Of the rows `training` of a table; columns that say nothing are left out, with a warning in the log.
 
         Raises:
             DataError: an input whose columns all say nothing, values that are too large.
         """
         fitted = {name: fit_column(table.frame[name].iloc[training]) for name in table.features}
+        if constant := [repr(name) for name, column in fitted.items() if column is None]:
+            log.warning("left out, as all training rows have the same value in them: %s", ", ".join(constant))
         asked = table.inputs if table.inputs is not None else {SINGLE: table.features}
         inputs = {}
         for name, columns in asked.items():

@@ -34,7 +34,8 @@ class TextData(SampleData):
     Args:
         source: gives the texts.
         purpose, batch_size, eval_batch_size, seed, weights_fraction, holdout, limit_train: see `SampleData`; the cuts
-            keep the share of each class within one text, and take classes of a single text as they fall.
+            keep the share of each class within one text, and take classes of a single text as they fall; they are the
+            same whichever of the source's `tasks` are in use.
         tasks: names of the tasks; None for all that the source has. Of a single one, batches do not repeat the name.
         combine: how the losses of several tasks become one, see `MultiTask`.
         max_tokens: words a text, at most.
@@ -171,7 +172,8 @@ class TextData(SampleData):
         size = round(self.training_count * fraction)
         if not 0 < size < self.training_count:
             raise DataError(f"{self.training_count} training texts, of which {fraction:.3g} leaves a part empty")
-        return systematic_cut(list(self.train_texts()[1].values()), size, self.seed)
+        train, chosen = self._parts["train"]
+        return systematic_cut(_all_labels(train, chosen), size, self.seed)
 
     def gatherers_of(self, part: str) -> tuple[TokenRows, Tensor | Rows]:
         """x and y of "train" or "test"."""
@@ -202,13 +204,12 @@ class TextData(SampleData):
             self._check_classes(test)
             chosen, tested = every, np.arange(len(test.texts))
         if self.limit_train is not None and self.limit_train < len(chosen):
-            labels = [codes[chosen] for codes in self._codes(train).values()]
-            chosen = chosen[systematic_cut(labels, self.limit_train, SUBSET_SEED)[0]]
+            chosen = chosen[systematic_cut(_all_labels(train, chosen), self.limit_train, SUBSET_SEED)[0]]
         return {"train": (train, chosen), "test": (test, tested)}
 
     def _held_out(self, texts: LabelledTexts) -> tuple[Index, Index]:
         """Training and test texts of one file; a text of a class that no training text has is trained with."""
-        labels = list(self._codes(texts).values())
+        labels = _all_labels(texts, np.arange(len(texts.texts)))
         size = round(len(texts.texts) * (1 - self.test_fraction))
         chosen, tested = systematic_cut(labels, size, TEST_SEED)
         seen = np.all([np.isin(codes[tested], codes[chosen]) for codes in labels], axis=0)
@@ -244,3 +245,9 @@ class TextData(SampleData):
             rows = TokenRows(self.processing.numbers(texts))
             found[part] = (rows, Rows(y) if len(y) > 1 else next(iter(y.values())))
         return found
+
+
+def _all_labels(texts: LabelledTexts, chosen: Index) -> list[Index]:
+    """Numbers of the labels of all tasks, in use or not: what cuts go by, so that one task alone and several together
+    are trained and compared by the same texts."""
+    return [np.unique(np.array(labels)[chosen], return_inverse=True)[1] for labels in texts.labels.values()]

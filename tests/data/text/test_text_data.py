@@ -90,6 +90,12 @@ def test_halves_keep_every_class_within_one_text(trec, fraction: float) -> None:
     assert not np.array_equal(first, TextData(source=trec, seed=1, limit_train=600).halves[0])
 
 
+def test_cuts_are_the_same_for_one_task_and_for_both(trec) -> None:
+    both, fine = (TextData(source=trec, limit_train=300, tasks=tasks) for tasks in (None, ["fine"]))
+    assert both.train_texts()[0] == fine.train_texts()[0]
+    assert all(map(np.array_equal, both.halves, fine.halves))
+
+
 def test_classes_stay_where_few_texts_are_used(trec) -> None:
     few = TextData(source=trec, limit_train=20, batch_size=2, weights_fraction=0.9)
     few.prepare()
