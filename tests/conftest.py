@@ -15,6 +15,24 @@ from darts_pl.paths import cache_dir
 
 torch.set_num_threads(1)
 BESIDE = Path(__file__).resolve().parents[2] / "shared" / "data"  # of the repository
+LONG = (  # files of half a minute or so: begun last, one of them would leave the other process idle
+    "test_notebooks.py",
+    "test_processes.py",
+    "test_benchmark.py",
+    "test_readme.py",
+    "test_series_planted.py",
+    "test_trainer_runs.py",
+    "test_pipeline_killed.py",
+    "test_pipeline_command.py",
+    "test_series_proxies.py",
+    "test_pipeline_workers.py",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The long files first, then all others in their order."""
+    places = {name: place for place, name in enumerate(LONG)}
+    items.sort(key=lambda item: places.get(item.path.name, len(LONG)))
 
 
 def data_folder() -> Path:
