@@ -13,8 +13,10 @@ import time
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
+from darts_pl.stages.pipeline import workers
+
 IMPORTED = multiprocessing.get_context("forkserver")
-IMPORTED.set_forkserver_preload(["darts_pl.search", "darts_pl.retrain"])
+IMPORTED.set_forkserver_preload(["darts_pl.search", "darts_pl.retrain", "darts_pl.pipeline"])
 TINY_DATA = ["+data.limit_train=96", "+data.limit_test=64", "hardware.threads=1", "hardware.accelerator=cpu"]
 TINY_RETRAINING = [
     "retraining.epochs=2",
@@ -55,6 +57,7 @@ def _run(command: str, arguments: list[str], folder: Path) -> None:
     sys.stdout, sys.stderr = os.fdopen(1, "w", buffering=1), os.fdopen(2, "w", buffering=1)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     sys.argv = [f"darts_pl.{command}", *arguments]
+    workers.START_METHOD = "fork"  # workers of a pipeline need not import all of it again either
     sys.exit(importlib.import_module(f"darts_pl.{command}").main())
 
 
