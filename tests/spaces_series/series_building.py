@@ -67,9 +67,9 @@ def awake(net):
     return net
 
 
-def pair(space: SeriesSpace, genotype, shape: SeriesShape = SHAPE, **parts):
-    """(supernet, network of the genotype that carries its weights), in float64."""
-    found = supernet(space, shape, **parts)
+def pair(space: SeriesSpace, genotype, shape: SeriesShape = SHAPE, net=None, **parts):
+    """(supernet, network of the genotype that carries its weights), in float64; `net` is a supernet built before."""
+    found = net or supernet(space, shape, **parts)
     derived = space.network(genotype, shape, shape.targets, searching=True).double()
     inherit_weights(derived, found)
     return found, derived

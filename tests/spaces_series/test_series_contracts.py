@@ -76,14 +76,22 @@ def test_each_candidates_weights_change_the_output(mode):
     assert checked > 100
 
 
+@pytest.fixture(scope="module", params=EVERY_MODE)
+def over_all(request: pytest.FixtureRequest):
+    """A space over all 16 operations and its supernet, which no test changes."""
+    torch.manual_seed(0)
+    space = tiny_space(request.param, primitives=ALL, layers=1 if request.param == "encoder_decoder" else 2)
+    return space, supernet(space)
+
+
 @pytest.mark.parametrize("tokens", TOKENS)
-def test_one_hot_gates_give_the_derived_network(mode, tokens):
+def test_one_hot_gates_give_the_derived_network(over_all, tokens):
     """Over all 16 operations: with every kind of tokens two genotypes drawn at random."""
-    space = tiny_space(mode, primitives=ALL, layers=1 if mode == "encoder_decoder" else 2)
+    space, net = over_all
     chosen = [g for g in (drawn(space, seed) for seed in range(40)) if g.choices["tokens"] == tokens][:2]
     assert len(chosen) == 2
     for genotype in chosen:
-        check_one_hot(space, genotype)
+        check_one_hot(space, genotype, net=net)
 
 
 def test_one_hot_gates_with_every_relaxation(mode, relaxation):
