@@ -142,9 +142,17 @@ def test_the_python_face_runs(reader, capsys):
     assert json.loads((reader / "genotype.json").read_text())["format"] == "darts_pl.genotype"
 
 
-def test_forecasting_from_python_runs(reader):
+SHORTER = {"num_candidates=4, search_epochs=4, final_epochs=3": "num_candidates=2, search_epochs=3, final_epochs=2"}
+
+
+@pytest.mark.parametrize("changes", [SHORTER, pytest.param({}, marks=pytest.mark.slow)], ids=["shorter", "as it is"])
+def test_forecasting_from_python_runs(reader, changes):
     """As a script of its own, since it starts processes that import it."""
-    (reader / "forecast.py").write_text(python_block("multi_fidelity_search"), encoding="utf-8")
+    script = python_block("multi_fidelity_search")
+    for words, fewer in changes.items():
+        assert script.count(words) == 1
+        script = script.replace(words, fewer)
+    (reader / "forecast.py").write_text(script, encoding="utf-8")
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     done = subprocess.run(
         [sys.executable, "forecast.py"], cwd=reader, env=environment, capture_output=True, text=True, timeout=300
