@@ -1,7 +1,9 @@
 """Contract 6, first half: same seed, same result, for any number of workers, whatever ran before."""
 
 import numpy as np
+import pytest
 import torch
+from conftest import RELAXATIONS
 from small_search import ONE_OF_EACH_KIND, two_classes
 from torch.utils.data import DataLoader
 
@@ -45,8 +47,14 @@ def test_another_seed_gives_another_result(relaxation):
     assert not torch.equal(one.alphas["normal"], other.alphas["normal"]) and one.history != other.history
 
 
-def test_the_number_of_workers_changes_nothing(relaxation):
-    check_equal(run(relaxation), run(relaxation, num_workers=2))
+RELATED = ("gumbel", "dirichlet")  # they draw what another of the family does
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.slow] if name in RELATED else []) for name in RELAXATIONS]
+)
+def test_the_number_of_workers_changes_nothing(name):
+    check_equal(run(RELAXATIONS[name]()), run(RELAXATIONS[name](), num_workers=2))
 
 
 def test_nor_does_it_for_loaders_that_shuffle():

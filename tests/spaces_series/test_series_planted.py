@@ -30,6 +30,7 @@ ADAM = partial(torch.optim.Adam, betas=(0.5, 0.999), weight_decay=0.0)
 SLOW = {"weights_optimizer": partial(ADAMW, lr=0.002), "epochs": 6}
 FAST = {"weights_optimizer": partial(ADAMW, lr=0.01), "epochs": 6}
 
+RELATED = ("gumbel_soft", "dirichlet")  # relaxations of which another of the family is tried by default
 POINTWISE = ["identity", "grn", "residual_mlp"]
 
 # y0 is what y1 was 6 steps ago. Tokens are variates; of the operations only attention between variates carries
@@ -166,7 +167,14 @@ def test_the_planted_choice_is_found(name):
     check_solved(search(PROBLEMS[name], SEED), PROBLEMS[name])
 
 
-@pytest.mark.parametrize("family", [family for family in FAMILIES if family != "softmax"])
+@pytest.mark.parametrize(
+    "family",
+    [
+        pytest.param(family, marks=[pytest.mark.slow] if family in RELATED else [])
+        for family in FAMILIES
+        if family != "softmax"
+    ],
+)
 def test_every_relaxation_finds_it(family):
     check_solved(search(COPY, SEED, relaxation=FAMILIES[family]()), COPY)
 
