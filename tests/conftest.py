@@ -1,5 +1,6 @@
 """Shared by all tests: one thread, so that tests neither depend on nor disturb what else the machine does."""
 
+import multiprocessing
 import os
 import tarfile
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from darts_pl.data.cifar10 import LAYOUTS, Cifar10
 from darts_pl.errors import DataError
 from darts_pl.ops.series import FAMILIES, OPERATIONS
 from darts_pl.paths import cache_dir
+from darts_pl.stages.pipeline import workers
 
 torch.set_num_threads(1)
 BESIDE = Path(__file__).resolve().parents[2] / "shared" / "data"  # of the repository
@@ -83,3 +85,15 @@ def operations_restored() -> Iterator[None]:
     for table, kept in zip(tables, before):
         table.clear()
         table.update(kept)
+
+
+@pytest.fixture(scope="session")
+def quick_workers() -> Iterator[None]:
+    """A worker that is spawned imports for seconds what it then uses for one; forked off a process that has imported
+    all of it, and has done nothing else, it is the same. Scripts and processes of joblib's spawn theirs, as users' do.
+    """
+    fork_server = multiprocessing.get_context("forkserver")
+    fork_server.set_forkserver_preload(["darts_pl.pipeline", "darts_pl.search", "darts_pl.retrain"])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(workers, "START_METHOD", "forkserver")
+        yield

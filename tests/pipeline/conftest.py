@@ -1,8 +1,7 @@
-"""One finished run of the staged pipeline for all tests that look at one, and workers that start quickly."""
+"""One finished run of the staged pipeline for all tests that look at one."""
 
 import contextlib
 import fcntl
-import multiprocessing
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,19 +13,10 @@ sys.path += [str(HERE), str(HERE.parent / "resume")]
 
 from pipeline_series import FinishedRun, hourly, run_pipeline, write_csv  # noqa: E402
 
-from darts_pl.stages.pipeline import workers  # noqa: E402
-
 
 @pytest.fixture(scope="session", autouse=True)
-def quick_workers() -> Iterator[None]:
-    """A worker that is spawned imports for seconds what it then uses for one; forked off a process that has imported
-    all of it, and has done nothing else, it is the same. Commands in processes of their own spawn theirs, as users' do.
-    """
-    fork_server = multiprocessing.get_context("forkserver")
-    fork_server.set_forkserver_preload(["darts_pl.pipeline", "darts_pl.search", "darts_pl.retrain"])
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(workers, "START_METHOD", "forkserver")
-        yield
+def all_are_quick(quick_workers: None) -> None:
+    """For every test here."""
 
 
 @pytest.fixture(scope="session")
