@@ -114,8 +114,8 @@ def search_method(config: DictConfig, space) -> Method:
 
 
 def retraining_parts(config: DictConfig, space, hardware: Hardware) -> tuple[Callable | None, object]:
-    """(`(run, genotype, stage) -> figures` or None where `retraining.epochs` is 0, data for the linear baseline or
-    None). The data are prepared, so that what is wrong with them shows before any work."""
+    """(`(run, genotype, stage) -> figures`, its data), both None where `retraining.epochs` is 0. The data are prepared,
+    so that what is wrong with them shows before any work."""
     recipe = config.retraining
     if recipe.epochs == 0:
         return None, None
@@ -160,7 +160,7 @@ def retraining_parts(config: DictConfig, space, hardware: Hardware) -> tuple[Cal
             checkpoint_every_s=config.checkpoint_every_s,
         )
 
-    return run_stage, data if recipe.linear_baseline else None
+    return run_stage, data
 
 
 def _retraining_space(config: DictConfig):

@@ -25,13 +25,14 @@ def task(config: DictConfig) -> None:
     going_on = run.resumed and (run.path / BEST).is_file()
     genotype = genotypes.read(run.path if going_on else config.genotype)
     check_fits(genotype, space)
-    retrain, linear_data = retraining_parts(config, space, hardware)
+    retrain, data = retraining_parts(config, space, hardware)
     results = retrain_only(
         run,
         genotype,
         space=space,
+        task=data.task,
         retrain=retrain,
-        linear_data=linear_data,
+        reference_data=data if config.retraining.linear_baseline else None,
         random_seed=config.seed if config.retraining.random_architecture else None,
     )
     print(retrain_summary(run, results))

@@ -22,11 +22,12 @@ def task(config: DictConfig) -> None:
     run = open_run(config, "search", hardware)
     data = instantiate(config.data, purpose="search", batch_size=config.batch_size, seed=config.seed)
     data.prepare()
-    retrain, linear_data = retraining_parts(config, space, hardware)
+    retrain, retraining_data = retraining_parts(config, space, hardware)
 
     results = find_architecture(
         run,
         space=space,
+        task=data.task,
         search=partial(
             search,
             run,
@@ -41,7 +42,7 @@ def task(config: DictConfig) -> None:
         ),
         retrain=retrain,
         random_seed=config.seed if config.retraining.random_architecture else None,
-        linear_data=linear_data,
+        reference_data=retraining_data if config.retraining.linear_baseline else None,
     )
     print(summary(run, results))
 

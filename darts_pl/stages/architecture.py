@@ -6,69 +6,80 @@ from functools import partial
 
 from darts_pl.callbacks import write_hparams
 from darts_pl.genotype import KNOWN, Genotype, from_json
+from darts_pl.genotype.wording import in_lines
+from darts_pl.metric_names import in_words, others, written
 from darts_pl.reports.run_page import write_report
-from darts_pl.stages.baselines import linear_baseline, random_architecture
+from darts_pl.stages.baselines import random_architecture, reference_rows
 from darts_pl.stages.run import RunFolder
-from darts_pl.stages.sizes import paper_size
+from darts_pl.stages.sizes import PAPER, paper_size
+from darts_pl.tasks import Task
+
+REFERENCES = "linear"  # the stage of the simple models; its name is that of the first of them
+NOTHING = "–"
 
 
 def find_architecture(
     run: RunFolder,
     *,
     space,
+    task: Task,
     search: Callable[[], Genotype],
     retrain: Callable[[RunFolder, Genotype, str], dict] | None,
     random_seed: int | None,
-    linear_data,
+    reference_data,
 ) -> dict:
     """Run what is not done yet and return the results that `results.json` holds.
 
     Args:
+        task: what networks are trained for and compared by.
         search: runs or resumes the search, returns the genotype.
         retrain: `(run, genotype, stage name) -> figures`; None leaves retraining and comparison out.
         random_seed: seed of the random architecture to compare with; None leaves it out.
-        linear_data: a prepared data module for the linear baseline; None leaves it out.
+        reference_data: a prepared data module for the simple models of `reference_rows`; None leaves them out.
     """
+    run.note(**compared_by(task))
     genotype = search()
     retrain = None if retrain is None else partial(retrain, run)
-    rows = compare(run, genotype, "searched", space, retrain, random_seed, linear_data) if retrain else []
+    rows = compare(run, genotype, "searched", space, retrain, random_seed, reference_data) if retrain else []
     found = run.manifest["stages"]["search"]
-    figures = {key: found[key] for key in ("val_acc_best", "epoch_best", "alpha_updates", "alpha_movement")}
+    keys = (f"val_{task.monitor}_best", "epoch_best", "alpha_updates", "alpha_movement")
+    figures = {key: found[key] for key in keys}
     figures |= {key: found[key] for key in ("stopped", "selection") if key in found}
-    return finish(run, genotype, space, {"search": figures, "rows": rows})
+    return finish(run, genotype, space, {**compared_by(task), "search": figures, "rows": rows})
 
 
-def retrain_only(run: RunFolder, genotype: Genotype, *, space, retrain, random_seed, linear_data) -> dict:
+def retrain_only(
+    run: RunFolder, genotype: Genotype, *, space, task: Task, retrain, random_seed, reference_data
+) -> dict:
     """The stages of `darts_pl.retrain`: as `find_architecture` with the genotype given."""
+    run.note(**compared_by(task))
     genotype.save(run.path / "genotype_best.json")
-    rows = compare(run, genotype, "retrained", space, partial(retrain, run), random_seed, linear_data)
-    return finish(run, genotype, space, {"rows": rows})
+    rows = compare(run, genotype, "retrained", space, partial(retrain, run), random_seed, reference_data)
+    return finish(run, genotype, space, {**compared_by(task), "rows": rows})
 
 
-def compare(run: RunFolder, genotype: Genotype, name: str, space, retrain, random_seed, linear_data) -> list[dict]:
+def compared_by(task: Task) -> dict[str, str | bool]:
+    """The metric that networks are compared by, and whether more of it is better."""
+    return {"monitor": task.monitor, "higher_is_better": bool(task.better(1.0, 0.0))}
+
+
+def compare(run: RunFolder, genotype: Genotype, name: str, space, retrain, random_seed, reference_data) -> list[dict]:
     """Figures of the genotype and of what it is compared with, each trained in a stage of its own.
 
-    The linear baseline, last of the rows, is fitted first: minutes at most, and what is wrong with it shows before the
+    The simple models, last of the rows, are fitted first: minutes at most, and what is wrong with them shows before the
     long stages.
     """
-    linear = [] if linear_data is None else [{"name": "linear baseline", **_linear(run, linear_data)}]
+    references = [] if reference_data is None else _references(run, reference_data)
     rows = [{"name": name, **retrain(genotype, "retrain")}]
     if random_seed is not None:
         other = random_architecture(space, random_seed)
         rows.append({"name": "random architecture", **retrain(other, "random")})
-    return rows + linear
+    return rows + references
 
 
 def finish(run: RunFolder, genotype: Genotype, space, results: dict) -> dict:
     """Write results.json and report.html, mark the run complete."""
-    results = {
-        "genotype_best": json.loads(genotype.to_json()),
-        **results,
-        "derived_parameters_paper_size": paper_size(genotype, space.operations),
-    }
-    if published := {name: known for name, known in KNOWN.items() if known.space == genotype.space}:
-        sizes = [{"name": name, "parameters": paper_size(known)} for name, known in published.items()]
-        results["published"] = sizes
+    results = {"genotype_best": json.loads(genotype.to_json()), **results, **_sizes(genotype, space)}
     run.write_json("results.json", results)
     if not run.done("hparams"):
         with run.stage("hparams"):
@@ -78,50 +89,84 @@ def finish(run: RunFolder, genotype: Genotype, space, results: dict) -> dict:
     return results
 
 
+def _sizes(genotype: Genotype, space) -> dict:
+    """The size of the genotype and of published ones at the size of their paper; empty for a space without one."""
+    if genotype.space not in PAPER:
+        return {}
+    sizes = {"derived_parameters_paper_size": paper_size(genotype, space.operations)}
+    published = {name: known for name, known in KNOWN.items() if known.space == genotype.space}
+    if published:
+        sizes["published"] = [{"name": name, "parameters": paper_size(known)} for name, known in published.items()]
+    return sizes
+
+
 def final_figures(results: dict) -> dict[str, float]:
-    """The figures that runs are compared by: best validation accuracy, test accuracies."""
-    figures = {"search/val_acc_best": results["search"]["val_acc_best"]} if "search" in results else {}
-    named = {f"test_acc/{row['name'].replace(' ', '_')}": row["test_acc"] for row in results["rows"]}
+    """The figures that runs are compared by, of the monitored metric: best in validation, then those of the test."""
+    monitor = results["monitor"]
+    best, tested = f"val_{monitor}_best", f"test_{monitor}"
+    figures = {f"search/{best}": results["search"][best]} if "search" in results else {}
+    named = {f"{tested}/{row['name'].replace(' ', '_')}": row[tested] for row in results["rows"] if tested in row}
     return {**figures, **named}
 
 
-def _linear(run: RunFolder, data) -> dict:
-    if not run.done("linear"):
-        with run.stage("linear", data=data.fingerprint) as entry:
-            entry["figures"] = linear_baseline(data)
-    return run.manifest["stages"]["linear"]["figures"]
+def _references(run: RunFolder, data) -> list[dict]:
+    entry = run.manifest["stages"].get(REFERENCES, {})
+    if not run.done(REFERENCES) or "rows" not in entry:
+        with run.stage(REFERENCES, data=data.fingerprint) as entry:
+            entry["rows"] = rows = reference_rows(data)
+            if len(rows) == 1:  # as the stages of one network do
+                entry["figures"] = {key: value for key, value in rows[0].items() if key != "name"}
+    return entry["rows"]
 
 
 def summary(run: RunFolder, results: dict) -> str:
     """The closing lines: genotype, figures beside the baselines, where everything lies."""
-    found = results["search"]
-    lines = ["", _heading(found), *genotype_lines(results["genotype_best"])]
-    return "\n".join([*lines, *_table(results["rows"]), *_places(run, results)])
-
-
-def _heading(found: dict) -> str:
-    """What was chosen, and how."""
-    updates = f"{found['alpha_updates']} alpha updates"
-    if "selection" in found:
-        chosen = ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in found["selection"].items())
-        return f"Genotype (chosen by: {chosen}; {updates}):"
-    accuracy = f"validation accuracy {found['val_acc_best']:.1%}, {updates}"
-    if "stopped" in found:
-        return f"Search stopped: {found['stopped']}.\nGenotype (epoch {found['epoch_best']}, {accuracy}):"
-    return f"Genotype (best by validation, epoch {found['epoch_best']}, {accuracy}):"
+    lines = ["", _heading(results["search"], results["monitor"]), *genotype_lines(results["genotype_best"])]
+    return "\n".join([*lines, *_table(results["rows"], results["monitor"]), *_places(run, results)])
 
 
 def retrain_summary(run: RunFolder, results: dict) -> str:
     """The closing lines of a retraining."""
     lines = ["", "Genotype:", *genotype_lines(results["genotype_best"])]
-    return "\n".join([*lines, *_table(results["rows"]), *_places(run, results)])
+    return "\n".join([*lines, *_table(results["rows"], results["monitor"]), *_places(run, results)])
 
 
-def _table(rows: list[dict]) -> list[str]:
-    lines = ["", f"{'':22}{'test accuracy':>14}{'parameters':>13}{'seconds':>10}"] if rows else []
+def genotype_lines(genotype: dict) -> list[str]:
+    """A genotype's dictionary in lines of text, a choice or a cell each."""
+    return in_lines(from_json(json.dumps(genotype)))
+
+
+def _heading(found: dict, monitor: str) -> str:
+    """What was chosen, and how."""
+    updates = f"{found['alpha_updates']} alpha updates"
+    if "selection" in found:
+        chosen = ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in found["selection"].items())
+        return f"Genotype (chosen by: {chosen}; {updates}):"
+    reached = f"validation {in_words(monitor)} {written(monitor, found[f'val_{monitor}_best'])}, {updates}"
+    if "stopped" in found:
+        return f"Search stopped: {found['stopped']}.\nGenotype (epoch {found['epoch_best']}, {reached}):"
+    return f"Genotype (best by validation, epoch {found['epoch_best']}, {reached}):"
+
+
+def _table(rows: list[dict], monitor: str) -> list[str]:
+    """A line a network: the monitored metric, further ones, size and time; a dash where a row has no figure."""
+    if not rows:
+        return []
+    metrics = [monitor, *others((key for row in rows for key in row), "test_", monitor)]
+    titles = [f"test {in_words(monitor)}", *map(in_words, metrics[1:])]
+    widths = [max(14, len(title) + 2) for title in titles]
+    head = "".join(f"{title:>{width}}" for title, width in zip(titles, widths))
+    lines = ["", f"{'':22}{head}{'parameters':>13}{'seconds':>10}"]
     for row in rows:
-        lines.append(f"{row['name']:22}{row['test_acc']:>14.1%}{row['parameters']:>13,}{row['seconds']:>10}")
+        figures = [_cell(row.get(f"test_{name}"), lambda value, name=name: written(name, value)) for name in metrics]
+        told = "".join(f"{figure:>{width}}" for figure, width in zip(figures, widths))
+        size, seconds = _cell(row.get("parameters"), lambda count: f"{count:,}"), _cell(row.get("seconds"), str)
+        lines.append(f"{row['name']:22}{told}{size:>13}{seconds:>10}")
     return lines
+
+
+def _cell(value, form) -> str:
+    return NOTHING if value is None else form(value)
 
 
 def _places(run: RunFolder, results: dict) -> list[str]:
@@ -129,15 +174,3 @@ def _places(run: RunFolder, results: dict) -> list[str]:
     if results["rows"]:
         lines.append(f"Model       {run.path / 'retrain' / 'model.safetensors'}  (darts_pl.load reads it)")
     return [*lines, f"Report      {run.path / 'report.html'}"]
-
-
-def genotype_lines(genotype: dict) -> list[str]:
-    """A genotype's dictionary in lines of text, a cell each."""
-    lines = []
-    for kind, cell in from_json(json.dumps(genotype)).cells.items():
-        nodes = "; ".join(
-            f"{state}: " + " + ".join(f"{edge.op}({edge.source})" for edge in node)
-            for state, node in enumerate(cell.nodes, start=cell.first_state)
-        )
-        lines.append(f"  {kind:7} {nodes}")
-    return lines

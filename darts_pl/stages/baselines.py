@@ -1,6 +1,8 @@
-"""What a found architecture is compared with: a linear model, and a random architecture trained the same way."""
+"""What a found architecture is compared with: simple models, and a random architecture trained the same way."""
 
+import functools
 import time
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -10,11 +12,29 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from darts_pl.data.image import ImageData
 from darts_pl.genotype import Genotype
 from darts_pl.seeds import derived_seed
 
 LARGEST_SIDE = 32
 BLOCK = 1000  # images turned to float32 at a time
+
+
+@functools.singledispatch
+def reference_rows(data: Any) -> list[dict[str, Any]]:
+    """Rows of results.json for the simple models that data of this type have, fitted and tested on them: `name`, the
+    task's metrics as `test_<metric>`, `parameters` (None where there are none to count), `seconds`. Types without any
+    give no row.
+
+    Args:
+        data: a prepared data module of a retraining.
+    """
+    return []
+
+
+@reference_rows.register
+def _of_images(data: ImageData) -> list[dict[str, Any]]:
+    return [{"name": "linear baseline", **linear_baseline(data)}]
 
 
 def linear_baseline(data, *, max_iter: int = 200) -> dict:

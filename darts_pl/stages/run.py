@@ -154,6 +154,10 @@ class RunFolder:
                     "Bring the data back to what they were, or start a new run."
                 )
 
+    def note(self, **facts: Any) -> None:
+        """Keep facts of the whole run in the manifest."""
+        self._update(**facts)
+
     def settings(self) -> dict[str, Any]:
         """The run's configuration with dotted keys."""
         return flatten(yaml.safe_load((self.path / CONFIG).read_text(encoding="utf-8")))

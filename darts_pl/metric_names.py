@@ -1,0 +1,29 @@
+"""How metrics are called and written: accuracies in per cent under their full name, any other as it is. No torch."""
+
+from collections.abc import Iterable
+
+
+def is_accuracy(name: str) -> bool:
+    """Whether a metric, `acc` or `<task>_acc`, is a share of hits."""
+    return name == "acc" or name.endswith("_acc")
+
+
+def in_words(name: str) -> str:
+    """`acc` is "accuracy"; any other name is set with spaces: `coarse_acc` is "coarse acc"."""
+    return "accuracy" if name == "acc" else name.replace("_", " ")
+
+
+def written(name: str, value: float) -> str:
+    """A value for a line of text: an accuracy in per cent with one decimal, else four significant digits."""
+    return f"{value:.1%}" if is_accuracy(name) else f"{value:.4g}"
+
+
+def others(keys: Iterable[str], prefix: str, monitor: str) -> list[str]:
+    """The metrics in keys such as `test_mae`, besides the loss and `monitor`; the order is kept."""
+    names = [key.removeprefix(prefix) for key in keys if key.startswith(prefix)]
+    return [name for name in dict.fromkeys(names) if name not in ("loss", monitor)]
+
+
+def of_single_tasks(keys: Iterable[str], prefix: str, monitor: str) -> list[str]:
+    """Those of `others` that belong to one of several tasks, `<task>_<metric>`; losses of tasks are left out."""
+    return [name for name in others(keys, prefix, monitor) if "_" in name and not name.endswith("_loss")]
