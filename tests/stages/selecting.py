@@ -133,11 +133,11 @@ class AdditiveEvaluator:
     def __call__(self, supernet, forward):
         type(self).calls += 1
         found = float(forward(None).detach())
-        return Score(loss=-found, accuracy=found)
+        return Score(loss=-found, monitored=found)
 
 
 def additive(folder: Path, values, targets, edges, operations, edges_kept) -> Trained:
     """A `Trained` around `Additive` that derives the gates themselves, to be looked at."""
     space = SimpleNamespace(edges=edges, primitives=operations, edges_kept=edges_kept)
-    module = SimpleNamespace(supernet=Additive(values, targets, operations))
+    module = SimpleNamespace(supernet=Additive(values, targets, operations), task=Classification(2))
     return Trained(module, None, space, None, lambda gates: gates, HARDWARE, 3, folder, 30.0)

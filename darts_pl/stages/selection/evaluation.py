@@ -4,10 +4,10 @@ import contextlib
 import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import torch
-import torch.nn.functional as F
-from torch import Tensor
+from lightning.fabric.utilities import move_data_to_device
 
 from darts_pl.data.batches import NO_AUGMENTATION, Batches
 from darts_pl.errors import ConfigError, nearest
@@ -17,24 +17,28 @@ from darts_pl.seeds import derived_seed
 from darts_pl.spaces.architecture import SearchNetwork
 from darts_pl.stages.selection.base import Trained
 
-METRICS = ("accuracy", "loss")
+MONITOR = "monitor"
+METRICS = (MONITOR, "accuracy", "loss")  # accuracy: what the monitored metric of a classification is called
 LOW_PRECISION = {"bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}
 
 
 @dataclass(frozen=True)
 class Score:
-    """Mean cross-entropy in nats and top-1 accuracy in [0, 1]."""
+    """The mean loss and the task's monitored metric, of a classification cross-entropy in nats and top-1 accuracy in
+    [0, 1]; and whether more of the metric is better."""
 
     loss: float
-    accuracy: float
+    monitored: float
+    higher_is_better: bool = True
 
     def goodness(self, metric: str) -> tuple[float, float]:
         """What is compared, higher is better: the metric, and the other one where that is equal."""
-        return (self.accuracy, -self.loss) if metric == "accuracy" else (-self.loss, self.accuracy)
+        monitored = self.monitored if self.higher_is_better else -self.monitored
+        return (-self.loss, monitored) if metric == "loss" else (monitored, -self.loss)
 
 
 def check_metric(metric: str) -> None:
-    """Raises ConfigError where `metric` is neither accuracy nor loss."""
+    """Raises ConfigError where `metric` is none of `METRICS`."""
     if metric not in METRICS:
         raise ConfigError(f"selection.metric={metric!r} is unknown. {nearest(metric, METRICS)}")
 
@@ -49,11 +53,11 @@ def release(supernet: SearchNetwork) -> None:
 
 
 class Evaluator:
-    """Evaluates a supernet on the alphas' half, without augmentation, each time on the same batches.
+    """Evaluates a supernet on the alphas' half by the data's task, without augmentation, each time on the same batches.
 
     Batch normalisation takes its statistics from each batch, as in training: the running ones belong to the mixture
-    that was trained and to no other gates. Batches are of the training's size, mixed over the classes (by the seed
-    alone), so that their statistics are those of training. Running statistics are left as they were.
+    that was trained and to no other gates. Batches are of the training's size, mixed (by the seed alone, so over the
+    classes too), so that their statistics are those of training. Running statistics are left as they were.
     """
 
     def __init__(self, trained: Trained):
@@ -71,9 +75,9 @@ class Evaluator:
 
     @torch.no_grad()
     def __call__(
-        self, supernet: torch.nn.Module, forward: Callable[[Tensor], Tensor], *, batches: int | None = None
+        self, supernet: torch.nn.Module, forward: Callable[[Any], Any], *, batches: int | None = None
     ) -> Score:
-        """The score of `forward`, images → logits (B, num_classes), on all or the first `batches` batches.
+        """The score of `forward`, inputs → outputs, on all or the first `batches` batches.
 
         Args:
             supernet: what `forward` runs; moved to the device, in train mode meanwhile.
@@ -81,23 +85,23 @@ class Evaluator:
         device = self.hardware.device
         supernet.to(device)
         training = supernet.training
-        totals = torch.zeros(3, dtype=torch.float64, device=device)  # summed loss, hits, images
+        task = self.data.task
+        metrics = task.metrics().to(device)
         with restored(supernet.buffers()), self._precision():
             supernet.train()
-            for number, (x, y) in enumerate(itertools.islice(self._images(device), batches)):
+            for number, (x, y) in enumerate(itertools.islice(self._samples(device), batches)):
                 torch.manual_seed(derived_seed(self.seed, "selection", number))  # an operation may draw
-                logits = forward(self.layout(x))
-                loss = F.cross_entropy(logits, y, reduction="sum")
-                hits = (logits.argmax(dim=1) == y).sum()
-                totals += torch.stack([loss.double(), hits.double(), hits.new_tensor(len(y)).double()])
+                output = forward(self.layout(x))
+                metrics.update(task.loss(output, y), output, y)
             supernet.train(training)
-        loss, hits, count = totals.tolist()
-        return Score(loss / count, hits / count)
+        found = {name: float(f"{value:.7g}") for name, value in metrics.compute("val").items()}  # what float32 holds
+        return Score(found["val_loss"], found[f"val_{task.monitor}"], bool(task.better(1.0, 0.0)))
 
-    def _images(self, device: torch.device) -> Iterator[tuple[Tensor, Tensor]]:
+    def _samples(self, device: torch.device) -> Iterator[tuple[Any, Any]]:
         for position in range(len(self.batches)):
             x, y, _ = self.batches.batch_at(0, position)
-            yield self.data.on_after_batch_transfer((x.to(device), y.to(device), NO_AUGMENTATION), 0)
+            x, y = move_data_to_device((x, y), device)
+            yield self.data.on_after_batch_transfer((x, y, NO_AUGMENTATION), 0)
 
     def _precision(self) -> contextlib.AbstractContextManager:
         low = LOW_PRECISION.get(self.hardware.settled_precision)

@@ -12,6 +12,7 @@ from darts_pl.errors import ConfigError
 from darts_pl.genotype import Genotype
 from darts_pl.hypergradient import fixed
 from darts_pl.lit import SearchModule
+from darts_pl.metric_names import in_words, is_accuracy
 from darts_pl.seeds import derived_seed
 from darts_pl.stages.fitting import fit
 from darts_pl.stages.selection.base import Trained
@@ -48,7 +49,7 @@ class Perturbation:
 
     Training starts from the search's learning rate times `learning_rate_factor` = 0.1 and falls, on one cosine over all
     rounds, to the search's least rate. 5 epochs a round are the authors' for the DARTS space; 0 decides without
-    training. The metric is accuracy; `loss` takes the loss.
+    training. The metric is the one that the task monitors, of a classification the accuracy; `loss` takes the loss.
 
     What differs from the authors' code (ruocwang/darts-pt), and why:
     - Alphas rest while the supernet recovers; the code goes on training those of undecided edges. Costs are compared
@@ -64,7 +65,7 @@ class Perturbation:
 
     Args:
         tune_epochs: epochs of training between rounds. learning_rate_factor: of the search's initial rate.
-        metric: `accuracy` or `loss`.
+        metric: `monitor` (for a classification also written `accuracy`) or `loss`.
 
     Raises:
         ConfigError: a negative number of epochs, a factor that is not positive, an unknown metric.
@@ -72,7 +73,7 @@ class Perturbation:
 
     tune_epochs: int = 5
     learning_rate_factor: float = 0.1
-    metric: str = "accuracy"
+    metric: str = "monitor"
 
     def __post_init__(self):
         if self.tune_epochs < 0:
@@ -84,7 +85,7 @@ class Perturbation:
     def __call__(self, trained: Trained) -> tuple[Genotype, dict]:
         """Decide everything, going on from what lies in `trained.folder`; the genotype and the figures of the end."""
         space, edges_kept = trained.space, getattr(trained.space, "edges_kept", 2)
-        progress = Progress(trained.folder, trained.module.supernet, space.edges, space.primitives)
+        progress, monitor = Progress(trained.folder, trained.module.supernet, space), trained.module.task.monitor
         asked = questions(progress.supernet, edges_kept, trained.seed)
         evaluate = Evaluator(trained)
         for question in asked[len(progress.decisions) :]:
@@ -92,14 +93,14 @@ class Perturbation:
                 self._tune(progress, trained, rounds=asked[-1].stage)
             decision = self._answer(question, progress, evaluate, edges_kept)
             progress.decide(decision)
-            line = self._line(progress.describe(decision))
+            line = self._line(progress.describe(decision), monitor)
             log.info("%s, %d of %d", line, len(progress.decisions), len(asked))
         score = evaluate(progress.supernet, progress.supernet)
         genotype = trained.derive(progress.supernet.expected_gates())
-        return genotype, {"decisions": len(asked), "val_acc": score.accuracy, "val_loss": score.loss}
+        return genotype, {"decisions": len(asked), f"val_{monitor}": score.monitored, "val_loss": score.loss}
 
     def _answer(self, question: Question, progress: Progress, evaluate: Evaluator, edges_kept: int | None) -> Decision:
-        supernet, primitives = progress.supernet, progress.primitives
+        supernet, (candidates, edges) = progress.supernet, progress.names(question.kind)
         whole = evaluate(supernet, supernet)
         if question.node is not None:
             places = [(row, slice(None)) for row in inputs(supernet, question)]
@@ -107,7 +108,8 @@ class Perturbation:
             place = max(range(len(places)), key=lambda n: scores[n].goodness(self.metric))
             return Decision(question.kind, places[place][0], DROPPED, self._cost(whole, scores[place]))
         left = supernet.kept(question.kind)[question.row].nonzero().flatten().tolist()
-        columns = [k for k in left if edges_kept is None or primitives[k] != NONE] or left
+        may_be_none = edges_kept is None or edges == [question.kind]  # a part of a network is no edge to be dropped
+        columns = [k for k in left if may_be_none or candidates[k] != NONE] or left
         scores = self._without(question.kind, [(question.row, column) for column in columns], supernet, evaluate)
         place = min(range(len(columns)), key=lambda n: scores[n].goodness(self.metric))
         return Decision(question.kind, question.row, columns[place], self._cost(whole, scores[place]))
@@ -125,8 +127,12 @@ class Perturbation:
     def _cost(self, whole: Score, without: Score) -> float:
         return whole.goodness(self.metric)[0] - without.goodness(self.metric)[0]
 
-    def _line(self, row: dict) -> str:
-        cost = f"{100 * row['cost']:.1f} points" if self.metric == "accuracy" else f"{row['cost']:.4f} nats"
+    def _line(self, row: dict, monitor: str) -> str:
+        metric = "loss" if self.metric == "loss" else monitor
+        if is_accuracy(metric):
+            cost = f"{100 * row['cost']:.1f} points"
+        else:
+            cost = f"{row['cost']:.4f} nats" if is_accuracy(monitor) else f"{row['cost']:.4g} of the {in_words(metric)}"
         return f"edge {row['kind']} {row['edge']}: {row['operation']} (removal costs {cost})"
 
     def _tune(self, progress: Progress, trained: Trained, rounds: int) -> None:

@@ -3,7 +3,6 @@
 import copy
 import dataclasses
 import shutil
-from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -24,11 +23,11 @@ class Progress:
 
     Args:
         folder: where they lie. searched: the supernet after the search; it is left as it is.
-        edges, primitives: names, for the table.
+        space: has the names of candidates and edges, `names_by_kind` or the `primitives` and `edges` of all kinds.
     """
 
-    def __init__(self, folder: Path, searched: SearchNetwork, edges: Sequence[str], primitives: Sequence[str]):
-        self.folder, self.edges, self.primitives = folder, edges, primitives
+    def __init__(self, folder: Path, searched: SearchNetwork, space):
+        self.folder, self.space = folder, space
         self.decisions: list[Decision] = []
         self.tuned = 0
         remove_temporaries(folder)
@@ -47,6 +46,12 @@ class Progress:
             apply(self.decisions[-1], self.supernet)
         self.tuned = state["tuned"]
         self.supernet.load_state_dict(state["supernet"])
+
+    def names(self, kind: str) -> tuple[list[str], list[str]]:
+        """The names of a kind's candidates and of its edges, in gate order."""
+        by_kind = getattr(self.space, "names_by_kind", None)
+        candidates, edges = by_kind[kind] if by_kind else (self.space.primitives, self.space.edges)
+        return list(candidates), list(edges)
 
     def decide(self, decision: Decision) -> None:
         """Apply a decision and save."""
@@ -80,8 +85,9 @@ class Progress:
 
     def describe(self, decision: Decision) -> dict[str, str | float]:
         """The decision in the names of the space."""
-        what = "dropped" if decision.column == DROPPED else self.primitives[decision.column]
-        return {"kind": decision.kind, "edge": self.edges[decision.row], "operation": what, "cost": decision.cost}
+        candidates, edges = self.names(decision.kind)
+        what = "dropped" if decision.column == DROPPED else candidates[decision.column]
+        return {"kind": decision.kind, "edge": edges[decision.row], "operation": what, "cost": decision.cost}
 
     def _write_table(self) -> None:
         table = pd.DataFrame([self.describe(decision) for decision in self.decisions])

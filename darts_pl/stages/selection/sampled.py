@@ -10,6 +10,7 @@ import torch
 
 from darts_pl.errors import ConfigError
 from darts_pl.genotype import Genotype
+from darts_pl.metric_names import in_words, written
 from darts_pl.paths import write_atomically
 from darts_pl.seeds import derived_seed
 from darts_pl.stages.selection.base import Trained
@@ -46,7 +47,7 @@ class Sampled:
 
     Args:
         candidates: how many to draw. batches: how many batches each is evaluated on at first. finalists: how many of
-            them on all. metric: `accuracy` or `loss`.
+            them on all. metric: `monitor`, the task's (for a classification also written `accuracy`), or `loss`.
 
     Raises:
         ConfigError: a number below 1, an unknown metric.
@@ -57,7 +58,7 @@ class Sampled:
     candidates: int = 1000
     batches: int | None = 1
     finalists: int = 10
-    metric: str = "accuracy"
+    metric: str = "monitor"
 
     def __post_init__(self):
         for name in ("candidates", "batches", "finalists"):
@@ -69,7 +70,9 @@ class Sampled:
     def __call__(self, trained: Trained) -> tuple[Genotype, dict]:
         """Draw, evaluate and compare; the best genotype and its figures."""
         generator = torch.Generator().manual_seed(derived_seed(trained.seed, "selection", "sampled"))
-        drawn = list(dict.fromkeys(trained.space.random_genotype(generator) for _ in range(self.candidates)))
+        every = (trained.space.random_genotype(generator) for _ in range(self.candidates))
+        drawn = list({genotype.to_json(): genotype for genotype in every}.values())
+        monitor = trained.module.task.monitor
         evaluator = Evaluator(trained)
         release(trained.module.supernet)
         log.info("%d different architectures among %d drawn", len(drawn), self.candidates)
@@ -80,9 +83,11 @@ class Sampled:
             finals = {n: self._score(drawn[n], trained, evaluator, None) for n in finals}
         best = max(finals, key=lambda n: finals[n].goodness(self.metric))
         self._write(trained, drawn, scores, finals)
-        log.info("the best has accuracy %.1f %% on the alphas' half", 100 * finals[best].accuracy)
+        told = f"accuracy {100 * finals[best].monitored:.1f} %" if monitor == "acc" else ""
+        told = told or f"{in_words(monitor)} {written(monitor, finals[best].monitored)}"
+        log.info("the best has %s on the alphas' half", told)
         figures = {"candidates": self.candidates, "different": len(drawn)}
-        return drawn[best], {**figures, "val_acc": finals[best].accuracy, "val_loss": finals[best].loss}
+        return drawn[best], {**figures, f"val_{monitor}": finals[best].monitored, "val_loss": finals[best].loss}
 
     @staticmethod
     def _score(genotype: Genotype, trained: Trained, evaluator: Evaluator, batches: int | None) -> Score:
@@ -94,13 +99,14 @@ class Sampled:
     @staticmethod
     def _write(trained: Trained, drawn: Sequence[Genotype], scores: Sequence[Score], finals: dict[int, Score]) -> None:
         """`samples.csv`: a row an architecture in the order drawn; `val_*` only where it was evaluated on the whole."""
+        monitor = trained.module.task.monitor
         rows = [
             {
                 "genotype": " ".join(genotype.to_json().split()),
                 "loss": score.loss,
-                "accuracy": score.accuracy,
+                in_words(monitor): score.monitored,
                 "val_loss": finals[n].loss if n in finals else None,
-                "val_acc": finals[n].accuracy if n in finals else None,
+                f"val_{monitor}": finals[n].monitored if n in finals else None,
             }
             for n, (genotype, score) in enumerate(zip(drawn, scores))
         ]
