@@ -8,9 +8,10 @@ import torch
 from lightning.pytorch import LightningModule, Trainer
 from torch import Tensor
 
-from darts_pl.callbacks.history import History
+from darts_pl.callbacks.history import History, in_figures
 from darts_pl.errors import TrainingError
 from darts_pl.genotype import Genotype, from_json
+from darts_pl.genotype.wording import choices_of, in_short
 from darts_pl.paths import write_atomically
 
 Derive = Callable[[Mapping[str, Tensor]], Genotype]
@@ -19,7 +20,7 @@ Derive = Callable[[Mapping[str, Tensor]], Genotype]
 class SearchHistory(History):
     """History of a search; besides history.csv it writes `alphas.npz`, `genotypes/epoch_*.json`, `genotype_best.json`
     (best by the task's metric in validation, the earliest of equals, unless a rule's verdict names another epoch) and
-    `genotype_last.json`.
+    `genotype_last.json`. Of genotypes with choices beside their cells, a line tells each that is the best so far.
 
     Args:
         derive: strengths [E, K] a kind → genotype.
@@ -45,6 +46,7 @@ class SearchHistory(History):
         self.best: dict = {}
         self.genotypes: dict[int, dict] = {}
         self.start: dict[str, Tensor] | None = None
+        self.improved = False  # whether the last epoch is the best so far
 
     def state_dict(self) -> dict:
         kept = {name: getattr(self, name) for name in ("snapshots", "best", "genotypes", "start")}
@@ -81,6 +83,20 @@ class SearchHistory(History):
         if not continues:
             self.start = None
 
+    def on_train_epoch_end(self, trainer: Trainer, module: LightningModule) -> None:
+        super().on_train_epoch_end(trainer, module)
+        if self.improved and choices_of(self.genotype):
+            columns = dict.fromkeys(("val_loss", f"val_{module.task.monitor}"))
+            figures = in_figures(self.rows[-1], columns)
+            self.report(
+                f"{self.title} epoch {self.rows[-1]['epoch']}, best so far, {figures}: {in_short(self.genotype)}"
+            )
+
+    def names_of(self, kind: str) -> tuple[list[str], list[str]]:
+        """The names of a kind's candidates and of its edges."""
+        primitives, edges = self.names.get(kind, (self.primitives, self.edges))
+        return list(primitives), list(edges)
+
     def before_row(self, module: LightningModule) -> None:
         """Derive the epoch's genotype and let the rules see it, for their figures are part of the row."""
         self.genotype = self.derive(module.supernet.strengths())
@@ -106,7 +122,8 @@ class SearchHistory(History):
         # While alphas are warmed up for, gates are those of the random start: nothing to call best.
         counts = (module.alphas_learned or module.alphas_fixed) and value is not None
         self.genotypes[epoch] = {"epoch": epoch, key: value, "genotype": self.genotype.to_json()}
-        if counts and (not self.best or module.task.better(value, self.best[key])):
+        self.improved = bool(counts and (not self.best or module.task.better(value, self.best[key])))
+        if self.improved:
             self.best = self.genotypes[epoch]
         if module.verdict is not None:
             self.best = {**self.genotypes[module.verdict.epoch], "reason": module.verdict.reason}

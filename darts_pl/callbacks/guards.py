@@ -109,10 +109,8 @@ class CollapseGuards(Callback):
             )
 
     def _check_sampling(self, kind: str, row: dict, kept: Tensor) -> None:
-        missing = [
-            f"{self.history.primitives[k]} on {self.history.edges[edge]}"
-            for edge, k in (kept & ~self.sampled[kind]).nonzero().tolist()
-        ]
+        primitives, edges = self.history.names_of(kind)
+        missing = [f"{primitives[k]} on {edges[edge]}" for edge, k in (kept & ~self.sampled[kind]).nonzero().tolist()]
         if missing:
             more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
             self._warn(

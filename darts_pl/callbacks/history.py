@@ -4,18 +4,17 @@ import logging
 import resource
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 import pandas as pd
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 
+from darts_pl.metric_names import of_single_tasks, written
 from darts_pl.paths import write_atomically
 
 log = logging.getLogger("darts_pl")
-
-SHOWN = ("train_loss", "train_acc", "val_loss", "val_acc", "val_mse", "lr", "alpha_movement")
 
 
 class History(Callback):
@@ -63,7 +62,7 @@ class History(Callback):
         if self.folder is not None:
             _write_csv(self.rows, self.folder / "history.csv")
             _write_csv(self.timing, self.folder / "timing.csv")
-        self.report(self._line(module.elapsed_epochs + module.epochs))
+        self.report(self._line(module.elapsed_epochs + module.epochs, module.task.monitor))
 
     def before_row(self, module: LightningModule) -> None:
         """What a subclass does before the row is made."""
@@ -85,13 +84,27 @@ class History(Callback):
             "peak_memory_mib": round(peak_memory_mib(module.device), 1),
         }
 
-    def _line(self, epochs: int) -> str:
+    def _line(self, epochs: int, monitor: str) -> str:
         row, timing = self.rows[-1], self.timing[-1]
-        shown = {k: row[k] for k in SHOWN if row.get(k) is not None}
-        figures = " ".join(f"{k} {v:.1%}" if k.endswith("_acc") else f"{k} {v:.4g}" for k, v in shown.items())
+        figures = in_figures(row, shown(row, monitor))
         each = timing["seconds_per_step"]
         pace = f"{timing['seconds']:.1f} s" + (f", {each:.3f} s a step" if each else "")
         return f"{self.title} epoch {row['epoch']}/{epochs}: {figures} ({pace})"
+
+
+def shown(row: Mapping[str, float], monitor: str) -> list[str]:
+    """The columns of a line for reading: loss and monitored metric in training and validation, the metrics of single
+    tasks in validation, the learning rate and, in a search, how far the alphas have moved."""
+    tasks = [f"val_{name}" for name in of_single_tasks(row, "val_", monitor)]
+    names = ("train_loss", f"train_{monitor}", "val_loss", f"val_{monitor}", *tasks, "lr", "alpha_movement")
+    return [name for name in dict.fromkeys(names) if row.get(name) is not None]
+
+
+def in_figures(row: Mapping[str, float], columns: Iterable[str]) -> str:
+    """ "val_loss 0.3125 val_acc 91.2%": columns of a row with their values."""
+    return " ".join(
+        f"{name} {written(name.removeprefix('train_').removeprefix('val_'), row[name])}" for name in columns
+    )
 
 
 def _write_csv(rows: list[dict], path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What TensorBoard shows: figures of every epoch, alphas as heat map and curves, both cells as pictures."""
+"""What TensorBoard shows: figures of every epoch, alphas as heat map and curves, choices as text, cells as pictures."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -9,6 +9,9 @@ from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 
 from darts_pl.callbacks.history import History
+from darts_pl.genotype.wording import choice_text, choices_of
+
+MOST_MAPS = 8  # kinds whose heat maps are drawn at every epoch: each takes a tenth of a second
 
 
 class ScalarBoard(Callback):
@@ -27,10 +30,11 @@ class ScalarBoard(Callback):
 
 
 class ArchitectureBoard(ScalarBoard):
-    """Adds the curves of every edge and heat maps, of alphas and of gates, and pictures of both cells.
+    """Adds the curves of every edge and heat maps, of alphas and of gates, pictures of the cells, choices as text.
 
     Curves are tagged `alphas_<kind>/<edge>/<operation>` and `gates_<kind>/...`, heat maps `alphas/<kind>` and
-    `gates/<kind>`, the cells `cells`.
+    `gates/<kind>`, the cells `cells`, the choices `choices`. Heat maps are drawn of the first kinds with several edges:
+    of a single edge the curves say as much.
 
     Args:
         history: a `SearchHistory`.
@@ -55,18 +59,24 @@ class ArchitectureBoard(ScalarBoard):
         if trainer.logger is None:
             return
         writer, snapshot = trainer.logger.experiment, self.history.snapshots[-1]
+        mapped = [kind for kind, values in snapshot["gate"].items() if len(values) > 1][:MOST_MAPS]
         for what in ("alpha", "gate"):
             for kind, values in snapshot[what].items():
-                self._write(writer, what, kind, values, snapshot["epoch"])
-        writer.add_figure("cells", self.draw_genotype(self.history.genotype), snapshot["epoch"])
+                self._write(writer, what, kind, values, snapshot["epoch"], kind in mapped)
+        genotype, epoch = self.history.genotype, snapshot["epoch"]
+        if genotype.cells:
+            writer.add_figure("cells", self.draw_genotype(genotype), epoch)
+        if choices := choices_of(genotype):
+            text = "\n".join(f"- {label}: {choice_text(chosen)}" for label, chosen in choices.items())
+            writer.add_text("choices", text, epoch)
 
-    def _write(self, writer: SummaryWriter, what: str, kind: str, values: Tensor, epoch: int) -> None:
-        """The curves and the heat map of `values` [E, K], the alphas or gates of one kind of cell."""
-        edges, primitives = self.history.edges, self.history.primitives
+    def _write(self, writer: SummaryWriter, what: str, kind: str, values: Tensor, epoch: int, mapped: bool) -> None:
+        """The curves and, where `mapped`, the heat map of `values` [E, K], the alphas or gates of one kind."""
+        primitives, edges = self.history.names_of(kind)
         for edge, row in zip(edges, values.tolist()):
             for name, value in zip(primitives, row):
                 writer.add_scalar(f"{what}s_{kind}/{edge.replace('<-', '_from_')}/{name}", value, epoch)
-        if (draw := self.draw[what]) is not None:
+        if mapped and (draw := self.draw[what]) is not None:
             title = f"{kind} cell, {what}s, epoch {epoch}"
             writer.add_figure(f"{what}s/{kind}", draw(values.numpy(), edges, primitives, title), epoch)
 
