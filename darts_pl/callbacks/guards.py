@@ -2,6 +2,7 @@
 
 import json
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import Tensor
 
 from darts_pl.callbacks.alphas import SearchHistory
+from darts_pl.genotype.wording import choices_of
 from darts_pl.paths import write_text_atomically
 
 log = logging.getLogger("darts_pl")
@@ -74,13 +76,16 @@ class CollapseGuards(Callback):
         late = module.current_epoch + 1 > module.epochs / 2
         trained = module.trains_alphas and module.alphas_learned
         compete = module.supernet.relaxation.simplex
+        flat = []
         for kind in module.supernet.kinds:
             if trained and kind in self.history.genotype.cells:
                 self._check_skips(kind, row)
             if trained and late and compete:
-                self._check_entropy(kind, row, largest_entropy(module.supernet.kept(kind)))
+                share = self._flatness(kind, row, largest_entropy(module.supernet.kept(kind)))
+                flat += [(kind, share)] if share > self.limits.flatness else []
             if late and kind in self.sampled:
                 self._check_sampling(kind, row, module.supernet.kept(kind).cpu())
+        self._warn_of_flat(flat, row)
         if trained:
             self._check_movement(row)
         self._write(trainer)
@@ -97,28 +102,28 @@ class CollapseGuards(Callback):
                 "weight_decay; rule=[skip_stop] ends a search here",
             )
 
-    def _check_entropy(self, kind: str, row: dict, largest: float) -> None:
-        share = row[f"entropy_{kind}"] / largest if largest else 0.0
-        if share > self.limits.flatness:
-            self._warn(
-                f"entropy {kind}",
-                row,
-                f"the gates of the {_cell(kind)} are flat ({share:.0%} of the largest entropy), so its genotype is "
-                "close to chance",
-                "more epochs, a larger arch_learning_rate, or a smaller arch_weight_decay",
-            )
+    @staticmethod
+    def _flatness(kind: str, row: dict, largest: float) -> float:
+        return row[f"entropy_{kind}"] / largest if largest else 0.0
+
+    def _warn_of_flat(self, flat: Sequence[tuple[str, float]], row: dict) -> None:
+        """A warning a cell, and one of all choices, of which there may be dozens."""
+        remedy = "more epochs, a larger arch_learning_rate, or a smaller arch_weight_decay"
+        choices = [kind for kind, _ in flat if kind in choices_of(self.history.genotype)]
+        for kind, share in flat:
+            if kind not in choices:
+                what = f"the gates of the {_cell(kind)} are flat ({share:.0%} of the largest entropy)"
+                self._warn(f"entropy {kind}", row, f"{what}, so its genotype is close to chance", remedy)
+        if choices:
+            what = f"the gates of {_listed(choices)} are flat (above {self.limits.flatness:.0%} of the largest entropy)"
+            self._warn("entropy of choices", row, f"{what}, so what is chosen there is close to chance", remedy)
 
     def _check_sampling(self, kind: str, row: dict, kept: Tensor) -> None:
         primitives, edges = self.history.names_of(kind)
         missing = [f"{primitives[k]} on {edges[edge]}" for edge, k in (kept & ~self.sampled[kind]).nonzero().tolist()]
         if missing:
-            more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
-            self._warn(
-                f"sampling {kind}",
-                row,
-                f"never sampled in the {_cell(kind)}: {', '.join(missing[:3])}{more}",
-                "more epochs",
-            )
+            where = f"choice {kind}" if kind in choices_of(self.history.genotype) else _cell(kind)
+            self._warn(f"sampling {kind}", row, f"never sampled in the {where}: {_listed(missing)}", "more epochs")
 
     def _check_movement(self, row: dict) -> None:
         if row["alpha_movement"] < self.limits.least_movement:
@@ -141,6 +146,12 @@ class CollapseGuards(Callback):
         if trainer.logger is not None and self.warnings:
             text = "\n".join(f"- epoch {w['epoch']}: {w['what']}. What to try: {w['try']}." for w in self.warnings)
             trainer.logger.experiment.add_text("guards", text, self.history.rows[-1]["epoch"])
+
+
+def _listed(names: Sequence[str]) -> str:
+    """The first three and how many there are besides."""
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return f"{', '.join(names[:3])}{more}"
 
 
 def _cell(kind: str) -> str:
