@@ -13,6 +13,12 @@ def in_words(name: str) -> str:
     return "accuracy" if name == "acc" else name.replace("_", " ")
 
 
+def as_title(name: str) -> str:
+    """The name at the head of a picture; names as short as `mse` stay as they are."""
+    words = in_words(name)
+    return words if len(words) < 4 else words[0].upper() + words[1:]
+
+
 def written(name: str, value: float) -> str:
     """A value for a line of text: an accuracy in per cent with one decimal, else four significant digits."""
     return f"{value:.1%}" if is_accuracy(name) else f"{value:.4g}"

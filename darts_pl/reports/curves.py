@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
+from darts_pl.metric_names import as_title, is_accuracy
 from darts_pl.reports.style import MUTED, PAGE_WIDTH, SERIES, TRAIN, VALID, kind_title, styled
 
 Line = tuple[str, str, str]  # column of the table, name in the legend, colour
@@ -37,17 +38,44 @@ def _finish(axes: Axes, title: str) -> None:
 
 
 @styled
-def training_curves(history: pd.DataFrame) -> Figure:
-    """Loss, accuracy and learning rate by epoch: columns train_loss, val_loss, train_acc, val_acc, lr."""
+def training_curves(history: pd.DataFrame, monitor: str = "acc") -> Figure:
+    """Loss, the metric `monitor` and learning rate by epoch: columns train_loss, val_loss, train_<monitor>,
+    val_<monitor>, lr. The loss as monitor has no panel of its own."""
+    metrics = list(dict.fromkeys(("loss", monitor)))
     figure = Figure(figsize=(PAGE_WIDTH, 3.1), layout="constrained", facecolor="white")
-    loss, accuracy, rate = figure.subplots(1, 3)
-    _plot(loss, history, [("train_loss", "training", TRAIN), ("val_loss", "validation", VALID)])
-    _plot(accuracy, history, [("train_acc", "training", TRAIN), ("val_acc", "validation", VALID)])
-    _plot(rate, history, [("lr", "", MUTED)])
-    accuracy.yaxis.set_major_formatter(PercentFormatter(1.0))
-    for axes, title in ((loss, "Loss"), (accuracy, "Accuracy"), (rate, "Learning rate of the weights")):
-        _finish(axes, title)
+    panels = figure.subplots(1, len(metrics) + 1)
+    for axes, metric in zip(panels, metrics):
+        _metric(axes, history, metric)
+    _plot(panels[-1], history, [("lr", "", MUTED)])
+    _finish(panels[-1], "Learning rate of the weights")
     return figure
+
+
+def _metric(axes: Axes, history: pd.DataFrame, metric: str) -> None:
+    """A metric in training and validation, in per cent where it is an accuracy."""
+    _plot(axes, history, [(f"train_{metric}", "training", TRAIN), (f"val_{metric}", "validation", VALID)])
+    if is_accuracy(metric):
+        axes.yaxis.set_major_formatter(PercentFormatter(1.0))
+    _finish(axes, as_title(metric))
+
+
+@styled
+def metric_curves(history: pd.DataFrame, metrics: Sequence[str]) -> Figure:
+    """A panel a metric in training and validation, three in a row."""
+    figure, panels = _grid(len(metrics))
+    for axes, metric in zip(panels, metrics):
+        _metric(axes, history, metric)
+    return figure
+
+
+def _grid(count: int) -> tuple[Figure, list[Axes]]:
+    """A figure with `count` panels, three in a row."""
+    rows = math.ceil(count / 3)
+    figure = Figure(figsize=(PAGE_WIDTH, 2.7 * rows), layout="constrained", facecolor="white")
+    panels = list(figure.subplots(rows, 3, squeeze=False).flat)
+    for axes in panels[count:]:
+        axes.set_visible(False)
+    return figure, panels[:count]
 
 
 def columns_by_kind(history: pd.DataFrame | None, prefix: str) -> list[str]:
@@ -64,14 +92,31 @@ def _line_a_kind(history: pd.DataFrame, prefix: str) -> list[Line]:
     return [(column, name, SERIES[i % len(SERIES)]) for i, (column, name) in enumerate(zip(columns, names))]
 
 
+def too_many_kinds(history: pd.DataFrame | None, prefix: str) -> bool:
+    """Whether there are more kinds than lines with colours of their own."""
+    return len(columns_by_kind(history, prefix)) > len(SERIES)
+
+
+def _plot_range(axes: Axes, history: pd.DataFrame, columns: Sequence[str]) -> None:
+    """The mean of many columns as a line, from the least to the largest as a band."""
+    values, epochs = history[list(columns)], history["epoch"]
+    axes.fill_between(
+        epochs, values.min(axis=1), values.max(axis=1), color=TRAIN, alpha=0.15, linewidth=0, label="range"
+    )
+    axes.plot(epochs, values.mean(axis=1), color=TRAIN, label=f"mean of {len(columns)}")
+
+
 @styled
 def architecture_curves(history: pd.DataFrame, operations: int | None = None) -> Figure:
     """Movement of alpha, gate entropy (nats) and skips by epoch; `operations` gives the entropy's maximum."""
     figure = Figure(figsize=(PAGE_WIDTH, 3.1), layout="constrained", facecolor="white")
     movement, entropy, skips = figure.subplots(1, 3)
     _plot(movement, history, [("alpha_movement", "", TRAIN)])
-    _plot(entropy, history, _line_a_kind(history, "entropy_"))
-    _plot(skips, history, _line_a_kind(history, "skips_"))
+    for axes, prefix in ((entropy, "entropy_"), (skips, "skips_")):
+        if too_many_kinds(history, prefix):
+            _plot_range(axes, history, columns_by_kind(history, prefix))
+        else:
+            _plot(axes, history, _line_a_kind(history, prefix))
     if operations and operations > 1:
         entropy.axhline(math.log(operations), color=MUTED, linestyle=":", linewidth=1.2, label="all equal")
     skips.yaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
@@ -95,28 +140,26 @@ def columns_of_rules(history: pd.DataFrame | None) -> list[str]:
 @styled
 def rule_curves(history: pd.DataFrame, columns: Sequence[str]) -> Figure:
     """One panel a column by epoch, three in a row."""
-    rows = math.ceil(len(columns) / 3)
-    figure = Figure(figsize=(PAGE_WIDTH, 2.7 * rows), layout="constrained", facecolor="white")
-    panels = figure.subplots(rows, 3, squeeze=False).flat
+    figure, panels = _grid(len(columns))
     for name, axes in zip(columns, panels):
         _plot(axes, history.dropna(subset=[name]), [(name, "", TRAIN)])
         _finish(axes, name.replace("_", " "))
-    for axes in panels:
-        axes.set_visible(False)
     return figure
 
 
 @styled
-def compared_training(histories: Mapping[str, pd.DataFrame]) -> Figure:
-    """Loss and accuracy of several trainings, one colour each: training dashed, validation solid."""
+def compared_training(histories: Mapping[str, pd.DataFrame], monitor: str = "acc") -> Figure:
+    """Loss and the metric `monitor` of several trainings, one colour each: training dashed, validation solid."""
+    metrics = list(dict.fromkeys(("loss", monitor)))
     figure = Figure(figsize=(PAGE_WIDTH, 3.3), layout="constrained", facecolor="white")
-    loss, accuracy = figure.subplots(1, 2)
+    panels = figure.subplots(1, len(metrics), squeeze=False)[0]
     for number, (name, history) in enumerate(histories.items()):
         colour = SERIES[number % len(SERIES)]
-        for axes, quantity in ((loss, "loss"), (accuracy, "acc")):
+        for axes, quantity in zip(panels, metrics):
             _plot(axes, history, [(f"train_{quantity}", f"{name}, training", colour)], dashed=True)
             _plot(axes, history, [(f"val_{quantity}", f"{name}, validation", colour)])
-    accuracy.yaxis.set_major_formatter(PercentFormatter(1.0))
-    _finish(loss, "Loss")
-    _finish(accuracy, "Accuracy")
+    for axes, metric in zip(panels, metrics):
+        if is_accuracy(metric):
+            axes.yaxis.set_major_formatter(PercentFormatter(1.0))
+        _finish(axes, as_title(metric))
     return figure

@@ -11,6 +11,7 @@ import pandas as pd
 
 from darts_pl.errors import GenotypeError
 from darts_pl.genotype import SeriesGenotype
+from darts_pl.reports.gate_records import GateRecord, gate_records
 from darts_pl.reports.run_files import (
     MANIFEST,
     RunFiles,
@@ -24,16 +25,6 @@ from darts_pl.reports.run_files import (
 
 COMMAND = "pipeline"
 TRAINED = {"retrain": "searched", "nlinear": "nlinear", "dlinear": "dlinear"}  # folder → name in results.json
-
-
-@dataclass(frozen=True)
-class GateRecord:
-    """The gates of one kind of choice during a search: `gates` [T, E, K] after `epochs` [T], with names of E and K."""
-
-    epochs: list[int]
-    gates: np.ndarray
-    edges: list[str]
-    primitives: list[str]
 
 
 @dataclass
@@ -193,20 +184,9 @@ def true_values(column: pd.Series) -> pd.Series:
 
 
 def _gates(path: Path) -> dict[str, GateRecord]:
-    """Gates by kind; kinds that differ in their names have their own `primitives_<kind>` and `edges_<kind>`."""
     with np.load(path, allow_pickle=False) as archive:
         arrays = {name: archive[name] for name in archive.files}
-    records = {}
-    for kind in (name.removeprefix("gate_") for name in arrays if name.startswith("gate_")):
-        edges, primitives = (arrays.get(f"{what}_{kind}", arrays.get(what)) for what in ("edges", "primitives"))
-        gates = arrays[f"gate_{kind}"]
-        if edges is None or primitives is None:
-            raise ValueError(f"no names for gate_{kind}, found {', '.join(sorted(arrays))}")
-        expected = (len(arrays["epoch"]), len(edges), len(primitives))
-        if gates.shape != expected:
-            raise ValueError(f"gate_{kind} has shape {gates.shape}, expected {expected}")
-        records[kind] = GateRecord(arrays["epoch"].tolist(), gates, edges.tolist(), primitives.tolist())
-    return records
+    return gate_records(arrays)
 
 
 def _forecasts(path: Path) -> dict[str, np.ndarray]:

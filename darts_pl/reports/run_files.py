@@ -16,10 +16,10 @@ from yaml import YAMLError
 from darts_pl.errors import GenotypeError, RunError, nearest
 from darts_pl.genotype import AnyGenotype
 from darts_pl.genotype import read as read_genotype
+from darts_pl.reports.gate_records import GateRecord, gate_records
 
 MANIFEST = "manifest.json"
 RUN_FILES = (MANIFEST, "config.yaml", "history.csv")  # any of them makes a folder a run
-ALPHA_ARRAYS = ("epoch", "primitives", "edges")
 
 Read = TypeVar("Read")
 
@@ -30,8 +30,9 @@ class RunFiles:
 
     Tables hold one row an epoch. `history` and `timing` are of the run's own training: of the search, or for the
     command retrain of the derived network. `retrain` and `random` are of the networks trained from fresh weights.
-    `alphas` holds ALPHA_ARRAYS and, for each kind of cell, gates `gate_<kind>` `[T, E, K]`, T being the length of
-    `epoch`; and `alpha_<kind>` of that shape where the file has them. `guards` is None where they were off.
+    `alphas` holds `epoch` `[T]` and, for each kind of choice, gates `gate_<kind>` `[T, E, K]`, and `alpha_<kind>` of
+    that shape where the file has them; names are those of all kinds, `primitives` `[K]` and `edges` `[E]`, or of one,
+    `primitives_<kind>` and `edges_<kind>`. `guards` is None where they were off.
     """
 
     folder: Path
@@ -55,9 +56,14 @@ class RunFiles:
         return str(self.manifest.get("command", "search"))
 
     @property
-    def kinds(self) -> list[str]:
-        """The kinds of cell that gates were recorded of."""
-        return [name.removeprefix("gate_") for name in self.alphas or {} if name.startswith("gate_")]
+    def gates(self) -> dict[str, GateRecord]:
+        """The recorded gates by kind of choice."""
+        return gate_records(self.alphas) if self.alphas is not None else {}
+
+    @property
+    def kinds_differ(self) -> bool:
+        """Whether kinds have names of their own, as where parts of a network are chosen beside cells."""
+        return any(name.startswith("primitives_") for name in self.alphas or {})
 
     @property
     def complete(self) -> bool:
@@ -179,13 +185,7 @@ def epoch_table(path: Path) -> pd.DataFrame:
 def _alphas(path: Path) -> dict[str, np.ndarray]:
     with np.load(path, allow_pickle=False) as archive:
         arrays = {name: archive[name] for name in archive.files}
-    for name in ALPHA_ARRAYS:
-        if name not in arrays:
-            raise ValueError(f"no array {name!r}, found {', '.join(sorted(arrays))}")
     if not any(name.startswith("gate_") for name in arrays):
         raise ValueError(f"no array 'gate_<kind of cell>', found {', '.join(sorted(arrays))}")
-    expected = tuple(len(arrays[name]) for name in ("epoch", "edges", "primitives"))
-    for name in arrays:
-        if name.startswith(("gate_", "alpha_")) and arrays[name].shape != expected:
-            raise ValueError(f"{name} has shape {arrays[name].shape}, expected {expected}")
+    gate_records(arrays)  # raises where names or shapes do not fit
     return arrays

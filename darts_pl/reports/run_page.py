@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from darts_pl.reports import sections, tables
+from darts_pl.reports import gate_sections, sections, tables
 from darts_pl.reports.page import Page, Section, save
 from darts_pl.reports.run_files import RunFiles, read_run
 
@@ -10,7 +10,7 @@ SECTIONS = (
     ("Results", sections.result_blocks),
     ("Warnings", sections.warning_blocks),
     ("Genotype", sections.genotype_blocks),
-    ("Architecture weights", sections.alpha_blocks),
+    ("Architecture weights", gate_sections.alpha_blocks),
     ("Training curves", sections.curve_blocks),
     ("Entropy and skip connections", sections.architecture_blocks),
     ("Operations", sections.operation_blocks),

@@ -1,12 +1,20 @@
 """The sections of a run's page: each makes blocks of the run's files, none where there is no data."""
 
-from darts_pl.genotype import Nasbench201Genotype
+from collections.abc import Sequence
+
+from darts_pl.genotype import AnyGenotype, Genotype, Nasbench201Genotype
 from darts_pl.genotype.nasbench201 import OPERATIONS
-from darts_pl.reports import alphas, cell_graph, curves, operations, sizes, tables
+from darts_pl.metric_names import of_single_tasks
+from darts_pl.reports import cell_graph, curves, operations, sizes, tables
+from darts_pl.reports.choice_table import choice_table
+from darts_pl.reports.monitor import monitor_of
 from darts_pl.reports.page import Block, Fold, Picture, Text, picture
 from darts_pl.reports.run_files import RunFiles
 from darts_pl.reports.style import data_uri, kind_title
 
+MOST_CELLS = 8  # cells of a genotype that are drawn
+MOST_BARS = 4  # cells whose operations are counted side by side
+MOST_TASKS = 9  # metrics of single tasks that are drawn
 HOW_TO_READ_A_CELL = (
     "from left to right: coloured boxes are operations, each circle adds up what leads to it, and the dashed "
     "lines join the nodes that form the output."
@@ -15,20 +23,20 @@ HOW_TO_READ_A_CELL = (
 
 def result_blocks(run: RunFiles) -> list[Block]:
     """The result table, and the epoch or the selection that the genotype comes from."""
+    monitor = monitor_of(run)
     blocks: list[Block] = []
     if rows := run.results.get("rows"):
-        blocks.append(tables.result_table(rows))
-    search = run.results.get("search") or _best_of(run)
-    if search.get("val_acc_best") is not None:
-        accuracy, epoch = tables.percent(search["val_acc_best"]), search.get("epoch_best", tables.NOTHING)
+        blocks.append(tables.result_table(rows, monitor.name))
+    search, key = run.results.get("search") or _best_of(run), f"val_{monitor.name}_best"
+    if search.get(key) is not None:
+        reached, epoch = monitor.text(search[key]), search.get("epoch_best", tables.NOTHING)
         network = "network" if run.command == "retrain" else "supernet"
         if "stopped" in search:
             blocks.append(Text(f"The search was stopped: {search['stopped']}."))
-            blocks.append(
-                Text(f"It went back to epoch {epoch}; validation accuracy of the supernet there: {accuracy}.")
-            )
+            told = f"validation {monitor.words} of the supernet there: {reached}"
+            blocks.append(Text(f"It went back to epoch {epoch}; {told}."))
         else:
-            blocks.append(Text(f"Best validation accuracy of the {network}: {accuracy}, after epoch {epoch}."))
+            blocks.append(Text(f"Best validation {monitor.words} of the {network}: {reached}, after epoch {epoch}."))
     if chosen := search.get("selection"):
         told = ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in chosen.items())
         blocks.append(Text(f"The genotype was chosen after the search: {told}."))
@@ -36,11 +44,13 @@ def result_blocks(run: RunFiles) -> list[Block]:
 
 
 def _best_of(run: RunFiles) -> dict[str, float]:
-    """The best epoch by validation accuracy, from the history: what an unfinished run has reached so far."""
-    if not curves.has_any(run.history, ["val_acc"]):
+    """The best epoch by validation, from the history: what an unfinished run has reached so far."""
+    monitor = monitor_of(run)
+    column = f"val_{monitor.name}"
+    if not curves.has_any(run.history, [column]):
         return {}
-    row = run.history.loc[run.history["val_acc"].idxmax()]
-    return {"val_acc_best": float(row["val_acc"]), "epoch_best": int(row["epoch"])}
+    row = run.history.loc[monitor.best(run.history[column])]
+    return {f"{column}_best": float(row[column]), "epoch_best": int(row["epoch"])}
 
 
 def warning_blocks(run: RunFiles) -> list[Block]:
@@ -57,7 +67,7 @@ def warning_blocks(run: RunFiles) -> list[Block]:
 
 
 def genotype_blocks(run: RunFiles) -> list[Block]:
-    """Drawings of all cells of the chosen and of the last genotype, once where they are the same."""
+    """Choices and drawings of all cells of the chosen and of the last genotype, once where they are the same."""
     chosen = _chosen(run)
     if run.command == "retrain":
         wanted = [("the genotype that was trained", run.best)]
@@ -65,14 +75,29 @@ def genotype_blocks(run: RunFiles) -> list[Block]:
         wanted = [(f"{chosen}, which is also the last", run.best)]
     else:
         wanted = [(chosen, run.best), ("the last epoch", run.last)]
-    blocks: list[Block] = []
-    for name, genotype in wanted:
-        if isinstance(genotype, Nasbench201Genotype):
-            blocks.append(Text(f"The cell of {name} as tables write it: {_published_writing(genotype)}."))
-        for kind, cell in genotype.cells.items() if genotype is not None else ():
-            title = f"{kind_title(kind)} of {name}"
-            blocks.append(Picture(data_uri(cell_graph.cell_svg(cell, title)), f"{title}, {HOW_TO_READ_A_CELL}"))
+    named = {name: genotype for name, genotype in wanted if genotype is not None}
+    table = choice_table(named, run.gates)
+    blocks: list[Block] = [] if table is None else [table]
+    for name, genotype in named.items():
+        blocks += _drawings(name, genotype)
     return blocks
+
+
+def _drawings(name: str, genotype: AnyGenotype) -> list[Block]:
+    """The cells of a genotype, the first of many."""
+    blocks: list[Block] = []
+    if isinstance(genotype, Nasbench201Genotype):
+        blocks.append(Text(f"The cell of {name} as tables write it: {_published_writing(genotype)}."))
+    kinds = list(genotype.cells)
+    for kind in kinds[:MOST_CELLS]:
+        title = f"{kind_title(kind)} of {name}"
+        source = data_uri(cell_graph.cell_svg(genotype.cells[kind], title))
+        blocks.append(Picture(source, f"{title}, {HOW_TO_READ_A_CELL}"))
+    return blocks + _not_drawn(kinds[MOST_CELLS:], f"cells of {name}")
+
+
+def _not_drawn(names: Sequence[str], what: str) -> list[Block]:
+    return [Text(f"Not drawn: {len(names)} further {what}, {', '.join(names)}.")] if names else []
 
 
 def _chosen(run: RunFiles) -> str:
@@ -89,51 +114,21 @@ def _published_writing(genotype: Nasbench201Genotype) -> str:
     return f"{genotype.digits}, {genotype.text}" if tabulated else genotype.text
 
 
-def alpha_blocks(run: RunFiles) -> list[Block]:
-    """Heat maps of the last gates and alphas, then the gates of every edge over the epochs."""
-    if run.alphas is None:
-        return []
-    epochs, edges, primitives = (run.alphas[name].tolist() for name in ("epoch", "edges", "primitives"))
-    if not epochs:
-        return []
-    blocks: list[Block] = [block for kind in run.kinds for block in _heatmaps(run, kind)]
-    for kind in run.kinds:
-        gates = run.alphas[f"gate_{kind}"]
-        figure = alphas.edge_curves(epochs, gates, edges, primitives, f"{kind_title(kind)}: gates by epoch")
-        blocks.append(
-            picture(
-                figure,
-                "Each small picture is an edge: its row is the node it leads into, its column the state it "
-                "comes from, and each line is an operation's gate; the line on top is what the edge leans to.",
-            )
-        )
-    return blocks
-
-
-def _heatmaps(run: RunFiles, kind: str) -> list[Block]:
-    """One cell's gates after the last epoch and, where the file has them, its alphas beside them."""
-    last, edges, primitives = (run.alphas[name].tolist() for name in ("epoch", "edges", "primitives"))
-    cell = run.last.cells.get(kind) if run.last else None
-    framed = alphas.chosen_places(cell, edges, primitives) if cell else ()
-    heading = f"{kind_title(kind)}: gates after epoch {last[-1]}"
-    figure = alphas.gate_heatmap(run.alphas[f"gate_{kind}"][-1], edges, primitives, heading, framed)
-    note = ", and a frame marks what the last genotype keeps" if framed else ""
-    caption = f"A row is an edge, a column an operation; the darker, the larger its share{note}."
-    blocks: list[Block] = [picture(figure, caption, narrow=True)]
-    if f"alpha_{kind}" in run.alphas:
-        heading = f"{kind_title(kind)}: alphas after epoch {last[-1]}"
-        figure = alphas.alpha_heatmap(run.alphas[f"alpha_{kind}"][-1], edges, primitives, heading)
-        caption = "The logits behind these gates: blue above 0, orange below, and the darker, the further from 0."
-        blocks.append(picture(figure, caption, narrow=True))
-    return blocks
-
-
 def curve_blocks(run: RunFiles) -> list[Block]:
-    """Loss, accuracy and learning rate of the run's own training."""
-    if not curves.has_any(run.history, ["train_loss", "val_loss", "train_acc", "val_acc", "lr"]):
+    """Loss, monitored metric and learning rate of the run's own training, then the metrics of single tasks."""
+    metric = monitor_of(run).name
+    if not curves.has_any(run.history, ["train_loss", "val_loss", f"train_{metric}", f"val_{metric}", "lr"]):
         return []
     caption = "Each point is the mean over an epoch; where validation falls behind training, the network overfits."
-    return [picture(curves.training_curves(run.history), caption)]
+    blocks: list[Block] = [picture(curves.training_curves(run.history, metric), caption)]
+    tasks = [name for prefix in ("train_", "val_") for name in of_single_tasks(run.history.columns, prefix, metric)]
+    if tasks := [
+        name for name in dict.fromkeys(tasks) if curves.has_any(run.history, [f"train_{name}", f"val_{name}"])
+    ]:
+        caption = "The same for each task by itself; a task that falls behind the others pays for them."
+        blocks.append(picture(curves.metric_curves(run.history, tasks[:MOST_TASKS]), caption))
+        blocks += _not_drawn(tasks[MOST_TASKS:], "metrics, which history.csv holds")
+    return blocks
 
 
 def architecture_blocks(run: RunFiles) -> list[Block]:
@@ -141,12 +136,15 @@ def architecture_blocks(run: RunFiles) -> list[Block]:
     by_kind = [name for prefix in ("entropy_", "skips_") for name in curves.columns_by_kind(run.history, prefix)]
     if not by_kind and not curves.has_any(run.history, ["alpha_movement"]):
         return []
-    kinds = len(run.alphas["primitives"]) if run.alphas is not None else None
+    counts = {len(record.primitives) for record in run.gates.values()}
+    candidates = counts.pop() if len(counts) == 1 else None  # kinds that differ have no largest entropy in common
     caption = (
         "Entropy falls from its maximum as the gates decide for operations; a genotype that fills up with "
         "skip connections is the known sign of collapse."
     )
-    blocks: list[Block] = [picture(curves.architecture_curves(run.history, kinds), caption)]
+    if curves.too_many_kinds(run.history, "entropy_"):
+        caption += " There are too many choices for a line each: a line is their mean, the band their range."
+    blocks: list[Block] = [picture(curves.architecture_curves(run.history, candidates), caption)]
     if recorded := curves.columns_of_rules(run.history):
         caption = "What the search's rules recorded after each epoch; where an epoch has no value, no point."
         blocks.append(picture(curves.rule_curves(run.history, recorded), caption))
@@ -156,18 +154,18 @@ def architecture_blocks(run: RunFiles) -> list[Block]:
 def operation_blocks(run: RunFiles) -> list[Block]:
     """How often the genotype uses each operation beside the mean gate."""
     genotype = run.last or run.best
-    if genotype is None:
+    if genotype is None or not genotype.cells:
         return []
-    primitives = run.alphas["primitives"].tolist() if run.alphas is not None else []
-    shares = {}
-    for kind, cell in genotype.cells.items():
-        gates = run.alphas[f"gate_{kind}"] if kind in run.kinds else ()
-        last = gates[-1] if len(gates) else None
-        shares[kind_title(kind)] = operations.operation_shares(cell, last, primitives)
+    shares, kinds, records = {}, list(genotype.cells), run.gates
+    for kind in kinds[:MOST_BARS]:
+        record = records.get(kind)
+        last = record.gates[-1] if record is not None and len(record.gates) else None
+        primitives = record.primitives if record is not None else []
+        shares[kind_title(kind)] = operations.operation_shares(genotype.cells[kind], last, primitives)
     which = "last" if run.last is not None else "trained" if run.command == "retrain" else "best"
     gates = ", the pale bar its mean gate over all edges" if run.alphas is not None else ""
     caption = f"The solid bar is an operation's share of the {which} genotype (the number counts its edges){gates}."
-    return [picture(operations.operation_bars(shares), caption)]
+    return [picture(operations.operation_bars(shares), caption), *_not_drawn(kinds[MOST_BARS:], "cells")]
 
 
 def training_blocks(run: RunFiles) -> list[Block]:
@@ -178,7 +176,7 @@ def training_blocks(run: RunFiles) -> list[Block]:
     if not histories or (run.command == "retrain" and run.random is None):
         return []
     caption = "Dashed lines are training, solid ones validation; each colour is a network from fresh weights."
-    return [picture(curves.compared_training(histories), caption)]
+    return [picture(curves.compared_training(histories, monitor_of(run).name), caption)]
 
 
 def size_blocks(run: RunFiles) -> list[Block]:
@@ -200,7 +198,8 @@ def timing_blocks(run: RunFiles) -> list[Block]:
     stages = run.manifest.get("stages") or {}
     blocks: list[Block] = [tables.stage_table(stages, device)] if stages else []
     if run.timing is not None and len(run.timing):
-        blocks.append(tables.timing_table(run.timing, device))
+        images = run.best is None or isinstance(run.best, Genotype | Nasbench201Genotype)
+        blocks.append(tables.timing_table(run.timing, device, "images" if images else "samples"))
     return blocks
 
 

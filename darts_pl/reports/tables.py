@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 from pandas.api.types import is_numeric_dtype
 
+from darts_pl.metric_names import in_words, is_accuracy, others
 from darts_pl.reports.page import Table
 
 NOTHING = "–"
@@ -58,19 +59,25 @@ def table_block(
     return Table([str(name) for name in frame.columns], rows, numeric, caption, strong)
 
 
-def result_table(rows: Sequence[Mapping[str, Any]]) -> Table:
-    """The results of a run: name, test accuracy, parameters, training time; the run's own network in bold."""
+def result_table(rows: Sequence[Mapping[str, Any]], monitor: str = "acc") -> Table:
+    """The results of a run: name, the metric `monitor` and further ones of the test, parameters, training time; the
+    run's own network in bold."""
+    metrics = [monitor, *others((key for row in rows for key in row), "test_", monitor)]
+    titles = {metric: in_words(metric) for metric in metrics} | {monitor: f"test {in_words(monitor)}"}
     frame = pd.DataFrame(
         {
             "network": [str(row.get("name", NOTHING)) for row in rows],
-            "test accuracy": [row.get("test_acc") for row in rows],
+            **{title: [row.get(f"test_{metric}") for row in rows] for metric, title in titles.items()},
             "parameters": [row.get("parameters") for row in rows],
             "training time": [row.get("seconds") for row in rows],
         }
     )
     strong = next((place for place, row in enumerate(rows) if row.get("name") in ("searched", "retrained")), None)
-    forms = {"test accuracy": percent, "parameters": whole, "training time": duration}
+    forms = {title: percent if is_accuracy(metric) else short for metric, title in titles.items()}
+    forms |= {"parameters": whole, "training time": duration}
     caption = "Test accuracy is measured once, after training; the test images play no part in the search."
+    if monitor != "acc":
+        caption = "The test data are used once, after training; they play no part in the search."
     return table_block(frame, forms, caption if len(rows) > 1 else "", strong)
 
 
@@ -96,8 +103,9 @@ def stage_table(stages: Mapping[str, Mapping[str, Any]], device: Any) -> Table:
     return table_block(frame, {"time": duration, f"{memory}, MiB": whole}, caption)
 
 
-def timing_table(timing: pd.DataFrame, device: Any) -> Table:
-    """Totals of the timing of all epochs, then the slowest and the fastest epoch by seconds a step."""
+def timing_table(timing: pd.DataFrame, device: Any, samples: str = "images") -> Table:
+    """Totals of the timing of all epochs, then the slowest and the fastest epoch by seconds a step; `samples` is what
+    the data are made of."""
     memory = f"{memory_name(device)}, MiB"
     rows = [("all epochs", _timing_row(timing))]
     if len(timing) > 1 and "seconds_per_step" in timing:
@@ -105,12 +113,13 @@ def timing_table(timing: pd.DataFrame, device: Any) -> Table:
         for name, place in (("fastest", 0), ("slowest", -1)):
             epoch = order.iloc[[place]]
             rows.append((f"{name}, epoch {int(epoch['epoch'].iloc[0])}", _timing_row(epoch)))
-    frame = pd.DataFrame([{"": name, **values} for name, values in rows]).rename(columns={"memory": memory})
+    frame = pd.DataFrame([{"": name, **values} for name, values in rows])
+    frame = frame.rename(columns={"memory": memory, "samples/s": f"{samples}/s"})
     forms = {
         "time": duration,
         "steps": whole,
         "seconds a step": short,
-        "images/s": short,
+        f"{samples}/s": short,
         memory: whole,
     }
     return table_block(frame, {name: form for name, form in forms.items() if name in frame})
@@ -126,7 +135,7 @@ def _timing_row(timing: pd.DataFrame) -> dict[str, float]:
     if (step := seconds_per_step(timing)) is not None:
         row["seconds a step"] = step
     if "samples_per_s" in timing:
-        row["images/s"] = float(timing["samples_per_s"].mean())
+        row["samples/s"] = float(timing["samples_per_s"].mean())
     if "peak_memory_mib" in timing:
         row["memory"] = float(timing["peak_memory_mib"].max())
     return row

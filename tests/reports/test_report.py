@@ -11,7 +11,7 @@ import pytest
 from darts_pl import report
 from darts_pl.errors import RunError
 from darts_pl.genotype import KNOWN
-from darts_pl.reports import sections
+from darts_pl.reports import gate_sections, sections
 from darts_pl.reports.curves import columns_of_rules, rule_curves
 from darts_pl.reports.run_files import read_run
 from darts_pl.reports.run_page import SECTIONS, run_page, write_report
@@ -168,7 +168,7 @@ def test_a_run_that_has_only_begun_gives_a_page(tmp_path):
 
 
 def test_gates_and_alphas_of_a_cell_stand_beside_each_other(run_folder):
-    captions = [block.caption for block in sections.alpha_blocks(read_run(run_folder)) if block.narrow]
+    captions = [block.caption for block in gate_sections.alpha_blocks(read_run(run_folder)) if block.narrow]
     assert ["share" in text for text in captions] == [True, False] * 2
     assert ["logits" in text for text in captions] == [False, True] * 2
 

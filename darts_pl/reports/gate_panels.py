@@ -1,0 +1,54 @@
+"""Small pictures of gates by epoch, a panel a kind of choice, four in a row."""
+
+from collections.abc import Mapping
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from darts_pl.reports.gate_records import GateRecord
+from darts_pl.reports.style import OPERATION_COLOURS, PAGE_WIDTH, SERIES, kind_title, operation_colour, styled
+
+PANELS_A_ROW = 4
+PANEL, GAP = 1.1, 0.62  # inches: the height of a panel; title, ticks and air of its row
+
+
+@styled
+def gates_figure(records: Mapping[str, GateRecord], title: str) -> Figure:
+    """A panel a kind of choice with its own legend, gates from 0 to 1; cells come first, as the mean of their edges."""
+    kinds = sorted(records, key=lambda kind: len(records[kind].edges) == 1)
+    rows = [kinds[i : i + PANELS_A_ROW] for i in range(0, len(kinds), PANELS_A_ROW)]
+    # Each row is as high as its longest legend asks. Margins by hand: constrained layout takes seconds here.
+    legends = [0.17 * max(-(-len(records[kind].primitives) // 2) for kind in row) for row in rows]
+    height = 0.3 + sum(PANEL + GAP + legend for legend in legends)
+    figure = Figure(figsize=(PAGE_WIDTH, height), facecolor="white")
+    figure.text(0.05 / PAGE_WIDTH, 1 - 0.05 / height, title, va="top", weight="bold", size=11)
+    width, above = (PAGE_WIDTH - 0.5) / PANELS_A_ROW, height - 0.3
+    for row, legend in zip(rows, legends):
+        for column, kind in enumerate(row):
+            box = (0.45 + column * width, above - 0.27 - PANEL, width - 0.25, PANEL)
+            axes = figure.add_axes((box[0] / PAGE_WIDTH, box[1] / height, box[2] / PAGE_WIDTH, box[3] / height))
+            _panel(axes, kind, records[kind])
+            axes.tick_params(labelleft=column == 0)
+        above -= PANEL + GAP + legend
+    return figure
+
+
+def _panel(axes: Axes, kind: str, record: GateRecord) -> None:
+    means = np.asarray(record.gates, dtype=float).mean(axis=1)
+    edges = len(record.edges)
+    for column, name in enumerate(record.primitives):
+        colour = operation_colour(name) if name in OPERATION_COLOURS else SERIES[column % len(SERIES)]
+        axes.plot(
+            record.epochs, means[:, column], color=colour, label=name, linewidth=1.6,
+            linestyle="--" if name == "none" else "-", marker="o" if len(record.epochs) <= 4 else None, markersize=3,
+        )  # fmt: skip
+    title = f"{kind_title(kind)}, mean of {edges} edges" if edges > 1 else kind.replace("_", " ")
+    axes.set_title(title, size=9.5, weight="normal", pad=4)
+    axes.set(ylim=(-0.03, 1.03), yticks=(0, 0.5, 1))
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
+    axes.legend(
+        loc="upper left", bbox_to_anchor=(-0.06, -0.2), ncols=2, fontsize=8.5, handlelength=1.1,
+        columnspacing=0.9, labelspacing=0.25, borderaxespad=0.1, handletextpad=0.5,
+    )  # fmt: skip
