@@ -7,7 +7,9 @@ import pandas as pd
 from omegaconf import OmegaConf
 
 from darts_pl.reports.curves import columns_by_kind, has_any
+from darts_pl.reports.monitor import monitor_of
 from darts_pl.reports.run_files import RunFiles, configured
+from darts_pl.reports.sweep_metrics import in_order, is_percent
 from darts_pl.reports.tables import seconds_per_step
 
 FEWEST_RUNS = 3  # below this a standard deviation says nothing
@@ -48,13 +50,14 @@ def _configured(run: RunFiles, key: str) -> str:
 def metrics_of(run: RunFiles) -> dict[str, Any]:
     """The numbers of a run that are compared; NaN is left out, so a run that has no history gives few."""
     metrics: dict[str, Any] = {}
-    history = run.history
-    if has_any(history, ["val_acc"]):
-        values = history["val_acc"].dropna()
-        metrics |= {"val_acc_best": float(values.max()), "val_acc_final": float(values.iloc[-1])}
+    history, monitor = run.history, monitor_of(run)
+    column, tested = f"val_{monitor.name}", f"test_{monitor.name}"
+    if has_any(history, [column]):
+        values = history[column].dropna()
+        metrics |= {f"{column}_best": float(values[monitor.best(values)]), f"{column}_final": float(values.iloc[-1])}
     for row in run.results.get("rows", []):
-        if row.get("test_acc") is not None:
-            metrics[f"test_acc {row.get('name')}"] = float(row["test_acc"])
+        if row.get(tested) is not None:
+            metrics[f"{tested} {row.get('name')}"] = float(row[tested])
     for column in ("alpha_movement", *columns_by_kind(history, "skips_")):
         if has_any(history, [column]):
             metrics[column] = float(history[column].dropna().iloc[-1])
@@ -67,19 +70,13 @@ def comparison(runs: Mapping[str, RunFiles]) -> tuple[pd.DataFrame, list[str], l
     """One row a run (run, status, differing settings, metrics); the names of the settings; of the metrics."""
     settings = differing_settings(runs)
     metrics = pd.DataFrame({name: metrics_of(run) for name, run in runs.items()}).T.reindex(list(runs))
-    metrics = metrics.astype(float)[_in_order(list(metrics))]
+    metrics = metrics.astype(float)[in_order(list(metrics))]
     state = pd.DataFrame(
         {"run": list(runs), "status": [str(run.manifest.get("status", "unknown")) for run in runs.values()]},
         index=list(runs),
     )
     table = pd.concat([state, settings, metrics], axis=1).reset_index(drop=True)
     return table, list(settings), list(metrics)
-
-
-def _in_order(names: list[str]) -> list[str]:
-    """Accuracies first, then the rest: an unfinished first run must not change the order of the columns."""
-    groups = ("val_acc_best", "val_acc_final", "test_acc", "alpha_movement", "skips", "seconds_per_step")
-    return sorted(names, key=lambda name: next(n for n, group in enumerate(groups) if name.startswith(group)))
 
 
 def group_name(row: Mapping[str, Any], settings: list[str]) -> str:
@@ -108,7 +105,7 @@ def _mean_and_deviation(values: pd.Series, metric: str) -> str:
     values = values.dropna()
     if values.empty:
         return "–"
-    scale, unit, form = (100, " %", ".2f") if "acc" in metric else (1, "", ".4g")
+    scale, unit, form = (100, " %", ".2f") if is_percent(metric) else (1, "", ".4g")
     mean = f"{scale * values.mean():{form}}"
     if len(values) < FEWEST_RUNS:
         return f"{mean}{unit} ({TOO_FEW})"

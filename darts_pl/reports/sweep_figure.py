@@ -8,80 +8,80 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from darts_pl.reports.style import INK, PAGE_WIDTH, SERIES, kind_title, styled
+from darts_pl.reports.monitor import Monitor
+from darts_pl.reports.style import INK, PAGE_WIDTH, SERIES, styled
+from darts_pl.reports.sweep_metrics import is_percent, metric_of, title
 
-TITLES = {
-    "val_acc_best": "Best validation accuracy",
-    "test_acc searched": "Test accuracy, searched network",
-    "test_acc random architecture": "Test accuracy, random architecture",
-    "alpha_movement": "Mean distance of alpha from its start",
-    "skips_": "Skip connections",
-    "seconds_per_step": "Seconds a step",
-}
+MOST_SKIPS = 6  # kinds of cell whose skip connections are drawn
 
 
 @styled
 def comparison_figure(
-    table: pd.DataFrame, groups: Sequence[str], metrics: Sequence[str], histories: Mapping[str, pd.DataFrame]
+    table: pd.DataFrame,
+    groups: Sequence[str],
+    metrics: Sequence[str],
+    histories: Mapping[str, pd.DataFrame],
+    monitors: Sequence[Monitor] = (Monitor(),),
 ) -> Figure:
-    """Validation accuracy by epoch of every run, then one panel a metric.
+    """The monitored metric in validation by epoch of every run, a panel a metric; then one panel a number reached.
 
     Args:
         table: one row a run, with column `run` and the metrics.
         groups: the group of each row; rows of one group share a colour.
-        metrics: columns of `table`; those in TITLES are drawn, and `skips_<kind of cell>`.
-        histories: by run, tables with `epoch` and `val_acc`.
+        metrics: columns of `table`; those that have a `title` are drawn.
+        histories: by run, tables with `epoch` and `val_<monitor>`.
+        monitors: what the runs go by, one unless they differ in the task.
     """
-    drawn = [name for known in TITLES for name in metrics if _is(name, known) and table[name].notna().any()]
+    more = {monitor.name: monitor.higher_is_better for monitor in monitors}
+    titles = {name: title(name, more.get(metric_of(name), True)) for name in metrics if table[name].notna().any()}
+    drawn = [name for name, text in titles.items() if text and name not in not_drawn(metrics)]
     names = list(dict.fromkeys(groups))
     colours = {name: SERIES[number % len(SERIES)] for number, name in enumerate(names)}
-    rows = -(-(len(drawn) + 1) // 3)
+    rows = -(-(len(drawn) + len(monitors)) // 3)
     height = rows * max(2.3, 1.3 + 0.3 * len(names)) + 0.3 * len(names) + 0.4
     figure = Figure(figsize=(PAGE_WIDTH, height), layout="constrained", facecolor="white")
     panels = figure.subplots(rows, 3, squeeze=False).ravel()
-    _accuracy_by_epoch(panels[0], table["run"], groups, colours, histories)
-    for axes, metric in zip(panels[1:], drawn):
+    for axes, monitor in zip(panels, monitors):
+        _by_epoch(axes, table["run"], groups, colours, histories, monitor)
+    for axes, metric in zip(panels[len(monitors) :], drawn):
         _points(axes, table[metric], groups, colours, whole=metric.startswith("skips"))
-        axes.set_title(_title(metric))
-        if "acc" in metric:
+        axes.set_title(titles[metric])
+        if is_percent(metric):
             axes.xaxis.set_major_formatter(PercentFormatter(1.0))
-    for axes in panels[len(drawn) + 1 :]:
+    for axes in panels[len(drawn) + len(monitors) :]:
         axes.set_axis_off()
     handles = _legend_lines(panels[0], colours)
     figure.legend(handles, names, loc="outside lower left", ncols=1 if max(map(len, names)) > 40 else 2)
     return figure
 
 
-def _is(metric: str, known: str) -> bool:
-    return metric.startswith(known) if known.endswith("_") else metric == known
-
-
-def _title(metric: str) -> str:
-    if metric.startswith("skips_"):
-        return f"{TITLES['skips_']}, {kind_title(metric.removeprefix('skips_')).lower()}"
-    return TITLES[metric]
+def not_drawn(metrics: Sequence[str]) -> list[str]:
+    """The counts of skip connections of which there are too many kinds to draw."""
+    return [name for name in metrics if name.startswith("skips_")][MOST_SKIPS:]
 
 
 def _legend_lines(axes: Axes, colours: Mapping[str, str]) -> list:
     return [axes.plot([], [], color=colour, marker="o", markersize=6)[0] for colour in colours.values()]
 
 
-def _accuracy_by_epoch(axes: Axes, runs, groups, colours, histories: Mapping[str, pd.DataFrame]) -> None:
+def _by_epoch(axes: Axes, runs, groups, colours, histories: Mapping[str, pd.DataFrame], monitor: Monitor) -> None:
+    column = f"val_{monitor.name}"
     for run, group in zip(runs, groups):
         history = histories.get(run)
-        if history is not None and "val_acc" in history:
+        if history is not None and column in history:
             marker = "o" if len(history) <= 30 else None
             axes.plot(
                 history["epoch"],
-                history["val_acc"],
+                history[column],
                 color=colours[group],
                 marker=marker,
                 markersize=3,
                 linewidth=1.4,
             )
-    axes.set(title="Validation accuracy", xlabel="epoch")
+    axes.set(title=f"Validation {monitor.words}", xlabel="epoch")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
-    axes.yaxis.set_major_formatter(PercentFormatter(1.0))
+    if monitor.percent:
+        axes.yaxis.set_major_formatter(PercentFormatter(1.0))
 
 
 def _points(axes: Axes, values: pd.Series, groups: Sequence[str], colours: Mapping[str, str], whole: bool) -> None:

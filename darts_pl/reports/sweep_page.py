@@ -7,11 +7,12 @@ import pandas as pd
 from darts_pl.errors import RunError
 from darts_pl.paths import write_atomically
 from darts_pl.reports import tables
-from darts_pl.reports.page import Page, Section, Table, picture, save
+from darts_pl.reports.monitor import monitor_of
+from darts_pl.reports.page import Page, Section, Table, Text, picture, save
 from darts_pl.reports.run_files import MANIFEST, RunFiles, existing_folder, no_run, read_run, runs_of_sweep
-from darts_pl.reports.style import kind_title
 from darts_pl.reports.sweep import FEWEST_RUNS, comparison, group_name, over_seeds
-from darts_pl.reports.sweep_figure import comparison_figure
+from darts_pl.reports.sweep_figure import comparison_figure, not_drawn
+from darts_pl.reports.sweep_metrics import form, readable
 
 CAPTION = "A point or line is a run, a black bar the mean of its group, a colour a group of equal settings."
 
@@ -30,7 +31,8 @@ def write_comparison(sweep_dir: Path | str, output: Path | str | None = None) ->
     table, settings, metrics = comparison(runs)
     groups = [group_name(row, settings) for row in table.to_dict("records")]
     histories = {name: run.history for name, run in runs.items() if run.history is not None}
-    figure = comparison_figure(table, groups, metrics, histories)
+    monitors = dict.fromkeys(monitor_of(run) for run in runs.values())
+    figure = comparison_figure(table, groups, metrics, histories, list(monitors))
     save(_page(folder, runs, table, settings, metrics, figure), page_path)
     try:
         write_atomically(page_path.parent / "comparison.csv", lambda path: table.to_csv(path, index=False))
@@ -47,9 +49,11 @@ def _page(folder: Path, runs: dict[str, RunFiles], table: pd.DataFrame, settings
         ("complete", str(complete)),
         ("settings that differ", ", ".join(settings) or "none"),
     ]
+    undrawn = ", ".join(readable(name) for name in not_drawn(metrics))
+    left = [Text(f"Not drawn: {undrawn}. comparison.csv has them.")] if undrawn else []
     sections = [
         Section("Mean over seeds", [_groups_table(over_seeds(table, settings, metrics))]),
-        Section("Comparison", [picture(figure, CAPTION)]),
+        Section("Comparison", [picture(figure, CAPTION), *left]),
         Section("Runs", [_runs_table(table, metrics)]),
     ]  # fmt: skip
     status = "complete" if complete == len(runs) else "unfinished"
@@ -81,21 +85,6 @@ def _groups_table(table: pd.DataFrame) -> Table:
 
 
 def _runs_table(table: pd.DataFrame, metrics: list[str]) -> Table:
-    forms = {readable(name): tables.percent if "acc" in name else tables.short for name in metrics}
+    forms = {readable(name): form(name) for name in metrics}
     caption = "One row a run, at its last recorded epoch; the same numbers are in comparison.csv."
     return tables.table_block(table.rename(columns=readable), forms, caption)
-
-
-def readable(column: str) -> str:
-    """A column's name in words: "val_acc_best" becomes "best validation accuracy"."""
-    names = {
-        "val_acc_best": "best val. accuracy",
-        "val_acc_final": "final val. accuracy",
-        "alpha_movement": "alpha movement",
-        "seconds_per_step": "seconds a step",
-    }
-    if column.startswith("test_acc "):
-        return f"test accuracy, {column.removeprefix('test_acc ')}"
-    if column.startswith("skips_"):
-        return f"skips, {kind_title(column.removeprefix('skips_')).removesuffix(' cell').lower()}"
-    return names.get(column, column)
