@@ -100,6 +100,12 @@ def random_genotype(primitives: Sequence[str], num_nodes: int, generator: torch.
     Raises:
         ConfigError: `keep` or `num_nodes` is below 1, or there is no operation besides "none".
     """
+    normal, reduce = (random_cell(primitives, num_nodes, generator, keep) for _ in range(2))
+    return Genotype(normal, reduce)
+
+
+def random_cell(primitives: Sequence[str], num_nodes: int, generator: torch.Generator, keep: int = 2) -> Cell:
+    """A cell drawn uniformly, see `random_genotype`."""
     names = [primitives[k] for k in _choosable(primitives)]
     _check_keep(keep)
     _check_num_nodes(num_nodes)
@@ -109,8 +115,7 @@ def random_genotype(primitives: Sequence[str], num_nodes: int, generator: torch.
         choices = torch.randint(len(names), (len(sources),), generator=generator).tolist()
         return [Edge(names[choice], source) for choice, source in zip(choices, sources)]
 
-    normal, reduce = (_cell([node(index) for index in range(num_nodes)]) for _ in range(2))
-    return Genotype(normal, reduce)
+    return _cell([node(index) for index in range(num_nodes)])
 
 
 def _strongest(rows: list[list[float]], names: list[str], keep: int) -> list[Edge]:

@@ -2,6 +2,7 @@
 
 from darts_pl.genotype.cells import Cell, Edge, Genotype, check_operations, check_space
 from darts_pl.genotype.known import KNOWN
+from darts_pl.genotype.module import ModuleGenotype
 from darts_pl.genotype.nasbench201 import Nasbench201Genotype
 from darts_pl.genotype.nni import from_nni, to_nni
 from darts_pl.genotype.original import from_original_text, to_original_text
@@ -14,6 +15,7 @@ __all__ = [
     "Cell",
     "Edge",
     "Genotype",
+    "ModuleGenotype",
     "Nasbench201Genotype",
     "SeriesGenotype",
     "check_operations",

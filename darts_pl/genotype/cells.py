@@ -142,6 +142,22 @@ def checked_document(document: object, space: str, where: str, further: Iterable
     return check_keys(document, ("format", "version", "space", *further, "cells"), where)
 
 
+def check_whole_cell(cell: Cell, place: str) -> None:
+    """Raises GenotypeError where a node has a source twice or the operation none, or not all nodes form the output."""
+    for index, node in enumerate(cell.nodes):
+        sources = [edge.source for edge in node]
+        if len(set(sources)) < len(sources):
+            raise GenotypeError(f"{node_place(place, index)}: found the sources {sources}, expected each state once")
+        for edge in node:
+            if edge.op == "none":
+                raise GenotypeError(
+                    f"{node_place(place, index)}: found 'none', expected an edge to be left out instead"
+                )
+    states = list(range(FIRST_STATE, FIRST_STATE + len(cell.nodes)))
+    if sorted(cell.concat) != states:
+        raise GenotypeError(f"{place} concat: found {list(cell.concat)}, expected {states}: all nodes form the output")
+
+
 def check_space(genotype: object, space: str) -> None:
     """Raises GenotypeError, with the remedy, where `genotype` is one of another search space than `space`."""
     if genotype.space != space:

@@ -31,6 +31,8 @@ def parse_json(text: str, where: str) -> object:
 def layout(document: dict[str, object]) -> str:
     """`document` (header values and "cells") as indented JSON, one node a line, ending in a newline."""
     header = [f"  {json.dumps(key)}: {json.dumps(value)}," for key, value in document.items() if key != "cells"]
+    if not document["cells"]:
+        return "\n".join(["{", *header, '  "cells": {}', "}", ""])
     cells = ",\n".join(_cell(name, cell) for name, cell in document["cells"].items())
     return "\n".join(["{", *header, '  "cells": {', cells, "  }", "}", ""])
 

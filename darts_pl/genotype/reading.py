@@ -7,6 +7,7 @@ from darts_pl.errors import GenotypeError, nearest
 from darts_pl.genotype.cells import Genotype
 from darts_pl.genotype.json_text import parse_json
 from darts_pl.genotype.known import KNOWN
+from darts_pl.genotype.module import ModuleGenotype
 from darts_pl.genotype.nasbench201 import SPACE as NASBENCH201
 from darts_pl.genotype.nasbench201 import Nasbench201Genotype
 from darts_pl.genotype.nni import KEY, from_nni
@@ -17,7 +18,7 @@ BEST = "genotype_best.json"
 LARGEST_FILE_BYTES = 1 << 20
 DIGITS = f"{NASBENCH201}:"
 
-AnyGenotype = Genotype | Nasbench201Genotype | SeriesGenotype
+AnyGenotype = Genotype | Nasbench201Genotype | SeriesGenotype | ModuleGenotype
 
 
 def read(spec: str | Path) -> AnyGenotype:
@@ -55,7 +56,7 @@ def from_json(text: str, where: str = "genotype") -> AnyGenotype:
     """
     document = parse_json(text, where)
     space = document.get("space", Genotype.space) if isinstance(document, dict) else Genotype.space
-    kinds = {kind.space: kind for kind in (Genotype, Nasbench201Genotype, SeriesGenotype)}
+    kinds = {kind.space: kind for kind in (Genotype, Nasbench201Genotype, SeriesGenotype, ModuleGenotype)}
     if not isinstance(space, str) or space not in kinds:
         raise GenotypeError(f"{where}: found space {space!r}, which does not exist. {nearest(str(space), kinds)}")
     return kinds[space].from_json(text, where)

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import ClassVar
 
 from darts_pl.errors import GenotypeError, nearest
-from darts_pl.genotype.cells import FORMAT, VERSION, Cell, checked_document
-from darts_pl.genotype.checks import FIRST_STATE, check_keys, kind, node_place
+from darts_pl.genotype.cells import FORMAT, VERSION, Cell, check_whole_cell, checked_document
+from darts_pl.genotype.checks import FIRST_STATE, check_keys, kind
 from darts_pl.genotype.json_text import layout, parse_json
 from darts_pl.paths import write_text_atomically
 
@@ -55,7 +55,7 @@ class SeriesGenotype:
         _check_choices(self.choices, self.mode, "genotype")
         check_keys(self.cells, cell_kinds(self.mode), "genotype: cells")
         for name, cell in self.cells.items():
-            _check_cell(cell, f"genotype: {name}")
+            check_whole_cell(cell, f"genotype: {name}")
         object.__setattr__(self, "choices", {label: self.choices[label] for label in labels(self.mode)})
         object.__setattr__(self, "cells", {name: self.cells[name] for name in cell_kinds(self.mode)})
 
@@ -94,7 +94,7 @@ class SeriesGenotype:
         for name, cell in check_keys(document["cells"], cell_kinds(mode), f"{where}: cells").items():
             lists = check_keys(cell, ("nodes", "concat"), f"{where}: {name}")
             cells[name] = Cell.from_lists(lists["nodes"], lists["concat"], f"{where}: {name}")
-            _check_cell(cells[name], f"{where}: {name}")
+            check_whole_cell(cells[name], f"{where}: {name}")
         return cls(mode, document["choices"], cells)
 
     def save(self, path: Path | str) -> Path:
@@ -115,18 +115,3 @@ def _check_choices(choices: object, mode: str, where: str) -> None:
     for label, name in check_keys(choices, labels(mode), f"{where}: choices").items():
         if not isinstance(name, str) or not name.strip():
             raise GenotypeError(f"{where}: choices: {label}: found {kind(name)}, expected the name of a candidate")
-
-
-def _check_cell(cell: Cell, place: str) -> None:
-    for index, node in enumerate(cell.nodes):
-        sources = [edge.source for edge in node]
-        if len(set(sources)) < len(sources):
-            raise GenotypeError(f"{node_place(place, index)}: found the sources {sources}, expected each state once")
-        for edge in node:
-            if edge.op == "none":
-                raise GenotypeError(
-                    f"{node_place(place, index)}: found 'none', expected an edge to be left out instead"
-                )
-    states = list(range(FIRST_STATE, FIRST_STATE + len(cell.nodes)))
-    if sorted(cell.concat) != states:
-        raise GenotypeError(f"{place} concat: found {list(cell.concat)}, expected {states}: the mean is over all nodes")

@@ -1,0 +1,113 @@
+"""A choice of depth."""
+
+import inspect
+from collections.abc import Callable, Iterable, Sequence
+
+import torch.nn as nn
+from torch import Tensor
+
+from darts_pl.errors import ConfigError
+from darts_pl.spaces.mixed import MixedOperation
+from darts_pl.spaces.module.opening import Chosen, Open, Parts, module_of
+
+
+class Depths(Parts):
+    """How many of `blocks` an input goes through, mixed."""
+
+    def __init__(self, blocks: Sequence[nn.Module], depths: Sequence[int]):
+        super().__init__({str(depth): nn.Identity() for depth in depths})
+        self.blocks = nn.ModuleList(blocks)
+
+    def forward(self, x: Tensor, gate: Tensor, *, alone: bool = False) -> Tensor:
+        """x → Σ_d gate[d] · (the first d blocks)(x). Every block runs once, and none beyond the deepest asked for."""
+        if len(self.candidates) < len(self.names):
+            gate = gate[[k for k, name in enumerate(self.names) if name in self.candidates]]
+        states = [x]
+
+        def after(depth: int) -> Callable[[Tensor], Tensor]:
+            def run(_: Tensor) -> Tensor:
+                while len(states) <= depth:
+                    states.append(self.blocks[len(states) - 1](states[-1]))
+                return states[depth]
+
+            return run
+
+        return self.mixing(x, [after(int(name)) for name in self.candidates], gate)
+
+    def keep(self, names: Iterable[str]) -> None:
+        """Also remove the blocks that no depth left reaches."""
+        super().keep(names)
+        del self.blocks[max(map(int, self.candidates)) :]
+
+
+class Repeat(Open):
+    """A block, repeated as often as the search finds good.
+
+    In a supernet y = Σ_d gate[d] · x_d, where x_d is the input after d blocks; in a derived network there are the first
+    d blocks, as a `Sequential`. What comes out after each depth that can be chosen has one shape.
+
+    Args:
+        block: builds a block: a class or function without arguments, or of the block's number from 0; or the list of
+            blocks itself.
+        depth: (fewest, most) blocks; fewest may be 0, the input as it is.
+        label: as of `Choice`. A label within the blocks is shared by all of them.
+
+    Raises:
+        ConfigError: depths that leave nothing to choose; blocks of another number than the most.
+    """
+
+    def __init__(
+        self,
+        block: Callable[..., nn.Module] | Sequence[nn.Module | Callable[[], nn.Module]],
+        depth: tuple[int, int],
+        label: str | None = None,
+    ):
+        super().__init__(label)
+        where = f"Repeat {label!r}" if label else "Repeat"
+        fewest, most = _checked_depth(depth, where)
+        self.names = tuple(str(each) for each in range(fewest, most + 1))
+        self.mixed = Depths(_blocks(block, most, where), range(fewest, most + 1))
+
+    @property
+    def edges(self) -> dict[str, MixedOperation]:
+        """One row."""
+        return {self.label: self.mixed}
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x → the mixture of all depths."""
+        (gate,) = self.rows()
+        return self.mixed(x, gate)
+
+    def selected(self, chosen: Chosen) -> list[nn.Module]:
+        """The first blocks."""
+        return list(self.mixed.blocks[: int(chosen)])
+
+    def decided(self, chosen: Chosen) -> nn.Module:
+        """The first blocks one after the other."""
+        return nn.Sequential(*self.selected(chosen))
+
+
+def _checked_depth(depth: object, where: str) -> tuple[int, int]:
+    whole = isinstance(depth, (tuple, list)) and len(depth) == 2 and all(type(each) is int for each in depth)
+    if not whole or not 0 <= depth[0] < depth[1]:
+        raise ConfigError(f"{where}: found depth={depth!r}, expected (fewest, most) with fewest below most, from 0")
+    return depth[0], depth[1]
+
+
+def _blocks(block: object, most: int, where: str) -> list[nn.Module]:
+    if isinstance(block, (list, tuple, nn.ModuleList)):
+        if len(block) != most:
+            raise ConfigError(f"{where}: found {len(block)} blocks, expected {most}, the most of depth")
+        return [module_of(each, f"{where}, block {number}") for number, each in enumerate(block)]
+    if isinstance(block, nn.Module) or not callable(block):
+        raise ConfigError(
+            f"{where}: found {type(block).__name__}, expected what builds a block, such as lambda: Block(16), for "
+            "blocks have weights of their own"
+        )
+    numbered = _takes_number(block)
+    return [module_of(block, f"{where}, block {i}", *([i] if numbered else [])) for i in range(most)]
+
+
+def _takes_number(build: Callable) -> bool:
+    parameters = inspect.signature(build).parameters.values()
+    return any(p.default is p.empty and p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD) for p in parameters)

@@ -1,0 +1,194 @@
+"""A search space out of anybody's module: supernet, genotypes and derived networks."""
+
+import copy
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+import torch.nn as nn
+from torch import Tensor
+
+from darts_pl.derive import Rule, chooses_inputs, top_edges
+from darts_pl.errors import ConfigError
+from darts_pl.genotype import ModuleGenotype, check_space
+from darts_pl.inputs import as_inputs
+from darts_pl.spaces.mixed import Mixing
+from darts_pl.spaces.module.cell import Cell
+from darts_pl.spaces.module.channel_choice import ChannelChoice
+from darts_pl.spaces.module.opening import Chosen, Open, construction
+from darts_pl.spaces.module.supernet import ModuleSupernet
+from darts_pl.spaces.module.target import build_network, find_target, target_name
+from darts_pl.spaces.module.tree import decisions_of, genotype_of, label_choices, replace_choices
+from darts_pl.spaces.module.trial import try_out
+
+
+class ModuleSpace:
+    """The space of a network with `Choice`, `InputChoice`, `Repeat`, `ChannelChoice` or `Cell` in it.
+
+    A label is a kind of its own: alphas [1, K] of a choice, depth or width, [k, n] of a choice of inputs, [E, K] of a
+    cell. Choices within candidates of others are searched with the rest, and a genotype names those alone that what
+    was chosen leads to.
+
+    Args:
+        target: builds the network: a class, a function, or the dotted name of one. Called anew for every supernet and
+            derived network. Where it has parameters `input_shape` or `outputs`, they get what the data say.
+        arguments: for `target`, by name.
+
+    Raises:
+        ConfigError: a name that leads nowhere. Whatever is wrong with the network is told by `prepare`.
+    """
+
+    primitives: tuple[str, ...] = ()
+    edges: tuple[str, ...] = ()
+
+    def __init__(self, target: Callable[..., nn.Module] | str, arguments: Mapping[str, Any] | None = None):
+        self.target = find_target(target) if isinstance(target, str) else target
+        self.arguments = dict(arguments or {})
+        self._shapes: tuple[Any, Any] = (None, None)
+        self._prototype: tuple[nn.Module, dict[str, Open]] | None = None
+
+    @property
+    def name(self) -> str:
+        """What messages call the network."""
+        return target_name(self.target)
+
+    def prepare(self, input_shape: Any = None, outputs: Any = None) -> None:
+        """Build the network once and, where the shape of its inputs is known, run it with all its candidates.
+
+        Args:
+            input_shape: of one sample, see `darts_pl.inputs.as_inputs`. outputs: how many, or by name; None: unknown.
+
+        Raises:
+            ConfigError: a network that cannot be searched; the message names the choice and the candidate.
+        """
+        if self._prototype is not None and (input_shape, outputs) in (self._shapes, (None, None)):
+            return
+        self._shapes = (input_shape, outputs)
+        with torch.random.fork_rng(devices=[]):
+            self._prototype = self._built()
+
+    def _built(self, widths: Mapping[str, int] | None = None) -> tuple[nn.Module, dict[str, Open]]:
+        """A network with fresh weights that has been tried, and its choices by label."""
+        input_shape, outputs = self._shapes
+        known = {key: value for key, value in zip(("input_shape", "outputs"), self._shapes) if value is not None}
+        with construction(widths or {}) as found:
+            network = build_network(self.target, self.arguments, known)
+        choices = label_choices(network, found.made)
+        if input_shape is not None and widths is None:
+            try_out(network, as_inputs(input_shape), outputs, self.name)
+        return network, choices
+
+    @property
+    def choices(self) -> dict[str, Open]:
+        """Label → a choice of this label, in the order of the network."""
+        self.prepare()
+        return self._prototype[1]
+
+    @property
+    def names_by_kind(self) -> dict[str, tuple[tuple[str, ...], list[str]]]:
+        """Of every label the names of its K candidates and of its E rows."""
+        return {label: (choice.names, list(choice.row_names)) for label, choice in self.choices.items()}
+
+    def check_rule(self, rule: Rule) -> None:
+        """Raises ConfigError, with the remedy, where the network is known to have cells that `rule` cannot derive."""
+        has_cells = self._prototype is not None and any(isinstance(c, Cell) for c in self.choices.values())
+        if has_cells and not chooses_inputs(rule):
+            raise ConfigError(
+                "this derivation gives every edge an operation, but the cells of this network choose their inputs. Take "
+                "derivation=top_edges"
+            )
+
+    def supernet(
+        self,
+        input_shape: Any = None,
+        outputs: Any = None,
+        *,
+        relaxation: nn.Module,
+        mixing: Mixing,
+        auxiliary_skip: bool = False,
+        layers: int | None = None,
+    ) -> ModuleSupernet:
+        """The supernet, with alphas drawn from 10⁻³ · N(0, 1).
+
+        Args:
+            input_shape, outputs: see `prepare`. auxiliary_skip: give the choices of cells an auxiliary skip connection.
+            layers: must be None: the depth is the network's own.
+
+        Raises:
+            ConfigError: see `prepare`; a mixing of parts of the channels; auxiliary skips without cells.
+        """
+        if layers is not None:
+            raise ConfigError("a network of one's own has one depth. Take phases without layers")
+        if getattr(mixing, "channel_divisor", 1) != 1 or getattr(mixing, "edge_normalization", False):
+            raise ConfigError(
+                "mixing=partial builds candidates for a part of the channels, but those of one's own network are built "
+                "as they are. Take mixing=full, or mixing=single_path with relaxation=gumbel"
+            )
+        self.prepare(input_shape, outputs)
+        if auxiliary_skip and not any(isinstance(choice, Cell) for choice in self.choices.values()):
+            raise ConfigError("rule=auxiliary_skip adds to the edges of cells, and this network has none. Leave it out")
+        network, choices = self._built()
+        return ModuleSupernet(network, choices, relaxation=relaxation, mixing=mixing, auxiliary_skip=auxiliary_skip)
+
+    def derive(self, strengths: Mapping[str, Tensor], rule: Rule = top_edges) -> ModuleGenotype:
+        """The genotype of strengths [E, K] a label: of a choice, depth or width the largest (ties go to the earlier),
+        inputs as `InputChoice` says, cells by `rule`.
+
+        Raises:
+            ConfigError: strengths of other labels or shapes. TrainingError: a strength that is not finite.
+        """
+        if set(strengths) != set(self.choices):
+            raise ConfigError(f"strengths: found {sorted(strengths)}, expected {sorted(self.choices)}")
+        self.check_rule(rule)
+        decisions = {label: choice.derive(strengths[label], rule) for label, choice in self.choices.items()}
+        return genotype_of(decisions, self._prototype[0])
+
+    def random_genotype(self, generator: torch.Generator) -> ModuleGenotype:
+        """Every label decided uniformly; everything is drawn from `generator` (on the CPU)."""
+        decisions = {label: choice.draw(generator) for label, choice in self.choices.items()}
+        return genotype_of(decisions, self._prototype[0])
+
+    def one_hot_gates(self, genotype: ModuleGenotype) -> dict[str, Tensor]:
+        """Gates [E, K] a label that select exactly what the genotype chose.
+
+        Raises:
+            GenotypeError: a genotype of another network.
+        """
+        return {label: self.choices[label].one_hot(chosen) for label, chosen in self._decisions(genotype).items()}
+
+    def network(
+        self, genotype: ModuleGenotype, input_shape: Any = None, outputs: Any = None, *, auxiliary: bool = False,
+        searching: bool = False,
+    ) -> nn.Module:  # fmt: skip
+        """The module of `genotype` with fresh weights: no choice is left in it, nor any candidate that was not chosen.
+
+        Args:
+            input_shape, outputs: see `prepare`. auxiliary: must be False, there is no auxiliary head.
+            searching: without effect, as candidates are the same in supernet and derived network.
+
+        Raises:
+            GenotypeError: a genotype of another network. ConfigError: see `prepare`; an auxiliary head.
+        """
+        if auxiliary:
+            raise ConfigError("a network of one's own has no auxiliary head. Take retraining.auxiliary=false")
+        self.prepare(input_shape, outputs)
+        decisions = self._decisions(genotype)
+        widths = {k: int(v) for k, v in decisions.items() if isinstance(self.choices[k], ChannelChoice)}
+        network = replace_choices(self._built(widths)[0], decisions)
+        input_shape, outputs = self._shapes
+        if input_shape is not None:
+            try_out(network, as_inputs(input_shape), outputs, self.name)
+        return network
+
+    def inherit(self, network: nn.Module, supernet: ModuleSupernet, genotype: ModuleGenotype) -> None:
+        """Copy the supernet's weights and buffers into the `network` of `genotype`; of a chosen width the first
+        channels."""
+        source = replace_choices(copy.deepcopy(supernet.module), self._decisions(genotype)).state_dict()
+        state = network.state_dict()
+        for name, value in state.items():
+            state[name] = source[name][tuple(slice(size) for size in value.shape)]
+        network.load_state_dict(state)
+
+    def _decisions(self, genotype: ModuleGenotype) -> dict[str, Chosen]:
+        check_space(genotype, ModuleGenotype.space)
+        return decisions_of(genotype, self.choices, self._prototype[0])

@@ -1,0 +1,50 @@
+"""Somebody's module with choices in it as a supernet."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch.nn as nn
+from torch import Tensor
+
+from darts_pl.spaces.architecture import SearchNetwork
+from darts_pl.spaces.mixed import Mixing
+from darts_pl.spaces.module.calling import call
+from darts_pl.spaces.module.opening import Open
+
+
+class ModuleSupernet(SearchNetwork):
+    """All candidate networks of a module at once; a kind is a label. Build it by `ModuleSpace.supernet`.
+
+    Args:
+        module: the network. choices: label → a choice of that label.
+        relaxation: see `SearchNetwork`.
+        mixing: of every choice. auxiliary_skip: give the choices of cells an auxiliary skip connection.
+    """
+
+    def __init__(
+        self,
+        module: nn.Module,
+        choices: Mapping[str, Open],
+        *,
+        relaxation: nn.Module,
+        mixing: Mixing,
+        auxiliary_skip: bool = False,
+    ):
+        targets = {label: choice.nodes for label, choice in choices.items()}
+        candidates = {label: len(choice.names) for label, choice in choices.items()}
+        super().__init__(targets, candidates, relaxation)
+        self.module = module
+        self.cells = [part for part in module.modules() if isinstance(part, Open)]
+        for choice in self.cells:
+            choice.bind(mixing, auxiliary_skip)
+        self.reset_architecture()
+
+    def run(self, x: Any, gates: Sequence[Tensor], weights: Sequence[Tensor | None], *, alone: bool = False) -> Any:
+        """See `SearchNetwork.run`; inputs and outputs are those of the module."""
+        for choice, rows in zip(self.cells, gates, strict=True):
+            choice.gates, choice.alone = rows, alone
+        try:
+            return call(self.module, x)
+        finally:
+            for choice in self.cells:  # what is kept would hold the graph, and keep copies from being made
+                choice.gates = None

@@ -1,0 +1,150 @@
+"""A trial run of a network with all its candidates, so that what does not fit is told by name before any work."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+import torch.nn as nn
+from torch import Tensor
+
+from darts_pl.errors import ConfigError
+from darts_pl.inputs import Inputs, example
+from darts_pl.spaces.module.calling import call
+from darts_pl.spaces.module.opening import Open
+
+SAMPLES = 2
+# What the code of users raises for inputs that do not fit; anything else is shown with its traceback.
+FAULTS = (RuntimeError, ValueError, TypeError, IndexError, KeyError, AttributeError, NotImplementedError)
+
+
+class Probe:
+    """A mixing that runs every candidate and compares what they give; its output is the first's."""
+
+    def __init__(self, choice: Open):
+        self.choice, self.ran = choice, False
+
+    def __call__(self, x: Any, candidates: Iterable[Callable], gate: Tensor) -> Tensor:
+        """See `darts_pl.relaxations.mixing`."""
+        self.ran = True
+        label, outputs = self.choice.label, {}
+        for name, candidate in zip(self.choice.names, candidates, strict=True):
+            try:
+                outputs[name] = candidate(x)
+            except FAULTS as error:
+                raise ConfigError(
+                    f"choice {label!r}: candidate {name!r} failed on {_told(x)}: {type(error).__name__}: {error}"
+                ) from error
+            if not isinstance(outputs[name], Tensor):
+                found = type(outputs[name]).__name__
+                raise ConfigError(f"choice {label!r}: candidate {name!r} gives a {found}, expected one tensor to mix")
+        first = self.choice.names[0]
+        for name, output in outputs.items():
+            if output.shape != outputs[first].shape:
+                raise ConfigError(
+                    f"choice {label!r}: candidates give different shapes, {first!r} {tuple(outputs[first].shape)} and "
+                    f"{name!r} {tuple(output.shape)} on {_told(x)}. What is mixed must have one shape"
+                )
+        return outputs[first]
+
+
+def _told(x: Any) -> str:
+    if isinstance(x, Tensor):
+        return f"an input of shape {tuple(x.shape)}"
+    arguments = getattr(x, "arguments", x if isinstance(x, (list, tuple)) else ())
+    shapes = [tuple(part.shape) for part in arguments if isinstance(part, Tensor)]
+    return f"inputs of shapes {', '.join(map(str, shapes))}"
+
+
+@torch.no_grad()
+def try_out(network: nn.Module, inputs: Inputs, outputs: Any, name: str) -> None:
+    """Run `network` once in eval mode on made-up inputs of two samples, every candidate of every choice included. Lazy
+    modules get their shapes by it.
+
+    Args:
+        outputs: what the data ask for: a number, or by name, or None where nothing is known.
+        name: of the network, for messages.
+
+    Raises:
+        ConfigError: the network or a candidate fails, candidates differ in shape, a choice is not run, outputs of
+            another shape than asked for.
+    """
+    choices = [part for part in network.modules() if isinstance(part, Open)]
+    device = next((p.device for p in network.parameters() if not _is_lazy(p)), torch.device("cpu"))
+    x = _to(example(inputs, SAMPLES), device)
+    with _probed(choices) as probes, _eval(network):
+        try:
+            y = call(network, x)
+        except FAULTS as error:
+            raise ConfigError(
+                f"{name} failed on {_told(x) if isinstance(x, Tensor) else _told(_flat(x))}: "
+                f"{type(error).__name__}: {error}"
+            ) from error
+    for choice, probe in probes.items():
+        if not probe.ran:
+            raise ConfigError(
+                f"choice {choice.label!r} ({', '.join(choice.names)}) is in {name} but forward does not run it, so it "
+                "cannot be found out what is good there. Call it in forward, or leave it out"
+            )
+    check_outputs(y, outputs, name)
+
+
+def _is_lazy(parameter: nn.Parameter) -> bool:
+    return isinstance(parameter, nn.parameter.UninitializedParameter)
+
+
+@contextmanager
+def _probed(choices: list[Open]) -> Iterator[dict[Open, Probe]]:
+    probes = {choice: Probe(choice) for choice in choices}
+    for choice, probe in probes.items():
+        choice.bind(probe, False)
+        choice.gates = torch.zeros(len(choice.nodes), len(choice.names))
+    try:
+        yield probes
+    finally:
+        for choice in choices:
+            choice.gates = None
+
+
+@contextmanager
+def _eval(network: nn.Module) -> Iterator[None]:
+    before = {module: module.training for module in network.modules()}
+    network.eval()
+    try:
+        yield
+    finally:
+        for module, training in before.items():
+            module.training = training
+
+
+def _to(x: Any, device: torch.device) -> Any:
+    if isinstance(x, Tensor):
+        return x.to(device)
+    if isinstance(x, Mapping):
+        return {name: _to(part, device) for name, part in x.items()}
+    return tuple(_to(part, device) for part in x)
+
+
+def _flat(x: Any) -> list[Tensor]:
+    if isinstance(x, Tensor):
+        return [x]
+    return [tensor for part in (x.values() if isinstance(x, Mapping) else x) for tensor in _flat(part)]
+
+
+def check_outputs(y: Any, outputs: Any, name: str) -> None:
+    """Raises ConfigError where outputs `y` of two samples are not those that the data ask for, see `try_out`."""
+    if isinstance(outputs, Mapping):
+        if not isinstance(y, Mapping) or set(y) != set(outputs):
+            found = f"the outputs {', '.join(map(str, y))}" if isinstance(y, Mapping) else f"a {type(y).__name__}"
+            raise ConfigError(f"{name} gives {found}, expected a dictionary of {', '.join(outputs)}, as the data have")
+        for key, size in outputs.items():
+            check_outputs(y[key], size, f"{name}, output {key!r},")
+        return
+    if outputs is None:
+        return
+    allowed = [(SAMPLES, outputs)] + ([(SAMPLES,)] if outputs == 1 else [])
+    if not isinstance(y, Tensor) or tuple(y.shape) not in allowed:
+        found = tuple(y.shape) if isinstance(y, Tensor) else type(y).__name__
+        raise ConfigError(
+            f"{name} gives {found} for {SAMPLES} samples, expected {allowed[0]}: the data ask for {outputs} outputs"
+        )
