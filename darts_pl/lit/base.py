@@ -1,7 +1,8 @@
 """What searching and retraining share: seeding by step, the schedule, the check for finite losses."""
 
+import copy
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
 import torch
@@ -13,7 +14,7 @@ from darts_pl.errors import TrainingError
 from darts_pl.seeds import derived_seed
 from darts_pl.tasks import Task
 
-Inputs: TypeAlias = Tensor | Mapping[str, Tensor]
+Inputs: TypeAlias = Tensor | Mapping[str, Tensor] | Sequence[Tensor]
 
 
 class StepModule(LightningModule):
@@ -40,7 +41,7 @@ class StepModule(LightningModule):
         self.epochs, self.min_learning_rate = epochs, min_learning_rate
         self.seed, self.clip_norm, self.channels_last = seed, clip_norm, channels_last
         self.steps_done = self.elapsed_epochs = 0
-        self.task = task
+        self.task = copy.deepcopy(task)  # it may learn, and each training begins from what the data say
         self.train_metrics, self.val_metrics = task.metrics(), task.metrics()
 
     @property
@@ -54,13 +55,21 @@ class StepModule(LightningModule):
         torch.manual_seed(derived_seed(self.seed, stream, self.steps_done))
 
     def layout(self, x: Inputs) -> Inputs:
-        """Inputs in the precision of the network's weights; images (B, C, H, W) in their memory layout too. Several
-        inputs come as a dictionary of tensors."""
-        dtype = next(self.parameters()).dtype
-        if not isinstance(x, Tensor):
-            return apply_to_collection(x, Tensor, lambda part: part.to(dtype))
-        x = x.to(dtype)
-        return x.contiguous(memory_format=torch.channels_last) if self.channels_last else x
+        """Inputs in the precision of the network's weights, whole numbers as they are; images (B, C, H, W) in their
+        memory layout too. Several inputs come as a dictionary or tuple of tensors."""
+        dtype = next(parameter.dtype for parameter in self.parameters() if parameter.is_floating_point())
+
+        def placed(part: Tensor) -> Tensor:
+            part = part.to(dtype) if part.is_floating_point() else part
+            if self.channels_last and part.dim() == 4:
+                return part.contiguous(memory_format=torch.channels_last)
+            return part
+
+        return apply_to_collection(x, Tensor, placed)
+
+    def task_parameters(self) -> list[torch.nn.Parameter]:
+        """What the task itself learns, such as the weights of several losses; it is trained with the weights."""
+        return list(self.task.parameters()) if isinstance(self.task, torch.nn.Module) else []
 
     def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
         """Clip the weights' gradients: here, because under float16 Lightning has taken the loss scale out by now."""

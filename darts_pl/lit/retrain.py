@@ -9,7 +9,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from darts_pl.errors import ConfigError
 from darts_pl.lit.base import StepModule
 from darts_pl.lit.search import Batch, OptimizerFactory
-from darts_pl.tasks import EpochMetrics, Task
+from darts_pl.tasks import Classification, EpochMetrics, Task
 
 
 class RetrainModule(StepModule):
@@ -28,7 +28,7 @@ class RetrainModule(StepModule):
         best: {"epoch", "value", "state"} of the best validated epoch; empty before there is one.
 
     Raises:
-        ConfigError: `average` outside [0, 1), a negative `patience`.
+        ConfigError: `average` outside [0, 1), a negative `patience`, label smoothing of no classification.
     """
 
     phase = "retrain"
@@ -63,6 +63,10 @@ class RetrainModule(StepModule):
             raise ConfigError(f"average={average}: expected a decay from 0 to below 1")
         if patience < 0:
             raise ConfigError(f"patience={patience}: expected at least 0 epochs")
+        if label_smoothing and not isinstance(task, Classification):
+            raise ConfigError(
+                f"label_smoothing={label_smoothing} is of a classification, found {type(task).__name__}. Take 0"
+            )
         self.network = network.to(memory_format=torch.channels_last) if channels_last else network
         self.make_optimizer = optimizer
         self.drop_path, self.auxiliary_weight, self.label_smoothing = drop_path, auxiliary_weight, label_smoothing
@@ -149,8 +153,9 @@ class RetrainModule(StepModule):
         return self.test_metrics.compute("test")
 
     def configure_optimizers(self):
-        """The one optimiser, of all parameters."""
-        return self.make_optimizer(self.network.parameters())
+        """The one optimiser, of all parameters that are trained."""
+        trained = [parameter for parameter in self.network.parameters() if parameter.requires_grad]
+        return self.make_optimizer([*trained, *self.task_parameters()])
 
     def on_save_checkpoint(self, checkpoint: dict) -> None:
         super().on_save_checkpoint(checkpoint)

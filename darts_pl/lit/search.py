@@ -97,7 +97,7 @@ class SearchModule(RuleSteps):
         """One bilevel step: alphas on their batch, then weights on theirs."""
         weights_optimizer, alphas_optimizer = self.optimizers()
         train, valid = batch["weights"], batch["alphas"]
-        weights, alphas = self.supernet.weight_parameters(), self.supernet.arch_parameters()
+        weights, alphas = self.trained_weights(), self.supernet.arch_parameters()
 
         # Upper level: α descends L_val, for the second order through one virtual step of the weights.
         if self.trains_alphas:
@@ -127,6 +127,10 @@ class SearchModule(RuleSteps):
         self.train_metrics.update(loss, logits, train[1])
         # Lightning takes "step" for the x axis; its own count would begin anew with each phase.
         self.log_dict({f"{self.phase}/train_loss_step": loss.detach(), "step": float(self.steps_done - 1)})
+
+    def trained_weights(self) -> list[torch.nn.Parameter]:
+        """What the lower level trains: the network's weights, and what the task learns."""
+        return [*self.supernet.weight_parameters(), *self.task_parameters()]
 
     @property
     def alphas_fixed(self) -> bool:
@@ -238,7 +242,7 @@ class SearchModule(RuleSteps):
 
     def configure_optimizers(self):
         """Weights first, then alphas."""
-        weights = self.make_weights_optimizer(self.supernet.weight_parameters())
+        weights = self.make_weights_optimizer(self.trained_weights())
         alphas = self.make_alphas_optimizer(self.supernet.arch_parameters())
         self._check_step(weights)
         return [weights, alphas]

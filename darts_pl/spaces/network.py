@@ -1,14 +1,16 @@
 """The derived network: only what a genotype selected, to be trained from fresh weights (arXiv:1806.09055)."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 import torch.nn as nn
 import torch.nn.functional as F
 from torch import Tensor
 
-from darts_pl.genotype import Cell, Genotype
+from darts_pl.genotype import AnyGenotype, Cell, Genotype
 from darts_pl.ops.image import Builder, FactorizedReduce, ReLUConvBN, build
+from darts_pl.spaces.calling import call
 from darts_pl.spaces.drop_path import drop_path
 from darts_pl.spaces.layout import CellSpec, Stem, plan
 
@@ -99,6 +101,25 @@ class DerivedNetwork(nn.Module):
     def count_parameters(self) -> int:
         """Parameters without the auxiliary head, the count that papers give."""
         return sum(p.numel() for name, p in self.named_parameters() if not name.startswith("auxiliary."))
+
+
+class PlainNetwork(DerivedNetwork):
+    """Any module as a derived network: no auxiliary head, no paths to drop."""
+
+    auxiliary = None
+
+    def __init__(self, module: nn.Module, genotype: AnyGenotype):
+        super().__init__()
+        self.module, self.genotype = module, genotype
+
+    def run(self, x: Any) -> tuple[Any, None]:
+        """The module's outputs on the inputs of a batch."""
+        return call(self.module, x), None
+
+
+def trainable(network: nn.Module, genotype: AnyGenotype) -> DerivedNetwork:
+    """A space's `network(genotype)` as what a retraining trains."""
+    return network if isinstance(network, DerivedNetwork) else PlainNetwork(network, genotype)
 
 
 class Network(DerivedNetwork):

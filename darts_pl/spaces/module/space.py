@@ -94,8 +94,8 @@ class ModuleSpace:
         has_cells = self._prototype is not None and any(isinstance(c, Cell) for c in self.choices.values())
         if has_cells and not chooses_inputs(rule):
             raise ConfigError(
-                "this derivation gives every edge an operation, but the cells of this network choose their inputs. Take "
-                "derivation=top_edges"
+                "this derivation gives every edge an operation, but the cells of this network choose their inputs. "
+                "Take derivation=top_edges"
             )
 
     def supernet(

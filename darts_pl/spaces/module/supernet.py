@@ -7,8 +7,8 @@ import torch.nn as nn
 from torch import Tensor
 
 from darts_pl.spaces.architecture import SearchNetwork
+from darts_pl.spaces.calling import call
 from darts_pl.spaces.mixed import Mixing
-from darts_pl.spaces.module.calling import call
 from darts_pl.spaces.module.opening import Open
 
 
@@ -48,3 +48,7 @@ class ModuleSupernet(SearchNetwork):
         finally:
             for choice in self.cells:  # what is kept would hold the graph, and keep copies from being made
                 choice.gates = None
+
+    def weight_parameters(self) -> list[nn.Parameter]:
+        """Every parameter that is trained and no architecture parameter: what the module has frozen stays as it is."""
+        return [parameter for parameter in super().weight_parameters() if parameter.requires_grad]

@@ -100,19 +100,17 @@ def replace_choices(module: nn.Module, decisions: Mapping[str, Chosen]) -> nn.Mo
     return _replaced(module, decisions, {})
 
 
-def _replaced(module: nn.Module, decisions: Mapping[str, Chosen], done: dict[int, nn.Module]) -> nn.Module:
-    if id(module) in done:  # a module in two places stays one
-        return done[id(module)]
+def _replaced(module: nn.Module, decisions: Mapping[str, Chosen], done: dict[nn.Module, nn.Module]) -> nn.Module:
+    if module in done:  # a module in two places stays one
+        return done[module]
     if isinstance(module, Open):
-        result = _replaced(module.decided(decisions[module.label]), decisions, done)
-    else:
-        result = module
-        done[id(module)] = result
-        for name, child in list(module._modules.items()):
-            if child is not None:
-                module._modules[name] = _replaced(child, decisions, done)
-    done[id(module)] = result
-    return result
+        done[module] = _replaced(module.decided(decisions[module.label]), decisions, done)
+        return done[module]
+    done[module] = module
+    for name, child in list(module._modules.items()):
+        if child is not None:
+            module._modules[name] = _replaced(child, decisions, done)
+    return module
 
 
 def genotype_of(decisions: Mapping[str, Chosen], network: nn.Module) -> ModuleGenotype:

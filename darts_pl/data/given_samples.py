@@ -1,0 +1,74 @@
+"""Batches of anybody's map-style data set, each a function of its place: order, and what samples draw, by the seed."""
+
+import contextlib
+import random
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch.utils.data import Dataset, default_collate
+
+from darts_pl.data.batches import Batches
+from darts_pl.seeds import derived_seed
+
+
+class Samples:
+    """What `Batches` indexes: samples of a data set by number, collated.
+
+    Every sample is fetched with torch's, numpy's and Python's generators seeded for it, so that augmentation in the
+    data set depends on (seed, place) alone; the generators are left as they were.
+    """
+
+    device = torch.device("cpu")
+
+    def __init__(self, dataset: Dataset, collate: Callable | None, seed: int, stream: str):
+        self.dataset, self.collate = dataset, collate or default_collate
+        self.seed, self.stream = seed, stream
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def batch(self, numbers: Sequence[int], *place: int) -> Any:
+        """The samples of these numbers as the data set's loader would collate them."""
+        with generators_kept():
+            samples = []
+            for number in numbers:
+                _seed_all(derived_seed(self.seed, "sample", self.stream, *place, number))
+                samples.append(self.dataset[number])
+            return self.collate(samples)
+
+
+class GivenBatches(Batches):
+    """`Batches` whose batches are made of samples: yields `(batch, None, key)`."""
+
+    def __init__(
+        self, samples: Samples, batch_size: int, *, index: torch.Tensor, seed: int, stream: str, shuffle: bool
+    ):
+        super().__init__(
+            samples, samples, batch_size, seed=seed, stream=stream, shuffle=shuffle, index=index
+        )  # fmt: skip
+
+    def batch_at(self, epoch: int, position: int) -> tuple[Any, None, int]:
+        """The batch of one place, whatever the current place is."""
+        start, stop = self.bounds[position]
+        numbers = self._order_of(epoch)[start:stop].tolist()
+        return self.x.batch(numbers, epoch if self.shuffle else 0), None, 0 if self.shuffle else -1
+
+
+def _seed_all(seed: int) -> None:
+    torch.manual_seed(seed)
+    np.random.seed(seed % 2**32)  # what data sets of users draw from
+    random.seed(seed)
+
+
+@contextlib.contextmanager
+def generators_kept() -> Iterator[None]:
+    """torch's, numpy's and Python's generators of the CPU are afterwards as they were."""
+    plain, numpys = random.getstate(), np.random.get_state()
+    with torch.random.fork_rng(devices=[]):
+        try:
+            yield
+        finally:
+            random.setstate(plain)
+            np.random.set_state(numpys)
