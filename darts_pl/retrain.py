@@ -6,7 +6,7 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig
 
 from darts_pl import genotype as genotypes
-from darts_pl.assembly import check_images, launch, open_run, retraining_parts
+from darts_pl.assembly import check_no_series, launch, open_run, retraining_parts
 from darts_pl.errors import ConfigError
 from darts_pl.genotype.reading import BEST
 from darts_pl.stages.architecture import retrain_only, retrain_summary
@@ -17,7 +17,7 @@ def task(config: DictConfig) -> None:
     """Compose the parts from `config`, check the genotype, then retrain, or go on."""
     if config.retraining.epochs < 1:
         raise ConfigError(f"retraining.epochs={config.retraining.epochs}: at least 1 is needed to retrain")
-    check_images(config)
+    check_no_series(config)
     hardware, space = instantiate(config.hardware), instantiate(config.space)
     hardware.apply()
     run = open_run(config, "retrain", hardware)

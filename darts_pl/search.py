@@ -6,7 +6,15 @@ from functools import partial
 from hydra.utils import instantiate
 from omegaconf import DictConfig
 
-from darts_pl.assembly import check_images, launch, open_run, retraining_parts, search_method
+from darts_pl.assembly import (
+    check_no_series,
+    launch,
+    open_run,
+    prepare_space,
+    prepared_data,
+    retraining_parts,
+    search_method,
+)
 from darts_pl.lit import check_warmup
 from darts_pl.stages.architecture import find_architecture, summary
 from darts_pl.stages.search import search
@@ -14,14 +22,15 @@ from darts_pl.stages.search import search
 
 def task(config: DictConfig) -> None:
     """Compose the parts from `config`, check that they fit together, then run the stages."""
-    check_images(config)
+    check_no_series(config)
     check_warmup(config.alpha_warmup_epochs, config.epochs)
     hardware, space = instantiate(config.hardware), instantiate(config.space)
     method = search_method(config, space)
     hardware.apply()
     run = open_run(config, "search", hardware)
-    data = instantiate(config.data, purpose="search", batch_size=config.batch_size, seed=config.seed)
-    data.prepare()
+    data = prepared_data(config, purpose="search", batch_size=config.batch_size, seed=config.seed)
+    prepare_space(space, data)
+    space.check_rule(method.derive.keywords["rule"])  # once more: now the network is known
     retrain, retraining_data = retraining_parts(config, space, hardware)
 
     results = find_architecture(

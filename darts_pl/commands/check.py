@@ -66,7 +66,7 @@ def _check_fields(node: DictConfig, place: str, fields: list[str]) -> None:
 
 def _check_range(value: object, limits: object, place: str) -> None:
     """A field of the schema may bring the values that it can work with, as `metadata={"range": container}`."""
-    if limits is not None and value not in limits:
+    if limits is not None and value is not None and value not in limits:
         raise ConfigError(f"{place}: found {value!r}, expected {limits}")
 
 

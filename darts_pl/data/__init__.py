@@ -1,6 +1,7 @@
-"""Data modules of images."""
+"""Data modules of images, and of anybody's LightningDataModule."""
 
 from darts_pl.data.builders import cifar10_data, digits_data, images_data
+from darts_pl.data.given_module import GivenData, module_data
 from darts_pl.data.image import ImageData
 
-__all__ = ["ImageData", "cifar10_data", "digits_data", "images_data"]
+__all__ = ["GivenData", "ImageData", "cifar10_data", "digits_data", "images_data", "module_data"]

@@ -16,6 +16,7 @@ from torch.utils.data import DataLoader, IterableDataset
 from darts_pl.data.batches import PairedBatches
 from darts_pl.data.given_parts import check_values, infer_outputs, infer_task, split_batch, tensors
 from darts_pl.data.given_samples import GivenBatches, Samples, generators_kept
+from darts_pl.data.passed_on import passes_on_to
 from darts_pl.errors import ConfigError, DataError, nearest
 from darts_pl.inputs import Inputs, inputs_of
 from darts_pl.seeds import derived_seed
@@ -126,7 +127,7 @@ class GivenData(lightning.LightningDataModule):
         if isinstance(dataset, IterableDataset) or not hasattr(dataset, "__len__"):
             raise DataError(
                 f"{where} reads a {type(dataset).__name__}, which gives its samples one after the other; expected a "
-                "data set with __getitem__ and __len__, as it is cut in halves and read in an order that the seed decides"
+                "data set with __getitem__ and __len__, to be cut in halves and read in an order that the seed decides"
             )
         if len(dataset) == 0:
             raise DataError(f"{where}: the data set is empty")
@@ -243,6 +244,7 @@ class GivenData(lightning.LightningDataModule):
         return x, y
 
 
+@passes_on_to(GivenData)
 def module_data(target: str, arguments: Mapping[str, Any] | None = None, **given_data: Any) -> GivenData:
     """The LightningDataModule of a dotted name, built with `arguments`; further keyword arguments go to `GivenData`.
 

@@ -8,14 +8,14 @@ Builder = TypeVar("Builder", bound=Callable)
 
 
 def passes_on_to(module: type) -> Callable[[Builder], Builder]:
-    """Decorator that puts the parameters of a data module (but its `source`) in the place of a builder's `**others`, so
-    that a misspelt or mistyped one is noticed where the configuration is checked."""
+    """Decorator that puts the parameters of a data module (but its `source` or `module`) in the place of a builder's
+    `**others`, so that a misspelt or mistyped one is noticed where the configuration is checked."""
 
     def signed(builder: Builder) -> Builder:
         own = inspect.signature(builder)
         named = {name: part for name, part in own.parameters.items() if part.kind is not part.VAR_KEYWORD}
         passed_on = inspect.signature(module).parameters
-        further = [part for name, part in passed_on.items() if name != "source" and name not in named]
+        further = [part for name, part in passed_on.items() if name not in ("source", "module") and name not in named]
         builder.__signature__ = own.replace(parameters=[*named.values(), *further])
         return builder
 

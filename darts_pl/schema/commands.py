@@ -14,8 +14,9 @@ class Retraining:
 
     epochs: int = within(0)
     batch_size: int = within(96, low=1)
-    init_channels: int = within(36, low=1)
-    layers: int = within(20, low=1)  # a space of two kinds of cell needs 3 and says so
+    init_channels: int | None = within(36, low=1)
+    layers: int | None = within(20, low=1)  # a space of two kinds of cell needs 3 and says so
+    optimizer: dict[str, Any] = field(default_factory=dict)
     learning_rate: float = within(0.025)
     min_learning_rate: float = within(0.0)
     momentum: float = within(0.9, below=1)
@@ -59,6 +60,7 @@ class SearchCommand:
     phases: list[Any] = field(default_factory=list)
     derivation: dict[str, Any] = field(default_factory=dict)
     selection: dict[str, Any] = field(default_factory=dict)
+    task: dict[str, Any] = field(default_factory=dict)
     guards: bool = True
     data: dict[str, Any] = field(default_factory=dict)
     hardware: dict[str, Any] = field(default_factory=dict)
@@ -76,5 +78,6 @@ class RetrainCommand:
     checkpoint_every_s: float = within(30.0)
     space: dict[str, Any] = field(default_factory=dict)
     data: dict[str, Any] = field(default_factory=dict)
+    task: dict[str, Any] = field(default_factory=dict)
     hardware: dict[str, Any] = field(default_factory=dict)
     retraining: Retraining = field(default_factory=Retraining)

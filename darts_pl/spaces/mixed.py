@@ -45,19 +45,25 @@ class MixedOperation(nn.Module):
         """Mix the candidates' outputs on `x` by the gate row `gate` [K]; `alone` leaves the auxiliary module out."""
         if len(self.candidates) < len(self.names):
             gate = gate[[k for k, name in enumerate(self.names) if name in self.candidates]]
-        candidates = self.candidates.values()
-        if self.training and self.drop_path_probability > 0:
-            candidates = [self._dropping(candidate) for candidate in candidates]
+        dropping = self.training and self.drop_path_probability > 0
+        candidates = [self._callable(candidate, dropping) for candidate in self.candidates.values()]
         y = self.mixing(x, candidates, gate)
         if self.auxiliary is not None and self.auxiliary_weight and not alone:
-            y = y + self.auxiliary_weight * self.auxiliary(x)
+            y = y + self.auxiliary_weight * self._run(self.auxiliary, x)
         return y
 
-    def _dropping(self, candidate: nn.Module) -> Callable[[Tensor], Tensor]:
-        return candidate if isinstance(candidate, nn.Identity) else partial(self._drop, candidate)
+    def _callable(self, candidate: nn.Module, dropping: bool) -> Callable[[Tensor], Tensor]:
+        run = partial(self._run, candidate)
+        if not dropping or not self._droppable(candidate):
+            return run
+        return lambda x: drop_path(run(x), self.drop_path_probability)
 
-    def _drop(self, candidate: nn.Module, x: Tensor) -> Tensor:
-        return drop_path(candidate(x), self.drop_path_probability)
+    def _run(self, module: nn.Module, x: Tensor) -> Tensor:
+        """A candidate's output on what this operation was given; for a subclass of several inputs."""
+        return module(x)
+
+    def _droppable(self, candidate: nn.Module) -> bool:
+        return not isinstance(candidate, nn.Identity)
 
     def keep(self, names: Iterable[str]) -> None:
         """Remove every candidate, with its weights, that is not in `names`."""

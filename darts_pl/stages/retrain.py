@@ -12,6 +12,8 @@ from darts_pl.genotype import Genotype
 from darts_pl.hardware import Hardware
 from darts_pl.lit import RetrainModule
 from darts_pl.seeds import derived_seed
+from darts_pl.spaces import ModuleSpace
+from darts_pl.spaces.network import trainable
 from darts_pl.stages.fitting import fit, memory_errors
 from darts_pl.stages.model_file import save_model
 from darts_pl.stages.run import RunFolder
@@ -43,7 +45,7 @@ def retrain(
     source = genotype.save(folder / "genotype.json")
     with run.stage(stage, inputs={"genotype": source}, data=data.fingerprint) as entry:
         torch.manual_seed(derived_seed(seed, stage))
-        network = space.network(genotype, data.input_shape, data.outputs, auxiliary=auxiliary)
+        network = trainable(space.network(genotype, data.input_shape, data.outputs, auxiliary=auxiliary), genotype)
         module = make_module(network, task=data.task, channels_last=hardware.channels_last)
         history = History(folder, stage)
         trainer = fit(
@@ -76,5 +78,7 @@ def check_fits(genotype: Genotype, space) -> None:
     """Raises ConfigError before any work where `genotype` cannot be built in `space` (see the message)."""
     if not all(cell.nodes for cell in genotype.cells.values()):
         raise ConfigError("the genotype has a cell without nodes")
+    if isinstance(space, ModuleSpace):
+        return  # its network is known with the data, see `retraining_parts`
     with torch.device("meta"):
         space.network(genotype, (3, 32, 32), 10)

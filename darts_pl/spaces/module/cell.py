@@ -82,13 +82,17 @@ class Cell(Open):
         """Auxiliary skips are identities, as operations keep the shape."""
         super().bind(mixing, auxiliary_skip)
         for edge in self.edges.values():
-            edge.auxiliary = nn.Identity() if auxiliary_skip else None
+            edge.auxiliary = First() if auxiliary_skip else None
 
-    def forward(self, before_last: Tensor, last: Tensor) -> Tensor:
-        """Two inputs of one shape (B, D, ...) → (B, nodes · D, ...), or (B, D, ...) of a sum or mean."""
+    def forward(self, before_last: Tensor, last: Tensor, *context: Tensor) -> Tensor:
+        """Two inputs of one shape (B, D, ...) → (B, nodes · D, ...), or (B, D, ...) of a sum or mean. Every operation
+        gets a state and the `context`, such as a mask."""
         states, rows = [before_last, last], iter(zip(self.mixed.values(), self.rows(), strict=True))
         for _ in range(self.num_nodes):
-            terms = [edge(source, gate, alone=self.alone) for source, (edge, gate) in zip(list(states), rows)]
+            terms = [
+                edge.call((source, *context), {}, gate, alone=self.alone)
+                for source, (edge, gate) in zip(list(states), rows)
+            ]
             states.append(sum(terms[1:], terms[0]))
         return together(states[2:], self.output)
 
@@ -137,6 +141,14 @@ class Cell(Open):
         return WiredCell(chosen, self._operations(chosen), self.output)
 
 
+class First(nn.Module):
+    """The first of several inputs: a skip connection that needs no context."""
+
+    def forward(self, x: Tensor, *context: Tensor) -> Tensor:
+        """x."""
+        return x
+
+
 class WiredCell(nn.Module):
     """A cell as a genotype wires it."""
 
@@ -146,11 +158,11 @@ class WiredCell(nn.Module):
         self.concat, self.output = cell.concat, output
         self.operations = nn.ModuleList(nn.ModuleList(node) for node in operations)
 
-    def forward(self, before_last: Tensor, last: Tensor) -> Tensor:
+    def forward(self, before_last: Tensor, last: Tensor, *context: Tensor) -> Tensor:
         """As `Cell.forward`."""
         states = [before_last, last]
         for operations, sources in zip(self.operations, self.sources):
-            terms = [operation(states[source]) for operation, source in zip(operations, sources)]
+            terms = [operation(states[source], *context) for operation, source in zip(operations, sources)]
             states.append(sum(terms[1:], terms[0]))
         return together([states[state] for state in self.concat], self.output)
 

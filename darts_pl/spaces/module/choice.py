@@ -1,6 +1,6 @@
 """A choice among modules, in any place of a network."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import torch.nn as nn
@@ -25,26 +25,14 @@ class MixedCall(MixedOperation):
     def __init__(self, candidates: Mapping[str, nn.Module]):
         super().__init__(candidates, undecided)
 
-    def call(self, arguments: tuple[Any, ...], named: Mapping[str, Any], gate: Tensor) -> Tensor:
-        """The candidates' outputs on these inputs, mixed by `gate` [K]."""
-        if len(arguments) == 1 and not named:
-            return self(arguments[0], gate)
-        whole, mixing = Call(arguments, named), self.mixing
+    def call(
+        self, arguments: tuple[Any, ...], named: Mapping[str, Any], gate: Tensor, *, alone: bool = False
+    ) -> Tensor:
+        """The candidates' outputs on these inputs, mixed by `gate` [K]; see `MixedOperation.forward`."""
+        return self(Call(arguments, named), gate, alone=alone)
 
-        def unpacked(candidate: Callable) -> Callable[[Call], Tensor]:
-            return lambda call: candidate(*call.arguments, **call.named)
-
-        def over_calls(x: Call, candidates: Iterable[Callable], gate: Tensor) -> Tensor:
-            return mixing(x, [unpacked(candidate) for candidate in candidates], gate)
-
-        self.mixing = over_calls
-        try:
-            return self(whole, gate)
-        finally:
-            self.mixing = mixing
-
-    def _drop(self, candidate: Callable, *arguments: Any, **named: Any) -> Tensor:
-        return super()._drop(lambda _: candidate(*arguments, **named), None)
+    def _run(self, module: Callable, x: Call) -> Tensor:
+        return module(*x.arguments, **x.named)
 
 
 class Choice(Open):

@@ -1,6 +1,6 @@
 """What all kinds of choices share: a label, rows of gates, and the construction that they are part of."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -139,8 +139,8 @@ class Parts(MixedOperation):
     def __init__(self, candidates: Mapping[str, nn.Module]):
         super().__init__(candidates, undecided)
 
-    def _dropping(self, candidate: nn.Module) -> Callable[[Tensor], Tensor]:
-        return candidate
+    def _droppable(self, candidate: nn.Module) -> bool:
+        return False
 
 
 def undecided(x: Any, candidates: Any, gate: Tensor) -> Tensor:

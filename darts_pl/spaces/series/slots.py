@@ -34,8 +34,8 @@ class LabelChoice(MixedOperation):
     """A choice among parts of the network. Paths are never dropped: without its scale or its tokens there is no
     network."""
 
-    def _dropping(self, candidate: nn.Module) -> Callable[[Tensor], Tensor]:
-        return candidate
+    def _droppable(self, candidate: nn.Module) -> bool:
+        return False
 
 
 class LabelGroup(nn.Module):

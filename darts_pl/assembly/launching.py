@@ -1,0 +1,28 @@
+"""From the process's arguments to a running command."""
+
+import sys
+from collections.abc import Callable
+
+from omegaconf import DictConfig, OmegaConf
+
+from darts_pl import schema
+from darts_pl.assembly.arguments import arguments
+from darts_pl.commands import run_command
+from darts_pl.errors import DartsError
+
+
+def launch(task: Callable[[DictConfig], None], name: str) -> int:
+    """Run the command `name` on the process's arguments and return its exit status."""
+    register()
+    try:
+        argv = arguments(sys.argv[1:])
+    except DartsError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return run_command(task, name, argv)
+
+
+def register() -> None:
+    """Tell Hydra the schemas and OmegaConf the resolver that conf/hydra uses."""
+    schema.register()
+    OmegaConf.register_new_resolver("darts_pl.run_dir", lambda resume, fresh: resume or fresh, replace=True)

@@ -1,0 +1,158 @@
+"""A composed configuration as the parts of a search and of a retraining."""
+
+import inspect
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import torch
+from hydra.errors import InstantiationException
+from hydra.utils import get_object, instantiate
+from omegaconf import DictConfig
+
+from darts_pl.data.series import SeriesData, co2_data, csv_data, etth1_data, windows_data
+from darts_pl.errors import ConfigError, DartsError
+from darts_pl.genotype import Genotype
+from darts_pl.hardware import Hardware
+from darts_pl.lit import RetrainModule, SearchModule
+from darts_pl.spaces import SeriesSpace
+from darts_pl.stages.compatibility import check_parts
+from darts_pl.stages.phases import phases_of
+from darts_pl.stages.retrain import retrain
+from darts_pl.stages.run import RunFolder
+from darts_pl.stages.search import Method
+
+SERIES = (SeriesSpace, SeriesData, csv_data, etth1_data, co2_data, windows_data)
+
+
+def check_no_series(config: DictConfig) -> None:
+    """Raises ConfigError where the space or the data are of series, which `darts_pl.pipeline` searches."""
+    for key in ("space", "data"):
+        if get_object(config[key]["_target_"]) in SERIES:
+            raise ConfigError(
+                f"{key}: found {config[key]['_target_'].rsplit('.', 1)[1]}, which is of time series. They are searched "
+                "by python -m darts_pl.pipeline, such as: python -m darts_pl.pipeline data.csv=my.csv data.horizon=24"
+            )
+
+
+def prepared_data(config: DictConfig, **settings: Any):
+    """The data module that `config` composes, read and checked, with `config.task` in place of its own where there is
+    one.
+
+    Args:
+        settings: of this use of the data, such as `purpose`; those that the data do not have are left out.
+    """
+    known = inspect.signature(get_object(config.data["_target_"])).parameters
+    open_ended = any(p.kind is p.VAR_KEYWORD for p in known.values())
+    data = instantiate(config.data, **{k: v for k, v in settings.items() if k in known or open_ended})
+    if config.task:
+        data.task = instantiate(config.task)
+    data.prepare()
+    return data
+
+
+def prepare_space(space, data) -> None:
+    """Let a space that is made of somebody's network see what the data are, so that what does not fit is told now."""
+    if hasattr(space, "prepare"):
+        space.prepare(data.input_shape, data.outputs)
+
+
+def search_method(config: DictConfig, space) -> Method:
+    """The method that `config` composes, once its parts are known to fit each other."""
+    relaxation, mixing = instantiate(config.relaxation), instantiate(config.mixing)
+    rules, hypergradient = list(instantiate(config.rules).values()), instantiate(config.hypergradient)
+    rule, phases, selection = instantiate(config.derivation), phases_of(config.phases), instantiate(config.selection)
+    check_parts(
+        space=space,
+        relaxation=relaxation,
+        mixing=mixing,
+        hypergradient=hypergradient,
+        rules=rules,
+        derivation=rule,
+        phases=phases,
+        selection=selection or None,
+    )
+    make_module = partial(
+        SearchModule,
+        hypergradient=hypergradient,
+        weights_optimizer=instantiate(config.weights_optimizer),
+        alphas_optimizer=instantiate(config.alphas_optimizer),
+        seed=config.seed,
+        min_learning_rate=config.min_learning_rate,
+        alpha_warmup_epochs=config.alpha_warmup_epochs,
+        clip_norm=config.clip_norm,
+    )
+    return Method(
+        relaxation=relaxation,
+        mixing=mixing,
+        derive=partial(space.derive, rule=rule),
+        make_module=make_module,
+        rules=rules,
+        phases=phases,
+        selection=selection or None,
+    )
+
+
+def retraining_parts(config: DictConfig, space, hardware: Hardware) -> tuple[Callable | None, object]:
+    """(`(run, genotype, stage) -> figures`, its data), both None where `retraining.epochs` is 0. The data are prepared,
+    so that what is wrong with them shows before any work."""
+    recipe = config.retraining
+    if recipe.epochs == 0:
+        return None, None
+    data = prepared_data(
+        config,
+        purpose="retrain",
+        batch_size=recipe.batch_size,
+        seed=config.seed,
+        holdout=recipe.holdout,
+        **({"cutout": recipe.cutout} if recipe.cutout else {}),
+    )
+    larger = _retraining_space(config)
+    prepare_space(larger, data)
+    optimizer = instantiate(recipe.optimizer) or partial(
+        torch.optim.SGD, lr=recipe.learning_rate, momentum=recipe.momentum, weight_decay=recipe.weight_decay
+    )
+    make_module = partial(
+        RetrainModule,
+        optimizer=optimizer,
+        epochs=recipe.epochs,
+        seed=config.seed,
+        min_learning_rate=recipe.min_learning_rate,
+        drop_path=recipe.drop_path,
+        auxiliary_weight=recipe.auxiliary_weight,
+        label_smoothing=recipe.label_smoothing,
+        clip_norm=recipe.clip_norm,
+    )
+
+    def run_stage(run: RunFolder, genotype: Genotype, stage: str) -> dict:
+        return retrain(
+            run,
+            genotype,
+            stage=stage,
+            folder=run.path / stage,
+            space=larger,
+            data=data,
+            make_module=make_module,
+            hardware=hardware,
+            epochs=recipe.epochs,
+            seed=config.seed,
+            auxiliary=recipe.auxiliary,
+            checkpoint_every_s=config.checkpoint_every_s,
+        )
+
+    return run_stage, data
+
+
+def _retraining_space(config: DictConfig):
+    """The space at the size of the retraining; what is wrong with it is told under the names of the retraining."""
+    recipe = config.retraining
+    known = inspect.signature(get_object(config.space["_target_"])).parameters
+    sizes = {"init_channels": recipe.init_channels, "layers": recipe.layers}
+    sizes = {name: size for name, size in sizes.items() if size is not None and name in known}
+    try:
+        return instantiate(config.space, **sizes)
+    except InstantiationException as error:
+        if not isinstance(error.__cause__, DartsError):
+            raise
+        told = str(error.__cause__).replace("space.layers", "retraining.layers")
+        raise ConfigError(told.replace("space.init_channels", "retraining.init_channels")) from error

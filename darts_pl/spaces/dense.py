@@ -1,0 +1,122 @@
+"""Fully connected cells for tables."""
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import torch
+import torch.nn as nn
+from torch import Tensor
+
+from darts_pl.errors import ConfigError
+from darts_pl.inputs import Inputs, TensorInput
+from darts_pl.ops.dense import OPERATIONS, PRIMITIVES
+from darts_pl.ops.image import Builder
+from darts_pl.spaces.heads import Heads
+from darts_pl.spaces.module.cell import Cell
+from darts_pl.spaces.module.space import ModuleSpace
+from darts_pl.spaces.primitives import check_primitives
+
+ONE = "table"
+
+
+class DenseNetwork(nn.Module):
+    """One or several tables → features → cells → heads.
+
+    Every table has a stem, a linear layer to D features with layer normalisation and ReLU. Several tables go each
+    through a cell of its own weights, all wired alike (label `table`), and are then joined side by side and brought to
+    D features by another linear layer, as the towers of Uno (CANDLE) are. Then `layers` cells follow (label `cell`),
+    each reading the two outputs before it; a cell's output is the mean of its nodes.
+
+    Args:
+        input_shape: of one table (F,), or by name. outputs: how many, by task where there are several.
+        init_channels: D. layers: of the joined part. num_nodes: of a cell. primitives: names of the candidates.
+        operations: name → builder. dropout: before the heads.
+    """
+
+    def __init__(
+        self, input_shape: Inputs, outputs: int | Mapping[str, int], *, init_channels: int, layers: int,
+        num_nodes: int, primitives: Sequence[str], operations: Mapping[str, Builder], dropout: float,
+    ):  # fmt: skip
+        super().__init__()
+        tables = input_shape if isinstance(input_shape, Mapping) else {ONE: input_shape}
+        widths = {name: _features(name, shape) for name, shape in tables.items()}
+        built = {name: partial(operations[name], init_channels, 1, True) for name in primitives}
+
+        def cell(label: str) -> Cell:
+            return Cell(built, num_nodes, label, output="mean")
+
+        self.names, self.single = tuple(tables), not isinstance(input_shape, Mapping)
+        self.stems = nn.ModuleList(_stem(width, init_channels) for width in widths.values())
+        several = len(tables) > 1
+        self.towers = nn.ModuleList(cell("table") for _ in tables) if several else None
+        self.join = _stem(len(tables) * init_channels, init_channels) if several else nn.Identity()
+        self.cells = nn.ModuleList(cell("cell") for _ in range(layers))
+        self.dropout = nn.Dropout(dropout)
+        self.heads = Heads(init_channels, outputs)
+
+    def forward(self, x: Tensor | Mapping[str, Tensor]) -> Tensor | dict[str, Tensor]:
+        """(B, F), or by table → (B, outputs), by task where there are several."""
+        features = [stem(table) for stem, table in zip(self.stems, [x] if self.single else [x[n] for n in self.names])]
+        if self.towers is not None:
+            features = [tower(each, each) for tower, each in zip(self.towers, features)]
+        before_last = last = self.join(torch.cat(features, dim=1))
+        for cell in self.cells:
+            before_last, last = last, cell(before_last, last)
+        return self.heads(self.dropout(last))
+
+
+def _stem(features: int, channels: int) -> nn.Module:
+    return nn.Sequential(nn.Linear(features, channels), nn.LayerNorm(channels), nn.ReLU())
+
+
+def _features(name: str, shape: Any) -> int:
+    sizes = shape.shape if isinstance(shape, TensorInput) else shape
+    if len(sizes) != 1:
+        raise ConfigError(
+            f"space=dense takes tables (samples, features), found {name!r} with samples of shape {tuple(sizes)}. "
+            "Take data=table or another of tables, or space=cells for images"
+        )
+    return sizes[0]
+
+
+class DenseSpace(ModuleSpace):
+    """The space of `DenseNetwork`.
+
+    Args:
+        init_channels: features D. layers: cells. num_nodes: of a cell. primitives: on its edges, in gate order.
+        operations: further builders, name → `(channels, stride, affine) -> nn.Module` of (B, channels) → (B, channels),
+            asked for stride 1 only; they may replace known ones. dropout: before the heads.
+
+    Raises:
+        ConfigError: an unknown primitive, the same twice, none besides `none`, a size below 1.
+    """
+
+    builder = "dense"
+
+    def __init__(
+        self, *, init_channels: int = 64, layers: int = 2, num_nodes: int = 2, primitives: Sequence[str] = PRIMITIVES,
+        dropout: float = 0.1, operations: Mapping[str, Builder] | None = None,
+    ):  # fmt: skip
+        operations = {**OPERATIONS, **(operations or {})}
+        check_primitives(primitives, operations)
+        check_sizes(init_channels=init_channels, layers=layers, num_nodes=num_nodes)
+        check_dropout(dropout)
+        self.settings = {
+            "init_channels": init_channels, "layers": layers, "num_nodes": num_nodes,
+            "primitives": list(primitives), "dropout": dropout,
+        }  # fmt: skip
+        super().__init__(DenseNetwork, {**self.settings, "operations": operations})
+
+
+def check_sizes(**sizes: int) -> None:
+    """Raises ConfigError for a size below 1."""
+    for name, value in sizes.items():
+        if value < 1:
+            raise ConfigError(f"space.{name}={value}: at least 1 is needed")
+
+
+def check_dropout(dropout: float) -> None:
+    """Raises ConfigError for a probability outside [0, 1)."""
+    if not 0 <= dropout < 1:
+        raise ConfigError(f"space.dropout={dropout}: expected a probability from 0 to below 1")
