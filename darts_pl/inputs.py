@@ -89,9 +89,9 @@ def example(inputs: Inputs, samples: int = 2, seed: int = 0) -> Any:
             return tuple(values(each) for each in part)
         size, dtype = (samples, *part.shape), DTYPES[part.dtype]
         if dtype.is_floating_point:
-            return torch.randn(size, generator=generator, dtype=dtype)
+            return torch.randn(size, generator=generator, dtype=dtype, device="cpu")
         high = 2 if dtype == torch.bool else part.high or 1
-        return torch.randint(high, size, generator=generator).to(dtype)
+        return torch.randint(high, size, generator=generator, device="cpu").to(dtype)
 
     return values(inputs)
 

@@ -15,11 +15,14 @@ from darts_pl.errors import ConfigError, GenotypeError, RunError
 from darts_pl.genotype import AnyGenotype, from_json
 from darts_pl.ops.image import Builder
 from darts_pl.paths import write_atomically
-from darts_pl.spaces import CellSpace, Nasbench201Space
-from darts_pl.stages.model_header import FORMAT, SERIES, SPACES, VERSION, read_header, space_of
+from darts_pl.spaces import CellSpace, ModuleSpace, Nasbench201Space
+from darts_pl.spaces.network import DerivedNetwork
+from darts_pl.stages.model_header import FORMAT, MODULE, SERIES, SPACES, VERSION, read_header, space_of
+from darts_pl.stages.module_model import ModuleModel, load_module_model, save_module_model
 from darts_pl.stages.provenance import versions
 from darts_pl.stages.series_model import ForecastModel, load_series_model
 
+OWN_STEM = "given"
 BUILDERS = {"cells": CellSpace, "nasbench201": Nasbench201Space}
 
 
@@ -43,13 +46,15 @@ class TrainedModel(nn.Module):
         return self.network((x.float() / 255 - self.mean) / self.std)
 
 
-def save_model(path: Path, network: nn.Module, space: CellSpace | Nasbench201Space, *, data, details: dict) -> Path:
-    """Write `network` of `space`, trained on `data` (its mean, std, classes and input_shape are taken), to `path`."""
+def save_model(path: Path, network: DerivedNetwork, space, *, data, details: dict) -> Path:
+    """Write `network` of `space`, trained on `data` (whose preprocessing and classes are taken), to `path`."""
+    if isinstance(space, ModuleSpace):
+        return save_module_model(path, network.module, space, network.genotype, data=data, details=details)
     header = {
         "format": FORMAT,
         "version": VERSION,
         "genotype": json.loads(network.genotype.to_json()),
-        "space": {key: getattr(space, key) for key in SPACES[network.genotype.space]},
+        "space": {key: _plain(getattr(space, key)) for key in SPACES[network.genotype.space]},
         "input_shape": list(data.input_shape),
         "classes": list(map(str, data.classes)),
         "mean": [float(v) for v in data.mean],
@@ -61,12 +66,20 @@ def save_model(path: Path, network: nn.Module, space: CellSpace | Nasbench201Spa
     return write_atomically(path, lambda temporary: save_file(state, temporary, {"header": json.dumps(header)}))
 
 
-def load_model(path: Path | str, *, operations: Mapping[str, Builder] | None = None) -> TrainedModel | ForecastModel:
+def load_model(
+    path: Path | str,
+    *,
+    operations: Mapping[str, Builder] | None = None,
+    target: Callable[..., nn.Module] | ModuleSpace | None = None,
+    stem: Callable[[int, int], nn.Module] | None = None,
+) -> TrainedModel | ForecastModel | ModuleModel:
     """The model of a file written by `save_model` or `save_series_model`, or of a run folder that holds one, in eval
     mode on the CPU.
 
     Args:
         operations: builders of operations that the genotype uses and the library does not know.
+        target: what builds a network of one's own, as the search was given it, or its `ModuleSpace`. stem: the same of
+            a stem of one's own in the cell space.
 
     Raises:
         RunError: no such file, not a model of this library or version, damaged.
@@ -84,8 +97,12 @@ def load_model(path: Path | str, *, operations: Mapping[str, Builder] | None = N
     if genotype.space == SERIES:
         return load_series_model(header, genotype, partial(_network, file, state=state), operations).eval()
 
+    if genotype.space == MODULE:
+        fitted = partial(_network, file, state=state)
+        return load_module_model(header, genotype, fitted, where=str(file), operations=operations, target=target).eval()
+
     def build() -> nn.Module:
-        space = BUILDERS[space_of(header)](**header["space"], operations=operations)
+        space = BUILDERS[space_of(header)](**_with_stem(header["space"], stem, file), operations=operations)
         return space.network(genotype, tuple(header["input_shape"]), len(header["classes"]))
 
     model = TrainedModel(
@@ -98,6 +115,10 @@ def load_model(path: Path | str, *, operations: Mapping[str, Builder] | None = N
         details=header["details"],
     )
     return model.eval()
+
+
+def _plain(setting):
+    return OWN_STEM if callable(setting) else setting
 
 
 def _network(file: Path, build: Callable[[], nn.Module], *, state: dict[str, Tensor]) -> nn.Module:
@@ -121,6 +142,14 @@ def _load(network: nn.Module, state: dict[str, Tensor], file: Path, **how: bool)
         network.load_state_dict(state, **how)
     except RuntimeError as error:
         raise RunError(f"{file}: its weights do not fit its genotype and space: {str(error)[:300]}") from error
+
+
+def _with_stem(arguments: Mapping, stem: Callable | None, file: Path) -> dict:
+    if arguments.get("stem") != OWN_STEM:
+        return dict(arguments)
+    if stem is None:
+        raise RunError(f"{file}: the network has a stem of its own. Pass what builds it: load(path, stem=...)")
+    return {**arguments, "stem": stem}
 
 
 def _model_file(path: Path) -> Path:

@@ -48,6 +48,7 @@ def _is_numbers(value: Any, above: float = -math.inf) -> bool:
 
 SIZE = _whole(MAX_SIZE)
 COUNT = Rule(f"a whole number from 0 to {MAX_SIZE}", lambda v: type(v) is int and 0 <= v <= MAX_SIZE)
+SHARE = Rule("a number from 0 to below 1", lambda v: _is_number(v) and 0 <= v < 1)
 TEXT = Rule("a text", _is_text)
 MAPPING = Rule("a mapping", _is_mapping)
 NAMES, ANY_NAMES = Rule("a list of names", _is_names), Rule("a list of names", lambda v: _is_names(v, 0))
@@ -85,7 +86,28 @@ SCALER = {
 }
 SIZES = {"init_channels": SIZE, "layers": _whole(MAX_LAYERS)}
 CHOICES = ("normalizations", "decompositions", "shortcuts", "tokens", "positions", "attentions", "feed_forwards")
-SERIES = "series"
+SERIES, MODULE = "series", "module"
+MODULE_KEYS = {
+    **ALL,
+    "inputs": MAPPING,
+    "outputs": Rule(
+        "a number, numbers by task, or null",
+        lambda v: v is None or SIZE.holds(v) or (_is_mapping(v) and bool(v) and all(map(SIZE.holds, v.values()))),
+    ),
+    "classes": Rule(
+        "names, or names by task", lambda v: _is_names(v, 0) or (_is_mapping(v) and all(map(_is_names, v.values())))
+    ),
+    "preprocessing": MAPPING,
+}
+MODULE_SPACE = {"builder": TEXT, "arguments": MAPPING}
+OWN_BUILDER = {**MODULE_SPACE, "target": TEXT}
+MODULE_PREPROCESSING = {"kind": TEXT, "values": MAPPING}
+DENSE_OR_TEXT = {
+    **dict.fromkeys(("init_channels", "num_nodes"), SIZE),
+    "layers": _whole(MAX_LAYERS),
+    "primitives": NAMES,
+    "dropout": SHARE,
+}
 SPACES = {
     "cells": {**SIZES, "stem": Rule("a stem's name", _is_text)},
     "nasbench201": SIZES,
@@ -93,9 +115,10 @@ SPACES = {
         "mode": TEXT,
         **dict.fromkeys(("hidden_dim", "num_nodes", "patch_length", "heads"), SIZE),
         "layers": _whole(MAX_LAYERS),
-        "dropout": Rule("a number from 0 to below 1", lambda v: _is_number(v) and 0 <= v < 1),
+        "dropout": SHARE,
         **dict.fromkeys(("primitives", *CHOICES, "cross_attentions"), NAMES),
     },
+    MODULE: {},
 }
 
 
@@ -119,12 +142,22 @@ def read_header(text: str, where: str) -> dict[str, Any]:
         found = f"format {_shown(header.get('format'))} version {_shown(header.get('version'))}"
         raise RunError(f"{where}: found {found}, expected {FORMAT!r} version {VERSION}")
     header.setdefault("versions", {})  # absent from the first files of this version
-    series = space_of(header) == SERIES
+    space = space_of(header)
     values = {key: header[key] for key in header if key not in ("format", "version")}
-    _check(values, SERIES_KEYS if series else KEYS, where, "")
-    _check(header["space"], SPACES[space_of(header)], where, "space.")
-    (_check_series if series else _check_channels)(header, where)
+    _check(values, {SERIES: SERIES_KEYS, MODULE: MODULE_KEYS}.get(space, KEYS), where, "")
+    if space != MODULE:
+        _check(header["space"], SPACES[space], where, "space.")
+    {SERIES: _check_series, MODULE: _check_module}.get(space, _check_channels)(header, where)
     return header
+
+
+def _check_module(header: Mapping[str, Any], where: str) -> None:
+    space = header["space"]
+    own = space.get("builder") not in ("dense", "text")
+    _check(space, OWN_BUILDER if own else MODULE_SPACE, where, "space.")
+    if not own:
+        _check(space["arguments"], DENSE_OR_TEXT, where, "space.arguments.")
+    _check(header["preprocessing"], MODULE_PREPROCESSING, where, "preprocessing.")
 
 
 def _check_channels(header: Mapping[str, Any], where: str) -> None:

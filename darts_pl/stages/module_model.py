@@ -1,0 +1,185 @@
+"""A trained network of a module, of tables or of texts as one file: weights, genotype and preprocessing."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+import torch.nn as nn
+from safetensors.torch import save_file
+from torch import Tensor
+
+from darts_pl.data import ImageData
+from darts_pl.data.tables import TableData, TablePreprocessing
+from darts_pl.data.text import TextData, TextPreprocessing
+from darts_pl.errors import ConfigError, DataError, RunError
+from darts_pl.genotype import ModuleGenotype
+from darts_pl.inputs import as_inputs, from_plain, to_plain
+from darts_pl.ops.image import Builder
+from darts_pl.paths import write_atomically
+from darts_pl.spaces import DenseSpace, ModuleSpace, TextSpace
+from darts_pl.spaces.calling import call
+from darts_pl.stages.model_header import FORMAT, VERSION
+from darts_pl.stages.provenance import versions
+
+OWN = "given"
+BUILDERS = {"dense": DenseSpace, "text": TextSpace}
+PREPROCESSING = {"table": (TableData, TablePreprocessing), "text": (TextData, TextPreprocessing)}
+
+
+class ModuleModel(nn.Module):
+    """A network with its preprocessing.
+
+    Attributes:
+        network: takes what `prepared` gives. genotype; details (metrics and settings of the training).
+        classes: names by class index, by task where there are several; empty where there are none.
+        preprocessing: as `TableData.preprocessing` or `TextData.preprocessing` gives it; of images mean and std.
+    """
+
+    def __init__(self, network: nn.Module, *, genotype: ModuleGenotype, classes, preprocessing: dict, details: dict):
+        super().__init__()
+        self.network, self.genotype, self.details, self.classes = network, genotype, details, classes
+        self.preprocessing, self.processing = preprocessing, None
+        kind = preprocessing.get("kind")
+        if kind in PREPROCESSING:
+            self.processing = PREPROCESSING[kind][1].from_plain(preprocessing["values"])
+        for name in ("mean", "std") if kind == "images" else ():
+            values = torch.tensor(preprocessing["values"][name], dtype=torch.float32).view(1, -1, 1, 1)
+            self.register_buffer(name, values, persistent=False)
+
+    def forward(self, *inputs: Any, **named: Any) -> Any:
+        """The network's outputs on its inputs: features of tables and numbers of words as `prepared` gives them, raw
+        images (B, C, H, W) of 0 to 255, else what the network was trained on."""
+        if self.preprocessing.get("kind") == "images":
+            return self.network((inputs[0].float() / 255 - self.mean) / self.std)
+        return self.network(*inputs, **named)
+
+    def prepared(self, raw: Any) -> Any:
+        """Raw rows (a DataFrame) or texts (a list) as the network takes them; anything else as it is.
+
+        Raises:
+            DataError: rows that lack a column, no texts.
+        """
+        if self.processing is None:
+            return raw
+        if isinstance(self.processing, TablePreprocessing):
+            if not isinstance(raw, pd.DataFrame):
+                raise DataError(f"found {type(raw).__name__}, expected a DataFrame with the columns of the training")
+            return self.processing.transform(raw)
+        if isinstance(raw, str):
+            raise DataError("found one text, expected a list of texts")
+        return self.processing.encode(list(raw))
+
+    @torch.no_grad()
+    def predict(self, raw: Any) -> Any:
+        """What the model says of raw rows, texts or inputs: names of classes, numbers in the target's units, or outputs
+        as they are; by task where there are several.
+
+        Raises:
+            DataError: see `prepared`.
+        """
+        inputs = self.prepared(raw)
+        outputs = self(inputs) if self.preprocessing.get("kind") == "images" else call(self.network, inputs)
+        if isinstance(outputs, Mapping):
+            return {name: self._said(output, self.classes.get(name)) for name, output in outputs.items()}
+        return self._said(outputs, self.classes)
+
+    def _said(self, output: Tensor, classes: Sequence[str] | None) -> Any:
+        if not classes:
+            original = getattr(getattr(self.processing, "target", None), "original", None)
+            values = output if original is None else original(output)
+            return values.squeeze(1).numpy() if values.dim() == 2 and values.shape[1] == 1 else values.numpy()
+        one = len(classes) == 2 and output.shape[1:] in ((), (1,))
+        chosen = (output.flatten() > 0).long() if one else output.argmax(dim=1)
+        return np.array(classes)[chosen.numpy()]
+
+
+def save_module_model(path: Path, network: nn.Module, space: ModuleSpace, genotype: ModuleGenotype, *, data, details):
+    """Write `network` of `space`, trained on `data`, to `path`, and return the path."""
+    several = isinstance(data.classes, Mapping)
+    classes = {k: list(map(str, v)) for k, v in data.classes.items()} if several else list(map(str, data.classes))
+    header = {
+        "format": FORMAT,
+        "version": VERSION,
+        "genotype": json.loads(genotype.to_json()),
+        "space": _space_header(space),
+        "inputs": to_plain(as_inputs(data.input_shape)),
+        "outputs": data.outputs,
+        "classes": classes,
+        "preprocessing": _preprocessing_header(data),
+        "details": details,
+        "versions": versions(),
+    }
+    state = {name: value.contiguous() for name, value in network.state_dict().items()}
+    return write_atomically(path, lambda temporary: save_file(state, temporary, {"header": json.dumps(header)}))
+
+
+def _space_header(space: ModuleSpace) -> dict[str, Any]:
+    if isinstance(space, tuple(BUILDERS.values())):
+        return {"builder": space.builder, "arguments": space.settings}
+    return {"builder": OWN, "target": space.name, "arguments": _plain(space.arguments)}
+
+
+def _plain(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Arguments for a reader; what JSON cannot write is named only."""
+    return {key: json.loads(json.dumps(value, default=repr)) for key, value in arguments.items()}
+
+
+def _preprocessing_header(data) -> dict[str, Any]:
+    for kind, (module, _) in PREPROCESSING.items():
+        if isinstance(data, module):
+            return {"kind": kind, "values": data.preprocessing()}
+    if isinstance(data, ImageData):
+        return {"kind": "images", "values": {"mean": list(map(float, data.mean)), "std": list(map(float, data.std))}}
+    return {"kind": "none", "values": {}}
+
+
+def load_module_model(
+    header: Mapping[str, Any],
+    genotype: ModuleGenotype,
+    fitted: Callable[[Callable[[], nn.Module]], nn.Module],
+    *,
+    where: str,
+    operations: Mapping[str, Builder] | None,
+    target: Callable[..., nn.Module] | ModuleSpace | None,
+) -> ModuleModel:
+    """The model of a checked header.
+
+    Args:
+        fitted: gives the network that a function builds its trained weights. where: the file.
+        operations: see `load_model`. target: what builds somebody's own network, or its space.
+
+    Raises:
+        RunError: a network of one's own without `target`: a file's word is no reason to import and run code.
+    """
+    try:
+        inputs = from_plain(header["inputs"])
+        space = _space_of(header["space"], where, operations, target)
+
+        def build() -> nn.Module:
+            return space.network(genotype, inputs, header["outputs"])
+
+        network = fitted(build)
+        return ModuleModel(
+            network,
+            genotype=genotype,
+            classes=header["classes"],
+            preprocessing=header["preprocessing"],
+            details=header["details"],
+        )
+    except (ConfigError, TypeError, KeyError, ValueError) as error:
+        raise RunError(f"{where}: its network or preprocessing cannot be built: {error}") from error
+
+
+def _space_of(described: Mapping[str, Any], where: str, operations, target) -> ModuleSpace:
+    if described["builder"] in BUILDERS:
+        return BUILDERS[described["builder"]](**described["arguments"], operations=operations)
+    if target is None:
+        raise RunError(
+            f"{where} holds weights of {described['target']}, which is not imported on a file's word. Pass what builds "
+            "the network: load(path, target=...)"
+        )
+    return target if isinstance(target, ModuleSpace) else ModuleSpace(target, described["arguments"])
