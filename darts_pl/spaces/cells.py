@@ -11,7 +11,7 @@ from darts_pl.derive import Rule, chooses_inputs, derive_genotype, random_genoty
 from darts_pl.errors import ConfigError, GenotypeError, nearest
 from darts_pl.genotype import Genotype, check_operations, check_space
 from darts_pl.ops.image import OPERATIONS, PRIMITIVES, Builder, build
-from darts_pl.spaces.layout import edge_sources, plan
+from darts_pl.spaces.layout import StemBuilder, edge_sources, plan
 from darts_pl.spaces.mixed import MixedOperation, Mixing, divided_channels
 from darts_pl.spaces.network import Network
 from darts_pl.spaces.primitives import check_primitives
@@ -25,7 +25,8 @@ class CellSpace:
         init_channels: channels C of the first cell. layers: number of cells, at least 3.
         primitives: names of the candidate operations on every edge, in gate order.
         operations: further builders, name → `(channels, stride, affine) -> nn.Module`; they may replace known ones.
-        stem: `cifar` for small images, `imagenet` for large ones.
+        stem: `cifar` for small images, `imagenet` for large ones, or one's own: `(channels of the images,
+            init_channels) -> nn.Module` that gives maps of any number of channels.
 
     Raises:
         ConfigError: an unknown primitive, the same twice, none besides `none`, or a size that cannot be built.
@@ -39,7 +40,7 @@ class CellSpace:
         num_nodes: int = 4,
         primitives: Sequence[str] = PRIMITIVES,
         operations: Mapping[str, Builder] | None = None,
-        stem: str = "cifar",
+        stem: str | StemBuilder = "cifar",
     ):
         self.init_channels, self.layers, self.num_nodes = init_channels, layers, num_nodes
         self.primitives, self.stem = tuple(primitives), stem

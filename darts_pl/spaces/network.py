@@ -12,7 +12,7 @@ from darts_pl.genotype import AnyGenotype, Cell, Genotype
 from darts_pl.ops.image import Builder, FactorizedReduce, ReLUConvBN, build
 from darts_pl.spaces.calling import call
 from darts_pl.spaces.drop_path import drop_path
-from darts_pl.spaces.layout import CellSpec, Stem, plan
+from darts_pl.spaces.layout import CellSpec, StemBuilder, make_stem, plan
 
 
 class DerivedCell(nn.Module):
@@ -133,7 +133,7 @@ class Network(DerivedNetwork):
         *,
         init_channels: int,
         layers: int,
-        stem: str,
+        stem: str | StemBuilder,
         auxiliary: bool,
         affine: bool,
         searching: bool,
@@ -142,8 +142,9 @@ class Network(DerivedNetwork):
         super().__init__()
         self.genotype = genotype
         cells = {"normal": genotype.normal, "reduce": genotype.reduce}
-        specs = plan(layers, init_channels, {kind: len(cell.concat) for kind, cell in cells.items()}, stem)
-        self.stem = Stem(stem, input_shape[0], init_channels)
+        self.stem = make_stem(stem, input_shape, init_channels)
+        outputs = {kind: len(cell.concat) for kind, cell in cells.items()}
+        specs = plan(layers, init_channels, outputs, stem, self.stem.channels)
         self.cells = nn.ModuleList(
             DerivedCell(cells[s.kind], s, affine=affine, searching=searching, operations=operations) for s in specs
         )

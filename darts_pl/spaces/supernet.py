@@ -8,7 +8,7 @@ from torch import Tensor
 
 from darts_pl.ops.image import FactorizedReduce, ReLUConvBN
 from darts_pl.spaces.architecture import SearchNetwork
-from darts_pl.spaces.layout import Stem, edge_sources, plan
+from darts_pl.spaces.layout import StemBuilder, edge_sources, make_stem, plan
 from darts_pl.spaces.mixed import MixedOperation
 
 KINDS = ("normal", "reduce")
@@ -72,16 +72,17 @@ class Supernet(SearchNetwork):
         init_channels: int,
         layers: int,
         num_nodes: int,
-        stem: str,
+        stem: str | StemBuilder,
         num_candidates: int,
         relaxation: nn.Module,
         make_choice: MakeMixed,
         edge_normalization: bool = False,
     ):
-        specs = plan(layers, init_channels, num_nodes, stem)
+        first = make_stem(stem, input_shape, init_channels)
+        specs = plan(layers, init_channels, num_nodes, stem, first.channels)
         targets = [state for state, _ in edge_sources(num_nodes)]
         super().__init__(dict.fromkeys(KINDS, targets), num_candidates, relaxation, edge_normalization)
-        self.stem = Stem(stem, input_shape[0], init_channels)
+        self.stem = first
         self.cells = nn.ModuleList(SearchCell(spec, num_nodes, make_choice) for spec in specs)
         self.head = nn.Linear(specs[-1].channels * num_nodes, num_classes)
         self.reset_architecture()
