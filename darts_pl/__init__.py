@@ -1,8 +1,9 @@
 """darts_pl: differentiable architecture search on PyTorch Lightning and Hydra.
 
-`search_architecture` with `SearchConfig` and `SearchResult` for images, `DARTSTrainer` with the classes of its
-configuration for forecasting, and `load` are the Python face; they are imported when first used, so that reading a
-genotype does not load torch.
+`search_architecture` with `SearchConfig` and `SearchResult`, the choices that one puts into a module (`Choice`,
+`InputChoice`, `Repeat`, `ChannelChoice`, `Cell`) with the `ModuleSpace` made of it, `train_network`, `DARTSTrainer`
+with the classes of its configuration for forecasting, and `load` are the Python face; they are imported when first
+used, so that reading a genotype does not load torch.
 """
 
 from importlib import import_module
@@ -16,8 +17,10 @@ _SCHEMA = (
     "MultiFidelitySearchConfig",
     "RobustPoolSearchConfig",
 )
+_CHOICES = ("Cell", "ChannelChoice", "Choice", "InputChoice", "ModuleSpace", "Repeat")
 _FACE = {
-    **dict.fromkeys(("SearchConfig", "SearchResult", "load", "search_architecture"), "darts_pl.api"),
+    **dict.fromkeys(("SearchConfig", "SearchResult", "load", "search_architecture", "train_network"), "darts_pl.api"),
+    **dict.fromkeys(_CHOICES, "darts_pl.spaces.module"),
     "DARTSTrainer": "darts_pl.forecasting",
     **dict.fromkeys(_SCHEMA, "darts_pl.schema"),
 }

@@ -1,12 +1,16 @@
 """Loaders that a user hands over: what their batches hold, and an order that the seed alone decides."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from darts_pl.data.given_parts import check_values, infer_outputs, infer_task, split_batch, tensors
 from darts_pl.errors import DataError
+from darts_pl.inputs import Inputs, TensorInput, inputs_of
 from darts_pl.seeds import derived_seed
+from darts_pl.tasks import Task
 
 
 class SeededPasses:
@@ -52,6 +56,52 @@ def describe(loaders: Mapping[str, Iterable], num_classes: int | None) -> tuple[
     if num_classes is None and highest == 0:
         raise DataError("every label is 0: a search needs images of two classes at least")
     return shapes["weights"], num_classes or highest + 1
+
+
+def describe_any(
+    loaders: Mapping[str, Iterable], outputs: int | None, task: Task | None
+) -> tuple[Inputs, Any, Task | None]:
+    """(inputs, outputs, task) of loaders whose batches are (x, y), each a tensor or several of them. Where nothing is
+    given, both are read through to count classes; with a `task` of one's own outputs are as given, or not known.
+
+    Raises:
+        DataError: batches of another form, values that are not finite, inputs of two shapes.
+    """
+    shapes, highest, first = {}, {}, None
+    for name, loader in loaders.items():
+        where = "train_loader" if name == "weights" else "valid_loader"
+        for batch in loader:
+            x, y = split_batch(batch, None, None, where)
+            check_values(x, y, outputs, where)
+            shapes.setdefault(where, inputs_of(x))
+            first = y if first is None else first
+            for place, tensor in tensors(y).items():
+                largest = 0 if tensor.is_floating_point() else int(tensor.max())
+                highest[place] = max(highest.get(place, 0), largest)
+            if task is not None or outputs is not None:
+                break
+    _check_same(shapes)
+    if task is not None:
+        return shapes["train_loader"], outputs, task
+    outputs = infer_outputs(first, highest) if outputs is None else outputs
+    return shapes["train_loader"], outputs, infer_task(first, outputs)
+
+
+def _check_same(shapes: Mapping[str, Inputs]) -> None:
+    found = {name: dict(_sizes(shape)) for name, shape in shapes.items()}
+    if found["train_loader"] != found["valid_loader"]:
+        told = ", ".join(f"{shape} in {name}" for name, shape in shapes.items())
+        raise DataError(f"inputs differ: {told}")
+
+
+def _sizes(shape: Inputs, place: str = "") -> Iterator[tuple[str, Any]]:
+    """What has to be equal between loaders: the parts, their types and, of numbers that are no places of a text,
+    shapes."""
+    if isinstance(shape, TensorInput):
+        yield place, (shape.dtype, shape.shape if shape.high is None else len(shape.shape))
+        return
+    for key, part in shape.items() if isinstance(shape, Mapping) else enumerate(shape):
+        yield from _sizes(part, f"{place}/{key}")
 
 
 def _checked(batch, name: str) -> tuple[Tensor, Tensor]:

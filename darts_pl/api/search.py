@@ -1,35 +1,29 @@
-"""The Python face: search on any pair of loaders, load what a run saved."""
+"""A search on any pair of loaders."""
 
 import copy
 import logging
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import partial
+from typing import Any
 
 import torch
 from lightning.pytorch import Trainer
-from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from darts_pl import hypergradient as hypergradients
+from darts_pl.api.settings import SearchConfig, SearchResult
 from darts_pl.callbacks import CollapseGuards, RunProgress, SearchHistory
-from darts_pl.data.given import SeededPasses, describe
+from darts_pl.data.given import SeededPasses, describe, describe_any
 from darts_pl.errors import ConfigError, DataError, nearest
-from darts_pl.genotype import Cell, Genotype, from_json
+from darts_pl.genotype import from_json
 from darts_pl.hardware import Hardware
 from darts_pl.lit import SearchModule, check_method, check_warmup
 from darts_pl.lit.surroundings import lightning_at, random_state_kept
-from darts_pl.ops.image import PRIMITIVES, Builder
-from darts_pl.relaxations import Relaxation, Softmax
-from darts_pl.relaxations.mixing import full
+from darts_pl.relaxations import Relaxation
 from darts_pl.rules import Rule
 from darts_pl.seeds import derived_seed
 from darts_pl.spaces import CellSpace
-from darts_pl.spaces.mixed import Mixing
-from darts_pl.stages.model_file import load_model as load
-from darts_pl.tasks import Classification
-
-__all__ = ["SearchConfig", "SearchResult", "load", "search_architecture"]
+from darts_pl.tasks import Classification, Task
 
 log = logging.getLogger("darts_pl")
 
@@ -39,77 +33,6 @@ HYPERGRADIENTS = {
     "exact": hypergradients.exact,
     "fixed": hypergradients.fixed,
 }
-
-
-@dataclass
-class SearchConfig:
-    """Settings of `search_architecture`; the defaults are the paper's (arXiv:1806.09055, appendix A.1.1).
-
-    `batch_size` and `num_workers` apply where data sets are given instead of loaders. `use_amp` asks for mixed
-    precision where the device has it. `hypergradient` is `first`, `finite_difference`, `exact` or `fixed` (alphas that
-    are not trained). `relaxation`, `mixing` and `rules` make the method, see the packages of these names. `guards`
-    warns in the log of a search that collapses, see `darts_pl.callbacks.CollapseGuards`.
-    """
-
-    epochs: int = 50
-    batch_size: int = 64
-    layers: int = 8
-    init_channels: int = 16
-    num_nodes: int = 4
-    num_classes: int | None = None
-    learning_rate: float = 0.025
-    min_learning_rate: float = 0.001
-    momentum: float = 0.9
-    weight_decay: float = 3e-4
-    arch_learning_rate: float = 3e-4
-    arch_weight_decay: float = 1e-3
-    arch_betas: tuple[float, float] = (0.5, 0.999)
-    alpha_warmup_epochs: int = 0
-    clip_norm: float = 5.0
-    hypergradient: str = "first"
-    primitives: tuple[str, ...] = PRIMITIVES
-    operations: Mapping[str, Builder] | None = None
-    relaxation: Relaxation = field(default_factory=Softmax)
-    mixing: Mixing = full
-    rules: Sequence[Rule] = ()
-    guards: bool = True
-    stem: str = "cifar"
-    num_workers: int = 0
-    use_amp: bool = False
-    seed: int = 0
-
-
-@dataclass(frozen=True)
-class SearchResult:
-    """What a search found.
-
-    Attributes:
-        genotype: the genotype of the epoch with the best validation accuracy, or of the epoch that a rule went back to;
-            `normal_genotype` and `reduce_genotype` are its cells.
-        last_genotype: the genotype after the last epoch.
-        final_train_acc, final_val_acc: accuracies in [0, 1] of the last epoch.
-        history: one row an epoch (losses, accuracies, learning rate, alpha movement, gate entropy, skip connections).
-        alphas: logits [E, K] a kind after the last epoch.
-        stopped: why a rule ended the search early; None where none did.
-    """
-
-    genotype: Genotype
-    last_genotype: Genotype
-    final_train_acc: float
-    final_val_acc: float
-    history: list[dict[str, float]]
-    alphas: dict[str, Tensor]
-    stopped: str | None = None
-
-    @property
-    def normal_genotype(self) -> Cell:
-        """The normal cell."""
-        return self.genotype.normal
-
-    @property
-    def reduce_genotype(self) -> Cell:
-        """The reduction cell."""
-        return self.genotype.reduce
 
 
 def search_architecture(
@@ -122,9 +45,11 @@ def search_architecture(
     """Search an architecture: weights train on `train_loader`, alphas on `valid_loader`.
 
     Args:
-        train_loader, valid_loader: sized iterables of (x float (B, C, H, W), y int64 (B,)) batches over disjoint data,
-            or data sets of such samples. The shorter one starts again within an epoch. Both are read through once
-            before the search to count the classes, unless `config.num_classes` says how many there are.
+        train_loader, valid_loader: sized iterables of batches (x, y) over disjoint data, or data sets of such samples:
+            x float (B, C, H, W) and y int64 (B,) in the cell space; with `config.space` what its network takes, x a
+            tensor, or a dictionary or tuple of them, y what the task takes. The shorter one starts again within an
+            epoch. Both are read through once before the search to count the classes, unless `config.num_classes` says
+            how many there are.
         device: `cpu`, `cuda` (`cuda:1` for the second), `mps` or `auto`.
         verbose: show a progress bar and a line an epoch.
 
@@ -150,29 +75,26 @@ def search_architecture(
         "alphas": _loader(valid_loader, config, "valid_loader"),
     }
     with random_state_kept():
-        input_shape, num_classes = describe(loaders, config.num_classes)
-    space = CellSpace(
-        init_channels=config.init_channels,
-        layers=config.layers,
-        num_nodes=config.num_nodes,
-        primitives=config.primitives,
-        operations=config.operations,
-        stem=config.stem,
-    )
+        space, input_shape, outputs, task = _problem(loaders, config)
     with random_state_kept(), lightning_at(logging.WARNING):
         torch.manual_seed(derived_seed(config.seed, "supernet"))
         relaxation = copy.deepcopy(config.relaxation)  # it anneals; the caller's stays as it was
         supernet = space.supernet(
             input_shape,
-            num_classes,
+            outputs,
             relaxation=relaxation,
             mixing=config.mixing,
             auxiliary_skip=any(rule.auxiliary_skip for rule in config.rules),
         )
         supernet.train()  # also a relaxation that was handed over in eval mode
-        module = _module(supernet, Classification(num_classes), config, hardware)
+        module = _module(supernet, task, config, hardware)
         history = SearchHistory(
-            None, space.derive, list(space.primitives), space.edges, report=print if verbose else log.debug
+            None,
+            space.derive,
+            list(space.primitives),
+            space.edges,
+            report=print if verbose else log.debug,
+            names=getattr(space, "names_by_kind", None),
         )
         callbacks = [history]
         callbacks += [CollapseGuards(history, None)] if config.guards else []
@@ -191,6 +113,25 @@ def search_architecture(
         evaluation = SeededPasses(loaders["alphas"], config.seed, "evaluation")
         trainer.fit(module, train_dataloaders=ordered, val_dataloaders=evaluation)
     return _result(history)
+
+
+def _problem(loaders: Mapping[str, Iterable], config: SearchConfig) -> tuple[Any, Any, Any, Task]:
+    """(space, shape of the inputs, outputs, task) of the loaders."""
+    if config.space is not None:
+        input_shape, outputs, task = describe_any(loaders, config.num_classes, config.task)
+        if hasattr(config.space, "prepare"):
+            config.space.prepare(input_shape, outputs)
+        return config.space, input_shape, outputs, task
+    input_shape, num_classes = describe(loaders, config.num_classes)
+    space = CellSpace(
+        init_channels=config.init_channels,
+        layers=config.layers,
+        num_nodes=config.num_nodes,
+        primitives=config.primitives,
+        operations=config.operations,
+        stem=config.stem,
+    )
+    return space, input_shape, num_classes, config.task or Classification(num_classes)
 
 
 def _check_parts(config: SearchConfig) -> None:
@@ -226,8 +167,8 @@ def _loader(data: Iterable | Dataset, config: SearchConfig, name: str) -> Iterab
     return data
 
 
-def _module(supernet, task: Classification, config: SearchConfig, hardware: Hardware) -> SearchModule:
-    weights_optimizer = partial(
+def _module(supernet, task: Task, config: SearchConfig, hardware: Hardware) -> SearchModule:
+    weights_optimizer = config.weights_optimizer or partial(
         torch.optim.SGD, lr=config.learning_rate, momentum=config.momentum, weight_decay=config.weight_decay
     )
     alphas_optimizer = partial(
@@ -257,8 +198,8 @@ def _result(history: SearchHistory) -> SearchResult:
     return SearchResult(
         genotype=from_json(history.best["genotype"]),
         last_genotype=history.genotype,
-        final_train_acc=last["train_acc"],
-        final_val_acc=last["val_acc"],
+        final_train_acc=last.get("train_acc"),
+        final_val_acc=last.get("val_acc"),
         history=history.rows,
         alphas=history.snapshots[-1]["alpha"],
         stopped=history.best.get("reason"),

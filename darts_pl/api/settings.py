@@ -1,0 +1,97 @@
+"""What a search from Python is told and what it gives."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from darts_pl.genotype import AnyGenotype, Cell
+from darts_pl.ops.image import PRIMITIVES, Builder
+from darts_pl.relaxations import Relaxation, Softmax
+from darts_pl.relaxations.mixing import full
+from darts_pl.rules import Rule
+from darts_pl.spaces.mixed import Mixing
+from darts_pl.tasks import Task
+
+OptimizerFactory = Callable[[Iterable[Tensor]], torch.optim.Optimizer]
+
+
+@dataclass
+class SearchConfig:
+    """Settings of `search_architecture`; the defaults are the paper's (arXiv:1806.09055, appendix A.1.1).
+
+    `batch_size` and `num_workers` apply where data sets are given instead of loaders. `use_amp` asks for mixed
+    precision where the device has it. `hypergradient` is `first`, `finite_difference`, `exact` or `fixed` (alphas that
+    are not trained). `relaxation`, `mixing` and `rules` make the method, see the packages of these names. `guards`
+    warns in the log of a search that collapses, see `darts_pl.callbacks.CollapseGuards`.
+
+    `space` takes the place of the cell space (whose settings are `layers`, `init_channels`, `num_nodes`, `primitives`,
+    `operations` and `stem`): `darts_pl.ModuleSpace` of one's own network, or another of `darts_pl.spaces`. `task` says
+    what is trained for, see `darts_pl.tasks`; None: by the targets. `weights_optimizer`, `parameters -> optimiser`,
+    takes the place of SGD with `momentum`.
+    """
+
+    epochs: int = 50
+    batch_size: int = 64
+    layers: int = 8
+    init_channels: int = 16
+    num_nodes: int = 4
+    num_classes: int | None = None
+    learning_rate: float = 0.025
+    min_learning_rate: float = 0.001
+    momentum: float = 0.9
+    weight_decay: float = 3e-4
+    arch_learning_rate: float = 3e-4
+    arch_weight_decay: float = 1e-3
+    arch_betas: tuple[float, float] = (0.5, 0.999)
+    alpha_warmup_epochs: int = 0
+    clip_norm: float = 5.0
+    hypergradient: str = "first"
+    primitives: tuple[str, ...] = PRIMITIVES
+    operations: Mapping[str, Builder] | None = None
+    relaxation: Relaxation = field(default_factory=Softmax)
+    mixing: Mixing = full
+    rules: Sequence[Rule] = ()
+    guards: bool = True
+    stem: str = "cifar"
+    space: Any = None
+    task: Task | None = None
+    weights_optimizer: OptimizerFactory | None = None
+    num_workers: int = 0
+    use_amp: bool = False
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class SearchResult:
+    """What a search found.
+
+    Attributes:
+        genotype: the genotype of the epoch best in validation (by accuracy, or the task's metric), or of the epoch that
+            a rule went back to; `normal_genotype` and `reduce_genotype` are its cells in the cell space.
+        last_genotype: the genotype after the last epoch.
+        final_train_acc, final_val_acc: accuracies in [0, 1] of the last epoch; None of a task without.
+        history: one row an epoch (losses, accuracies, learning rate, alpha movement, gate entropy, skip connections).
+        alphas: logits [E, K] a kind after the last epoch.
+        stopped: why a rule ended the search early; None where none did.
+    """
+
+    genotype: AnyGenotype
+    last_genotype: AnyGenotype
+    final_train_acc: float | None
+    final_val_acc: float | None
+    history: list[dict[str, float]]
+    alphas: dict[str, Tensor]
+    stopped: str | None = None
+
+    @property
+    def normal_genotype(self) -> Cell:
+        """The normal cell."""
+        return self.genotype.normal
+
+    @property
+    def reduce_genotype(self) -> Cell:
+        """The reduction cell."""
+        return self.genotype.reduce

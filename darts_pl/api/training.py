@@ -1,0 +1,99 @@
+"""Training a network from Python: the loop that retrains derived networks, on any loaders."""
+
+import logging
+from collections.abc import Callable, Iterable
+from functools import partial
+
+import torch
+import torch.nn as nn
+from lightning.pytorch import Trainer
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from darts_pl.callbacks import History, RunProgress
+from darts_pl.data.given import SeededPasses, describe_any
+from darts_pl.errors import ConfigError
+from darts_pl.genotype import ModuleGenotype
+from darts_pl.hardware import Hardware
+from darts_pl.lit import RetrainModule
+from darts_pl.lit.surroundings import lightning_at, random_state_kept
+from darts_pl.spaces.network import trainable
+from darts_pl.tasks import Task
+
+log = logging.getLogger("darts_pl")
+
+
+def train_network(
+    network: nn.Module,
+    train_loader: Iterable | Dataset,
+    test_loader: Iterable | Dataset,
+    *,
+    epochs: int = 20,
+    learning_rate: float = 0.025,
+    batch_size: int = 64,
+    optimizer: Callable[[Iterable[Tensor]], torch.optim.Optimizer] | None = None,
+    task: Task | None = None,
+    num_classes: int | None = None,
+    clip_norm: float = 5.0,
+    seed: int = 0,
+    device: str = "cpu",
+    verbose: bool = False,
+) -> dict[str, float]:
+    """Train `network` in place, such as a space's `network(genotype)`, and test it once at the end.
+
+    Args:
+        train_loader, test_loader: as of `search_architecture`.
+        epochs, learning_rate: the rate falls to 0 on half a cosine. batch_size: where data sets are given.
+        optimizer: `parameters -> optimiser`; None: SGD with momentum 0.9 and weight decay 3e-4.
+        task, num_classes: see `SearchConfig`. clip_norm: global norm to which gradients are clipped; 0 leaves them.
+        device: `cpu`, `cuda`, `mps` or `auto`. verbose: show a progress bar and a line an epoch.
+
+    Returns:
+        `test_loss` and the task's metrics, such as `test_acc`, `parameters` and `seconds`. The network is in eval mode
+        on the CPU.
+
+    Raises:
+        ConfigError: fewer than one epoch, a network with choices in it. DataError: see `search_architecture`.
+        TrainingError: a loss that is not finite.
+    """
+    if epochs < 1:
+        raise ConfigError(f"epochs={epochs}: at least 1 is needed")
+    loaders = {"weights": _loader(train_loader, batch_size, True), "alphas": _loader(test_loader, batch_size, False)}
+    with random_state_kept():
+        task = describe_any(loaders, num_classes, task)[2]
+    hardware = Hardware(accelerator=device, precision="32-true")
+    sgd = partial(torch.optim.SGD, lr=learning_rate, momentum=0.9, weight_decay=3e-4)
+    with random_state_kept(), lightning_at(logging.WARNING):
+        module = RetrainModule(
+            trainable(network.train(), getattr(network, "genotype", ModuleGenotype())),
+            optimizer or sgd,
+            task=task,
+            epochs=epochs,
+            seed=seed,
+            clip_norm=clip_norm,
+            drop_path=0.0,
+            channels_last=hardware.channels_last,
+        )
+        history = History(None, "train", report=print if verbose else log.debug)
+        trainer = Trainer(
+            max_epochs=epochs,
+            callbacks=[history, *([RunProgress("train")] if verbose else [])],
+            logger=False,
+            enable_checkpointing=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            num_sanity_val_steps=0,
+            **hardware.trainer_arguments(),
+        )
+        trainer.fit(module, train_dataloaders=SeededPasses(loaders["weights"], seed, "weights"))
+        trainer.test(module, dataloaders=SeededPasses(loaders["alphas"], seed, "test"), verbose=False)
+    network.cpu().eval()
+    return {
+        **module.test_figures(),
+        "parameters": sum(p.numel() for p in network.parameters()),
+        "seconds": round(sum(row["seconds"] for row in history.timing), 1),
+    }
+
+
+def _loader(data: Iterable | Dataset, batch_size: int, shuffle: bool) -> Iterable:
+    return DataLoader(data, batch_size, shuffle=shuffle) if isinstance(data, Dataset) else data
