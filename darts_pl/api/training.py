@@ -83,6 +83,7 @@ def train_network(
             enable_progress_bar=False,
             enable_model_summary=False,
             num_sanity_val_steps=0,
+            limit_val_batches=0,
             **hardware.trainer_arguments(),
         )
         trainer.fit(module, train_dataloaders=SeededPasses(loaders["weights"], seed, "weights"))
