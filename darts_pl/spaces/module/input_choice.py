@@ -20,7 +20,8 @@ class InputChoice(Open):
 
     Each of the k places has a row of gates over all n inputs, so that in a supernet every place is a weighted sum of
     the inputs and the scale of the result is that of k inputs. Derivation fills the places by descending gates, each
-    input at most once.
+    input at most once. What computes an input that was not chosen is called by the network's own code and so stays in
+    it; where whole branches are to go, make them candidates of a `Choice`.
 
     Args:
         n: inputs to choose from. k: how many are taken, fewer than n.

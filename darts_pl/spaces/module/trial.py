@@ -11,6 +11,7 @@ from torch import Tensor
 from darts_pl.errors import ConfigError
 from darts_pl.inputs import Inputs, example
 from darts_pl.spaces.calling import call
+from darts_pl.spaces.module.choice import Call
 from darts_pl.spaces.module.opening import Open
 
 SAMPLES = 2
@@ -49,11 +50,9 @@ class Probe:
 
 
 def _told(x: Any) -> str:
-    if isinstance(x, Tensor):
-        return f"an input of shape {tuple(x.shape)}"
-    arguments = getattr(x, "arguments", x if isinstance(x, (list, tuple)) else ())
-    shapes = [tuple(part.shape) for part in arguments if isinstance(part, Tensor)]
-    return f"inputs of shapes {', '.join(map(str, shapes))}"
+    parts = [*x.arguments, *x.named.values()] if isinstance(x, Call) else x if isinstance(x, (list, tuple)) else [x]
+    shapes = [str(tuple(part.shape)) for part in parts if isinstance(part, Tensor)]
+    return f"an input of shape {shapes[0]}" if len(shapes) == 1 else f"inputs of shapes {', '.join(shapes)}"
 
 
 @torch.no_grad()
@@ -76,10 +75,7 @@ def try_out(network: nn.Module, inputs: Inputs, outputs: Any, name: str) -> None
         try:
             y = call(network, x)
         except FAULTS as error:
-            raise ConfigError(
-                f"{name} failed on {_told(x) if isinstance(x, Tensor) else _told(_flat(x))}: "
-                f"{type(error).__name__}: {error}"
-            ) from error
+            raise ConfigError(f"{name} failed on {_told(_flat(x))}: {type(error).__name__}: {error}") from error
     for choice, probe in probes.items():
         if not probe.ran:
             raise ConfigError(
