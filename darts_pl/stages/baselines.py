@@ -13,8 +13,12 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from darts_pl.data.image import ImageData
+from darts_pl.data.tables import TableData
+from darts_pl.data.text import TextData
 from darts_pl.genotype import Genotype
 from darts_pl.seeds import derived_seed
+from darts_pl.stages.table_baselines import table_rows
+from darts_pl.stages.text_baselines import text_rows
 
 LARGEST_SIDE = 32
 BLOCK = 1000  # images turned to float32 at a time
@@ -35,6 +39,16 @@ def reference_rows(data: Any) -> list[dict[str, Any]]:
 @reference_rows.register
 def _of_images(data: ImageData) -> list[dict[str, Any]]:
     return [{"name": "linear baseline", **linear_baseline(data)}]
+
+
+@reference_rows.register
+def _of_tables(data: TableData) -> list[dict[str, Any]]:
+    return table_rows(data)
+
+
+@reference_rows.register
+def _of_texts(data: TextData) -> list[dict[str, Any]]:
+    return text_rows(data)
 
 
 def linear_baseline(data, *, max_iter: int = 200) -> dict:

@@ -7,6 +7,7 @@ from sklearn.linear_model import LogisticRegression
 
 from darts_pl.data.tables import TableData, breast_cancer_data, diabetes_data, digits_table_data, wine_data
 from darts_pl.data.tables.table import Table
+from darts_pl.stages.baselines import reference_rows
 from darts_pl.stages.table_baselines import logits, table_rows
 
 
@@ -52,3 +53,8 @@ def test_a_class_that_was_not_trained_is_unlikely() -> None:
     found = logits(LogisticRegression().fit(x, y), x, 3)
     assert found.shape == (30, 3) and (found[:, 1] < -700).all() and np.isfinite(found).all()
     assert torch.from_numpy(found).float().isfinite().all()
+
+
+def test_commands_find_them_by_the_type_of_the_data() -> None:
+    rows = reference_rows(wine_data())
+    assert [row["name"] for row in rows] == ["logistic regression", "gradient boosting"]

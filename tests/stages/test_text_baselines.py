@@ -3,6 +3,7 @@
 import pytest
 
 from darts_pl.data.text import text_data, trec_data
+from darts_pl.stages.baselines import reference_rows
 from darts_pl.stages.text_baselines import text_rows
 
 
@@ -18,4 +19,4 @@ def test_one_task_and_several(real_data) -> None:
 def test_words_tell_classes_apart_that_have_fewer_texts_than_folds(tmp_path) -> None:
     (tmp_path / "my.txt").write_text("good a fine film\nbad a poor film\n" * 20 + "rare quite another\n" * 2)
     data = text_data(str(tmp_path / "my.txt"), test=str(tmp_path / "my.txt"), batch_size=2)
-    assert text_rows(data)[0]["test_acc"] == 1.0
+    assert reference_rows(data)[0]["test_acc"] == 1.0  # as the commands find it, by the type of the data
