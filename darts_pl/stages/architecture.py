@@ -156,12 +156,13 @@ def _table(rows: list[dict], monitor: str) -> list[str]:
     titles = [f"test {in_words(monitor)}", *map(in_words, metrics[1:])]
     widths = [max(14, len(title) + 2) for title in titles]
     head = "".join(f"{title:>{width}}" for title, width in zip(titles, widths))
-    lines = ["", f"{'':22}{head}{'parameters':>13}{'seconds':>10}"]
+    names = max(22, *(len(row["name"]) for row in rows))
+    lines = ["", f"{'':{names}}{head}{'parameters':>13}{'seconds':>10}"]
     for row in rows:
         figures = [_cell(row.get(f"test_{name}"), lambda value, name=name: written(name, value)) for name in metrics]
         told = "".join(f"{figure:>{width}}" for figure, width in zip(figures, widths))
         size, seconds = _cell(row.get("parameters"), lambda count: f"{count:,}"), _cell(row.get("seconds"), str)
-        lines.append(f"{row['name']:22}{told}{size:>13}{seconds:>10}")
+        lines.append(f"{row['name']:{names}}{told}{size:>13}{seconds:>10}")
     return lines
 
 

@@ -1,5 +1,6 @@
 """The linear baseline: float32, small whatever the images' size, fitted before the long stages."""
 
+import json
 from types import SimpleNamespace
 
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 from darts_pl.data import digits_data
 from darts_pl.genotype import KNOWN
 from darts_pl.spaces import CellSpace
-from darts_pl.stages.architecture import compare
+from darts_pl.stages.architecture import compare, retrain_summary
 from darts_pl.stages.baselines import flat_pixels, linear_baseline
 from darts_pl.stages.run import RunFolder
 
@@ -57,3 +58,11 @@ def test_it_is_fitted_first_and_listed_last(tmp_path) -> None:
     assert [row["name"] for row in rows] == ["searched", "random architecture", "linear baseline"]
     assert rows[-1]["pixels"] == "8x8x1" and rows[-1]["test_acc"] > 0.7
     assert run.manifest["stages"]["linear"]["inputs"] == {"data": data.fingerprint}
+
+
+def test_the_closing_table_is_aligned_under_names_of_any_length(tmp_path) -> None:
+    run = RunFolder.open(tmp_path, command="retrain", config={"seed": 0}, device="cpu")
+    rows = [{"name": name, "test_acc": 0.5, "parameters": 1, "seconds": 0.0} for name in ("short", 40 * "long")]
+    results = {"genotype_best": json.loads(KNOWN["DARTS_V2"].to_json()), "monitor": "acc", "rows": rows}
+    head, *lines = [line for line in retrain_summary(run, results).splitlines() if line.endswith(("seconds", "0.0"))]
+    assert {len(line) for line in lines} == {len(head)} and len(lines) == 2
