@@ -19,6 +19,9 @@ torch.set_num_threads(1)
 BESIDE = Path(__file__).resolve().parents[2] / "shared" / "data"  # of the repository
 LONG = (  # files of half a minute or so: begun last, one of them would leave the other process idle
     "test_notebooks.py",
+    "test_notebook_04.py",
+    "test_notebook_02.py",
+    "test_notebook_03.py",
     "test_processes.py",
     "test_benchmark.py",
     "test_readme.py",
