@@ -9,7 +9,7 @@ from sklearn.pipeline import make_pipeline
 
 from darts_pl.stages.table_baselines import linear_parameters
 
-PENALTIES = (1.0, 10.0, 100.0)  # C of scikit-learn: the inverse of the penalty
+PENALTIES = (1.0, 10.0, 100.0)  # C of scikit-learn: the inverse of the penalty; 1000 is worse than 100 on TREC
 NAME = "TF-IDF + logistic regression"
 FOLDS = 3
 
