@@ -62,8 +62,8 @@ class Batches(Place):
     images in their order, with key -1.
 
     Args:
-        x: uint8 [N, C, H, W] on any device.
-        y: int64 [N] on the same device.
+        x: uint8 [N, C, H, W] on any device; or anything else with a `device` that gives a batch for int64 [B].
+        y: int64 [N] on the same device; or likewise.
         batch_size: images a batch. A last training batch of one image joins the one before, since BatchNorm
             cannot train on a single value a channel.
         seed, stream: what the order and the keys derive from; loaders of one run differ in `stream`.
