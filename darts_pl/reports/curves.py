@@ -124,6 +124,7 @@ def architecture_curves(history: pd.DataFrame, operations: int | None = None) ->
     _finish(movement, "Mean distance of alpha from its start")
     _finish(entropy, "Gate entropy, nats")
     _finish(skips, "Skip connections in the genotype")
+    skips.set_visible(bool(columns_by_kind(history, "skips_")))  # a genotype without cells has none to count
     return figure
 
 

@@ -32,8 +32,8 @@ def comparison_figure(
         histories: by run, tables with `epoch` and `val_<monitor>`.
         monitors: what the runs go by, one unless they differ in the task.
     """
-    more = {monitor.name: monitor.higher_is_better for monitor in monitors}
-    titles = {name: title(name, more.get(metric_of(name), True)) for name in metrics if table[name].notna().any()}
+    falling = [monitor.name for monitor in monitors if not monitor.higher_is_better]
+    titles = {name: title(name) for name in metrics if table[name].notna().any()}
     drawn = [name for name, text in titles.items() if text and name not in not_drawn(metrics)]
     names = list(dict.fromkeys(groups))
     colours = {name: SERIES[number % len(SERIES)] for number, name in enumerate(names)}
@@ -46,6 +46,7 @@ def comparison_figure(
     for axes, metric in zip(panels[len(monitors) :], drawn):
         _points(axes, table[metric], groups, colours, whole=metric.startswith("skips"))
         axes.set_title(titles[metric])
+        axes.set_xlabel("less is better" if metric_of(metric) in falling else "")
         if is_percent(metric):
             axes.xaxis.set_major_formatter(PercentFormatter(1.0))
     for axes in panels[len(drawn) + len(monitors) :]:

@@ -45,15 +45,14 @@ def readable(column: str) -> str:
     return NAMES.get(column, column)
 
 
-def title(column: str, higher_is_better: bool = True) -> str | None:
-    """The head of a column's picture, with the direction where less is better; None where it is not drawn."""
+def title(column: str) -> str | None:
+    """The head of a column's picture; None where it is not drawn."""
     if found := REACHED.fullmatch(column):
         validation = in_words(found["metric"]) if found["when"] == "best" else None
         network = DRAWN_NETWORKS.get(found["network"])
-        direction = "" if higher_is_better else ", less is better"
         if validation:
-            return f"Best validation {validation}{direction}"
-        return f"Test {in_words(found['metric'])}, {network}{direction}" if network else None
+            return f"Best validation {validation}"
+        return f"Test {in_words(found['metric'])}, {network}" if network else None
     if column.startswith("skips_"):
         return f"Skip connections, {kind_title(column.removeprefix('skips_')).lower()}"
     return TITLES.get(column)
