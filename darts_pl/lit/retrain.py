@@ -155,7 +155,7 @@ class RetrainModule(StepModule):
     def configure_optimizers(self):
         """The one optimiser, of all parameters that are trained."""
         trained = [parameter for parameter in self.network.parameters() if parameter.requires_grad]
-        return self.make_optimizer([*trained, *self.task_parameters()])
+        return self.make_optimizer([*self.task_parameters(), *trained])
 
     def on_save_checkpoint(self, checkpoint: dict) -> None:
         super().on_save_checkpoint(checkpoint)

@@ -130,7 +130,7 @@ class SearchModule(RuleSteps):
 
     def trained_weights(self) -> list[torch.nn.Parameter]:
         """What the lower level trains: the network's weights, and what the task learns."""
-        return [*self.supernet.weight_parameters(), *self.task_parameters()]
+        return [*self.task_parameters(), *self.supernet.weight_parameters()]
 
     @property
     def alphas_fixed(self) -> bool:

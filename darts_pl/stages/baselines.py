@@ -43,12 +43,12 @@ def _of_images(data: ImageData) -> list[dict[str, Any]]:
 
 @reference_rows.register
 def _of_tables(data: TableData) -> list[dict[str, Any]]:
-    return table_rows(data)
+    return table_rows(data, data.seed)
 
 
 @reference_rows.register
 def _of_texts(data: TextData) -> list[dict[str, Any]]:
-    return text_rows(data)
+    return text_rows(data, data.seed)
 
 
 def linear_baseline(data, *, max_iter: int = 200) -> dict:

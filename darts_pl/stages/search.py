@@ -79,6 +79,8 @@ def search(
     """
     if run.done("search"):
         return genotypes.read(run.path / "genotype_best.json")
+    if hasattr(space, "prepare"):
+        space.prepare(data.input_shape, data.outputs)  # what it consists of is known with the data
     schedule = schedule_of(method.phases, epochs)
     parts = {"space": space, "data": data, "hardware": hardware, "seed": seed}
     _check_phases(method, schedule, **parts)

@@ -55,12 +55,15 @@ def tiny_search(
     clip_norm: float = 5.0,
     mixing: Callable = full,
     until: int | None = None,
+    data=None,
     **parts,
 ) -> Genotype:
-    """Search on 96 digits, three steps an epoch; goes on where `folder` holds points already. `parts` are rules, phases
-    and selection of the `Method`."""
+    """Search on 96 digits, three steps an epoch, or on other `data`; goes on where `folder` holds points already.
+    `parts` are rules, phases and selection of the `Method`."""
     space = space or tiny_space()
-    data = digits_data(purpose="search", batch_size=BATCH, seed=SEED, limit_train=96, limit_test=64, crop_padding=1)
+    data = data or digits_data(
+        purpose="search", batch_size=BATCH, seed=SEED, limit_train=96, limit_test=64, crop_padding=1
+    )
     make_module = partial(
         SearchModule,
         hypergradient=hypergradient,
