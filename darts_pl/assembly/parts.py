@@ -99,6 +99,11 @@ def retraining_parts(config: DictConfig, space, hardware: Hardware) -> tuple[Cal
     recipe = config.retraining
     if recipe.epochs == 0:
         return None, None
+    if (recipe.keep_best or recipe.patience) and not recipe.holdout:
+        raise ConfigError(
+            "retraining.keep_best and retraining.patience go by a part of the training data that is held out. Take "
+            "retraining.holdout=0.1"
+        )
     data = prepared_data(
         config,
         purpose="retrain",
@@ -122,6 +127,9 @@ def retraining_parts(config: DictConfig, space, hardware: Hardware) -> tuple[Cal
         auxiliary_weight=recipe.auxiliary_weight,
         label_smoothing=recipe.label_smoothing,
         clip_norm=recipe.clip_norm,
+        average=recipe.average,
+        keep_best=recipe.keep_best,
+        patience=recipe.patience,
     )
 
     def run_stage(run: RunFolder, genotype: Genotype, stage: str) -> dict:

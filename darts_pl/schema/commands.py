@@ -28,6 +28,9 @@ class Retraining:
     label_smoothing: float = within(0.0, below=1)
     cutout: int = within(16)
     holdout: float = within(0.0, below=1)
+    average: float = within(0.0, below=1)
+    keep_best: bool = False
+    patience: int = within(0)
     random_architecture: bool = False
     linear_baseline: bool = False
 
