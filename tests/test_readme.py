@@ -15,7 +15,7 @@ from hydra.utils import instantiate
 from omegaconf import OmegaConf
 
 import darts_pl
-from darts_pl import report
+from darts_pl import report, search
 from darts_pl.assembly import launch
 from darts_pl.data import digits_data
 from darts_pl.forecasting import source_of
@@ -127,6 +127,7 @@ def test_the_printed_result_has_the_form_that_the_command_prints(tmp_path):
     figures = {"test_acc": 0.9861, "parameters": 63962, "seconds": 42.7}
     results = {
         "genotype_best": json.loads(Genotype(*two_nodes).to_json()),
+        "monitor": "acc",
         "search": {"val_acc_best": 0.9637, "epoch_best": 9, "alpha_updates": 120, "alpha_movement": 0.1},
         "rows": [{"name": name, **figures} for name in ("searched", "random architecture", "linear baseline")],
     }
@@ -137,9 +138,29 @@ def test_the_printed_result_has_the_form_that_the_command_prints(tmp_path):
 
 
 def test_the_python_face_runs(reader, capsys):
-    exec(compile(python_block("search_architecture("), "README, search", "exec"), {})
+    exec(compile(python_block("verbose=False"), "README, search", "exec"), {})
     assert "Cell(nodes=" in capsys.readouterr().out
     assert json.loads((reader / "genotype.json").read_text())["format"] == "darts_pl.genotype"
+
+
+def test_a_network_of_ones_own_is_searched_trained_and_exported(reader, capsys):
+    exec(compile(python_block("space.network(result"), "README, own network", "exec"), {})
+    printed = capsys.readouterr().out
+    assert re.search(r"block: conv[35]\ndeep: [012]\njoin: [012], [012]\n[01]\.\d+\n", printed), printed
+
+
+def test_a_stem_and_primitives_of_ones_own_are_searched(reader, capsys):
+    exec(compile(python_block('"point"'), "README, own primitives", "exec"), {})
+    assert re.search(r"op='(wide|point)'", capsys.readouterr().out)
+
+
+@pytest.mark.parametrize("words", ["data.target=my_data.Rings retraining", "task=huber"])
+def test_a_data_module_and_a_task_of_ones_own_train(words, reader, monkeypatch, capsys):
+    command = next(command for command in commands() if words in command)
+    monkeypatch.setattr(sys, "argv", ["search", *shlex.split(command)[3:], "epochs=3", "retraining.epochs=1"])
+    assert launch(search.task, "search") == 0
+    printed = capsys.readouterr().out
+    assert ("test mae" if "huber" in words else "test mse") in printed and "random architecture" in printed
 
 
 SHORTER = {  # the rest of its call as it is

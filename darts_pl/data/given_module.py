@@ -15,7 +15,7 @@ from torch.utils.data import DataLoader, IterableDataset
 
 from darts_pl.data.batches import PairedBatches
 from darts_pl.data.given_parts import check_values, infer_outputs, infer_task, split_batch, tensors
-from darts_pl.data.given_samples import GivenBatches, Samples, generators_kept
+from darts_pl.data.given_samples import GivenBatches, Samples, generators_kept, seed_all
 from darts_pl.data.passed_on import passes_on_to
 from darts_pl.errors import ConfigError, DataError, nearest
 from darts_pl.inputs import Inputs, inputs_of
@@ -106,8 +106,7 @@ class GivenData(lightning.LightningDataModule):
     def samples(self) -> dict[str, Samples]:
         """The data set of each part that the module has."""
         with generators_kept():
-            torch.manual_seed(derived_seed(self.seed, "data module"))
-            np.random.seed(self.seed % 2**32)
+            seed_all(derived_seed(self.seed, "data module"))
             self.module.prepare_data()
             for stage in ("fit", "test"):
                 self.module.setup(stage)
@@ -255,8 +254,10 @@ def module_data(target: str, arguments: Mapping[str, Any] | None = None, **given
         build: Callable = get_object(target)
     except (ImportError, AttributeError, ValueError) as error:
         raise ConfigError(f"data.target={target!r} cannot be loaded: {str(error).splitlines()[0]}") from error
-    try:
-        module = build(**(arguments or {}))
-    except TypeError as error:
-        raise ConfigError(f"data.arguments: {target} cannot be built with them: {error}") from error
+    with generators_kept():
+        seed_all(derived_seed(given_data.get("seed", 0), "data module"))  # search and retraining see the same data
+        try:
+            module = build(**(arguments or {}))
+        except TypeError as error:
+            raise ConfigError(f"data.arguments: {target} cannot be built with them: {error}") from error
     return GivenData(module=module, **given_data)

@@ -34,7 +34,7 @@ class Samples:
         with generators_kept():
             samples = []
             for number in numbers:
-                _seed_all(derived_seed(self.seed, "sample", self.stream, *place, number))
+                seed_all(derived_seed(self.seed, "sample", self.stream, *place, number))
                 samples.append(self.dataset[number])
             return self.collate(samples)
 
@@ -56,7 +56,8 @@ class GivenBatches(Batches):
         return self.x.batch(numbers, epoch if self.shuffle else 0), None, 0 if self.shuffle else -1
 
 
-def _seed_all(seed: int) -> None:
+def seed_all(seed: int) -> None:
+    """Seed torch's, numpy's and Python's generators."""
     torch.manual_seed(seed)
     np.random.seed(seed % 2**32)  # what data sets of users draw from
     random.seed(seed)

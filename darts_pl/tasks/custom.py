@@ -9,13 +9,15 @@ from torchmetrics import Metric
 
 from darts_pl.errors import ConfigError, nearest
 from darts_pl.tasks.metrics import EpochMetrics
+from darts_pl.tasks.shapes import without_column
 
 
 class Custom(nn.Module):
     """A loss and metrics as given; Hydra can build it from `_target_: darts_pl.tasks.Custom`.
 
-    Outputs and targets reach both as the network and the data give them, so a metric for probabilities has to be told
-    of logits by its own arguments. A loss that is a module moves to the device of the training with its buffers.
+    Outputs and targets reach both as the network and the data give them, but for a column (B, 1) of outputs, which
+    loses its second dimension where targets are numbers (B,): a loss of the two would be one of all B x B pairs. A
+    metric for probabilities has to be told of logits by its own arguments. A loss that is a module moves to the device of the training with its buffers.
 
     Args:
         loss: (output, y) → the mean loss of the batch, a scalar.
@@ -52,7 +54,7 @@ class Custom(nn.Module):
         Raises:
             ConfigError: the loss is no scalar.
         """
-        value = self.given_loss(output, y)
+        value = self.given_loss(*without_column(output, y))
         if not isinstance(value, Tensor) or value.dim():
             found = tuple(value.shape) if isinstance(value, Tensor) else type(value).__name__
             raise ConfigError(f"the loss gives {found}, expected a scalar: the mean over the batch")
@@ -60,7 +62,7 @@ class Custom(nn.Module):
 
     def metrics(self) -> EpochMetrics:
         """`loss` and the metrics, fresh."""
-        return EpochMetrics({name: metric.clone() for name, metric in self._given_metrics.items()})
+        return EpochMetrics({name: metric.clone() for name, metric in self._given_metrics.items()}, without_column)
 
     def better(self, value: float, than: float) -> bool:
         """By the direction of the monitored metric."""

@@ -1,5 +1,7 @@
 """Outputs and targets of one number or a row of numbers a sample, brought to one shape: never by broadcasting."""
 
+from typing import Any
+
 from torch import Tensor, promote_types
 
 from darts_pl.errors import ConfigError
@@ -25,3 +27,11 @@ def rows(output: Tensor, y: Tensor, width: int, what: str) -> tuple[Tensor, Tens
         )
     dtype = promote_types(output.dtype, y.dtype)
     return output.reshape(-1, width).to(dtype), y.reshape(-1, width).to(dtype)
+
+
+def without_column(output: Any, y: Any) -> tuple[Any, Any]:
+    """Outputs (B, 1) as (B,) where the targets are floats (B,); anything else as it is."""
+    both = isinstance(output, Tensor) and isinstance(y, Tensor)
+    if both and y.is_floating_point() and y.dim() == 1 and tuple(output.shape) == (len(y), 1):
+        return output.squeeze(1), y
+    return output, y

@@ -118,7 +118,7 @@ def test_arguments_are_named():
 
     with pytest.raises(ConfigError, match=r"space\.arguments\.widht: .*no such argument\. Did you mean 'width'\?"):
         darts_pl.ModuleSpace(build, {"widht": 4}).prepare()
-    with pytest.raises(ConfigError, match=r"needs the argument 'width'\. Give it as space\.arguments\.width"):
+    with pytest.raises(ConfigError, match=r"needs the argument 'width'\. Give it as \+space\.arguments\.width"):
         darts_pl.ModuleSpace(build).prepare()
 
 

@@ -63,7 +63,7 @@ def build_network(
         k for k, p in parameters.items() if p.default is p.empty and p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)
     ]
     if missing := [key for key in required if key not in given]:
-        raise ConfigError(f"{name} needs the argument {missing[0]!r}. Give it as space.arguments.{missing[0]}=...")
+        raise ConfigError(f"{name} needs the argument {missing[0]!r}. Give it as +space.arguments.{missing[0]}=...")
     network = target(**given)
     if not isinstance(network, nn.Module):
         raise ConfigError(f"{name} gives {network!r}, expected a torch.nn.Module")
