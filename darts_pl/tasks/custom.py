@@ -17,7 +17,8 @@ class Custom(nn.Module):
 
     Outputs and targets reach both as the network and the data give them, but for a column (B, 1) of outputs, which
     loses its second dimension where targets are numbers (B,): a loss of the two would be one of all B x B pairs. A
-    metric for probabilities has to be told of logits by its own arguments. A loss that is a module moves to the device of the training with its buffers.
+    metric for probabilities has to be told of logits by its own arguments. A loss that is a module moves to the device
+    of the training with its buffers.
 
     Args:
         loss: (output, y) → the mean loss of the batch, a scalar.
