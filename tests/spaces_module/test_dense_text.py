@@ -1,0 +1,124 @@
+"""The spaces of tables and texts: contracts, several tables, padding, operations of one's own."""
+
+import pytest
+import torch
+import torch.nn as nn
+
+from darts_pl.errors import ConfigError
+from darts_pl.inputs import TensorInput
+from darts_pl.relaxations import Softmax
+from darts_pl.relaxations.mixing import full
+from darts_pl.spaces import DenseSpace, TextSpace
+from darts_pl.spaces.module.opening import Open
+
+TABLES = {"who": TensorInput((3,)), "what": TensorInput((5,))}
+TOKENS = TensorInput((6,), "int64", high=11)
+TASKS = {"coarse": 2, "fine": 4}
+PROBLEMS = {
+    "one table": (DenseSpace(init_channels=8, layers=2), TensorInput((4,)), 3),
+    "two tables": (DenseSpace(init_channels=8, layers=1), TABLES, TASKS),
+    "texts": (TextSpace(init_channels=8, layers=2), TOKENS, TASKS),
+}
+
+
+def some(shape, samples: int = 5):
+    if isinstance(shape, dict):
+        return {name: some(part, samples) for name, part in shape.items()}
+    if shape.dtype == "int64":
+        tokens = torch.randint(1, shape.high, (samples, *shape.shape))
+        tokens[1, 4:], tokens[2, 1:] = 0, 0
+        return tokens
+    return torch.randn(samples, *shape.shape, dtype=torch.float64)
+
+
+def values(outputs) -> torch.Tensor:
+    return torch.cat(list(outputs.values()), dim=1) if isinstance(outputs, dict) else outputs
+
+
+@pytest.mark.parametrize("problem", PROBLEMS)
+@pytest.mark.parametrize("seed", range(3))
+def test_one_hot_gates_are_the_derived_network(problem, seed):
+    space, shape, outputs = PROBLEMS[problem]
+    torch.manual_seed(seed)
+    supernet = space.supernet(shape, outputs, relaxation=Softmax(), mixing=full).double()
+    genotype = space.random_genotype(torch.Generator().manual_seed(seed))
+    network = space.network(genotype, shape, outputs).double()
+    space.inherit(network, supernet, genotype)
+    assert not [part for part in network.modules() if isinstance(part, Open)]
+    x, gates = some(shape), {kind: gate.double() for kind, gate in space.one_hot_gates(genotype).items()}
+    for training in (True, False):
+        supernet.train(training), network.train(training)
+        torch.manual_seed(7)  # the same dropout behind stems and before heads, none of it in candidates
+        if training and any(isinstance(part, nn.Dropout) for part in network.modules()):
+            continue
+        torch.testing.assert_close(
+            values(supernet.forward_alone(x, gates)), values(network(x)), rtol=1e-10, atol=1e-10
+        )  # fmt: skip
+
+
+@pytest.mark.parametrize("problem", PROBLEMS)
+def test_every_candidate_counts_and_every_alpha_gets_a_gradient(problem):
+    space, shape, outputs = PROBLEMS[problem]
+    torch.manual_seed(0)
+    supernet = space.supernet(shape, outputs, relaxation=Softmax(), mixing=full).double()
+    y = values(supernet(some(shape)))
+    loss = (y * torch.randn_like(y)).sum()
+    weights, alphas = supernet.weight_parameters(), supernet.arch_parameters()
+    gradients = torch.autograd.grad(loss, [*alphas, *weights])
+    assert all(bool((gradient != 0).all()) for gradient in gradients[: len(alphas)])
+    assert {*map(id, weights)} | {*map(id, alphas)} == {*map(id, supernet.parameters())}
+
+
+def test_tables_have_stems_of_their_own_and_are_wired_alike():
+    space = DenseSpace(init_channels=8, layers=3)
+    supernet = space.supernet(TABLES, 1, relaxation=Softmax(), mixing=full)
+    assert [stem[0].in_features for stem in supernet.module.stems] == [3, 5]
+    assert supernet.kinds == ("table", "cell")
+    assert [cell.kind for cell in supernet.cells] == ["table", "table", "cell", "cell", "cell"]
+
+
+def test_outputs_of_a_text_do_not_depend_on_padding_or_neighbours():
+    space, shape, outputs = PROBLEMS["texts"]
+    torch.manual_seed(0)
+    for seed in range(4):
+        network = space.network(space.random_genotype(torch.Generator().manual_seed(seed)), shape, outputs).eval()
+        tokens = some(shape)
+        together = network(tokens)
+        for number, length in ((1, 4), (2, 1)):
+            alone = network(tokens[number : number + 1, :length])
+            longer = network(nn.functional.pad(tokens[number : number + 1], (0, 9)))
+            for task in TASKS:
+                torch.testing.assert_close(together[task][number], alone[task][0])
+                torch.testing.assert_close(longer[task], alone[task])
+
+
+def test_a_text_without_words_gives_finite_outputs():
+    space, shape, outputs = PROBLEMS["texts"]
+    network = space.network(space.random_genotype(torch.Generator().manual_seed(0)), shape, outputs).eval()
+    assert bool(torch.isfinite(values(network(torch.zeros(2, 3, dtype=torch.int64)))).all())
+
+
+def test_operations_of_ones_own():
+    wave = lambda channels, stride, affine: nn.Sequential(nn.Linear(channels, channels), nn.Tanh())  # noqa: E731
+    space = DenseSpace(init_channels=8, layers=1, primitives=("none", "wave"), operations={"wave": wave})
+    genotype = space.random_genotype(torch.Generator().manual_seed(0))
+    network = space.network(genotype, TensorInput((4,)), 2)
+    assert any(isinstance(part, nn.Tanh) for part in network.modules())
+    plain = lambda channels, stride, affine: nn.Conv1d(channels, channels, 3, padding=1)  # noqa: E731
+    texts = TextSpace(init_channels=8, layers=1, primitives=("plain", "skip_connect"), operations={"plain": plain})
+    assert texts.supernet(TOKENS, 3, relaxation=Softmax(), mixing=full)(some(TOKENS)).shape == (5, 3)
+
+
+def test_other_data_are_refused():
+    with pytest.raises(
+        ConfigError, match=r"space=dense takes tables \(samples, features\), found 'table' with samples of"
+    ):
+        DenseSpace().prepare((3, 8, 8), 10)
+    with pytest.raises(ConfigError, match="space=text takes the numbers of words"):
+        TextSpace().prepare(TensorInput((4,)), 10)
+    with pytest.raises(ConfigError, match="Did you mean 'linear_block'"):
+        DenseSpace(primitives=("linear_blok", "none"))
+    with pytest.raises(ConfigError, match=r"space\.dropout=1"):
+        TextSpace(dropout=1)
+    with pytest.raises(ConfigError, match=r"space\.num_nodes=0"):
+        TextSpace(num_nodes=0)
