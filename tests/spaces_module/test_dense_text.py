@@ -6,6 +6,7 @@ import torch.nn as nn
 
 from darts_pl.errors import ConfigError
 from darts_pl.inputs import TensorInput
+from darts_pl.ops.dense import PRIMITIVES
 from darts_pl.relaxations import Softmax
 from darts_pl.relaxations.mixing import full
 from darts_pl.spaces import DenseSpace, TextSpace
@@ -14,10 +15,11 @@ from darts_pl.spaces.module.opening import Open
 TABLES = {"who": TensorInput((3,)), "what": TensorInput((5,))}
 TOKENS = TensorInput((6,), "int64", high=11)
 TASKS = {"coarse": 2, "fine": 4}
+STILL = tuple(name for name in PRIMITIVES if name != "dropout_block")  # what is drawn differs between two networks
 PROBLEMS = {
-    "one table": (DenseSpace(init_channels=8, layers=2), TensorInput((4,)), 3),
-    "two tables": (DenseSpace(init_channels=8, layers=1), TABLES, TASKS),
-    "texts": (TextSpace(init_channels=8, layers=2), TOKENS, TASKS),
+    "one table": (DenseSpace(init_channels=8, layers=2, dropout=0.0, primitives=STILL), TensorInput((4,)), 3),
+    "two tables": (DenseSpace(init_channels=8, layers=1, dropout=0.0, primitives=STILL), TABLES, TASKS),
+    "texts": (TextSpace(init_channels=8, layers=2, dropout=0.0), TOKENS, TASKS),
 }
 
 
@@ -48,9 +50,6 @@ def test_one_hot_gates_are_the_derived_network(problem, seed):
     x, gates = some(shape), {kind: gate.double() for kind, gate in space.one_hot_gates(genotype).items()}
     for training in (True, False):
         supernet.train(training), network.train(training)
-        torch.manual_seed(7)  # the same dropout behind stems and before heads, none of it in candidates
-        if training and any(isinstance(part, nn.Dropout) for part in network.modules()):
-            continue
         torch.testing.assert_close(
             values(supernet.forward_alone(x, gates)), values(network(x)), rtol=1e-10, atol=1e-10
         )  # fmt: skip
@@ -73,7 +72,7 @@ def test_tables_have_stems_of_their_own_and_are_wired_alike():
     space = DenseSpace(init_channels=8, layers=3)
     supernet = space.supernet(TABLES, 1, relaxation=Softmax(), mixing=full)
     assert [stem[0].in_features for stem in supernet.module.stems] == [3, 5]
-    assert supernet.kinds == ("table", "cell")
+    assert set(supernet.kinds) == {"table", "cell"}
     assert [cell.kind for cell in supernet.cells] == ["table", "table", "cell", "cell", "cell"]
 
 
@@ -101,8 +100,8 @@ def test_a_text_without_words_gives_finite_outputs():
 def test_operations_of_ones_own():
     wave = lambda channels, stride, affine: nn.Sequential(nn.Linear(channels, channels), nn.Tanh())  # noqa: E731
     space = DenseSpace(init_channels=8, layers=1, primitives=("none", "wave"), operations={"wave": wave})
-    genotype = space.random_genotype(torch.Generator().manual_seed(0))
-    network = space.network(genotype, TensorInput((4,)), 2)
+    space.prepare(TensorInput((4,)), 2)
+    network = space.network(space.random_genotype(torch.Generator().manual_seed(0)))
     assert any(isinstance(part, nn.Tanh) for part in network.modules())
     plain = lambda channels, stride, affine: nn.Conv1d(channels, channels, 3, padding=1)  # noqa: E731
     texts = TextSpace(init_channels=8, layers=1, primitives=("plain", "skip_connect"), operations={"plain": plain})
@@ -110,9 +109,9 @@ def test_operations_of_ones_own():
 
 
 def test_other_data_are_refused():
-    with pytest.raises(
-        ConfigError, match=r"space=dense takes tables \(samples, features\), found 'table' with samples of"
-    ):
+    with pytest.raises(ConfigError, match=r"needs input_shape, which the data say: .*prepare\(input_shape, outputs\)"):
+        DenseSpace().random_genotype(torch.Generator())
+    with pytest.raises(ConfigError, match=r"space=dense takes tables \(samples, features\), found 'table'"):
         DenseSpace().prepare((3, 8, 8), 10)
     with pytest.raises(ConfigError, match="space=text takes the numbers of words"):
         TextSpace().prepare(TensorInput((4,)), 10)
