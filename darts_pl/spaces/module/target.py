@@ -59,10 +59,13 @@ def build_network(
         if key not in parameters and not open_ended:
             raise ConfigError(f"space.arguments.{key}: {name} has no such argument. {nearest(key, parameters)}")
     given = {**{key: value for key, value in shapes.items() if key in parameters}, **arguments}
-    required = [
-        k for k, p in parameters.items() if p.default is p.empty and p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)
-    ]
-    if missing := [key for key in required if key not in given]:
+    missing = [key for key in _required(parameters) if key not in given]
+    if {"input_shape", "outputs"} & set(missing):
+        raise ConfigError(
+            f"{name} needs {missing[0]}, which the data say: call the space's prepare(input_shape, outputs) first, or "
+            "give both to supernet and network"
+        )
+    if missing:
         raise ConfigError(f"{name} needs the argument {missing[0]!r}. Give it as +space.arguments.{missing[0]}=...")
     network = target(**given)
     if not isinstance(network, nn.Module):
