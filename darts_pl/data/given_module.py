@@ -20,7 +20,7 @@ from darts_pl.data.passed_on import passes_on_to
 from darts_pl.errors import ConfigError, DataError, nearest
 from darts_pl.inputs import Inputs, inputs_of
 from darts_pl.seeds import derived_seed
-from darts_pl.tasks import Task
+from darts_pl.tasks import Classification, MultiTask, Task
 
 log = logging.getLogger("darts_pl")
 
@@ -184,10 +184,11 @@ class GivenData(lightning.LightningDataModule):
         return inputs_of(self.first[0])
 
     @property
-    def classes(self) -> tuple[str, ...]:
-        """Numbers of the outputs, as there are no names."""
-        names = self.outputs if isinstance(self.outputs, Mapping) else range(self.outputs or 0)
-        return tuple(map(str, names))
+    def classes(self) -> tuple[str, ...] | dict[str, tuple[str, ...]]:
+        """Numbers of the classes, as there are no names, of several tasks by task; none of a task without classes."""
+        if isinstance(self.task, MultiTask):
+            return {name: _numbers(task) for name, task in self.task.tasks.items()}
+        return _numbers(self.task)
 
     @cached_property
     def fingerprint(self) -> str:
@@ -241,6 +242,10 @@ class GivenData(lightning.LightningDataModule):
         known = self.__dict__.get("outputs", self._given_outputs)
         check_values(x, y, known, where)
         return x, y
+
+
+def _numbers(task: Task) -> tuple[str, ...]:
+    return tuple(map(str, range(task.num_classes))) if isinstance(task, Classification) else ()
 
 
 @passes_on_to(GivenData)

@@ -95,7 +95,8 @@ MODULE_KEYS = {
         lambda v: v is None or SIZE.holds(v) or (_is_mapping(v) and bool(v) and all(map(SIZE.holds, v.values()))),
     ),
     "classes": Rule(
-        "names, or names by task", lambda v: _is_names(v, 0) or (_is_mapping(v) and all(map(_is_names, v.values())))
+        "names, or names by task",
+        lambda v: _is_names(v, 0) or (_is_mapping(v) and all(_is_names(names, 0) for names in v.values())),
     ),
     "preprocessing": MAPPING,
 }
