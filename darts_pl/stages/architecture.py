@@ -102,7 +102,7 @@ def _sizes(genotype: Genotype, space) -> dict:
 
 def final_figures(results: dict) -> dict[str, float]:
     """The figures that runs are compared by, of the monitored metric: best in validation, then those of the test."""
-    monitor = results["monitor"]
+    monitor = _monitor(results)
     best, tested = f"val_{monitor}_best", f"test_{monitor}"
     figures = {f"search/{best}": results["search"][best]} if "search" in results else {}
     named = {f"{tested}/{row['name'].replace(' ', '_')}": row[tested] for row in results["rows"] if tested in row}
@@ -119,16 +119,20 @@ def _references(run: RunFolder, data) -> list[dict]:
     return entry["rows"]
 
 
+def _monitor(results: dict) -> str:
+    return results.get("monitor", "acc")  # results that do not say it are of classifications
+
+
 def summary(run: RunFolder, results: dict) -> str:
     """The closing lines: genotype, figures beside the baselines, where everything lies."""
-    lines = ["", _heading(results["search"], results["monitor"]), *genotype_lines(results["genotype_best"])]
-    return "\n".join([*lines, *_table(results["rows"], results["monitor"]), *_places(run, results)])
+    lines = ["", _heading(results["search"], _monitor(results)), *genotype_lines(results["genotype_best"])]
+    return "\n".join([*lines, *_table(results["rows"], _monitor(results)), *_places(run, results)])
 
 
 def retrain_summary(run: RunFolder, results: dict) -> str:
     """The closing lines of a retraining."""
     lines = ["", "Genotype:", *genotype_lines(results["genotype_best"])]
-    return "\n".join([*lines, *_table(results["rows"], results["monitor"]), *_places(run, results)])
+    return "\n".join([*lines, *_table(results["rows"], _monitor(results)), *_places(run, results)])
 
 
 def genotype_lines(genotype: dict) -> list[str]:
@@ -154,7 +158,7 @@ def _table(rows: list[dict], monitor: str) -> list[str]:
         return []
     metrics = [monitor, *others((key for row in rows for key in row), "test_", monitor)]
     titles = [f"test {in_words(monitor)}", *map(in_words, metrics[1:])]
-    widths = [max(14, len(title) + 2) for title in titles]
+    widths = [max(14, len(title) + 1) for title in titles]
     head = "".join(f"{title:>{width}}" for title, width in zip(titles, widths))
     names = max(22, *(len(row["name"]) for row in rows))
     lines = ["", f"{'':{names}}{head}{'parameters':>13}{'seconds':>10}"]
