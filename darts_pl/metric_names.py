@@ -25,11 +25,11 @@ def written(name: str, value: float) -> str:
 
 
 def others(keys: Iterable[str], prefix: str, monitor: str) -> list[str]:
-    """The metrics in keys such as `test_mae`, besides the loss and `monitor`; the order is kept."""
+    """The metrics in keys such as `test_mae`, besides `monitor` and losses, also of single tasks; the order is kept."""
     names = [key.removeprefix(prefix) for key in keys if key.startswith(prefix)]
-    return [name for name in dict.fromkeys(names) if name not in ("loss", monitor)]
+    return [name for name in dict.fromkeys(names) if name != monitor and name.split("_")[-1] != "loss"]
 
 
 def of_single_tasks(keys: Iterable[str], prefix: str, monitor: str) -> list[str]:
-    """Those of `others` that belong to one of several tasks, `<task>_<metric>`; losses of tasks are left out."""
-    return [name for name in others(keys, prefix, monitor) if "_" in name and not name.endswith("_loss")]
+    """Those of `others` that belong to one of several tasks, `<task>_<metric>`."""
+    return [name for name in others(keys, prefix, monitor) if "_" in name]

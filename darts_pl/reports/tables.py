@@ -75,7 +75,7 @@ def result_table(rows: Sequence[Mapping[str, Any]], monitor: str = "acc") -> Tab
     strong = next((place for place, row in enumerate(rows) if row.get("name") in ("searched", "retrained")), None)
     forms = {title: percent if is_accuracy(metric) else short for metric, title in titles.items()}
     forms |= {"parameters": whole, "training time": duration}
-    caption = "Test accuracy is measured once, after training; the test images play no part in the search."
+    caption = "Test accuracy is measured once, after training; the test data play no part in the search."
     if monitor != "acc":
         caption = "The test data are used once, after training; they play no part in the search."
     return table_block(frame, forms, caption if len(rows) > 1 else "", strong)
