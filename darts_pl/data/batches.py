@@ -96,6 +96,10 @@ class Batches(Place):
         self._ordered_epoch = -1
         self._order = self.index
 
+    def mixed(self, batch_size: int, seed: int, stream: str) -> "Batches":
+        """The same samples in training batches of this size, in an order of its own."""
+        return type(self)(self.x, self.y, batch_size, seed=seed, stream=stream, shuffle=True, index=self.index)
+
     def __len__(self) -> int:
         """Batches an epoch."""
         return len(self.bounds)

@@ -49,6 +49,10 @@ class GivenBatches(Batches):
             samples, samples, batch_size, seed=seed, stream=stream, shuffle=shuffle, index=index
         )  # fmt: skip
 
+    def mixed(self, batch_size: int, seed: int, stream: str) -> "GivenBatches":
+        """The same samples in training batches of this size, in an order of its own."""
+        return GivenBatches(self.x, batch_size, index=self.index, seed=seed, stream=stream, shuffle=True)
+
     def batch_at(self, epoch: int, position: int) -> tuple[Any, None, int]:
         """The batch of one place, whatever the current place is."""
         start, stop = self.bounds[position]

@@ -116,7 +116,7 @@ def check_sizes(**sizes: int) -> None:
             raise ConfigError(f"space.{name}={value}: at least 1 is needed")
 
 
-def check_dropout(dropout: float) -> None:
+def check_dropout(dropout: float, name: str = "dropout") -> None:
     """Raises ConfigError for a probability outside [0, 1)."""
     if not 0 <= dropout < 1:
-        raise ConfigError(f"space.dropout={dropout}: expected a probability from 0 to below 1")
+        raise ConfigError(f"space.{name}={dropout}: expected a probability from 0 to below 1")

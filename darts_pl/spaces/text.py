@@ -16,7 +16,7 @@ from darts_pl.spaces.module.cell import Cell
 from darts_pl.spaces.module.space import ModuleSpace
 from darts_pl.spaces.primitives import check_primitives
 
-PADDING = 0
+PADDING, UNKNOWN = 0, 1
 
 
 class TextNetwork(nn.Module):
@@ -32,13 +32,16 @@ class TextNetwork(nn.Module):
         outputs: how many, by task where there are several.
         init_channels: C. layers: cells. num_nodes: of a cell. primitives: names of the candidates.
         operations: name → builder. dropout: of embeddings and before the heads.
+        word_dropout: the share of words that are unknown while training (token 1), so that unknown words are learned.
     """
 
     def __init__(
         self, input_shape: TensorInput, outputs: int | Mapping[str, int], *, init_channels: int, layers: int,
         num_nodes: int, primitives: Sequence[str], operations: Mapping[str, Builder], dropout: float,
+        word_dropout: float,
     ):  # fmt: skip
         super().__init__()
+        self.word_dropout = word_dropout
         built = {name: _building(operations[name], init_channels) for name in primitives}
         self.embedding = nn.Embedding(_vocabulary_size(input_shape), init_channels, padding_idx=PADDING)
         self.stem = nn.Sequential(
@@ -51,6 +54,9 @@ class TextNetwork(nn.Module):
     def forward(self, tokens: Tensor) -> Tensor | dict[str, Tensor]:
         """int64 (B, T) → (B, outputs), by task where there are several."""
         mask = (tokens != PADDING).unsqueeze(1)
+        if self.training and self.word_dropout:
+            dropped = torch.rand(tokens.shape, device=tokens.device) < self.word_dropout
+            tokens = tokens.masked_fill(dropped & mask.squeeze(1), UNKNOWN)
         x = self.dropout(self.embedding(tokens)).transpose(1, 2)
         before_last = last = self.stem(x) * mask
         for cell in self.cells:
@@ -85,7 +91,7 @@ class TextSpace(ModuleSpace):
         init_channels: channels C. layers: cells. num_nodes: of a cell. primitives: on its edges, in gate order.
         operations: further builders, name → `(channels, stride, affine) -> nn.Module` of (B, channels, T) → the same
             shape, asked for stride 1 only; one whose `forward` takes a second input gets the mask bool (B, 1, T). They
-            may replace known ones. dropout: of embeddings and before the heads.
+            may replace known ones. dropout: of embeddings and before the heads. word_dropout: see `TextNetwork`.
 
     Raises:
         ConfigError: an unknown primitive, the same twice, none besides `none`, a size below 1.
@@ -95,14 +101,15 @@ class TextSpace(ModuleSpace):
 
     def __init__(
         self, *, init_channels: int = 64, layers: int = 2, num_nodes: int = 2, primitives: Sequence[str] = PRIMITIVES,
-        dropout: float = 0.3, operations: Mapping[str, Builder] | None = None,
+        dropout: float = 0.3, word_dropout: float = 0.1, operations: Mapping[str, Builder] | None = None,
     ):  # fmt: skip
         operations = {**OPERATIONS, **(operations or {})}
         check_primitives(primitives, operations)
         check_sizes(init_channels=init_channels, layers=layers, num_nodes=num_nodes)
         check_dropout(dropout)
+        check_dropout(word_dropout, "word_dropout")
         self.settings = {
             "init_channels": init_channels, "layers": layers, "num_nodes": num_nodes,
-            "primitives": list(primitives), "dropout": dropout,
+            "primitives": list(primitives), "dropout": dropout, "word_dropout": word_dropout,
         }  # fmt: skip
         super().__init__(TextNetwork, {**self.settings, "operations": operations})

@@ -103,12 +103,13 @@ MODULE_KEYS = {
 MODULE_SPACE = {"builder": TEXT, "arguments": MAPPING}
 OWN_BUILDER = {**MODULE_SPACE, "target": TEXT}
 MODULE_PREPROCESSING = {"kind": TEXT, "values": MAPPING}
-DENSE_OR_TEXT = {
+DENSE = {
     **dict.fromkeys(("init_channels", "num_nodes"), SIZE),
     "layers": _whole(MAX_LAYERS),
     "primitives": NAMES,
     "dropout": SHARE,
 }
+BUILT = {"dense": DENSE, "text": {**DENSE, "word_dropout": SHARE}}
 SPACES = {
     "cells": {**SIZES, "stem": Rule("a stem's name", _is_text)},
     "nasbench201": SIZES,
@@ -154,10 +155,11 @@ def read_header(text: str, where: str) -> dict[str, Any]:
 
 def _check_module(header: Mapping[str, Any], where: str) -> None:
     space = header["space"]
-    own = space.get("builder") not in ("dense", "text")
-    _check(space, OWN_BUILDER if own else MODULE_SPACE, where, "space.")
-    if not own:
-        _check(space["arguments"], DENSE_OR_TEXT, where, "space.arguments.")
+    builder = space.get("builder")
+    known = BUILT.get(builder) if isinstance(builder, str) else None
+    _check(space, OWN_BUILDER if known is None else MODULE_SPACE, where, "space.")
+    if known is not None:
+        _check(space["arguments"], known, where, "space.arguments.")
     _check(header["preprocessing"], MODULE_PREPROCESSING, where, "preprocessing.")
 
 

@@ -140,10 +140,10 @@ def strongest_masks(supernet: SearchNetwork, keep: int | None) -> dict[str, Tens
     """bool [E, K] a kind: the `keep` candidates with the largest expected gates on every edge, ties to the earlier; all
     that are left where there are no more, or with None. `none` competes like the others, except that it is never the
     only one left: nothing could be derived from such an edge."""
-    names = next(supernet.choices()).names
+    names_of = {cell.kind: next(iter(cell.edges.values())).names for cell in supernet.cells}
     masks = {}
     for kind, gates in supernet.expected_gates().items():
-        kept = supernet.kept(kind)
+        kept, names = supernet.kept(kind), names_of[kind]
         if keep == 1 and NONE in names:
             kept = kept & (torch.tensor([name != NONE for name in names], device=kept.device))
         gates = gates.masked_fill(~kept, -torch.inf)

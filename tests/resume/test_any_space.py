@@ -15,6 +15,8 @@ from darts_pl.genotype import read
 from darts_pl.hypergradient import exact, finite_difference, first
 from darts_pl.relaxations import Dirichlet, Gumbel, Sigmoid, Softmax
 from darts_pl.relaxations.mixing import SinglePath, full
+from darts_pl.stages.phases import Phase
+from darts_pl.stages.selection import Perturbation, Sampled
 
 SPACES = ("own", "dense", "text")
 METHODS = {
@@ -68,6 +70,25 @@ def test_stopped_anywhere_the_result_is_the_same(name, order, tmp_path, real_dat
     monkeypatch.setenv("DARTS_PL_DATA", str(real_data))
     run = lambda folder: searched(folder, name, order, "snas")  # noqa: E731
     check_every_point(run, tmp_path, steps=[1, 2, 3, 3, 4, 5, 6, 6])
+
+
+@pytest.mark.parametrize("continues", [False, True])
+def test_phases_drop_candidates_of_every_kind_of_choice(continues, tmp_path):
+    phases = (Phase(), Phase(keep=2, continues=continues))
+    genotype = searched(tmp_path / "run", "own", first, "softmax", epochs=4, phases=phases)
+    final = torch.load(tmp_path / "run/checkpoints/phase_2/final.ckpt", weights_only=True)["state_dict"]
+    kept = {name: value for name, value in final.items() if ".kept_" in name}
+    assert all(bool((value.sum(dim=1) <= 2).all()) for value in kept.values()) and len(kept) == 4
+    for place, chosen in enumerate(genotype.choices["join"]):
+        assert bool(kept["supernet.kept_join"][place, int(chosen)])
+
+
+@pytest.mark.parametrize("selection", [Sampled(candidates=4, finalists=2), Perturbation(tune_epochs=0)], ids=["s", "p"])
+def test_selections_choose_among_every_kind_of_choice(selection, tmp_path):
+    genotype = searched(tmp_path / "run", "own", first, "softmax", epochs=1, selection=selection)
+    space, data = problem("own")
+    assert space.network(genotype, data.input_shape, data.outputs) is not None
+    assert read(tmp_path / "run") == genotype
 
 
 def test_learned_weights_of_losses_are_trained_with_the_network(tmp_path):

@@ -19,7 +19,7 @@ STILL = tuple(name for name in PRIMITIVES if name != "dropout_block")  # what is
 PROBLEMS = {
     "one table": (DenseSpace(init_channels=8, layers=2, dropout=0.0, primitives=STILL), TensorInput((4,)), 3),
     "two tables": (DenseSpace(init_channels=8, layers=1, dropout=0.0, primitives=STILL), TABLES, TASKS),
-    "texts": (TextSpace(init_channels=8, layers=2, dropout=0.0), TOKENS, TASKS),
+    "texts": (TextSpace(init_channels=8, layers=2, dropout=0.0, word_dropout=0.0), TOKENS, TASKS),
 }
 
 

@@ -14,6 +14,7 @@ from series_search import HARDWARE, searched, space, windows
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from darts_pl.callbacks.guards import CollapseGuards
+from darts_pl.data.batches import Batches
 from darts_pl.genotype import from_json, read
 from darts_pl.relaxations import Softmax
 from darts_pl.relaxations.mixing import full
@@ -137,7 +138,7 @@ def nested(trained: Trained) -> Trained:
     face = SimpleNamespace(
         task=task,
         batch_size=8,
-        val_dataloader=lambda: SimpleNamespace(x=loader.x, y=Truths(loader.y), index=loader.index),
+        val_dataloader=lambda: Batches(loader.x, Truths(loader.y), 8, shuffle=False, index=loader.index),
         on_after_batch_transfer=data.on_after_batch_transfer,
     )
     module = SimpleNamespace(supernet=Forward(), layout=lambda x: x, task=task)

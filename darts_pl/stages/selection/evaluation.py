@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from lightning.fabric.utilities import move_data_to_device
 
-from darts_pl.data.batches import NO_AUGMENTATION, Batches
+from darts_pl.data.batches import NO_AUGMENTATION
 from darts_pl.errors import ConfigError, nearest
 from darts_pl.hypergradient import restored
 from darts_pl.ops.image import Skip
@@ -63,9 +63,7 @@ class Evaluator:
     def __init__(self, trained: Trained):
         loader = trained.data.val_dataloader()
         size = min(trained.data.batch_size, len(loader.index))
-        self.batches = Batches(
-            loader.x, loader.y, size, seed=trained.seed, stream="selection", shuffle=True, index=loader.index
-        )
+        self.batches = loader.mixed(size, trained.seed, "selection")
         self.data, self.seed, self.hardware = trained.data, trained.seed, trained.hardware
         self.layout = trained.module.layout
 
