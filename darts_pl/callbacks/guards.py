@@ -80,7 +80,7 @@ class CollapseGuards(Callback):
         for kind in module.supernet.kinds:
             if trained and kind in self.history.genotype.cells:
                 self._check_skips(kind, row)
-            if trained and late and compete:
+            if trained and late and compete and not self._idle(kind):
                 share = self._flatness(kind, row, largest_entropy(module.supernet.kept(kind)))
                 flat += [(kind, share)] if share > self.limits.flatness else []
             if late and kind in self.sampled:
@@ -102,6 +102,14 @@ class CollapseGuards(Callback):
                 "weight_decay; rule=[skip_stop] ends a search here",
             )
 
+    def _is_cell(self, kind: str) -> bool:
+        return kind in self.history.genotype.cells or not choices_of(self.history.genotype)
+
+    def _idle(self, kind: str) -> bool:
+        """Whether nothing that is chosen now leads to this choice, so that its gates have no say."""
+        choices = choices_of(self.history.genotype)
+        return bool(choices) and kind not in choices and kind not in self.history.genotype.cells
+
     @staticmethod
     def _flatness(kind: str, row: dict, largest: float) -> float:
         return row[f"entropy_{kind}"] / largest if largest else 0.0
@@ -122,7 +130,7 @@ class CollapseGuards(Callback):
         primitives, edges = self.history.names_of(kind)
         missing = [f"{primitives[k]} on {edges[edge]}" for edge, k in (kept & ~self.sampled[kind]).nonzero().tolist()]
         if missing:
-            where = f"choice {kind}" if kind in choices_of(self.history.genotype) else _cell(kind)
+            where = _cell(kind) if self._is_cell(kind) else f"choice {kind}"
             self._warn(f"sampling {kind}", row, f"never sampled in the {where}: {_listed(missing)}", "more epochs")
 
     def _check_movement(self, row: dict) -> None:
