@@ -20,7 +20,7 @@ Derive = Callable[[Mapping[str, Tensor]], Genotype]
 class SearchHistory(History):
     """History of a search; besides history.csv it writes `alphas.npz`, `genotypes/epoch_*.json`, `genotype_best.json`
     (best by the task's metric in validation, the earliest of equals, unless a rule's verdict names another epoch) and
-    `genotype_last.json`. Of genotypes with choices beside their cells, a line tells each that is the best so far.
+    `genotype_last.json`. Of genotypes that may hold choices a line tells each that is the best so far.
 
     Args:
         derive: strengths [E, K] a kind → genotype.
@@ -85,7 +85,7 @@ class SearchHistory(History):
 
     def on_train_epoch_end(self, trainer: Trainer, module: LightningModule) -> None:
         super().on_train_epoch_end(trainer, module)
-        if self.improved and choices_of(self.genotype):
+        if self.improved and hasattr(self.genotype, "choices"):
             columns = dict.fromkeys(("val_loss", f"val_{module.task.monitor}"))
             figures = in_figures(self.rows[-1], columns)
             self.report(

@@ -58,7 +58,6 @@ class Open(nn.Module):
     def __init__(self, label: str | None):
         super().__init__()
         self.label, self.gates, self.alone = label, None, False
-        self.mixing: Mixing = undecided
         if (building := building_now.get()) is not None:
             building.made.append(self)
 
@@ -93,7 +92,6 @@ class Open(nn.Module):
 
     def bind(self, mixing: Mixing, auxiliary_skip: bool) -> None:
         """Take the mixing of a supernet, and where it is asked for auxiliary skips."""
-        self.mixing = mixing
         for edge in self.edges.values():
             edge.mixing = mixing
 
