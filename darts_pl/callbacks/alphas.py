@@ -11,7 +11,7 @@ from torch import Tensor
 from darts_pl.callbacks.history import History, in_figures
 from darts_pl.errors import TrainingError
 from darts_pl.genotype import Genotype, from_json
-from darts_pl.genotype.wording import choices_of, in_short
+from darts_pl.genotype.wording import in_short
 from darts_pl.paths import write_atomically
 
 Derive = Callable[[Mapping[str, Tensor]], Genotype]
