@@ -6,11 +6,11 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig
 
 from darts_pl import genotype as genotypes
-from darts_pl.assembly import check_no_series, launch, open_run, retraining_parts
+from darts_pl.assembly import check_no_series, launch, open_run, prepare_space, retraining_parts
 from darts_pl.errors import ConfigError
 from darts_pl.genotype.reading import BEST
 from darts_pl.stages.architecture import retrain_only, retrain_summary
-from darts_pl.stages.retrain import check_fits
+from darts_pl.stages.retrain import check_builds, check_fits
 
 
 def task(config: DictConfig) -> None:
@@ -26,6 +26,8 @@ def task(config: DictConfig) -> None:
     genotype = genotypes.read(run.path if going_on else config.genotype)
     check_fits(genotype, space)
     retrain, data = retraining_parts(config, space, hardware)
+    prepare_space(space, data)
+    check_builds(genotype, space, data)
     results = retrain_only(
         run,
         genotype,

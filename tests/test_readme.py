@@ -1,5 +1,6 @@
 """What the README promises: its Python runs, its commands compose, its links and lists are true."""
 
+import importlib
 import json
 import math
 import os
@@ -15,7 +16,7 @@ from hydra.utils import instantiate
 from omegaconf import OmegaConf
 
 import darts_pl
-from darts_pl import report, search
+from darts_pl import report, retrain, search
 from darts_pl.assembly import launch
 from darts_pl.data import digits_data
 from darts_pl.forecasting import source_of
@@ -161,6 +162,23 @@ def test_a_data_module_and_a_task_of_ones_own_train(words, reader, monkeypatch, 
     assert launch(search.task, "search") == 0
     printed = capsys.readouterr().out
     assert ("test mae" if "huber" in words else "test mse") in printed and "random architecture" in printed
+
+
+def test_a_found_network_of_ones_own_is_trained_again(reader, monkeypatch, capsys):
+    """By the commands, with a list among its arguments, beside a random architecture; then loaded."""
+    net = (reader / "my_net.py").read_text()
+    net = net.replace("width=16)", "width=16, depth=(0, 2))").replace("3), depth=(0, 2))", "3), depth=depth)")
+    (reader / "deep_net.py").write_text(net)
+    own = ["space=module", "space.target=deep_net.Net", "+space.arguments.depth=[0,1]"]
+    small = ["retraining=module", "retraining.epochs=1", "+data.limit_train=256", "+data.limit_test=64"]
+    monkeypatch.setattr(sys, "argv", ["search", *own, *small, "epochs=3", "hydra.run.dir=found"])
+    assert launch(search.task, "search") == 0
+    monkeypatch.setattr(sys, "argv", ["retrain", "genotype=found", *own, *small, "hydra.run.dir=again"])
+    assert launch(retrain.task, "retrain") == 0
+    assert "random architecture" in capsys.readouterr().out
+    target = importlib.import_module("deep_net").Net
+    for folder in ("found", "again"):
+        assert isinstance(darts_pl.load(reader / folder, target=target).network, target)
 
 
 SHORTER = {  # the rest of its call as it is

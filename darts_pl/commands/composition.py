@@ -37,7 +37,10 @@ def explain_key(error: OmegaConfBaseException) -> str:
     key = error.full_key or error.key or "configuration"
     parent = error.parent_node
     if isinstance(error, ConfigAttributeError | ConfigKeyError) and isinstance(parent, DictConfig):
-        return f"{key}: no such key. {nearest(str(error.key), _choices(parent))}"
+        choices = _choices(parent)
+        if not choices:
+            return f"{key}: no such key; its mapping is free, and what is new in it is added with a plus: +{key}=..."
+        return f"{key}: no such key. {nearest(str(error.key), choices)}"
     if isinstance(error, ValidationError):
         return f"{key}: found {error.value!r}, expected {_expected(error)}"
     return f"{key}: {_first_line(error)}"

@@ -1,5 +1,6 @@
 """A trained network of a module, of tables or of texts as one file: weights, genotype and preprocessing."""
 
+import inspect
 import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -9,6 +10,7 @@ import numpy as np
 import pandas as pd
 import torch
 import torch.nn as nn
+import torch.nn.functional as F
 from safetensors.torch import save_file
 from torch import Tensor
 
@@ -46,6 +48,7 @@ class ModuleModel(nn.Module):
         kind = preprocessing.get("kind")
         if kind in PREPROCESSING:
             self.processing = PREPROCESSING[kind][1].from_plain(preprocessing["values"])
+        self.shrink = int(preprocessing["values"]["shrink"]) if kind == "images" else 1
         for name in ("mean", "std") if kind == "images" else ():
             values = torch.tensor(preprocessing["values"][name], dtype=torch.float32).view(1, -1, 1, 1)
             self.register_buffer(name, values, persistent=False)
@@ -54,7 +57,9 @@ class ModuleModel(nn.Module):
         """The network's outputs on its inputs: features of tables and numbers of words as `prepared` gives them, raw
         images (B, C, H, W) of 0 to 255, else what the network was trained on."""
         if self.preprocessing.get("kind") == "images":
-            return self.network((inputs[0].float() / 255 - self.mean) / self.std)
+            images = inputs[0].float()
+            images = F.avg_pool2d(images, self.shrink) if self.shrink > 1 else images
+            return self.network((images / 255 - self.mean) / self.std)
         return self.network(*inputs, **named)
 
     def prepared(self, raw: Any) -> Any:
@@ -113,7 +118,8 @@ def save_module_model(path: Path, network: nn.Module, space: ModuleSpace, genoty
         "details": details,
         "versions": versions(),
     }
-    state = {name: value.contiguous() for name, value in network.state_dict().items()}
+    # Clones: a module that is used twice has its tensors under two names, which safetensors refuses.
+    state = {name: value.detach().clone().contiguous() for name, value in network.state_dict().items()}
     return write_atomically(path, lambda temporary: save_file(state, temporary, {"header": json.dumps(header)}))
 
 
@@ -133,7 +139,8 @@ def _preprocessing_header(data) -> dict[str, Any]:
         if isinstance(data, module):
             return {"kind": kind, "values": data.preprocessing()}
     if isinstance(data, ImageData):
-        return {"kind": "images", "values": {"mean": list(map(float, data.mean)), "std": list(map(float, data.std))}}
+        values = {"mean": list(map(float, data.mean)), "std": list(map(float, data.std)), "shrink": data.shrink}
+        return {"kind": "images", "values": values}
     return {"kind": "none", "values": {}}
 
 
@@ -182,4 +189,7 @@ def _space_of(described: Mapping[str, Any], where: str, operations, target) -> M
             f"{where} holds weights of {described['target']}, which is not imported on a file's word. Pass what builds "
             "the network: load(path, target=...)"
         )
-    return target if isinstance(target, ModuleSpace) else ModuleSpace(target, described["arguments"])
+    if isinstance(target, ModuleSpace):
+        return target
+    known = inspect.signature(target).parameters  # a function that binds arguments itself has none of them
+    return ModuleSpace(target, {key: value for key, value in described["arguments"].items() if key in known})

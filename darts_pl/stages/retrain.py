@@ -74,11 +74,18 @@ def retrain(
     return figures
 
 
+def check_builds(genotype: Genotype, space, data) -> None:
+    """Raises GenotypeError or ConfigError before any work where one's own network cannot be built of `genotype`."""
+    if isinstance(space, ModuleSpace):
+        with torch.random.fork_rng(devices=[]):
+            space.network(genotype, data.input_shape, data.outputs)
+
+
 def check_fits(genotype: Genotype, space) -> None:
     """Raises ConfigError before any work where `genotype` cannot be built in `space` (see the message)."""
     if not all(cell.nodes for cell in genotype.cells.values()):
         raise ConfigError("the genotype has a cell without nodes")
     if isinstance(space, ModuleSpace):
-        return  # its network is known with the data, see `retraining_parts`
+        return  # its network is known with the data, see `check_builds`
     with torch.device("meta"):
         space.network(genotype, (3, 32, 32), 10)

@@ -63,6 +63,18 @@ REFUSED = {
     "a label of torch": (network(a=choice("keys")), "label 'keys'"),
     "a label with a dot": (network(a=choice("a.b")), "label 'a.b'"),
     "one candidate": (network(a=choice(a=nn.Identity)), "Choice: found 1 candidates, expected at least two"),
+    "in place": (
+        network(a=choice(relu=lambda: nn.ReLU(inplace=True), same=nn.Identity)),
+        "choice 'a': candidate 'relu' changes what it is given in place",
+    ),
+    "in place, later": (
+        network(a=lambda: darts_pl.Repeat(lambda: nn.ReLU(inplace=True), (1, 2), "deep")),
+        "choice 'deep': candidate '1' changes what it is given in place",
+    ),
+    "a class that wants arguments": (
+        network(a=choice(a=nn.Linear, b=nn.Identity)),
+        "candidate 'a': could not be built",
+    ),
     "no module": (network(a=choice(a=nn.Identity, b=lambda: 3)), "candidate 'b': found 3, expected a module"),
     "a name of torch": (network(a=choice(items=nn.Identity, b=nn.Identity)), "'items' cannot name a candidate"),
     "depth": (network(a=lambda: darts_pl.Repeat(nn.Identity, (2, 2))), "found depth=(2, 2), expected (fewest, most)"),

@@ -110,6 +110,42 @@ def test_a_network_of_ones_own_is_not_imported_on_a_files_word(tmp_path):
         darts_pl.load(path, target=lambda outputs, width: Net(outputs, width + 1))
 
 
+def test_images_that_were_averaged_down_are_so_again(tmp_path):
+    network, path = saved(darts_pl.ModuleSpace(Net), digits_data(purpose="retrain", shrink=2), tmp_path)
+    raw = torch.randint(0, 256, (5, 1, 8, 8))
+    data = digits_data(purpose="retrain", shrink=2)
+    small = raw.float().unflatten(2, (4, 2)).unflatten(4, (4, 2)).mean((3, 5))
+    expected = network((small / 255 - data.mean[0]) / data.std[0])
+    torch.testing.assert_close(darts_pl.load(path, target=Net)(raw), expected, rtol=1e-4, atol=1e-4)
+
+
+class Twice(nn.Module):
+    """One block under two names, one weight in two layers."""
+
+    def __init__(self, outputs: int, depth=(1, 2)):
+        super().__init__()
+        block = darts_pl.Choice({"linear": lambda: nn.Linear(64, 64), "same": nn.Identity}, "block")
+        self.body = nn.Sequential(nn.Flatten(), block, nn.ReLU(), block)
+        self.deep = darts_pl.Repeat(lambda: nn.Linear(64, 64), depth, "deep")
+        self.head, self.tied = nn.Linear(64, outputs), nn.Linear(64, outputs)
+        self.tied.weight = self.head.weight
+
+    def forward(self, x):
+        x = self.deep(self.body(x))
+        return self.head(x) + self.tied(x)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_shared_modules_and_lists_as_arguments_are_kept(seed, tmp_path):
+    space = darts_pl.ModuleSpace(Twice, {"depth": [1, 2]})
+    network, path = saved(space, digits_data(purpose="retrain"), tmp_path, seed)
+    data = digits_data(purpose="retrain")
+    raw = torch.randint(0, 256, (5, 1, 8, 8))
+    model = darts_pl.load(path, target=Twice)
+    torch.testing.assert_close(model(raw), network((raw / 255 - data.mean[0]) / data.std[0]))
+    assert model.network.body[1] is model.network.body[3] and model.network.tied.weight is model.network.head.weight
+
+
 def test_data_of_ones_own_keep_their_shapes(tmp_path):
     class Own(lightning.LightningDataModule):
         def train_dataloader(self):

@@ -172,7 +172,12 @@ def module_of(candidate: object, where: str, *arguments: Any) -> nn.Module:
     """
     module = candidate
     if not isinstance(candidate, nn.Module) and callable(candidate):
-        module = candidate(*arguments)
+        try:
+            module = candidate(*arguments)
+        except TypeError as error:  # most often a class that wants arguments
+            raise ConfigError(
+                f"{where}: could not be built: {error}. Give what builds it, such as lambda: ..."
+            ) from error
     if not isinstance(module, nn.Module):
         raise ConfigError(f"{where}: found {module!r}, expected a module, or a function or class that builds one")
     return module

@@ -48,7 +48,7 @@ class Repeat(Open):
 
     Args:
         block: builds a block: a class or function without arguments, or of the block's number from 0; or the list of
-            blocks itself.
+            blocks itself. The first may change the shape where there is at least one.
         depth: (fewest, most) blocks; fewest may be 0, the input as it is.
         label: as of `Choice`. A label within the blocks is shared by all of them.
 

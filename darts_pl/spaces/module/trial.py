@@ -28,7 +28,9 @@ class Probe:
     def __call__(self, x: Any, candidates: Iterable[Callable], gate: Tensor) -> Tensor:
         """See `darts_pl.relaxations.mixing`."""
         self.ran = True
-        label, outputs = self.choice.label, {}
+        label, outputs, versions = self.choice.label, {}, {}
+        given = _flat(_parts(x))
+        before = [tensor._version for tensor in given]
         for name, candidate in zip(self.choice.names, candidates, strict=True):
             try:
                 outputs[name] = candidate(x)
@@ -39,6 +41,13 @@ class Probe:
             if not isinstance(outputs[name], Tensor):
                 found = type(outputs[name]).__name__
                 raise ConfigError(f"choice {label!r}: candidate {name!r} gives a {found}, expected one tensor to mix")
+            versions[name] = outputs[name]._version
+            changed = [tensor._version for tensor in given] != before
+            if changed or any(outputs[other]._version != versions[other] for other in versions):
+                raise ConfigError(
+                    f"choice {label!r}: candidate {name!r} changes what it is given in place, so that the others would "
+                    "see something else. Take inplace=False"
+                )
         first = self.choice.names[0]
         for name, output in outputs.items():
             if output.shape != outputs[first].shape:
@@ -50,9 +59,14 @@ class Probe:
 
 
 def _told(x: Any) -> str:
-    parts = [*x.arguments, *x.named.values()] if isinstance(x, Call) else x if isinstance(x, (list, tuple)) else [x]
-    shapes = [str(tuple(part.shape)) for part in parts if isinstance(part, Tensor)]
+    shapes = [str(tuple(part.shape)) for part in _parts(x) if isinstance(part, Tensor)]
     return f"an input of shape {shapes[0]}" if len(shapes) == 1 else f"inputs of shapes {', '.join(shapes)}"
+
+
+def _parts(x: Any) -> list[Any]:
+    if isinstance(x, Call):
+        return [*x.arguments, *x.named.values()]
+    return list(x) if isinstance(x, (list, tuple)) else [x]
 
 
 @torch.no_grad()
@@ -124,7 +138,8 @@ def _to(x: Any, device: torch.device) -> Any:
 def _flat(x: Any) -> list[Tensor]:
     if isinstance(x, Tensor):
         return [x]
-    return [tensor for part in (x.values() if isinstance(x, Mapping) else x) for tensor in _flat(part)]
+    parts = x.values() if isinstance(x, Mapping) else x if isinstance(x, (list, tuple)) else ()
+    return [tensor for part in parts for tensor in _flat(part)]
 
 
 def check_outputs(y: Any, outputs: Any, name: str) -> None:
