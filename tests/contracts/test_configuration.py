@@ -14,6 +14,7 @@ from omegaconf import OmegaConf
 from darts_pl import assembly, schema
 from darts_pl.forecasting import plan_of, source_of
 from darts_pl.forecasting.given import NoData
+from darts_pl.inputs import TensorInput
 from darts_pl.ops.series import SeriesShape
 from darts_pl.paths import conf_dir
 from darts_pl.rules import Rule
@@ -34,9 +35,16 @@ GROUPS = (
     "data",
     "hardware",
     "retraining",
+    "task",
+    "weights_optimizer",
 )
 SERIES = ("csv", "etth1", "co2", "windows")  # data of the pipeline
+SHAPES = {  # what experiments on other data than images build for: inputs, outputs
+    "table": (TensorInput((5,)), 1),
+    "trec": (TensorInput((9,), "int64", high=30), {"coarse": 6, "fine": 50}),
+}
 NEEDED = {
+    "module": ["data.target=lightning.pytorch.demos.boring_classes.BoringDataModule"],
     "images": ["data.root=/nowhere"],
     "csv": ["data.csv=/nowhere.csv"],
     "windows": ["data.path=/nowhere"],
@@ -65,11 +73,11 @@ def command_of(experiment: str) -> list[str]:
     return found.group(1).split()
 
 
-def check_search_parts(config) -> None:
+def check_search_parts(config, inputs=(3, 32, 32), outputs=10) -> None:
     space = instantiate(config.space, layers=3)  # the depth changes no part, and building it takes time
     method = assembly.search_method(config, space)
     with torch.device("meta"):
-        supernet = space.supernet((3, 32, 32), 10, relaxation=method.relaxation, mixing=method.mixing)
+        supernet = space.supernet(inputs, outputs, relaxation=method.relaxation, mixing=method.mixing)
     weights, alphas = instantiate(config.weights_optimizer), instantiate(config.alphas_optimizer)
     assert weights(supernet.weight_parameters()).param_groups[0]["lr"] == config.learning_rate
     assert alphas(supernet.arch_parameters()).param_groups[0]["lr"] == config.arch_learning_rate
@@ -82,9 +90,11 @@ def check_search_parts(config) -> None:
 
 def check_retraining_parts(config) -> None:
     recipe = config.retraining
-    space = instantiate(config.space, init_channels=recipe.init_channels, layers=recipe.layers)
-    assert (space.init_channels, space.layers) == (recipe.init_channels, recipe.layers)
-    settings = {"batch_size": recipe.batch_size, "cutout": recipe.cutout, "holdout": recipe.holdout}
+    sizes = {name: getattr(recipe, name) for name in ("init_channels", "layers") if getattr(recipe, name) is not None}
+    space = instantiate(config.space, **sizes)
+    assert all(getattr(space, name) == size for name, size in sizes.items())
+    settings = {"batch_size": recipe.batch_size, "holdout": recipe.holdout}
+    settings |= {"cutout": recipe.cutout} if recipe.cutout else {}
     instantiate(config.data, purpose="retrain", seed=config.seed, **settings)
 
 
@@ -113,7 +123,7 @@ def test_every_experiment_composes_and_its_parts_instantiate(experiment):
         check_pipeline_parts(config)
         return
     if command == "search":
-        check_search_parts(config)
+        check_search_parts(config, *SHAPES.get(experiment, ()))
     check_retraining_parts(config)
 
 
@@ -126,8 +136,12 @@ def test_every_choice_of_every_group_composes(group, choice):
     ]
     if group == "data" and choice in NEEDED:
         words.extend(NEEDED[choice])
+    if (group, choice) == ("space", "module"):
+        words.append("space.target=torch.nn.Identity")
+    if (group, choice) == ("task", "custom"):
+        words.append("task.loss={_target_: torch.nn.L1Loss}")
     config = compose(command, words)
-    if group in ("space", "relaxation", "mixing", "hypergradient", "hardware", "derivation", "selection"):
+    if group in ("space", "relaxation", "mixing", "hypergradient", "hardware", "derivation", "selection", "task"):
         instantiate(config[group])
     elif group == "rule":
         assert all(isinstance(rule, Rule) for rule in instantiate(config.rules).values())
@@ -157,8 +171,8 @@ def names_read() -> set[str]:
     """Attributes that the commands read, and keys that the YAML files interpolate."""
     package = conf_dir().parent / "darts_pl" if (conf_dir().parent / "darts_pl").is_dir() else conf_dir().parent
     found = set()
-    for name in ("search", "retrain", "assembly"):
-        tree = ast.parse((package / f"{name}.py").read_text(encoding="utf-8"))
+    for path in (package / "search.py", package / "retrain.py", *(package / "assembly").glob("*.py")):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
         found |= {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
     for path in conf_dir().rglob("*.yaml"):
         found |= set(re.findall(r"\$\{(\w+)\}", path.read_text(encoding="utf-8")))
