@@ -102,6 +102,7 @@ def test_schemes_and_pools_are_compared(tmp_path):
     assert all(len(row["operations"].split("|")) == 3 for row in pools["pools"])
 
 
+@pytest.mark.slow
 def test_a_script_without_a_guard_is_told_of_it(tmp_path):
     script = tmp_path / "unguarded.py"
     script.write_text(

@@ -156,7 +156,6 @@ def test_scale_of_fresh_outputs(name):
     assert 0.15 < y.std() < 3
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_export(name):
     operation, x = built(name, 2, 12, 8, dtype=torch.float32), values(3, 2, 12, 8, dtype=torch.float32)

@@ -27,6 +27,7 @@ def test_the_number_of_workers_changes_nothing(whole: FinishedRun, two: Finished
     assert ours.keys() == theirs.keys() and all(ours[name].equal(theirs[name]) for name in ours)
 
 
+@pytest.mark.slow
 def test_another_seed_finds_something_else(whole: FinishedRun, csv: Path, tmp_path: Path) -> None:
     other = run_pipeline(tmp_path / "other", csv, "seed=1")
     assert other.json("candidates/pool.json") != whole.json("candidates/pool.json")

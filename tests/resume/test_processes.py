@@ -69,6 +69,7 @@ def test_a_stopped_command_says_how_to_go_on(
     assert_same_command(command, folder, whole / command)
 
 
+@pytest.mark.slow
 def test_a_sweep_goes_on_where_it_stopped(whole: Path, tmp_path: Path) -> None:
     """Two jobs: the first is finished when the second is killed; going on leaves the first as it is."""
     sweep = tmp_path / "sweep"

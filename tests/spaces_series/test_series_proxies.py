@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 from series_building import SHAPE, batch, tiny_space
 
+from darts_pl.genotype.series import MODES
 from darts_pl.proxies import PROXIES, measure
 from darts_pl.proxies.synflow import linearize
 from darts_pl.relaxations import Softmax
@@ -17,6 +18,7 @@ from darts_pl.spaces.series.normalization import RevIN
 from darts_pl.spaces.series.sequences import Along
 
 LABELLED = {"epe_nas"}  # of classes
+ALIKE = ("encoder_decoder", "decoder_only")  # transformers whose parts the other modes have too
 
 
 def windows(seed: int):
@@ -24,6 +26,9 @@ def windows(seed: int):
     return x, torch.randn(6, SHAPE.horizon, SHAPE.targets, generator=torch.Generator().manual_seed(seed))
 
 
+@pytest.mark.parametrize(
+    "mode", [pytest.param(mode, marks=[pytest.mark.slow] if mode in ALIKE else []) for mode in MODES]
+)
 def test_every_proxy_scores_every_mode(mode):
     space = tiny_space(mode, layers=1, num_nodes=1, feed_forwards=["mlp", "glu"])
 
