@@ -155,6 +155,20 @@ def test_a_stem_and_primitives_of_ones_own_are_searched(reader, capsys):
     assert re.search(r"op='(wide|point)'", capsys.readouterr().out)
 
 
+def test_a_data_module_of_ones_own_is_searched_in_the_cell_space(reader, monkeypatch, capsys):
+    data = (reader / "my_data.py").read_text().replace("x.mean((1, 2, 3))", "(x.mean((1, 2, 3)) > 0).long()")
+    (reader / "two_data.py").write_text(data)
+    words = ["data=module", "data.target=two_data.Rings", "epochs=3", "retraining.epochs=1", "space.init_channels=2"]
+    small = ["retraining.init_channels=2", "retraining.layers=3", "hydra.run.dir=found"]
+    monkeypatch.setattr(sys, "argv", ["search", *words, *small])
+    assert launch(search.task, "search") == 0
+    assert "test accuracy" in capsys.readouterr().out
+    assert darts_pl.load(reader / "found")(torch.randn(2, 1, 8, 8)).shape == (2, 2)
+    monkeypatch.setattr(sys, "argv", ["search", "data=diabetes"])
+    assert launch(search.task, "search") == 2
+    assert "space=CellSpace takes images, found TableData. Take space=dense for tables" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("words", ["data.target=my_data.Rings retraining", "task=huber"])
 def test_a_data_module_and_a_task_of_ones_own_train(words, reader, monkeypatch, capsys):
     command = next(command for command in commands() if words in command)

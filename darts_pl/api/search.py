@@ -17,6 +17,7 @@ from darts_pl.data.given import SeededPasses, describe, describe_any
 from darts_pl.errors import ConfigError, DataError, nearest
 from darts_pl.genotype import from_json
 from darts_pl.hardware import Hardware
+from darts_pl.inputs import TensorInput
 from darts_pl.lit import SearchModule, check_method, check_warmup
 from darts_pl.lit.surroundings import lightning_at, random_state_kept
 from darts_pl.relaxations import Relaxation
@@ -121,6 +122,8 @@ def _problem(loaders: Mapping[str, Iterable], config: SearchConfig) -> tuple[Any
         input_shape, outputs, task = describe_any(loaders, config.num_classes, config.task)
         if hasattr(config.space, "prepare"):
             config.space.prepare(input_shape, outputs)
+        elif isinstance(input_shape, TensorInput):
+            input_shape = input_shape.shape
         return config.space, input_shape, outputs, task
     input_shape, num_classes = describe(loaders, config.num_classes)
     space = CellSpace(

@@ -52,9 +52,18 @@ def prepared_data(config: DictConfig, **settings: Any):
 
 
 def prepare_space(space, data) -> None:
-    """Let a space that is made of somebody's network see what the data are, so that what does not fit is told now."""
+    """Let a space that is made of somebody's network see what the data are, so that what does not fit is told now.
+
+    Raises:
+        ConfigError: data other than images for cells of images, or what the space's `prepare` raises.
+    """
     if hasattr(space, "prepare"):
         space.prepare(data.input_shape, data.outputs)
+    elif not isinstance(data.input_shape, tuple) or not all(isinstance(size, int) for size in data.input_shape):
+        raise ConfigError(
+            f"space={type(space).__name__} takes images, found {type(data).__name__}. Take space=dense for tables, "
+            "space=text for texts, or space=module with a network of your own"
+        )
 
 
 def search_method(config: DictConfig, space) -> Method:

@@ -18,7 +18,7 @@ from darts_pl.data.given_parts import check_values, infer_outputs, infer_task, s
 from darts_pl.data.given_samples import GivenBatches, Samples, generators_kept, seed_all
 from darts_pl.data.passed_on import passes_on_to
 from darts_pl.errors import ConfigError, DataError, nearest
-from darts_pl.inputs import Inputs, inputs_of
+from darts_pl.inputs import TensorInput, inputs_of
 from darts_pl.seeds import derived_seed
 from darts_pl.tasks import Classification, MultiTask, Task
 
@@ -179,9 +179,21 @@ class GivenData(lightning.LightningDataModule):
         return infer_task(self.first[1], self.outputs, self.combine)
 
     @cached_property
-    def input_shape(self) -> Inputs:
-        """What the inputs look like."""
-        return inputs_of(self.first[0])
+    def input_shape(self) -> Any:
+        """What the inputs look like; (C, H, W) of images."""
+        found = inputs_of(self.first[0])
+        is_image = isinstance(found, TensorInput) and len(found.shape) == 3 and found.dtype == "float32"
+        return found.shape if is_image else found
+
+    @property
+    def mean(self) -> tuple[float, ...]:
+        """Of images: with `std` what leaves them as they are, where models scale raw ones from 0 … 255 to 0 … 1."""
+        return (0.0,) * self.input_shape[0]
+
+    @property
+    def std(self) -> tuple[float, ...]:
+        """See `mean`."""
+        return (1 / 255,) * self.input_shape[0]
 
     @property
     def classes(self) -> tuple[str, ...] | dict[str, tuple[str, ...]]:

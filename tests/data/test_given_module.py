@@ -126,6 +126,13 @@ def test_parts_of_a_retraining_and_of_validation():
     assert len(data.test_dataloader().index) == 8
 
 
+def test_images_are_told_by_their_sizes():
+    data = given(Module(lambda i, drawn: (torch.zeros(3, 8, 8), torch.tensor(i % 2))))
+    assert data.input_shape == (3, 8, 8) and data.mean == (0.0,) * 3
+    raw = torch.rand(3)
+    torch.testing.assert_close((raw / 255 - torch.tensor(data.mean)) / torch.tensor(data.std), raw)
+
+
 def test_tasks_by_targets():
     numbers = given(Module(lambda i, drawn: (torch.zeros(3), torch.tensor([drawn, drawn]))))
     assert isinstance(numbers.task, Regression) and numbers.outputs == 2
