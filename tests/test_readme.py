@@ -1,6 +1,5 @@
 """What the README promises: its Python runs, its commands compose, its links and lists are true."""
 
-import importlib
 import json
 import math
 import os
@@ -8,15 +7,15 @@ import re
 import shlex
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 import torch
 from hydra.utils import instantiate
 from omegaconf import OmegaConf
+from readme_text import README, ROOT, blocks, commands, python_block
 
 import darts_pl
-from darts_pl import report, retrain, search
+from darts_pl import report
 from darts_pl.assembly import launch
 from darts_pl.data import digits_data
 from darts_pl.forecasting import source_of
@@ -27,26 +26,7 @@ from darts_pl.stages.architecture import summary
 from darts_pl.stages.model_file import save_model
 from darts_pl.stages.run import RunFolder
 
-ROOT = Path(__file__).parents[1]
-README = (ROOT / "README.md").read_text(encoding="utf-8")
 EXPERIMENTS = sorted((ROOT / "conf" / "experiment").glob("*.yaml"))
-
-
-def blocks(language: str) -> list[str]:
-    """The README's code blocks in `language`."""
-    return re.findall(rf"^```{language}\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
-
-
-def python_block(words: str) -> str:
-    """The code block that holds `words`."""
-    return next(block for block in blocks("python") if words in block)
-
-
-def commands() -> list[str]:
-    """Every command that the README tells to type, in blocks, tables and text, each once."""
-    lines = [line for block in blocks("bash") for line in block.splitlines()]
-    found = [part.strip() for line in lines for part in line.split("&&")]
-    return list(dict.fromkeys(found + re.findall(r"`(python -m [^`]+)`", README)))
 
 
 def methods() -> list[str]:
@@ -66,23 +46,6 @@ RUNNING = [
     for command in commands()
     if re.match(r"python -m darts_pl\.(search|retrain|pipeline) ?(?!.*--help)", command)
 ]
-
-
-@pytest.fixture
-def reader(tmp_path, monkeypatch) -> Path:
-    """A folder as the README's reader has it: the files it tells to write, images, a run named RUN."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.syspath_prepend(str(tmp_path))
-    for language in ("python", "yaml"):
-        for block in blocks(language):
-            if named := re.match(r"# (\S+\.(?:py|yaml))\n", block):
-                path = tmp_path / named.group(1)
-                path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_text(block)
-    (tmp_path / "my_images").mkdir()
-    RunFolder.open(tmp_path / "outputs/digits/RUN", command="search", config={"seed": 0}, device="cpu")
-    KNOWN["DARTS_V1"].save(tmp_path / "outputs/digits/RUN/genotype_best.json")
-    return tmp_path
 
 
 def composed(command: str, monkeypatch) -> list:
@@ -142,57 +105,6 @@ def test_the_python_face_runs(reader, capsys):
     exec(compile(python_block("verbose=False"), "README, search", "exec"), {})
     assert "Cell(nodes=" in capsys.readouterr().out
     assert json.loads((reader / "genotype.json").read_text())["format"] == "darts_pl.genotype"
-
-
-def test_a_network_of_ones_own_is_searched_trained_and_exported(reader, capsys):
-    exec(compile(python_block("space.network(result"), "README, own network", "exec"), {})
-    printed = capsys.readouterr().out
-    assert re.search(r"block: conv[35]\ndeep: [012]\njoin: [012], [012]\n[01]\.\d+\n", printed), printed
-
-
-def test_a_stem_and_primitives_of_ones_own_are_searched(reader, capsys):
-    exec(compile(python_block('"point"'), "README, own primitives", "exec"), {})
-    assert re.search(r"op='(wide|point)'", capsys.readouterr().out)
-
-
-def test_a_data_module_of_ones_own_is_searched_in_the_cell_space(reader, monkeypatch, capsys):
-    data = (reader / "my_data.py").read_text().replace("x.mean((1, 2, 3))", "(x.mean((1, 2, 3)) > 0).long()")
-    (reader / "two_data.py").write_text(data)
-    words = ["data=module", "data.target=two_data.Rings", "epochs=3", "retraining.epochs=1", "space.init_channels=2"]
-    small = ["retraining.init_channels=2", "retraining.layers=3", "hydra.run.dir=found"]
-    monkeypatch.setattr(sys, "argv", ["search", *words, *small])
-    assert launch(search.task, "search") == 0
-    assert "test accuracy" in capsys.readouterr().out
-    assert darts_pl.load(reader / "found")(torch.randn(2, 1, 8, 8)).shape == (2, 2)
-    monkeypatch.setattr(sys, "argv", ["search", "data=diabetes"])
-    assert launch(search.task, "search") == 2
-    assert "space=CellSpace takes images, found TableData. Take space=dense for tables" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize("words", ["data.target=my_data.Rings retraining", "task=huber"])
-def test_a_data_module_and_a_task_of_ones_own_train(words, reader, monkeypatch, capsys):
-    command = next(command for command in commands() if words in command)
-    monkeypatch.setattr(sys, "argv", ["search", *shlex.split(command)[3:], "epochs=3", "retraining.epochs=1"])
-    assert launch(search.task, "search") == 0
-    printed = capsys.readouterr().out
-    assert ("test mae" if "huber" in words else "test mse") in printed and "random architecture" in printed
-
-
-def test_a_found_network_of_ones_own_is_trained_again(reader, monkeypatch, capsys):
-    """By the commands, with a list among its arguments, beside a random architecture; then loaded."""
-    net = (reader / "my_net.py").read_text()
-    net = net.replace("width=16)", "width=16, depth=(0, 2))").replace("3), depth=(0, 2))", "3), depth=depth)")
-    (reader / "deep_net.py").write_text(net)
-    own = ["space=module", "space.target=deep_net.Net", "+space.arguments.depth=[0,1]"]
-    small = ["retraining=module", "retraining.epochs=1", "+data.limit_train=256", "+data.limit_test=64"]
-    monkeypatch.setattr(sys, "argv", ["search", *own, *small, "epochs=3", "hydra.run.dir=found"])
-    assert launch(search.task, "search") == 0
-    monkeypatch.setattr(sys, "argv", ["retrain", "genotype=found", *own, *small, "hydra.run.dir=again"])
-    assert launch(retrain.task, "retrain") == 0
-    assert "random architecture" in capsys.readouterr().out
-    target = importlib.import_module("deep_net").Net
-    for folder in ("found", "again"):
-        assert isinstance(darts_pl.load(reader / folder, target=target).network, target)
 
 
 SHORTER = {  # the rest of its call as it is
