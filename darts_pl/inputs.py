@@ -1,5 +1,6 @@
 """A batch of inputs without its values: nested shapes and types, as data declare and files keep them."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -78,6 +79,18 @@ def inputs_of(batch: Any) -> Inputs:
     raise ConfigError(f"inputs: found {type(batch).__name__}, expected a tensor, or a dictionary or tuple of tensors")
 
 
+def widest(one: Inputs, other: Inputs) -> Inputs:
+    """`one`, with `high` of whole numbers as large as that of either; `other` has the same parts."""
+    if isinstance(one, TensorInput) and isinstance(other, TensorInput):
+        high = max((each.high for each in (one, other) if each.high is not None), default=None)
+        return TensorInput(one.shape, one.dtype, high)
+    if isinstance(one, Mapping) and isinstance(other, Mapping) and set(one) <= set(other):
+        return {name: widest(part, other[name]) for name, part in one.items()}
+    if isinstance(one, (tuple, list)) and isinstance(other, (tuple, list)) and len(one) == len(other):
+        return tuple(map(widest, one, other))
+    return one
+
+
 def example(inputs: Inputs, samples: int = 2, seed: int = 0) -> Any:
     """Values of this description, the same for a seed: normal deviates, or whole numbers below `high`."""
     generator = torch.Generator().manual_seed(seed)
@@ -111,22 +124,30 @@ def from_plain(plain: Any) -> Inputs:
     Raises:
         ConfigError: anything else, or sizes beyond reason.
     """
+    found = _from_plain(plain)
+    if (total := _elements(found)) > LARGEST:
+        raise ConfigError(f"inputs: found {total:,} elements a sample, expected at most {LARGEST:,}")
+    return found
+
+
+def _elements(inputs: Inputs) -> int:
+    if isinstance(inputs, TensorInput):
+        return math.prod(inputs.shape)
+    return sum(1 + _elements(part) for part in (inputs.values() if isinstance(inputs, Mapping) else inputs))
+
+
+def _from_plain(plain: Any) -> Inputs:
     if not isinstance(plain, Mapping):
         raise ConfigError(f"inputs: found {plain!r}, expected what describes tensors")
     if "parts" in plain:
         parts = plain["parts"]
         if isinstance(parts, Mapping):
-            return {str(name): from_plain(part) for name, part in parts.items()}
+            return {str(name): _from_plain(part) for name, part in parts.items()}
         if isinstance(parts, list) and parts:
-            return tuple(from_plain(part) for part in parts)
+            return tuple(_from_plain(part) for part in parts)
         raise ConfigError(f"inputs: found the parts {parts!r}, expected a mapping or a list")
     shape, dtype, high = plain.get("shape"), plain.get("dtype"), plain.get("high")
     sizes = isinstance(shape, list) and all(type(size) is int and 0 <= size <= LARGEST for size in shape)
-    if not sizes or not isinstance(dtype, str) or not (high is None or (type(high) is int and high > 0)):
+    if not sizes or not isinstance(dtype, str) or not (high is None or (type(high) is int and 0 < high < 2**31)):
         raise ConfigError(f"inputs: found {plain!r}, expected shape, dtype and high")
-    total = 1
-    for size in shape:
-        total *= size
-    if total > LARGEST:
-        raise ConfigError(f"inputs: found the shape {shape}, expected at most {LARGEST:,} elements")
     return TensorInput(tuple(shape), dtype, high)

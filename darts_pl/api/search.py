@@ -162,7 +162,9 @@ def _check_counts(config: SearchConfig) -> None:
 
 def _loader(data: Iterable | Dataset, config: SearchConfig, name: str) -> Iterable:
     if isinstance(data, Dataset):
-        data = DataLoader(data, config.batch_size, shuffle=True, num_workers=config.num_workers)
+        single = len(data) % config.batch_size == 1 < len(data)  # BatchNorm cannot train on one sample
+        workers = config.num_workers
+        data = DataLoader(data, config.batch_size, shuffle=True, num_workers=workers, drop_last=single)
     if not hasattr(data, "__len__"):
         raise DataError(f"{name}: found {type(data).__name__} without a length, expected a loader or a data set")
     if len(data) == 0:

@@ -97,4 +97,7 @@ def train_network(
 
 
 def _loader(data: Iterable | Dataset, batch_size: int, shuffle: bool) -> Iterable:
-    return DataLoader(data, batch_size, shuffle=shuffle) if isinstance(data, Dataset) else data
+    if not isinstance(data, Dataset):
+        return data
+    single = shuffle and len(data) % batch_size == 1 < len(data)  # BatchNorm cannot train on one sample
+    return DataLoader(data, batch_size, shuffle=shuffle, drop_last=single)

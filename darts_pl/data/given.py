@@ -6,9 +6,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from darts_pl.data.given_parts import check_values, infer_outputs, infer_task, split_batch, tensors
+from darts_pl.data.given_parts import check_values, highest_labels, infer_outputs, infer_task, outputs_of, split_batch
 from darts_pl.errors import DataError
-from darts_pl.inputs import Inputs, TensorInput, inputs_of
+from darts_pl.inputs import Inputs, TensorInput, inputs_of, widest
 from darts_pl.seeds import derived_seed
 from darts_pl.tasks import Task
 
@@ -73,18 +73,26 @@ def describe_any(
         for batch in loader:
             x, y = split_batch(batch, None, None, where)
             check_values(x, y, outputs, where)
-            shapes.setdefault(where, inputs_of(x))
+            shape = inputs_of(x)
+            shapes[where] = widest(shapes[where], shape) if where in shapes else shape
             first = y if first is None else first
-            for place, tensor in tensors(y).items():
-                largest = 0 if tensor.is_floating_point() else int(tensor.max())
-                highest[place] = max(highest.get(place, 0), largest)
-            if task is not None or outputs is not None:
+            for place, label in highest_labels(y).items():
+                highest[place] = max(highest.get(place, 0), label)
+            if (task is not None or outputs is not None) and not _has_whole(shape):
                 break
     _check_same(shapes)
+    shape = widest(shapes["train_loader"], shapes["valid_loader"])
     if task is not None:
-        return shapes["train_loader"], outputs, task
+        return shape, outputs_of(task) if outputs is None else outputs, task
     outputs = infer_outputs(first, highest) if outputs is None else outputs
-    return shapes["train_loader"], outputs, infer_task(first, outputs)
+    return shape, outputs, infer_task(first, outputs)
+
+
+def _has_whole(shape: Inputs) -> bool:
+    """Whether whole numbers are among the inputs, of which every batch may hold a higher one."""
+    if isinstance(shape, TensorInput):
+        return shape.high is not None
+    return any(map(_has_whole, shape.values() if isinstance(shape, Mapping) else shape))
 
 
 def _check_same(shapes: Mapping[str, Inputs]) -> None:

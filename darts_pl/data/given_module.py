@@ -11,14 +11,31 @@ import numpy as np
 import torch
 from hydra.utils import get_object
 from lightning.pytorch.utilities.model_helpers import is_overridden
-from torch.utils.data import DataLoader, IterableDataset
+from torch.utils.data import (
+    BatchSampler,
+    DataLoader,
+    Dataset,
+    IterableDataset,
+    RandomSampler,
+    SequentialSampler,
+    Subset,
+    SubsetRandomSampler,
+)
 
 from darts_pl.data.batches import PairedBatches
-from darts_pl.data.given_parts import check_values, infer_outputs, infer_task, split_batch, tensors
+from darts_pl.data.given_parts import (
+    check_values,
+    highest_labels,
+    infer_outputs,
+    infer_task,
+    outputs_of,
+    split_batch,
+    tensors,
+)
 from darts_pl.data.given_samples import GivenBatches, Samples, generators_kept, seed_all
 from darts_pl.data.passed_on import passes_on_to
 from darts_pl.errors import ConfigError, DataError, nearest
-from darts_pl.inputs import TensorInput, inputs_of
+from darts_pl.inputs import Inputs, TensorInput, inputs_of, widest
 from darts_pl.seeds import derived_seed
 from darts_pl.tasks import Classification, MultiTask, Task
 
@@ -93,7 +110,9 @@ class GivenData(lightning.LightningDataModule):
             DataError: loaders that cannot be used, batches of another form, labels out of range.
         """
         self.train_dataloader()
-        _ = self.task
+        _ = self.task, self.outputs
+        for part, samples in self.samples.items():  # the first samples of each, so that what is wrong shows now
+            self._split(samples.batch(range(min(len(samples), self.batch_size)), 0), part)
         if self.purpose == "retrain" and "test" not in self.samples:
             raise DataError(f"{self._name} has no test_dataloader, which a retraining is judged by. Define it, or take "
                             "retraining=none")  # fmt: skip
@@ -130,7 +149,7 @@ class GivenData(lightning.LightningDataModule):
             )
         if len(dataset) == 0:
             raise DataError(f"{where}: the data set is empty")
-        return Samples(dataset, loader.collate_fn, self.seed, part)
+        return Samples(_as_sampled(loader, where), loader.collate_fn, self.seed, part)
 
     @cached_property
     def halves(self) -> tuple[torch.Tensor, torch.Tensor]:
@@ -157,21 +176,25 @@ class GivenData(lightning.LightningDataModule):
 
     @cached_property
     def outputs(self) -> Any:
-        """How many outputs a network needs, by task where there are several."""
-        if self._given_outputs is not None:
-            return self._given_outputs
-        return infer_outputs(self.first[1], self._highest_labels())
+        """How many outputs a network needs, by task where there are several: as given, as the task says, or by the
+        targets."""
+        known = self._given_outputs
+        if known is None and "task" in self.__dict__:
+            known = outputs_of(self.task)
+        return infer_outputs(self.first[1], self._seen[1]) if known is None else known
 
-    def _highest_labels(self) -> dict[str, int]:
-        """The highest label of each part of the targets, over all training samples."""
-        highest: dict[str, int] = {}
+    @cached_property
+    def _seen(self) -> tuple[Inputs, dict[str, int]]:
+        """(what the inputs look like, the highest label of each part of the targets), over all training samples."""
+        shape, highest = inputs_of(self.first[0]), {}
         count = len(self.samples["train"])
         for start in range(0, count, self.eval_batch_size):
             batch = self.samples["train"].batch(range(start, min(start + self.eval_batch_size, count)), 0)
-            for place, tensor in tensors(self._split(batch, "train")[1]).items():
-                found = 0 if tensor.is_floating_point() else int(tensor.max())
-                highest[place] = max(highest.get(place, 0), found)
-        return highest
+            x, y = self._split(batch, "train")
+            shape = widest(shape, inputs_of(x))
+            for place, label in highest_labels(y).items():
+                highest[place] = max(highest.get(place, 0), label)
+        return shape, highest
 
     @cached_property
     def task(self) -> Task:
@@ -181,7 +204,7 @@ class GivenData(lightning.LightningDataModule):
     @cached_property
     def input_shape(self) -> Any:
         """What the inputs look like; (C, H, W) of images."""
-        found = inputs_of(self.first[0])
+        found = self._seen[0]
         is_image = isinstance(found, TensorInput) and len(found.shape) == 3 and found.dtype == "float32"
         return found.shape if is_image else found
 
@@ -254,6 +277,27 @@ class GivenData(lightning.LightningDataModule):
         known = self.__dict__.get("outputs", self._given_outputs)
         check_values(x, y, known, where)
         return x, y
+
+
+def _as_sampled(loader: DataLoader, where: str) -> Dataset:
+    """The loader's data set, or the part of it that its sampler reads; the order is not the sampler's.
+
+    Raises:
+        DataError: a sampler that weighs or repeats samples.
+    """
+    sampler, dataset = loader.sampler, loader.dataset
+    if isinstance(sampler, SubsetRandomSampler):
+        return Subset(dataset, sorted(int(number) for number in sampler.indices))
+    whole = isinstance(sampler, SequentialSampler) or (
+        isinstance(sampler, RandomSampler) and not sampler.replacement and sampler.num_samples == len(dataset)
+    )
+    if not whole or type(loader.batch_sampler) is not BatchSampler:
+        found = type(sampler if not whole else loader.batch_sampler).__name__
+        raise DataError(
+            f"{where} reads by a {found}, but batches are made here, so that it would have no say. Give a "
+            "torch.utils.data.Subset, or a data set that holds each sample as often as it is to be read"
+        )
+    return dataset
 
 
 def _numbers(task: Task) -> tuple[str, ...]:

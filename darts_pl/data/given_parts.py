@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from darts_pl.errors import ConfigError, DataError, nearest
-from darts_pl.tasks import Classification, MultiTask, Regression, Task
+from darts_pl.tasks import BinaryClassification, Classification, MultiTask, Regression, Task
 
 Keys = Sequence[str | int] | None
 
@@ -25,10 +25,34 @@ def split_batch(batch: Any, inputs: Keys, targets: Keys, where: str) -> tuple[An
                 f"{where}: found a batch of {told(batch)}, expected (inputs, targets). Name the parts: "
                 "data.inputs=[...] data.targets=[...]"
             )
-        return batch[0], batch[1]
+        return batch[0], whole_numbers(batch[1])
     if not inputs or not targets:
         raise ConfigError("data.inputs and data.targets: found one of them alone, expected the parts of both")
-    return _parts(batch, inputs, "inputs", where), _parts(batch, targets, "targets", where)
+    return _parts(batch, inputs, "inputs", where), whole_numbers(_parts(batch, targets, "targets", where))
+
+
+def whole_numbers(y: Any) -> Any:
+    """Targets with whole numbers of any type, and yes or no, as int64, which losses ask for."""
+    if isinstance(y, Tensor):
+        return y if y.is_floating_point() else y.long()
+    if isinstance(y, Mapping):
+        return {name: whole_numbers(part) for name, part in y.items()}
+    return type(y)(map(whole_numbers, y)) if type(y) in (tuple, list) else y
+
+
+def highest_labels(y: Any) -> dict[str, int]:
+    """The highest whole number in each part of targets, 0 of other numbers."""
+    found = tensors(y).items()
+    return {place: 0 if tensor.is_floating_point() else int(tensor.max()) for place, tensor in found}
+
+
+def outputs_of(task: Task) -> Any:
+    """How many outputs a task asks for, by name of several; None where it does not say."""
+    if isinstance(task, MultiTask):
+        return {name: outputs_of(part) for name, part in task.tasks.items()}
+    if isinstance(task, BinaryClassification):
+        return 1
+    return getattr(task, "num_classes", getattr(task, "num_targets", None))
 
 
 def _parts(batch: Any, keys: Sequence[str | int], role: str, where: str) -> Any:
@@ -97,10 +121,12 @@ def _check_labels(y: Any, outputs: Any, where: str) -> None:
             if name not in y:
                 raise DataError(f"{where}: targets have no {name!r}. {nearest(name, y)}")
             _check_labels(y[name], size, f"{where}, {name}")
-    elif isinstance(y, Tensor) and y.dtype == torch.int64 and y.dim() == 1 and isinstance(outputs, int) and outputs > 1:
+    elif isinstance(y, Tensor) and y.dtype == torch.int64 and y.dim() == 1:
         low, high = int(y.min()), int(y.max())
-        if low < 0 or high >= outputs:
-            raise DataError(f"{where}: found label {low if low < 0 else high}, expected labels from 0 to {outputs - 1}")
+        if low < 0:
+            raise DataError(f"{where}: found label {low}, expected labels from 0")
+        if isinstance(outputs, int) and outputs > 1 and high >= outputs:
+            raise DataError(f"{where}: found label {high}, expected labels from 0 to {outputs - 1}")
 
 
 def infer_outputs(y: Any, highest: Mapping[str, int]) -> Any:
@@ -112,6 +138,8 @@ def infer_outputs(y: Any, highest: Mapping[str, int]) -> Any:
         raise DataError(f"targets: found {told(y)}, expected a tensor, or a dictionary of tensors by task")
     if y.is_floating_point():
         return y.shape[1] if y.dim() > 1 else 1
+    if highest[""] == 0:
+        raise DataError("every label is 0: a classification needs samples of two classes at least")
     return highest[""] + 1
 
 

@@ -42,7 +42,7 @@ class StepModule(LightningModule):
         self.seed, self.clip_norm, self.channels_last = seed, clip_norm, channels_last
         self.steps_done = self.elapsed_epochs = 0
         self.task = copy.deepcopy(task)  # it may learn, and each training begins from what the data say
-        self.train_metrics, self.val_metrics = task.metrics(), task.metrics()
+        self.train_metrics, self.val_metrics = self.task.metrics(), self.task.metrics()
 
     @property
     def finished_epochs(self) -> int:

@@ -72,7 +72,7 @@ class RetrainModule(StepModule):
         self.drop_path, self.auxiliary_weight, self.label_smoothing = drop_path, auxiliary_weight, label_smoothing
         self.averaged = _average_of(network, average) if average else None
         self.keep_best, self.patience, self.best = keep_best, patience, {}
-        self.test_metrics = task.metrics()
+        self.test_metrics = self.task.metrics()
 
     def training_step(self, batch: Batch, batch_idx: int) -> None:
         """One step on the main and the auxiliary loss."""

@@ -98,7 +98,7 @@ def load_model(
         return load_series_model(header, genotype, partial(_network, file, state=state), operations).eval()
 
     if genotype.space == MODULE:
-        fitted = partial(_network, file, state=state)
+        fitted = partial(_network, file, state=state, trusted=target is not None)
         return load_module_model(header, genotype, fitted, where=str(file), operations=operations, target=target).eval()
 
     def build() -> nn.Module:
@@ -121,13 +121,17 @@ def _plain(setting):
     return OWN_STEM if callable(setting) else setting
 
 
-def _network(file: Path, build: Callable[[], nn.Module], *, state: dict[str, Tensor]) -> nn.Module:
+def _network(
+    file: Path, build: Callable[[], nn.Module], *, state: dict[str, Tensor], trusted: bool = False
+) -> nn.Module:
     """The network that a header describes, with the weights `state`. It is tried without memory first: a header may
-    ask for any size, and only weights of that size justify it."""
+    ask for any size, and only weights of that size justify it. Not where the caller's own code builds it (`trusted`),
+    which may ask for values that there are not without memory."""
     try:
-        with torch.device("meta"):
-            trial = build()
-        _load(trial, state, file, assign=True)
+        if not trusted:
+            with torch.device("meta"):
+                trial = build()
+            _load(trial, state, file, assign=True)
         network = build()
     except ConfigError as error:
         raise RunError(f"{file}: its network cannot be built: {error}") from error

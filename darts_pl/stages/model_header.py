@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from darts_pl.errors import RunError, nearest
 
 FORMAT, VERSION = "darts_pl.model", 1
-MAX_LAYERS, MAX_SIZE = 1000, 100_000
+MAX_LAYERS, MAX_NODES, MAX_SIZE = 1000, 16, 100_000
 
 
 class Rule(NamedTuple):
@@ -101,10 +101,11 @@ MODULE_KEYS = {
     "preprocessing": MAPPING,
 }
 MODULE_SPACE = {"builder": TEXT, "arguments": MAPPING}
-OWN_BUILDER = {**MODULE_SPACE, "target": TEXT}
+OWN_BUILDER = {**MODULE_SPACE, "target": TEXT, "further": MAPPING}
 MODULE_PREPROCESSING = {"kind": TEXT, "values": MAPPING}
 DENSE = {
-    **dict.fromkeys(("init_channels", "num_nodes"), SIZE),
+    "init_channels": SIZE,
+    "num_nodes": _whole(MAX_NODES),
     "layers": _whole(MAX_LAYERS),
     "primitives": NAMES,
     "dropout": SHARE,

@@ -96,10 +96,10 @@ class ModuleModel(nn.Module):
         if not classes:
             original = getattr(getattr(self.processing, "target", None), "original", None)
             values = output if original is None else original(output)
-            return values.squeeze(1).numpy() if values.dim() == 2 and values.shape[1] == 1 else values.numpy()
+            return (values.squeeze(1) if values.dim() == 2 and values.shape[1] == 1 else values).cpu().numpy()
         one = len(classes) == 2 and output.shape[1:] in ((), (1,))
         chosen = (output.flatten() > 0).long() if one else output.argmax(dim=1)
-        return np.array(classes)[chosen.numpy()]
+        return np.array(classes)[chosen.cpu().numpy()]
 
 
 def save_module_model(path: Path, network: nn.Module, space: ModuleSpace, genotype: ModuleGenotype, *, data, details):
@@ -126,12 +126,18 @@ def save_module_model(path: Path, network: nn.Module, space: ModuleSpace, genoty
 def _space_header(space: ModuleSpace) -> dict[str, Any]:
     if isinstance(space, tuple(BUILDERS.values())):
         return {"builder": space.builder, "arguments": space.settings}
-    return {"builder": OWN, "target": space.name, "arguments": _plain(space.arguments)}
+    plain = {key: value for key, value in space.arguments.items() if _is_plain(value)}
+    others = {key: repr(value) for key, value in space.arguments.items() if key not in plain}
+    return {"builder": OWN, "target": space.name, "arguments": plain, "further": others}
 
 
-def _plain(arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """Arguments for a reader; what JSON cannot write is named only."""
-    return {key: json.loads(json.dumps(value, default=repr)) for key, value in arguments.items()}
+def _is_plain(value: Any) -> bool:
+    """Whether JSON gives the value back, tuples as lists."""
+    try:
+        again = json.loads(json.dumps(value))
+    except (TypeError, ValueError):
+        return False
+    return again == value or again == list(value) if isinstance(value, tuple) else again == value
 
 
 def _preprocessing_header(data) -> dict[str, Any]:
@@ -191,5 +197,12 @@ def _space_of(described: Mapping[str, Any], where: str, operations, target) -> M
         )
     if isinstance(target, ModuleSpace):
         return target
-    known = inspect.signature(target).parameters  # a function that binds arguments itself has none of them
-    return ModuleSpace(target, {key: value for key, value in described["arguments"].items() if key in known})
+    known = inspect.signature(target).parameters
+    open_ended = any(p.kind is p.VAR_KEYWORD for p in known.values())
+    if lost := [key for key in described["further"] if key in known or open_ended]:
+        raise RunError(
+            f"{where}: the argument {lost[0]}={described['further'][lost[0]]} could not be kept. Pass the whole space: "
+            "load(path, target=darts_pl.ModuleSpace(..., {...}))"
+        )
+    # A function that binds arguments itself has none of them.
+    return ModuleSpace(target, {k: value for k, value in described["arguments"].items() if k in known or open_ended})

@@ -7,15 +7,19 @@ import pytest
 import torch
 from small_search import two_classes
 from torch.utils.data import DataLoader, Dataset, TensorDataset, get_worker_info
+from torchmetrics.classification import MulticlassAccuracy
 
 import darts_pl
 from darts_pl import SearchConfig, SearchResult, api, search_architecture
 from darts_pl.errors import ConfigError, DataError, TrainingError
 from darts_pl.genotype import Cell, Genotype
+from darts_pl.hardware import Hardware
 from darts_pl.ops.image import PRIMITIVES
 from darts_pl.relaxations import Gumbel
 from darts_pl.relaxations.mixing import PartialChannels
 from darts_pl.rules import BetaDecay, RankingStop, Rule
+from darts_pl.spaces import CellSpace
+from darts_pl.tasks import Custom
 
 BASE = SearchConfig(
     epochs=2,
@@ -59,8 +63,8 @@ def test_the_genotype_is_the_best_epochs_not_the_lasts(monkeypatch):
     long = run(epochs=4, **settings)
     accuracies = [row["val_acc"] for row in long.history]
     spied = []
-    derive = api.CellSpace.derive
-    monkeypatch.setattr(api.CellSpace, "derive", lambda *a, **k: spied.append(derive(*a, **k)) or spied[-1])
+    derive = CellSpace.derive
+    monkeypatch.setattr(CellSpace, "derive", lambda *a, **k: spied.append(derive(*a, **k)) or spied[-1])
     again = run(epochs=4, **settings)
     assert len(spied) == 4 and len(set(spied)) > 1
     assert again.genotype == long.genotype == spied[accuracies.index(max(accuracies))]
@@ -89,6 +93,10 @@ def doubled(channels, stride, affine):
     return torch.nn.Sequential(torch.nn.AvgPool2d(3, stride, 1), torch.nn.Softplus())
 
 
+def doubled_loss(output, y):
+    return 2 * torch.nn.functional.cross_entropy(output, y)
+
+
 CHANGES = {
     "epochs": 3,
     "batch_size": 16,
@@ -112,6 +120,9 @@ CHANGES = {
     "mixing": halved,
     "rules": [Shrinking()],
     "stem": "imagenet",
+    "space": CellSpace(init_channels=3, layers=3, num_nodes=1),
+    "task": Custom(doubled_loss, {"acc": MulticlassAccuracy(2, average="micro")}, monitor="acc"),
+    "weights_optimizer": torch.optim.AdamW,
     "seed": 1,
 }
 NOT_IN_THE_RESULT = {"num_workers", "use_amp", "guards"}  # below
@@ -147,12 +158,12 @@ def test_workers_load_where_asked(base):
 def test_mixed_precision_where_asked(monkeypatch):
     asked = []
 
-    class Watched(api.Hardware):
+    class Watched(Hardware):
         def trainer_arguments(self):
             asked.append(self.precision)
             return super().trainer_arguments()
 
-    monkeypatch.setattr(api, "Hardware", Watched)
+    monkeypatch.setattr("darts_pl.api.search.Hardware", Watched)
     run(epochs=1), run(epochs=1, use_amp=True)
     assert asked == ["32-true", "auto"]
 

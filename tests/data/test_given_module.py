@@ -7,12 +7,19 @@ import lightning
 import numpy as np
 import pytest
 import torch
-from torch.utils.data import DataLoader, Dataset, IterableDataset, TensorDataset
+from torch.utils.data import (
+    DataLoader,
+    Dataset,
+    IterableDataset,
+    SubsetRandomSampler,
+    TensorDataset,
+    WeightedRandomSampler,
+)
 
 from darts_pl.data import GivenData, module_data
 from darts_pl.errors import ConfigError, DataError
 from darts_pl.inputs import TensorInput
-from darts_pl.tasks import Classification, MultiTask, Regression
+from darts_pl.tasks import BinaryClassification, Classification, MultiTask, Regression
 
 
 class Numbered(Dataset):
@@ -205,3 +212,38 @@ def test_options_are_named():
     given(Untested()).prepare()
     with pytest.raises(DataError, match="Untested has no test_dataloader, which a retraining is judged by"):
         given(Untested(), purpose="retrain").prepare()
+
+
+def test_samplers_that_choose_a_part_are_respected_and_others_refused():
+    whole = TensorDataset(torch.rand(30, 2), torch.arange(30) % 3)
+
+    class Cut(lightning.LightningDataModule):
+        def __init__(self, sampler):
+            super().__init__()
+            self.sampler = sampler
+
+        def train_dataloader(self):
+            return DataLoader(whole, sampler=self.sampler, batch_size=4)
+
+        def test_dataloader(self):
+            return DataLoader(whole, sampler=SubsetRandomSampler(range(20, 30)), batch_size=4)
+
+    data = given(Cut(SubsetRandomSampler(range(20))), purpose="retrain")
+    seen = torch.cat([x for x, _ in batches(data, data.train_dataloader())])
+    assert len(seen) == 20 and len(data.test_dataloader().index) == 10
+    assert {tuple(row) for row in seen.tolist()} == {tuple(row) for row in whole.tensors[0][:20].tolist()}
+    with pytest.raises(DataError, match="reads by a WeightedRandomSampler, but batches are made here"):
+        given(Cut(WeightedRandomSampler(torch.ones(30), 30))).prepare()
+
+
+def test_whole_numbers_of_any_type_are_labels_and_the_highest_word_counts():
+    small = given(Module(lambda i, drawn: (torch.zeros(2), torch.tensor(i % 3, dtype=torch.int32))))
+    assert batches(small, small.train_dataloader())[0]["weights"][1].dtype == torch.int64
+    words = given(Module(lambda i, drawn: (torch.tensor([i, 1]), torch.tensor(i % 2))))
+    assert words.input_shape == TensorInput((2,), "int64", high=20)
+    with pytest.raises(DataError, match="found label -1, expected labels from 0"):
+        given(Module(lambda i, drawn: (torch.zeros(2), torch.tensor(2 * (i % 2) - 1)))).prepare()
+    with pytest.raises(DataError, match="every label is 0"):
+        given(Module(lambda i, drawn: (torch.zeros(2), torch.tensor(0)))).prepare()
+    yes = given(Module(lambda i, drawn: (torch.zeros(2), torch.tensor(i % 2))), task=BinaryClassification())
+    assert yes.outputs == 1

@@ -1,11 +1,15 @@
 """Choices in the places where modules stand, and networks of several inputs and outputs."""
 
+import copy
+
 import pytest
 import torch
 import torch.nn as nn
 from torch import Tensor
+from torch.utils.checkpoint import checkpoint
 
 import darts_pl
+from darts_pl.errors import ConfigError
 from darts_pl.genotype import ModuleGenotype
 from darts_pl.inputs import TensorInput
 from darts_pl.relaxations import Softmax
@@ -163,3 +167,60 @@ def test_a_repeat_runs_each_block_once_and_none_beyond_what_is_left():
     calls.clear()
     supernet(torch.randn(2, 4))
     assert calls == [0, 1] and len(supernet.module[0].mixed.blocks) == 2
+
+
+def test_what_was_made_outside_is_told_unless_it_is_frozen():
+    body = nn.Linear(4, 4)
+    outside = darts_pl.ModuleSpace(lambda: nn.Sequential(body, darts_pl.Choice([nn.Linear(4, 3), nn.Linear(4, 3)])))
+    with pytest.raises(ConfigError, match=r"'0.weight' was made outside of what builds the network"):
+        outside.supernet(relaxation=Softmax(), mixing=full)
+    body.requires_grad_(False)
+    frozen = darts_pl.ModuleSpace(lambda: nn.Sequential(body, darts_pl.Choice([nn.Linear(4, 3), nn.Identity()])))
+    assert len(frozen.supernet(relaxation=Softmax(), mixing=full).weight_parameters()) == 2
+    chosen = darts_pl.Choice([nn.Linear(4, 3), nn.Linear(4, 3)])
+    with pytest.raises(ConfigError, match="was made outside of what builds the network"):
+        darts_pl.ModuleSpace(lambda: nn.Sequential(chosen)).supernet(relaxation=Softmax(), mixing=full)
+
+
+def test_derived_networks_are_tried_before_any_search():
+    class Residual(nn.Module):
+        def __init__(self):
+            super().__init__()
+            width = darts_pl.ChannelChoice([2, 4], "width")
+            self.layers = nn.Sequential(nn.Linear(4, width.channels), width)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return x + self.layers(x)
+
+    with pytest.raises(ConfigError, match="Residual failed on an input of shape"):
+        darts_pl.ModuleSpace(Residual).prepare((4,), 4)
+
+
+def test_parts_may_be_run_again_in_the_backward_pass():
+    class Checkpointed(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.pick = darts_pl.Choice([nn.Linear(4, 4), nn.Tanh()])
+
+        def forward(self, x: Tensor) -> Tensor:
+            return checkpoint(self.pick, x, use_reentrant=False)
+
+    supernet = darts_pl.ModuleSpace(Checkpointed).supernet(relaxation=Softmax(), mixing=full)
+    x = torch.randn(3, 4)
+    (gradient,) = torch.autograd.grad(supernet(x).square().sum(), supernet.arch_parameters())
+    assert bool((gradient != 0).all())
+    assert copy.deepcopy(supernet).module.pick.gates is None
+
+
+def test_a_label_that_is_the_place_of_another_choice_is_told():
+    class Two(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.blk = darts_pl.Choice([nn.Linear(4, 4), nn.Identity()])
+            self.other = darts_pl.Choice([nn.Linear(4, 4), nn.Identity()], "blk")
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.other(self.blk(x))
+
+    with pytest.raises(ConfigError, match="two choices are at the place 'blk'"):
+        darts_pl.ModuleSpace(Two).prepare()

@@ -110,9 +110,9 @@ class Cell(Open):
             for state, node in enumerate(chosen.nodes, start=2)
         ]
 
-    def some(self) -> Chosen:
-        """Every node from the two inputs, by the first primitive that is an operation."""
-        name = next(name for name in self.names if name != NONE)
+    def some(self, last: bool = False) -> Chosen:
+        """Every node from the two inputs, by the first primitive that is an operation or the last."""
+        name = next(name for name in (reversed(self.names) if last else self.names) if name != NONE)
         node = (Edge(name, 0), Edge(name, 1))
         return CellGenotype((node,) * self.num_nodes, tuple(range(2, 2 + self.num_nodes)))
 

@@ -26,6 +26,14 @@ class Narrow(nn.Module):
         return x * self.mask.view(shape)
 
 
+class ChosenWidth(nn.Identity):
+    """What a width leaves in a derived network: nothing, but that `channels` can still be asked for."""
+
+    def __init__(self, channels: int):
+        super().__init__()
+        self.channels = channels
+
+
 class ChannelChoice(Open):
     """How many channels a part of the network has.
 
@@ -88,4 +96,4 @@ class ChannelChoice(Open):
 
     def decided(self, chosen: Chosen) -> nn.Module:
         """Nothing: the layers have the width already."""
-        return nn.Identity()
+        return ChosenWidth(int(chosen))

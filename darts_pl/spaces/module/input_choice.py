@@ -77,9 +77,9 @@ class InputChoice(Open):
         if not fits or not set(chosen) <= set(self.names):
             raise ValueError(f"expected a list of {len(self.nodes)} of the inputs {', '.join(self.names)}")
 
-    def some(self) -> Chosen:
-        """The first k."""
-        return self.names[: len(self.nodes)]
+    def some(self, last: bool = False) -> Chosen:
+        """The first k or the last."""
+        return self.names[-len(self.nodes) :] if last else self.names[: len(self.nodes)]
 
     def draw(self, generator: torch.Generator) -> Chosen:
         """k of n in any order."""

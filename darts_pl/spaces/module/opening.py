@@ -61,6 +61,10 @@ class Open(nn.Module):
         if (building := building_now.get()) is not None:
             building.made.append(self)
 
+    def __getstate__(self) -> dict[str, Any]:
+        """For copies: without the gates of the last pass, which hold its graph."""
+        return {**self.__dict__, "gates": None}
+
     @property
     def kind(self) -> str:
         """The label, as supernets call what shares alphas."""
@@ -104,9 +108,9 @@ class Open(nn.Module):
         if chosen not in self.names:
             raise ValueError(f"expected one of {', '.join(self.names)}")
 
-    def some(self) -> Chosen:
-        """Any decision."""
-        return self.names[0]
+    def some(self, last: bool = False) -> Chosen:
+        """Any decision, of the first names or of the last."""
+        return self.names[-1 if last else 0]
 
     def draw(self, generator: torch.Generator) -> Chosen:
         """A decision drawn uniformly from `generator` (on the CPU)."""

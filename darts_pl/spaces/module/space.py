@@ -65,7 +65,10 @@ class ModuleSpace:
             return
         self._shapes = (input_shape, outputs)
         with torch.random.fork_rng(devices=[]):
+            self._prototype = None
             self._prototype = self._built()
+            if input_shape is not None and not any(p.is_meta for p in self._prototype[0].parameters()):
+                self._try_derived()
 
     def _built(self, widths: Mapping[str, int] | None = None) -> tuple[nn.Module, dict[str, Open]]:
         """A network with fresh weights that has been tried, and its choices by label."""
@@ -74,9 +77,31 @@ class ModuleSpace:
         with construction(widths or {}) as found:
             network = build_network(self.target, self.arguments, known)
         choices = label_choices(network, found.made)
+        self._check_own(network)
         if input_shape is not None and widths is None:
             try_out(network, as_inputs(input_shape), outputs, self.name)
         return network, choices
+
+    def _check_own(self, network: nn.Module) -> None:
+        """Raises ConfigError where what is trained in the network is also in the one that was built before."""
+        if self._prototype is None:
+            return
+        before = self._prototype[0]
+        known = {*map(id, (p for p in before.parameters() if p.requires_grad))}
+        known |= {id(part) for part in before.modules() if isinstance(part, Open)}
+        mine = [*network.named_parameters(), *((n, m) for n, m in network.named_modules() if isinstance(m, Open))]
+        for name, part in mine:
+            if id(part) in known:
+                raise ConfigError(
+                    f"{self.name}: {name!r} was made outside of what builds the network, so that the supernet and all "
+                    "derived networks would train the same weights. Build it inside, or take copy.deepcopy(...) of it"
+                )
+
+    def _try_derived(self) -> None:
+        """Build and run a derived network of the first and one of the last of all candidates, before any search."""
+        for last in (False, True):
+            decisions = {label: choice.some(last) for label, choice in self.choices.items()}
+            self.network(genotype_of(decisions, self._prototype[0]))
 
     @property
     def choices(self) -> dict[str, Open]:

@@ -42,12 +42,8 @@ class ModuleSupernet(SearchNetwork):
     def run(self, x: Any, gates: Sequence[Tensor], weights: Sequence[Tensor | None], *, alone: bool = False) -> Any:
         """See `SearchNetwork.run`; inputs and outputs are those of the module."""
         for choice, rows in zip(self.cells, gates, strict=True):
-            choice.gates, choice.alone = rows, alone
-        try:
-            return call(self.module, x)
-        finally:
-            for choice in self.cells:  # what is kept would hold the graph, and keep copies from being made
-                choice.gates = None
+            choice.gates, choice.alone = rows, alone  # left there: activation checkpointing runs parts again
+        return call(self.module, x)
 
     def weight_parameters(self) -> list[nn.Parameter]:
         """Every parameter that is trained and no architecture parameter: what the module has frozen stays as it is."""

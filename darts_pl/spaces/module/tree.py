@@ -29,10 +29,11 @@ def label_choices(network: nn.Module, made: list[Open]) -> dict[str, Open]:
     found = {path: module for path, module in network.named_modules() if isinstance(module, Open)}
     _check_all_found(list(found.values()), made)
     labels: dict[str, Open] = {}
+    given = {choice.label for choice in found.values() if choice.label is not None}
     for path, choice in found.items():
         if choice.label is None:
             choice.label = _place(path)
-            if choice.label in labels:
+            if choice.label in labels or choice.label in given:
                 raise ConfigError(f"two choices are at the place {choice.label!r}. Give one of them a label")
         _check_label(choice.label)
         known = labels.setdefault(choice.label, choice)

@@ -65,7 +65,7 @@ class Evaluator:
         size = min(trained.data.batch_size, len(loader.index))
         self.batches = loader.mixed(size, trained.seed, "selection")
         self.data, self.seed, self.hardware = trained.data, trained.seed, trained.hardware
-        self.layout = trained.module.layout
+        self.layout, self.task = trained.module.layout, trained.module.task
 
     def __len__(self) -> int:
         """How many batches there are."""
@@ -83,7 +83,7 @@ class Evaluator:
         device = self.hardware.device
         supernet.to(device)
         training = supernet.training
-        task = self.data.task
+        task = self.task.to(device) if isinstance(self.task, torch.nn.Module) else self.task
         metrics = task.metrics().to(device)
         with restored(supernet.buffers()), self._precision():
             supernet.train()
