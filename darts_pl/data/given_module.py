@@ -11,16 +11,7 @@ import numpy as np
 import torch
 from hydra.utils import get_object
 from lightning.pytorch.utilities.model_helpers import is_overridden
-from torch.utils.data import (
-    BatchSampler,
-    DataLoader,
-    Dataset,
-    IterableDataset,
-    RandomSampler,
-    SequentialSampler,
-    Subset,
-    SubsetRandomSampler,
-)
+from torch.utils.data import DataLoader, IterableDataset
 
 from darts_pl.data.batches import PairedBatches
 from darts_pl.data.given_parts import (
@@ -32,7 +23,7 @@ from darts_pl.data.given_parts import (
     split_batch,
     tensors,
 )
-from darts_pl.data.given_samples import GivenBatches, Samples, generators_kept, seed_all
+from darts_pl.data.given_samples import GivenBatches, Samples, as_sampled, generators_kept, seed_all
 from darts_pl.data.passed_on import passes_on_to
 from darts_pl.errors import ConfigError, DataError, nearest
 from darts_pl.inputs import Inputs, TensorInput, inputs_of, widest
@@ -149,7 +140,7 @@ class GivenData(lightning.LightningDataModule):
             )
         if len(dataset) == 0:
             raise DataError(f"{where}: the data set is empty")
-        return Samples(_as_sampled(loader, where), loader.collate_fn, self.seed, part)
+        return Samples(as_sampled(loader, where), loader.collate_fn, self.seed, part)
 
     @cached_property
     def halves(self) -> tuple[torch.Tensor, torch.Tensor]:
@@ -277,27 +268,6 @@ class GivenData(lightning.LightningDataModule):
         known = self.__dict__.get("outputs", self._given_outputs)
         check_values(x, y, known, where)
         return x, y
-
-
-def _as_sampled(loader: DataLoader, where: str) -> Dataset:
-    """The loader's data set, or the part of it that its sampler reads; the order is not the sampler's.
-
-    Raises:
-        DataError: a sampler that weighs or repeats samples.
-    """
-    sampler, dataset = loader.sampler, loader.dataset
-    if isinstance(sampler, SubsetRandomSampler):
-        return Subset(dataset, sorted(int(number) for number in sampler.indices))
-    whole = isinstance(sampler, SequentialSampler) or (
-        isinstance(sampler, RandomSampler) and not sampler.replacement and sampler.num_samples == len(dataset)
-    )
-    if not whole or type(loader.batch_sampler) is not BatchSampler:
-        found = type(sampler if not whole else loader.batch_sampler).__name__
-        raise DataError(
-            f"{where} reads by a {found}, but batches are made here, so that it would have no say. Give a "
-            "torch.utils.data.Subset, or a data set that holds each sample as often as it is to be read"
-        )
-    return dataset
 
 
 def _numbers(task: Task) -> tuple[str, ...]:

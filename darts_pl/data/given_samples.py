@@ -7,9 +7,19 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch.utils.data import Dataset, default_collate
+from torch.utils.data import (
+    BatchSampler,
+    DataLoader,
+    Dataset,
+    RandomSampler,
+    SequentialSampler,
+    Subset,
+    SubsetRandomSampler,
+    default_collate,
+)
 
 from darts_pl.data.batches import Batches
+from darts_pl.errors import DataError
 from darts_pl.seeds import derived_seed
 
 
@@ -77,3 +87,24 @@ def generators_kept() -> Iterator[None]:
         finally:
             random.setstate(plain)
             np.random.set_state(numpys)
+
+
+def as_sampled(loader: DataLoader, where: str) -> Dataset:
+    """The loader's data set, or the part of it that its sampler reads; the order is not the sampler's.
+
+    Raises:
+        DataError: a sampler that weighs or repeats samples.
+    """
+    sampler, dataset = loader.sampler, loader.dataset
+    if isinstance(sampler, SubsetRandomSampler):
+        return Subset(dataset, sorted(int(number) for number in sampler.indices))
+    whole = isinstance(sampler, SequentialSampler) or (
+        isinstance(sampler, RandomSampler) and not sampler.replacement and sampler.num_samples == len(dataset)
+    )
+    if not whole or type(loader.batch_sampler) is not BatchSampler:
+        found = type(sampler if not whole else loader.batch_sampler).__name__
+        raise DataError(
+            f"{where} reads by a {found}, but batches are made here, so that it would have no say. Give a "
+            "torch.utils.data.Subset, or a data set that holds each sample as often as it is to be read"
+        )
+    return dataset

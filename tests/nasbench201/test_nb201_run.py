@@ -87,7 +87,7 @@ def test_the_page_and_tensorboard_show_the_one_cell(finished):
     gates = {f"gates_cell/{node}_from_{source}/{name}" for node, source in EDGES for name in PRIMITIVES}
     assert gates <= set(board.Tags()["scalars"])
     run = read_run(folder)
-    assert run.kinds == ["cell"] and not run.missing and not run.damaged
+    assert list(run.gates) == ["cell"] and not run.missing and not run.damaged
     assert len(architecture_blocks(run)) == 1
 
 

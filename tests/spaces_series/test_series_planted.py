@@ -162,7 +162,12 @@ def check_solved(found: Found, problem: Planted) -> None:
     assert found.history.best["val_mse"] < problem.bound
 
 
-@pytest.mark.parametrize("name", PROBLEMS)
+SOME = ("dlinear", "attention", "cross_attention", "shortcut")  # an operation, parts; the others run under slow
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[] if name in SOME else [pytest.mark.slow]) for name in PROBLEMS]
+)
 def test_the_planted_choice_is_found(name):
     check_solved(search(PROBLEMS[name], SEED), PROBLEMS[name])
 
