@@ -9,7 +9,7 @@ import torch.nn as nn
 from torch import Tensor
 
 from darts_pl.derive import Rule, chooses_inputs, top_edges
-from darts_pl.errors import ConfigError
+from darts_pl.errors import ConfigError, DartsError
 from darts_pl.genotype import ModuleGenotype, check_space
 from darts_pl.inputs import as_inputs
 from darts_pl.spaces.mixed import Mixing
@@ -68,7 +68,11 @@ class ModuleSpace:
             self._prototype = None
             self._prototype = self._built()
             if input_shape is not None and not any(p.is_meta for p in self._prototype[0].parameters()):
-                self._try_derived()
+                try:
+                    self._try_derived()
+                except DartsError:
+                    self._prototype = None  # so that asking again tells it again
+                    raise
 
     def _built(self, widths: Mapping[str, int] | None = None) -> tuple[nn.Module, dict[str, Open]]:
         """A network with fresh weights that has been tried, and its choices by label."""
