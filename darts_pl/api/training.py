@@ -86,7 +86,8 @@ def train_network(
             limit_val_batches=0,
             **hardware.trainer_arguments(),
         )
-        trainer.fit(module, train_dataloaders=SeededPasses(loaders["weights"], seed, "weights"))
+        passes = SeededPasses(loaders["weights"], seed, "weights")
+        trainer.fit(module, train_dataloaders=passes, val_dataloaders=[])  # none is held out
         trainer.test(module, dataloaders=SeededPasses(loaders["alphas"], seed, "test"), verbose=False)
     network.cpu().eval()
     return {
