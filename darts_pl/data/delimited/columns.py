@@ -1,6 +1,7 @@
 """A column as numbers or as words: decided by all of its cells, and refused where that would be a guess."""
 
 import logging
+import re
 from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
@@ -23,6 +24,7 @@ PLACEHOLDERS = frozenset(
     word.lower() for word in (*USUAL_MISSING, "?", "-", "--", ".", "*", "unknown", "missing", "nil")
 )  # which often stand for a missing value
 EXACT = 2**53  # whole numbers beyond it are not all kept by float64
+INFINITE = re.compile(r"[+-]?inf(inity)?", re.IGNORECASE)
 SHOWN = 60  # characters of a value in a message
 
 
@@ -97,11 +99,10 @@ def words_of(raw: RawTable, name: str) -> Words:
 
 
 def is_text(values: pd.Series) -> bool:
-    """Whether a column holds texts, and no numbers, truth values or times."""
-    if not (pd.api.types.is_object_dtype(values) or pd.api.types.is_string_dtype(values)):
-        return False
-    known = values.dropna()
-    return len(known) == 0 or isinstance(known.iloc[0], str)
+    """Whether a column holds texts or a mixture, and no numbers, truth values or times alone."""
+    if pd.api.types.is_object_dtype(values):
+        return pd.api.types.infer_dtype(values, skipna=True) not in ("boolean", "datetime", "datetime64", "date")
+    return pd.api.types.is_string_dtype(values)
 
 
 def number_column(raw: RawTable, name: str, otherwise: str, *, codes: bool = False) -> pd.Series:
@@ -126,6 +127,10 @@ def number_column(raw: RawTable, name: str, otherwise: str, *, codes: bool = Fal
             _refuse(raw, name, words, i, otherwise)
     numbers = np.array([float(plain) for plain in words.plain], np.float64)
     whole = {i: int(plain) for i, plain in enumerate(words.plain) if plain.lstrip("+-").isdigit()}
+    if np.isinf(numbers).any():
+        i = int(np.isinf(numbers).argmax())
+        at = f"{raw.name}, {raw.place(words.first(i))}, column {name!r}: found {words.texts[i][:SHOWN]!r}"
+        raise DataError(f"{at}, not finite as a number of float64; {otherwise}")
     _check_whole(raw, name, words, numbers, whole, otherwise)
     if codes and any(has_zeros(words.texts[i].strip()) for i in whole):
         _check_zeros(raw, name, words, whole, otherwise)
@@ -140,9 +145,11 @@ def number_column(raw: RawTable, name: str, otherwise: str, *, codes: bool = Fal
 
 def _refuse(raw: RawTable, name: str, words: Words, i: int, otherwise: str) -> None:
     """Raises DataError of a text that is no number."""
-    text, alike = words.texts[i], words.alike.get(i) or likeness(words.texts[i])
+    text, alike = words.texts[i], words.alike.get(i)
     place = f"{raw.name}, {raw.place(words.first(i))}, column {name!r}: found {text[:SHOWN]!r}"
     total = int((words.codes >= 0).sum())
+    if INFINITE.fullmatch(text.strip()):
+        raise DataError(f"{place}, not finite. Leave the cell empty where the value is missing; {otherwise}")
     if alike is None:
         numbers = int(sum(words.rows[j] for j, plain in enumerate(words.plain) if plain is not None))
         word = f" or give \"data.missing_words=['{text.strip()}']\"" if len(text) <= SHOWN else ""
