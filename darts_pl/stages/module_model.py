@@ -66,14 +66,14 @@ class ModuleModel(nn.Module):
         """Raw rows (a DataFrame) or texts (a list) as the network takes them; anything else as it is.
 
         Raises:
-            DataError: rows that lack a column, no texts.
+            DataError: rows that lack a column or were read otherwise than the training's, no texts.
         """
         if self.processing is None:
             return raw
         if isinstance(self.processing, TablePreprocessing):
             if not isinstance(raw, pd.DataFrame):
                 raise DataError(f"found {type(raw).__name__}, expected a DataFrame with the columns of the training")
-            return self.processing.transform(raw)
+            return self.processing.transform_read(raw)
         if isinstance(raw, str):
             raise DataError("found one text, expected a list of texts")
         return self.processing.encode(list(raw))

@@ -20,6 +20,7 @@ from darts_pl.inputs import TensorInput
 from darts_pl.tasks import Task
 
 TEST_SEED = 0
+HASHED = 1 << 16  # rows at a time
 Rows = Tensor | dict[str, Tensor]
 
 
@@ -151,9 +152,11 @@ class TableData(SampleData):
         table = self.table
         facts = (self._kind, table.targets, table.features, table.inputs, self.classes, list(map(len, self.rows)))
         digest = hashlib.sha256(repr(facts).encode())
-        frame = table.frame[[*table.features, *table.targets]]
+        columns = [*table.features, *table.targets]
         for rows in self.rows:
-            digest.update(pd.util.hash_pandas_object(frame.iloc[rows], index=False).to_numpy("<u8").tobytes())
+            for first in range(0, len(rows), HASHED):
+                part = table.frame.iloc[rows[first : first + HASHED]][columns]
+                digest.update(pd.util.hash_pandas_object(part, index=False).to_numpy("<u8").tobytes())
         return digest.hexdigest()
 
     def preprocessing(self) -> dict[str, Any]:
@@ -208,7 +211,7 @@ class TableData(SampleData):
         found = {}
         for part, rows in zip(("train", "test"), self.rows):
             x = processing.transform(
-                table.frame.iloc[rows], lambda position, rows=rows: table.place(int(rows[position]))
+                table.frame, lambda position, rows=rows: table.place(int(rows[position])), rows
             )
             found[part] = (x, y[rows])
         return found

@@ -65,23 +65,33 @@ class TablePreprocessing:
         return {name: [each for column in columns for each in column.features] for name, columns in self.inputs.items()}
 
     def transform(
-        self, frame: pd.DataFrame, place: Callable[[int], str] = lambda position: f"row {position + 1}"
+        self,
+        frame: pd.DataFrame,
+        place: Callable[[int], str] = lambda position: f"row {position + 1}",
+        rows: Index | None = None,
     ) -> Tensor | dict[str, Tensor]:
         """Raw rows as a network takes them: float32 [rows, features], or a dictionary of these.
 
         Args:
             frame: has the columns of the training table by name, in any order; the target may be missing.
-            place: of a row, for messages.
+            place: of a row, for messages. rows: numbers of some rows, in whose order they come; None for all.
 
         Raises:
             DataError: a column is missing, or a value among numbers is none.
         """
-        names = list(map(str, frame.columns))
-        for column in (column for columns in self.inputs.values() for column in columns):
-            if column.name not in names:
-                raise DataError(f"the rows have no column {column.name!r}. {nearest(column.name, names)}")
-        found = {name: self._transformed(frame, columns, place) for name, columns in self.inputs.items()}
+        found = {name: self._transformed(frame, columns, place, rows) for name, columns in self.inputs.items()}
         return found.get(SINGLE, found)
+
+    def transform_read(self, frame: pd.DataFrame) -> Tensor | dict[str, Tensor]:
+        """`transform` of rows that somebody else read, whose columns may have lost what the training's reader keeps.
+
+        Raises:
+            DataError: see `transform` and `Category.check_reading`.
+        """
+        for columns in self.inputs.values():
+            for column in columns:
+                column.check_reading(_column_of(frame, column.name))
+        return self.transform(frame)
 
     def to_plain(self) -> dict[str, Any]:
         """As JSON can write it."""
@@ -104,9 +114,24 @@ class TablePreprocessing:
                 return cls(columns, target_from_plain(target))
         raise ConfigError(f"preprocessing: found {plain!r}, expected the inputs and the target of a table")
 
-    def _transformed(self, frame: pd.DataFrame, columns: Sequence[Column], place: Callable[[int], str]) -> Tensor:
-        parts = [column.transform(frame[column.name], place) for column in columns]
-        return torch.from_numpy(np.concatenate(parts, axis=1).astype(np.float32))
+    def _transformed(
+        self, frame: pd.DataFrame, columns: Sequence[Column], place: Callable[[int], str], rows: Index | None
+    ) -> Tensor:
+        """Column by column into one tensor, so that large tables are not held several times."""
+        ends = np.cumsum([len(column.features) for column in columns])
+        out = np.empty((len(frame) if rows is None else len(rows), int(ends[-1])), np.float32)
+        for column, end in zip(columns, ends):
+            values = _column_of(frame, column.name)
+            column.transform(values if rows is None else values.iloc[rows], place, out[:, end - len(column.features) : end])
+        return torch.from_numpy(out)
+
+
+def _column_of(frame: pd.DataFrame, name: str) -> pd.Series:
+    """The column of a name; columns that are named by numbers have these as text."""
+    names = list(map(str, frame.columns))
+    if name not in names:
+        raise DataError(f"the rows have no column {name!r}. {nearest(name, names)}")
+    return frame.iloc[:, names.index(name)]
 
 
 def _column(plain: Any) -> Column:
