@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from darts_pl.data.delimited.content import Content, blocks, numbered_blocks
 from darts_pl.data.delimited.dialect import Dialect
-from darts_pl.data.delimited.quotes import LINE_FEED, RETURN, Quoted, line_ends, quoted_cells
+from darts_pl.data.delimited.quotes import LINE_FEED, QUOTE, RETURN, Quoted, line_ends, quoted_cells
 from darts_pl.errors import DataError
 
 OTHERS = ";\t|,"  # separators that a file may have instead
@@ -158,10 +158,14 @@ def _blank_within(data: Content, start: int, end: int) -> int:
 
 
 def _is_padded(block: bytes, dialect: Dialect) -> bool:
-    """Whether a cell that begins in a block, behind its first byte, begins with 0 and another digit."""
-    table = bytearray(range(256))
-    table[ord(dialect.separator)] = table[RETURN] = table[ord('"')] = LINE_FEED
-    for digit in b"123456789":
-        table[digit] = ord("1")
-    plain = block.translate(bytes(table))
-    return any(plain.find(b"\n" + sign + b"0" + digit) >= 0 for sign in (b"", b"-", b"+") for digit in (b"0", b"1"))
+    """Whether a cell that begins in a block, behind its first bytes, begins with 0 and another digit."""
+    cells = np.frombuffer(block, np.uint8)
+    edges = np.zeros(256, bool)
+    edges[[ord(dialect.separator), LINE_FEED, RETURN, QUOTE]] = True
+    zeros = np.flatnonzero(cells == ord("0"))
+    zeros = zeros[(zeros > 1) & (zeros < len(cells) - 1)]
+    behind = cells[zeros + 1]
+    zeros = zeros[(behind >= ord("0")) & (behind <= ord("9"))]
+    before = cells[zeros - 1]
+    signed = ((before == ord("-")) | (before == ord("+"))) & edges[cells[zeros - 2]]
+    return bool((edges[before] | signed).any())

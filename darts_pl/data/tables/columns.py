@@ -86,8 +86,8 @@ class Number:
             DataError: something else than a finite number or nothing, with its `place`.
         """
         out = np.empty((len(values), len(self.features)), np.float32) if out is None else out
-        numbers = pd.to_numeric(values, errors="coerce").astype(np.float64).to_numpy(np.float64, na_value=np.nan)
-        missing = _missing(values)
+        plain = values if is_number(values) else pd.to_numeric(values, errors="coerce").astype(np.float64)
+        numbers, missing = plain.to_numpy(np.float64, na_value=np.nan), _missing(values)
         if len(wrong := np.flatnonzero((np.isnan(numbers) & ~missing) | np.isinf(numbers))):
             at = int(wrong[0])
             found = values.iloc[[at]].tolist()[0]  # a number of Python

@@ -12,6 +12,7 @@ from darts_pl.data.delimited.columns import is_text, number_column, words_of
 from darts_pl.data.delimited.telling import is_number, tell_columns
 from darts_pl.data.series import reading
 from darts_pl.data.tables.columns import as_text
+from darts_pl.data.tables.shared import shared
 from darts_pl.data.tables.table import Table
 from darts_pl.errors import ConfigError, DataError, nearest
 
@@ -42,13 +43,19 @@ class TableFile:
     dialect: Dialect = field(default_factory=Dialect)
 
     def load(self) -> Table:
-        """The table, checked; its size and the types of its columns are told in the log.
+        """The table, checked; its size and the types of its columns are told in the log. A table that is still in use
+        somewhere is not read again.
 
         Raises:
             DataError: what `read_delimited` and `number_column` refuse, a test file of other columns, an infinite
                 value, with file, row and column.
             ConfigError: a target, a table's column or a category that is no column, a table without columns.
         """
+        files = [Path(file).expanduser() for file in (self.csv, self.test) if file is not None]
+        states = [(each.st_mtime_ns, each.st_size) for file in files if file.is_file() and (each := file.stat())]
+        return shared((repr(self), *states), self._read)
+
+    def _read(self) -> Table:
         train = reading.TableFile(self.csv, self.dialect).load(self._is_category)
         names = [str(name) for name in train.frame.columns]
         targets = (self.target,) if isinstance(self.target, str) else tuple(self.target)

@@ -1,6 +1,7 @@
 """The LightningDataModule of tables: rows of numbers and categories for a number, a class, or yes or no."""
 
 import hashlib
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -13,6 +14,7 @@ from darts_pl.data.gather import gatherer
 from darts_pl.data.samples import SUBSET_SEED, SampleData
 from darts_pl.data.split import Index, holdout, paired_halves, stratified_subset
 from darts_pl.data.tables.preprocessing import TablePreprocessing
+from darts_pl.data.tables.shared import shared
 from darts_pl.data.tables.table import Source, Table
 from darts_pl.data.tables.target import KINDS, Classes, check_classes_known, check_present, fit_target, kind_of
 from darts_pl.errors import ConfigError, DataError, nearest
@@ -22,6 +24,14 @@ from darts_pl.tasks import Task
 TEST_SEED = 0
 HASHED = 1 << 16  # rows at a time
 Rows = Tensor | dict[str, Tensor]
+
+
+@dataclass(frozen=True, eq=False)
+class Stored:
+    """Rows as a network takes them: (x, y) of "train" and "test", of a table that lives as long as they do."""
+
+    table: Table
+    parts: dict[str, tuple[Rows, Tensor]]
 
 
 class TableData(SampleData):
@@ -166,11 +176,11 @@ class TableData(SampleData):
 
     def train_rows(self) -> tuple[Rows, Tensor]:
         """(x, y) of all training rows in use, both halves together."""
-        return self._stored["train"]
+        return self._stored.parts["train"]
 
     def test_rows(self) -> tuple[Rows, Tensor]:
         """(x, y) of the test rows."""
-        return self._stored["test"]
+        return self._stored.parts["test"]
 
     @property
     def training_count(self) -> int:
@@ -186,7 +196,7 @@ class TableData(SampleData):
 
     def gatherers_of(self, part: str) -> tuple[Any, Tensor]:
         """x and y of "train" or "test"."""
-        x, y = self._stored[part]
+        x, y = self._stored.parts[part]
         return gatherer(x), y
 
     @cached_property
@@ -205,7 +215,11 @@ class TableData(SampleData):
         return None if self._all_classes is None else self._all_classes.numbers(self.table).numpy()
 
     @cached_property
-    def _stored(self) -> dict[str, tuple[Rows, Tensor]]:
+    def _stored(self) -> Stored:
+        cuts = [hashlib.sha256(rows.tobytes()).digest() for rows in self.rows]
+        return shared((id(self.table), self._kind, *cuts), self._transformed)
+
+    def _transformed(self) -> Stored:
         processing, table = self.processing, self.table
         y = processing.target.numbers(table)
         found = {}
@@ -214,7 +228,7 @@ class TableData(SampleData):
                 table.frame, lambda position, rows=rows: table.place(int(rows[position])), rows
             )
             found[part] = (x, y[rows])
-        return found
+        return Stored(table, found)
 
     def _cut(self, rows: Index, fraction: float, seed: int) -> tuple[Index, Index]:
         """Some rows of the table in two, the first with `fraction`: stratified for classes."""

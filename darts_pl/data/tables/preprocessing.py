@@ -19,6 +19,7 @@ from darts_pl.inputs import TensorInput
 
 log = logging.getLogger(__name__)
 
+AT_ONCE = 1 << 14  # rows, so that their features stay in a processor's cache
 SINGLE = ""  # the name of the only input, which is a tensor and not a dictionary
 
 
@@ -117,12 +118,19 @@ class TablePreprocessing:
     def _transformed(
         self, frame: pd.DataFrame, columns: Sequence[Column], place: Callable[[int], str], rows: Index | None
     ) -> Tensor:
-        """Column by column into one tensor, so that large tables are not held several times."""
+        """Some rows at a time into one tensor, so that a large table is not held several times."""
+        values = [_column_of(frame, column.name) for column in columns]
         ends = np.cumsum([len(column.features) for column in columns])
-        out = np.empty((len(frame) if rows is None else len(rows), int(ends[-1])), np.float32)
-        for column, end in zip(columns, ends):
-            values = _column_of(frame, column.name)
-            column.transform(values if rows is None else values.iloc[rows], place, out[:, end - len(column.features) : end])
+        count = len(frame) if rows is None else len(rows)
+        out = np.empty((count, int(ends[-1])), np.float32)
+        for first in range(0, count, AT_ONCE):
+            part = slice(first, first + AT_ONCE) if rows is None else rows[first : first + AT_ONCE]
+
+            def at(position: int, first: int = first) -> str:
+                return place(first + position)
+
+            for column, each, end in zip(columns, values, ends):
+                column.transform(each.iloc[part], at, out[first : first + AT_ONCE, end - len(column.features) : end])
         return torch.from_numpy(out)
 
 
