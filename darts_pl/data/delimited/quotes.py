@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from darts_pl.data.delimited.rows import Rows
 from darts_pl.data.delimited.content import Content, line_and_column, numbered_blocks
 from darts_pl.errors import DataError
 
 QUOTE, LINE_FEED, RETURN = 34, 10, 13
-ROW_LIKE = 0.75  # of the lines within a cell that hold as many cells as the header: then they are rows
 SHOWN = 40  # characters of a line in a message
 
 
@@ -42,6 +42,7 @@ def quoted_cells(data: Content, path: Path, separator: str, columns: int, quotin
     """
     mark = separator.encode()
     starts, ends, separators, breaks = [], [], 0, []
+    rows = Rows(data, mark, columns)
     line, counted = 1, 0  # the line at the byte `counted`
     for start, end in _enclosed(data, path, ord(mark)):
         inside = bytes(data[start + 1 : end])
@@ -53,7 +54,7 @@ def quoted_cells(data: Content, path: Path, separator: str, columns: int, quotin
             line += line_ends(bytes(data[counted:start]))
             counted = start
             if quoting == "auto":
-                _check_no_rows(data, path, start, end, line, mark, columns)
+                _check_no_rows(data, path, start, end, line, rows)
             breaks.append((line, inner))
         starts.append(start)
         ends.append(end)
@@ -102,20 +103,16 @@ def _marks(data: Content, edges: npt.NDArray[np.bool_]) -> Iterator[tuple[list, 
         yield places.tolist(), begins.tolist(), ends.tolist()
 
 
-def _check_no_rows(data: Content, path: Path, start: int, end: int, line: int, mark: bytes, columns: int) -> None:
+def _check_no_rows(data: Content, path: Path, start: int, end: int, line: int, rows: "Rows") -> None:
     """Raises DataError where the lines that a cell reaches over, read without it, are rows themselves."""
-    inside = bytes(data[start + 1 : end])
-    if b'""' in inside or columns < 2:
+    if b'""' in bytes(data[start + 1 : end]):
         return
-    first = _line_start(data, start)
     last = end + len(bytes(data[end : end + (1 << 16)]).splitlines()[0])
-    lines = bytes(data[first:last]).replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n")
-    rows = [each.count(mark) == columns - 1 for each in lines]
-    if rows[0] and rows[-1] and np.mean(rows) >= ROW_LIKE:
-        closing = line + len(lines) - 1
+    lines = bytes(data[_line_start(data, start) : last]).replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n")
+    if rows.are_those(lines):
         raise DataError(
-            f"{_opened(data, path, start)}, which closes in line {closing} only, so that {len(lines)} lines, each with "
-            f"the {columns} cells of a row, would become one. "
+            f"{_opened(data, path, start)}, which closes in line {line + len(lines) - 1} only, so that {len(lines)} "
+            f"lines, each with the {rows.columns} cells of a row, would become one. "
             + _remedy("double it within a cell in quotation marks")
             + "; where the cell is right, data.quoting=cells"
         )

@@ -17,6 +17,7 @@ from darts_pl.errors import DataError
 log = logging.getLogger(__name__)
 
 ROWS = 1 << 16  # read at a time, so that the memory of a large file is that of its numbers
+LARGE_BYTES = 50 * 2**20
 EXACT = 2**53  # whole numbers beyond it are not all kept by float64
 
 
@@ -40,6 +41,8 @@ def read_delimited(
         DataError: see `content_of` and `layout_of`; columns of one name or without one, no rows.
     """
     data = content_of(path, dialect.encoding, neighbours)
+    if len(data) >= LARGE_BYTES:
+        log.info("%s: reading %.0f MiB", path, len(data) / 2**20)
     layout = layout_of(data, path, dialect)
     names = layout.header
     check_names(names, str(path))

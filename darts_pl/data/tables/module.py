@@ -1,6 +1,7 @@
 """The LightningDataModule of tables: rows of numbers and categories for a number, a class, or yes or no."""
 
 import hashlib
+import logging
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -20,6 +21,8 @@ from darts_pl.data.tables.target import KINDS, Classes, check_classes_known, che
 from darts_pl.errors import ConfigError, DataError, nearest
 from darts_pl.inputs import TensorInput
 from darts_pl.tasks import Task
+
+log = logging.getLogger(__name__)
 
 TEST_SEED = 0
 HASHED = 1 << 16  # rows at a time
@@ -228,6 +231,15 @@ class TableData(SampleData):
                 table.frame, lambda position, rows=rows: table.place(int(rows[position])), rows
             )
             found[part] = (x, y[rows])
+        train, test = ([*x.values()] if isinstance(x, dict) else [x] for x, _ in found.values())
+        log.info(
+            "%s: %s training and %s test rows of %d features, %.1f MiB in memory",
+            table.name,
+            f"{len(train[0]):,}",
+            f"{len(test[0]):,}",
+            sum(each.shape[1] for each in train),
+            sum(each.nbytes for each in (*train, *test)) / 2**20,
+        )
         return Stored(table, found)
 
     def _cut(self, rows: Index, fraction: float, seed: int) -> tuple[Index, Index]:
