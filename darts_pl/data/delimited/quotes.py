@@ -53,7 +53,7 @@ def quoted_cells(data: Content, path: Path, separator: str, columns: int, quotin
         if inner:
             line += line_ends(bytes(data[counted:start]))
             counted = start
-            if quoting == "auto":
+            if quoting == "auto" and b'""' not in inside:
                 _check_no_rows(data, path, start, end, line, rows)
             breaks.append((line, inner))
         starts.append(start)
@@ -105,9 +105,7 @@ def _marks(data: Content, edges: npt.NDArray[np.bool_]) -> Iterator[tuple[list, 
 
 def _check_no_rows(data: Content, path: Path, start: int, end: int, line: int, rows: "Rows") -> None:
     """Raises DataError where the lines that a cell reaches over, read without it, are rows themselves."""
-    if b'""' in bytes(data[start + 1 : end]):
-        return
-    last = end + len(bytes(data[end : end + (1 << 16)]).splitlines()[0])
+    last = _line_end(data, end)
     lines = bytes(data[_line_start(data, start) : last]).replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n")
     if rows.are_those(lines):
         raise DataError(
@@ -127,6 +125,17 @@ def _line_start(data: Content, place: int) -> int:
         found = max(before.rfind(b"\n"), before.rfind(b"\r"))
         if found >= 0 or start == 0:
             return start + found + 1
+        size *= 4
+
+
+def _line_end(data: Content, place: int) -> int:
+    """Where the line of a byte ends."""
+    size = 1 << 8
+    while True:
+        behind = bytes(data[place : place + size])
+        found = [at for mark in (b"\n", b"\r") if (at := behind.find(mark)) >= 0]
+        if found or place + size >= len(data):
+            return place + min(found, default=len(behind))
         size *= 4
 
 
