@@ -8,6 +8,7 @@ import stat
 from collections.abc import Callable
 from pathlib import Path
 
+ALL = 0o666  # permissions: everybody reads and writes, before the umask
 TEMPORARY = re.compile(r"\..+\.[a-z0-9_]{8}")  # .<name>.<eight characters>, see `_new_file`
 
 
@@ -28,7 +29,7 @@ def cache_dir() -> Path:
     return (Path(base) if base else Path.home() / ".cache") / "darts_pl"
 
 
-def write_atomically(path: Path | str, write: Callable[[Path], None], mode: int = 0o666) -> Path:
+def write_atomically(path: Path | str, write: Callable[[Path], None], mode: int = ALL) -> Path:
     """Let `write` fill a temporary file beside `path`, then move it there: a reader sees the old file or the new one.
 
     Args:
@@ -52,7 +53,7 @@ def write_atomically(path: Path | str, write: Callable[[Path], None], mode: int 
     return path
 
 
-def _new_file(path: Path, mode: int = 0o666) -> tuple[Path, int]:
+def _new_file(path: Path, mode: int = ALL) -> tuple[Path, int]:
     """(an empty file of a random name beside `path`, its permissions). The system takes the umask off them as it makes
     the file; a process can ask for its umask only by changing it, for all its threads."""
     while True:
@@ -67,12 +68,15 @@ def _new_file(path: Path, mode: int = 0o666) -> tuple[Path, int]:
             os.close(handle)
 
 
-def as_new(path: Path) -> Path:
-    """`path` with the permissions of a file made now: some libraries keep theirs for the owner whatever the umask."""
-    beside, granted = _new_file(path)
-    beside.unlink()
-    path.chmod(granted)
-    return path
+def mode_of_new_files(folder: Path) -> int:
+    """The permissions that a file made now in `folder` has: those for all to read and write, less the umask.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    made, granted = _new_file(folder / "new")
+    made.unlink()
+    return granted
 
 
 def sync_folder(folder: Path) -> None:
