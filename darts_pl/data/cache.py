@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from darts_pl.bounded.arrays import read_arrays
+from darts_pl.bounded.digests import file_digest
 from darts_pl.data.arrays import ImageArrays
 from darts_pl.data.own_cache import FILE_MODE, check_own, make_folder
 from darts_pl.errors import DataError
@@ -31,15 +32,6 @@ def fingerprint(source: Path) -> str:
         facts = path.stat()
         listing.update(f"{path.relative_to(source)}\0{facts.st_size}\0{facts.st_mtime_ns}\n".encode())
     return listing.hexdigest()
-
-
-def file_digest(path: Path, algorithm: str = "sha256") -> str:
-    """The digest of a file's bytes in hexadecimal."""
-    digest = hashlib.new(algorithm)
-    with path.open("rb") as stream:
-        while block := stream.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def cached(name: str, key: Mapping[str, object], decode: Callable[[], ImageArrays]) -> ImageArrays:

@@ -29,6 +29,7 @@ import torch
 from rich import get_console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from darts_pl.bounded import read_json
 from darts_pl.callbacks import peak_memory_mib
 from darts_pl.errors import ConfigError, RunError
 from darts_pl.paths import write_text_atomically
@@ -63,7 +64,7 @@ class Job:
 
     def figures(self) -> dict[str, Any]:
         """What its file holds."""
-        return json.loads(self.result.read_text(encoding="utf-8"))
+        return read_json(self.result)
 
     def forget(self) -> None:
         """Remove its file, so that it is done again."""
