@@ -176,7 +176,11 @@ def _by_candidate(path: Path) -> pd.DataFrame:
 def _table(path: Path, *columns: str) -> pd.DataFrame:
     """A table that has `columns`, of which "id", "name" and "phase" are texts."""
     texts = dict.fromkeys({"id", "name", "phase"} & set(columns), str)
-    return read_table(path, columns, dtype=texts)
+    table = read_table(path, dtype=texts)
+    for name in columns:
+        if name not in table:
+            raise ValueError(f"no column {name!r}, found {', '.join(map(str, table.columns))}")
+    return table
 
 
 def true_values(column: pd.Series) -> pd.Series:

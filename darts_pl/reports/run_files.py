@@ -196,7 +196,9 @@ def json_object(path: Path) -> dict[str, Any]:
 
 def epoch_table(path: Path) -> pd.DataFrame:
     """A table with one row an epoch and numbers only; text where a number belongs raises ValueError."""
-    table = read_table(path, ("epoch",))
+    table = read_table(path)
+    if "epoch" not in table:
+        raise ValueError(f"no column 'epoch', found {', '.join(map(str, table.columns))}")
     return table.apply(pd.to_numeric)
 
 
