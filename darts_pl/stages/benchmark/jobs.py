@@ -15,6 +15,7 @@ from pathlib import Path
 from rich import get_console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from darts_pl import last_words
 from darts_pl.stages.run import MANIFEST, read_manifest
 
 log = logging.getLogger("darts_pl")
@@ -102,7 +103,8 @@ def _start(job: Job, threads: int) -> subprocess.Popen:
 
 def _report(job: Job, status: int, seconds: float) -> None:
     if status:
-        log.error("%s failed with exit status %d after %.0f s, see %s", job.name, status, seconds, job.folder / LOG)
+        ended = last_words.ended(status)
+        log.error("%s failed: its process %s after %.0f s, see %s", job.name, ended, seconds, job.folder / LOG)
     else:
         log.info("%s done (%.0f s)", job.name, seconds)
 
