@@ -64,7 +64,7 @@ class RunFolder:
         last_words.note(folder=str(path.absolute()), torch=versions()["torch"])
         if (path / MANIFEST).is_file():
             run = cls(path, read_manifest(path), resumed=True)
-            run._check_same(command, config)
+            run._check_same(command, config, overrides)
             run._warn_of_changes(device)
             run._update(status="running")
             return run
@@ -87,13 +87,17 @@ class RunFolder:
         run._update()
         return run
 
-    def _check_same(self, command: str, config: Mapping[str, Any]) -> None:
+    def _check_same(self, command: str, config: Mapping[str, Any], overrides: Sequence[str]) -> None:
         if self.manifest["command"] != command:
             raise RunError(f"{self.path} holds a {self.manifest['command']} run, this is {command}")
         if self.manifest["config_sha256"] == config_digest(config):
             return
         before = flatten(_mapping(self.path / CONFIG))
         now = flatten(config)
+        given = {override.lstrip("+~").partition("=")[0] for override in overrides}
+        later = [key for key in now if key not in before and key not in given]  # options that came after the run
+        if self.manifest["config_sha256"] == config_digest(config, later):
+            return
         changed = [k for k in {**before, **now} if before.get(k) != now.get(k) and k.split(".")[0] not in VOLATILE]
         listed = "; ".join(f"{key}: {before.get(key)!r} there, {now.get(key)!r} here" for key in changed[:8])
         raise RunError(

@@ -176,9 +176,9 @@ def _check_distinct(raw: RawTable, name: str, values: pd.Series, otherwise: str)
         return
     known = values.dropna()
     if len(known) and max(abs(int(known.min())), abs(int(known.max()))) > EXACT:
-        distinct = known.drop_duplicates()
-        places = {int(value): position for position, value in enumerate(values) if not pd.isna(value)}
-        _refuse_merged(raw, name, [(int(value), str(value), places[int(value)]) for value in distinct], otherwise)
+        first = np.flatnonzero((~values.duplicated() & values.notna()).to_numpy())
+        found = [(int(value), str(value), int(row)) for value, row in zip(values.iloc[first], first)]
+        _refuse_merged(raw, name, found, otherwise)
 
 
 def _check_whole(raw, name: str, words: Words, numbers, whole: dict[int, int], otherwise: str) -> None:

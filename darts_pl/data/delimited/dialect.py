@@ -62,13 +62,17 @@ class Dialect:
         if self.decimal not in DECIMALS:
             raise ConfigError(f"data.decimal={self.decimal!r}: expected one of {_listed(DECIMALS)}")
         if self.thousands is not None and self.thousands not in THOUSANDS:
-            raise ConfigError(f"data.thousands={self.thousands!r}: expected one of {_listed(THOUSANDS)}, {_listed(NAMED)}, or null")
+            raise ConfigError(
+                f"data.thousands={self.thousands!r}: expected one of {_listed(THOUSANDS)}, {_listed(NAMED)}, or null"
+            )
         if self.thousands == self.decimal:
             raise ConfigError(f"data.thousands and data.decimal are both {self.decimal!r}, expected different marks")
         if self.quoting not in QUOTINGS:
             raise ConfigError(f"data.quoting={self.quoting!r} is unknown. {nearest(self.quoting, QUOTINGS)}")
         if self.quoting == "none" and self.separator in (self.decimal, self.thousands):
-            raise ConfigError(f"data.separator={self.separator!r} is a mark of numbers too, which needs quotation marks")
+            raise ConfigError(
+                f"data.separator={self.separator!r} is a mark of numbers too, which needs quotation marks"
+            )
         if wrong := [unit for unit in self.units if any(mark.isdigit() for mark in unit)]:
             raise ConfigError(f"data.units: found {wrong[0]!r}, expected marks or words without digits")
         try:

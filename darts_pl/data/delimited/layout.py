@@ -15,6 +15,7 @@ from darts_pl.data.delimited.quotes import LINE_FEED, QUOTE, RETURN, Quoted, lin
 from darts_pl.errors import DataError
 
 OTHERS = ";\t|,"  # separators that a file may have instead
+DIGITS = 32  # of a number, at most, that is looked at for zeros before it
 NONE = Quoted(np.zeros(0, np.int64), np.zeros(0, np.int64), 0, [])
 
 
@@ -60,7 +61,7 @@ def layout_of(data: Content, path: Path, dialect: Dialect) -> Layout:
     previous = -1  # place of the line end before
     for start, block in numbered_blocks(data):
         separators += block.count(mark)
-        padded = padded or _is_padded(bytes(data[max(start - 3, 0) : start]) + block, dialect)
+        padded = padded or _is_padded(bytes(data[max(start - DIGITS, 0) : start]) + block, dialect)
         places = _line_ends(data, start, block)
         if len(places):
             gaps = np.diff(places, prepend=previous)
@@ -158,7 +159,7 @@ def _blank_within(data: Content, start: int, end: int) -> int:
 
 
 def _is_padded(block: bytes, dialect: Dialect) -> bool:
-    """Whether a cell that begins in a block, behind its first bytes, begins with 0 and another digit."""
+    """Whether a cell that begins in a block, behind its first bytes, is 0 and further digits."""
     cells = np.frombuffer(block, np.uint8)
     edges = np.zeros(256, bool)
     edges[[ord(dialect.separator), LINE_FEED, RETURN, QUOTE]] = True
@@ -168,4 +169,9 @@ def _is_padded(block: bytes, dialect: Dialect) -> bool:
     zeros = zeros[(behind >= ord("0")) & (behind <= ord("9"))]
     before = cells[zeros - 1]
     signed = ((before == ord("-")) | (before == ord("+"))) & edges[cells[zeros - 2]]
-    return bool((edges[before] | signed).any())
+    ends = zeros[edges[before] | signed] + 1
+    for _ in range(DIGITS):
+        ends = ends[(cells[ends] >= ord("0")) & (cells[ends] <= ord("9"))] + 1
+        if (ends == len(cells)).any() or edges[cells[ends]].any():
+            return True
+    return False

@@ -119,7 +119,9 @@ def likeness(text: str) -> Likeness | None:
 
 
 def _is_currency(mark: str) -> bool:
-    return len(mark) <= 3 and any(unicodedata.category(each) == "Sc" for each in mark) or mark in ("kr", "z\u0142", "Rs")
+    return (
+        len(mark) <= 3 and any(unicodedata.category(each) == "Sc" for each in mark) or mark in ("kr", "z\u0142", "Rs")
+    )
 
 
 def options_that_read(texts: list[str], dialect: Dialect) -> list[tuple[str, float]]:

@@ -31,7 +31,7 @@ class Rows:
             return False
         if not any(self._kinds):  # nothing tells texts from rows but their number
             return len(lines) > LEAST
-        return sum(map(self._fits, lines)) >= ROW_LIKE * len(lines) and self._fits(lines[0]) and self._fits(lines[-1])
+        return sum(map(self._fits, lines)) >= (ROW_LIKE if len(lines) > LEAST else 1) * len(lines)
 
     def _fits(self, line: bytes) -> bool:
         """Whether the cells of a line are of its columns' kinds; one with a quotation mark may be any."""

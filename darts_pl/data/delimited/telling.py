@@ -16,8 +16,8 @@ MISSING_WORDS = frozenset(USUAL_MISSING)
 
 def tell_columns(name: str, frame: pd.DataFrame, columns: Sequence[str], size_bytes: int | None = None) -> None:
     """Log the size of a table and what each of `columns` was taken for, one line each."""
-    size = "" if size_bytes is None else f", {size_bytes / 2**20:,.1f} MiB"
-    log.info("%s: %s rows and %s columns%s", name, f"{len(frame):,}", f"{frame.shape[1]:,}", size)
+    size = "" if size_bytes is None else f", {mebibytes(size_bytes)}"
+    log.info("%s: %s rows, %d column%s%s", name, f"{len(frame):,}", len(columns), "s" * (len(columns) > 1), size)
     for column in columns[:MOST_LINES]:
         log.info("%s", described(frame[column]))
     if further := columns[MOST_LINES:]:
@@ -25,7 +25,11 @@ def tell_columns(name: str, frame: pd.DataFrame, columns: Sequence[str], size_by
         log.info("%d further columns: %d of numbers, %d of categories", len(further), numbers, len(further) - numbers)
         missing = {column: int(frame[column].isna().sum()) for column in further}
         if shown := [f"{column} {count}" for column, count in missing.items() if count]:
-            log.info("missing in %d of them: %s", len(shown), ", ".join(shown[:MOST_LINES]) + ", ..." * (len(shown) > MOST_LINES))
+            log.info(
+                "missing in %d of them: %s",
+                len(shown),
+                ", ".join(shown[:MOST_LINES]) + ", ..." * (len(shown) > MOST_LINES),
+            )
 
 
 def described(values: pd.Series) -> str:
@@ -43,6 +47,11 @@ def described(values: pd.Series) -> str:
         if words := [f"{word} in {counts[word]} rows" for word in counts.index if word in MISSING_WORDS]:
             found += f"; {', '.join(words)} is a word like others, which data.missing_words would take as missing"
     return f"{values.name}: {found}{missing}"
+
+
+def mebibytes(size_bytes: int) -> str:
+    """A size in words."""
+    return f"{size_bytes / 2**20:,.1f} MiB" if size_bytes >= 2**20 else f"{size_bytes / 2**10:,.1f} KiB"
 
 
 def is_number(values: pd.Series) -> bool:

@@ -8,6 +8,7 @@ import numpy.typing as npt
 import pandas as pd
 from pandas.tseries.offsets import BaseOffset
 
+from darts_pl.data.delimited.telling import tell_columns
 from darts_pl.data.series.columns import Roles, as_numbers, resolve_roles, without_missing
 from darts_pl.data.series.grid import each_once, in_order, on_grid
 from darts_pl.data.series.reading import TableSource
@@ -64,6 +65,7 @@ def load_series(
     times = read_times(raw, column, time_format, timezone)
     unit = "\0" + raw.unit  # a column of places beside the numbers, of a name that no file's column has
     frame = as_numbers(raw, roles.all)
+    tell_columns(raw.name, frame, list(roles.all))
     place = raw.frame.index.to_numpy(np.float64)
     frame = frame.set_axis(times, axis=0).assign(**{unit: place})
     frame = in_order(frame, unsorted, raw.name, unit)

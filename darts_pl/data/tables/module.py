@@ -11,6 +11,7 @@ import pandas as pd
 from sklearn.model_selection import KFold, StratifiedKFold, train_test_split
 from torch import Tensor
 
+from darts_pl.data.delimited.telling import mebibytes
 from darts_pl.data.gather import gatherer
 from darts_pl.data.samples import SUBSET_SEED, SampleData
 from darts_pl.data.split import Index, holdout, paired_halves, stratified_subset
@@ -227,18 +228,16 @@ class TableData(SampleData):
         y = processing.target.numbers(table)
         found = {}
         for part, rows in zip(("train", "test"), self.rows):
-            x = processing.transform(
-                table.frame, lambda position, rows=rows: table.place(int(rows[position])), rows
-            )
+            x = processing.transform(table.frame, lambda position, rows=rows: table.place(int(rows[position])), rows)
             found[part] = (x, y[rows])
         train, test = ([*x.values()] if isinstance(x, dict) else [x] for x, _ in found.values())
         log.info(
-            "%s: %s training and %s test rows of %d features, %.1f MiB in memory",
+            "%s: %s training and %s test rows of %d features, %s in memory",
             table.name,
             f"{len(train[0]):,}",
             f"{len(test[0]):,}",
             sum(each.shape[1] for each in train),
-            sum(each.nbytes for each in (*train, *test)) / 2**20,
+            mebibytes(sum(each.nbytes for each in (*train, *test))),
         )
         return Stored(table, found)
 

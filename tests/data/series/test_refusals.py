@@ -34,7 +34,10 @@ def read(path, **options):
         ),
         (lines(line5="2021-01-04 03:00,nan,13"), r"line 5, column 'a': found 'nan', .*data\.missing_words=\['nan'\]"),
         (lines(line5="2021-01-04 03:00,inf,13"), r"line 5, column 'a': found 'inf', not finite"),
-        (lines(line5="2021-01-04 03:00,1.5.2,13"), r"line 5, column 'a': found '1\.5\.2', expected a number as in other rows \(23 of 24\)"),
+        (
+            lines(line5="2021-01-04 03:00,1.5.2,13"),
+            r"line 5, column 'a': found '1\.5\.2', expected a number as in other rows \(23 of 24\)",
+        ),
         (
             lines(line5="2021-01-04 02:00,3,13"),
             r"2021-01-04 02:00:00 \(line 4\) stands in line 5 too.*data\.duplicates=last",

@@ -48,7 +48,9 @@ def test_tables_with_several_tasks(tmp_path, name: str, mark: str, separator: st
 
 def test_another_encoding(tmp_path) -> None:
     path = written(tmp_path, LINES.encode() + "pos café\n".encode("latin-1") * 2)
-    with pytest.raises(DataError, match=r"my.txt, line 13: byte 8 of it is 0xe9, no utf-8\. .* data.encoding=cp1252 or latin-1"):
+    with pytest.raises(
+        DataError, match=r"my.txt, line 13: byte 8 of it is 0xe9, no utf-8\. .* data.encoding=cp1252 or latin-1"
+    ):
         text_data(path).prepare()
     data = text_data(path, encoding="latin-1", batch_size=2)
     data.prepare()
@@ -82,7 +84,10 @@ def test_lines_that_are_refused(tmp_path, content: str, message: str) -> None:
         ('text,label\n"two\nlines",a\n,b\n', "my.csv, line 4: the column 'text' is empty"),
         ("text,label\nx,a\ny,\n", "my.csv, line 3: the column 'label' is empty"),
         ("text,text,label\nx,y,a\n", "two columns are named 'text'"),
-        ('text,label\nx,a\n"y,b\n', "my.csv, line 3, byte 1: a quotation mark opens the cell '\"y,b', which no other closes"),
+        (
+            'text,label\nx,a\n"y,b\n',
+            "my.csv, line 3, byte 1: a quotation mark opens the cell '\"y,b', which no other closes",
+        ),
     ],
 )
 def test_tables_that_are_refused(tmp_path, content: str, message: str) -> None:
