@@ -9,7 +9,7 @@ Builder = TypeVar("Builder", bound=Callable)
 
 def passes_on_to(*parts: type) -> Callable[[Builder], Builder]:
     """Decorator that puts the parameters of some classes, such as a data module (but its `source` or `module`), in the
-    place of a builder's `**others`, so that a misspelt or mistyped one is noticed where the configuration is checked."""
+    place of a builder's `**others`, so that a misspelt or mistyped one is noticed where a configuration is checked."""
 
     def signed(builder: Builder) -> Builder:
         own = inspect.signature(builder)

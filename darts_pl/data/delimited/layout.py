@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from darts_pl.data.delimited.content import Content, blocks, numbered_blocks
 from darts_pl.data.delimited.dialect import Dialect
-from darts_pl.data.delimited.quotes import LINE_FEED, QUOTE, RETURN, Quoted, line_ends, quoted_cells
+from darts_pl.data.delimited.quotes import LINE_FEED, QUOTE, RETURN, Quoted, quoted_cells
 from darts_pl.errors import DataError
 
 OTHERS = ";\t|,"  # separators that a file may have instead

@@ -9,8 +9,13 @@ from darts_pl.data.delimited.dialect import DECIMALS, NAMED, THOUSANDS, Dialect
 SPACES = " \u00a0\u202f\u2009"
 LONGEST = 100  # characters of a number
 MINUS = "\u2212"  # the mathematical sign, which is no other than a minus
-CODES = frozenset("AUD BRL CAD CHF CNY CZK DKK EUR GBP HKD HUF ILS INR JPY KRW MXN NOK NZD PLN RUB SEK TRY USD".split())
-MAGNITUDES = frozenset("k K M B bn mio Mio Mio. mln tsd Tsd Tsd. mrd Mrd Mrd.".split())
+CURRENCIES = frozenset(
+    ("AUD", "BRL", "CAD", "CHF", "CNY", "CZK", "DKK", "EUR", "GBP", "HKD", "HUF", "ILS", "INR", "JPY", "KRW", "MXN")
+    + ("NOK", "NZD", "PLN", "RUB", "SEK", "TRY", "USD", "kr", "z\u0142", "Rs")
+)
+MAGNITUDES = frozenset(
+    ("k", "K", "M", "B", "bn", "mio", "Mio", "Mio.", "mln", "tsd", "Tsd", "Tsd.", "mrd", "Mrd", "Mrd.")
+)
 SHAPE = re.compile(
     r"(?P<before>\D*?)(?P<core>[.,]?\d(?:[\d.,'\u2019_ \u00a0\u202f\u2009]*\d)?[.,]?(?:[eE][+-]?\d+)?)(?P<after>\D*)"
 )
@@ -74,7 +79,7 @@ class Likeness:
 
     Attributes:
         unit: what stands before or behind it; "" for nothing. money: whether that is a currency or a percent sign.
-        core: its digits and marks. odd: another notation in words, such as "a hexadecimal number", that no option reads.
+        core: its digits and marks. odd: in words a notation that no option reads, such as "a hexadecimal number".
     """
 
     unit: str
@@ -107,7 +112,7 @@ def likeness(text: str) -> Likeness | None:
     if (before and after) or not (READABLE.fullmatch(core) or GROUPED.fullmatch(core)):
         return None
     if before:
-        known = _is_currency(before) or (before in CODES)
+        known = _is_currency(before)
         return Likeness(before, True, core) if known else None
     if GROUPED.fullmatch(core):
         return Likeness(after, True, core, "digits in groups that are not of three")
@@ -115,13 +120,11 @@ def likeness(text: str) -> Likeness | None:
         return None
     if after in MAGNITUDES:
         return Likeness(after, False, core, "a number with its magnitude as a letter")
-    return Likeness(after, after in ("%", "\u2030") or _is_currency(after) or after in CODES, core)
+    return Likeness(after, after in ("%", "\u2030") or _is_currency(after), core)
 
 
 def _is_currency(mark: str) -> bool:
-    return (
-        len(mark) <= 3 and any(unicodedata.category(each) == "Sc" for each in mark) or mark in ("kr", "z\u0142", "Rs")
-    )
+    return mark in CURRENCIES or (len(mark) <= 3 and any(unicodedata.category(each) == "Sc" for each in mark))
 
 
 def options_that_read(texts: list[str], dialect: Dialect) -> list[tuple[str, float]]:

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from darts_pl.data.delimited.rows import Rows
 from darts_pl.data.delimited.content import Content, line_and_column, numbered_blocks
+from darts_pl.data.delimited.rows import Rows
 from darts_pl.errors import DataError
 
 QUOTE, LINE_FEED, RETURN = 34, 10, 13

@@ -92,8 +92,8 @@ class Number:
             at = int(wrong[0])
             found = values.iloc[[at]].tolist()[0]  # a number of Python
             raise DataError(
-                f"{place(at)}, column {self.name!r}: found {found!r}, expected a finite number, with a point before its "
-                "decimals where it is text"
+                f"{place(at)}, column {self.name!r}: found {found!r}, expected a finite number, with a point before "
+                "its decimals where it is text"
             )
         if self.std is not None:
             out[:, 0] = (np.where(missing, self.median, numbers) - self.mean) / self.std
@@ -172,8 +172,8 @@ class Category:
         if words and (absent := values.isna().to_numpy()).any() and not text.isin(words).any():
             raise DataError(
                 f"column {self.name!r}: nothing is found in {int(absent.sum())} rows (first row "
-                f"{int(absent.argmax()) + 1}), while {words[0]!r} is a category of the training, which pandas takes for "
-                "missing unless told otherwise. Read it as text: pandas.read_csv(..., keep_default_na=False)"
+                f"{int(absent.argmax()) + 1}), while {words[0]!r} is a category of the training, which pandas takes "
+                "for missing unless told otherwise. Read it as text: pandas.read_csv(..., keep_default_na=False)"
             )
         unknown = text[(self._codes(text.to_numpy()) < 0) & text.notna().to_numpy()]
         if len(unknown):
