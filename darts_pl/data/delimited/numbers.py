@@ -9,10 +9,8 @@ from darts_pl.data.delimited.dialect import DECIMALS, NAMED, THOUSANDS, Dialect
 SPACES = " \u00a0\u202f\u2009"
 LONGEST = 100  # characters of a number
 MINUS = "\u2212"  # the mathematical sign, which is no other than a minus
-CURRENCIES = frozenset(
-    ("AUD", "BRL", "CAD", "CHF", "CNY", "CZK", "DKK", "EUR", "GBP", "HKD", "HUF", "ILS", "INR", "JPY", "KRW", "MXN")
-    + ("NOK", "NZD", "PLN", "RUB", "SEK", "TRY", "USD", "kr", "z\u0142", "Rs")
-)
+CODES = ("AUD", "BRL", "CAD", "CHF", "CNY", "CZK", "DKK", "EUR", "GBP", "HKD", "HUF", "ILS", "INR", "JPY", "KRW")
+CURRENCIES = frozenset((*CODES, "MXN", "NOK", "NZD", "PLN", "RUB", "SEK", "TRY", "USD", "kr", "z\u0142", "Rs"))
 MAGNITUDES = frozenset(
     ("k", "K", "M", "B", "bn", "mio", "Mio", "Mio.", "mln", "tsd", "Tsd", "Tsd.", "mrd", "Mrd", "Mrd.")
 )

@@ -153,6 +153,28 @@ def test_a_column_of_text_is_left_out_and_named(csv_of, caplog) -> None:
     assert series.roles.targets == ("a", "b") and "column 'place' holds no numbers" in caplog.text
 
 
+def test_numbers_of_another_notation_are_read_or_refused(csv_of, caplog) -> None:
+    caplog.set_level("INFO")
+    path = csv_of(*(line.replace(",", ";").replace(".", ",") for line in lines()))
+    with pytest.raises(DataError, match=r"line 2, column 'a': found '0,5', .*data.decimal=','\" reads it as 0.5"):
+        read(path, separator=";")
+    series = read(path, separator=";", decimal=",")
+    assert series.roles.targets == ("a", "b") and series.values[:, 0].tolist() == [i + 0.5 for i in range(24)]
+    assert "a: 24 numbers from 0.5 to 23.5" in caplog.text
+    stray = csv_of(
+        *(f"{line},{mark}x" for line, mark in zip(["date,a,b,n", *lines()[1:]], [*[""] * 9, '"', *[""] * 15]))
+    )
+    stray.write_text(stray.read_text().replace("date,a,b,n,x", "date,a,b,n"))
+    with pytest.raises(DataError, match=r"line 10, byte \d+: a quotation mark opens the cell"):
+        read(stray)
+    short = csv_of(*lines(line7="2021-01-04 05:00,5.5"))
+    with pytest.raises(DataError, match="line 7: found 2 values, expected 3 as in line 1"):
+        read(short, missing="interpolate")
+    with pytest.raises(DataError, match=r"row 5, column 'a': found 'x', expected a number"):
+        frame = pd.DataFrame({"date": HOURS, "a": ["1", "2", "3", "4", "x", *"6" * 19]})
+        SeriesData(source=TableFrame(frame), look_back=2, horizon=1, batch_size=2).prepare()
+
+
 def test_files_that_cannot_be_read(csv_of, tmp_path) -> None:
     csv_of(*lines())
     with pytest.raises(DataError, match=r"mi\.csv is no file\. Did you mean 'my\.csv'"):

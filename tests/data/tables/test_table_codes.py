@@ -33,9 +33,7 @@ def test_codes_are_distinct_and_read_as_text_or_refused(tmp_path: Path) -> None:
     found = saved.transform_read(as_text)
     assert torch.equal(found, x[np.argsort(np.concatenate(data.rows))])
     assert torch.equal(found[:, :8].argmax(1), torch.tensor([sorted(CODES).index(CODES[i % 8]) for i in range(80)]))
-    with pytest.raises(
-        DataError, match=r"column 'zip': found numbers, .* such as '00501' is lost.*dtype=\{'zip': str\}"
-    ):
+    with pytest.raises(DataError, match=r"column 'zip': found numbers, .* '00501' is lost.*dtype=\{'zip': str\}"):
         saved.transform_read(pd.read_csv(path))
     with pytest.raises(DataError, match=r"line 3, column 'zip': '501' and '00501' \(line 2\) would become one number"):
         coded(tmp_path, CODES)
@@ -113,9 +111,7 @@ def test_the_kinds_of_a_test_file_are_those_of_the_training_file(tmp_path: Path)
     data = csv_table_data(words, "y", test=digits, batch_size=2)
     assert data.processing.features[""][:3] == ["code=07", "code=A", "code=B"]
     assert data.test_rows()[0][:2, :3].tolist() == [[1, 0, 0], [0, 0, 0]]
-    with pytest.raises(
-        DataError, match=r"words.csv, line 2, column 'code': found 'A', .*holds numbers in .*numbers.csv"
-    ):
+    with pytest.raises(DataError, match=r"words.csv, line 2, column 'code': found 'A', .*holds numbers in .*rs.csv"):
         csv_table_data(written("numbers.csv", ["1", "2"]), "y", test=words, batch_size=2).prepare()
 
 
