@@ -16,7 +16,7 @@ from darts_pl.errors import DataError
 
 OTHERS = ";\t|,"  # separators that a file may have instead
 DIGITS = 32  # of a number, at most, that is looked at for zeros before it
-NONE = Quoted(np.zeros(0, np.int64), np.zeros(0, np.int64), 0, [])
+NONE = Quoted(np.zeros(0, np.int64), np.zeros(0, np.int64), [])
 
 
 @dataclass(frozen=True)
@@ -57,21 +57,57 @@ def layout_of(data: Content, path: Path, dialect: Dialect) -> Layout:
     quoted = NONE
     if dialect.quoting != "none" and any(b'"' in block for block in blocks(data)):
         quoted = quoted_cells(data, path, dialect.separator, len(header), dialect.quoting)
-    ends, blank, separators, padded = 0, 0, 0, False
-    previous = -1  # place of the line end before
+    counted = _Counter(data, mark, len(header), quoted)
+    padded = False
     for start, block in numbered_blocks(data):
-        separators += block.count(mark)
+        counted.add(start, block)
         padded = padded or _is_padded(bytes(data[max(start - DIGITS, 0) : start]) + block, dialect)
-        places = _line_ends(data, start, block)
-        if len(places):
-            gaps = np.diff(places, prepend=previous)
-            previous = int(places[-1])
-            ends, blank = ends + len(places), blank + int(_empty(data, places, gaps).sum())
-    records = ends + (previous < len(data) - 1) - sum(inner for _, inner in quoted.breaks)
-    blank -= sum(_blank_within(data, start, end) for start, end in zip(quoted.starts, quoted.ends)) if blank else 0
-    if separators - quoted.separators != (records - blank) * (len(header) - 1):
+    counted.finish()
+    if counted.uneven:
         refuse_length(data, path, dialect, len(header))
-    return Layout([name.strip() for name in header], records - 1, blank, quoted, padded)
+    return Layout([name.strip() for name in header], counted.lines - 1, counted.blank, quoted, padded)
+
+
+class _Counter:
+    """Counts the cells of every line, block by block; what lies within a cell in quotation marks counts for nothing.
+
+    Attributes:
+        lines: so far. blank: how many of these are empty. uneven: whether one has other than `columns` cells.
+    """
+
+    def __init__(self, data: Content, mark: bytes, columns: int, quoted: Quoted):
+        self.data, self.mark, self.separators, self.quoted = data, ord(mark), columns - 1, quoted
+        self.whole = np.frombuffer(data, np.uint8)
+        self.lines, self.blank, self.uneven = 0, 0, False
+        self.previous, self.carried = -1, 0  # place of the line end before, separators behind it
+
+    def add(self, start: int, block: bytes) -> None:
+        """The next block, which begins at `start`."""
+        marks = self._outside(np.flatnonzero(np.frombuffer(block, np.uint8) == self.mark) + start)
+        ends = self._outside(_line_ends(self.whole, start, block))
+        if not len(ends):
+            self.carried += len(marks)
+            return
+        before = np.searchsorted(marks, ends)
+        counts = np.diff(before, prepend=0)
+        counts[0] += self.carried
+        empty = _empty(self.whole, ends, np.diff(ends, prepend=self.previous))
+        self.uneven = self.uneven or bool(((counts != self.separators) & ~empty).any())
+        self.lines, self.blank = self.lines + len(ends), self.blank + int(empty.sum())
+        self.previous, self.carried = int(ends[-1]), len(marks) - int(before[-1])
+
+    def finish(self) -> None:
+        """The last line, where it has no end."""
+        if self.previous < len(self.data) - 1:
+            self.lines += 1
+            self.uneven = self.uneven or self.carried != self.separators
+
+    def _outside(self, places: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """Which of some places lie in no quoted cell."""
+        if not len(self.quoted.starts):
+            return places
+        cell = np.searchsorted(self.quoted.starts, places) - 1
+        return places[(cell < 0) | (places > self.quoted.ends[np.maximum(cell, 0)])]
 
 
 def _header(data: Content, path: Path, dialect: Dialect) -> list[str]:
@@ -124,7 +160,7 @@ def stream_of(data: Content) -> io.BufferedReader:
 
 
 def refuse_length(data: Content, path: Path, dialect: Dialect, columns: int) -> None:
-    """Raises DataError of the first row that has other than `columns` cells; nothing where there is none."""
+    """Raises DataError of the first row that has other than `columns` cells."""
     try:
         for line, row in _rows(data, dialect):
             if row and len(row) != columns:
@@ -132,30 +168,26 @@ def refuse_length(data: Content, path: Path, dialect: Dialect, columns: int) -> 
                 raise DataError(f"{path}, line {line}: found {len(row)} values, expected {columns} as in line 1.{hint}")
     except csv.Error as error:
         raise DataError(f"{path}: rows of other lengths than line 1, and no readable table ({error})") from error
+    raise DataError(f"{path}: no readable table with the separator {dialect.separator!r}")
 
 
-def _line_ends(data: Content, start: int, block: bytes) -> npt.NDArray[np.int64]:
+def _line_ends(whole: npt.NDArray[np.uint8], start: int, block: bytes) -> npt.NDArray[np.int64]:
     """Places of the last byte of each line end."""
-    bytes_ = np.frombuffer(block, np.uint8)
-    feeds = np.flatnonzero(bytes_ == LINE_FEED) + start
+    cells = np.frombuffer(block, np.uint8)
+    feeds = np.flatnonzero(cells == LINE_FEED) + start
     if b"\r" not in block:
         return feeds
-    returns = np.flatnonzero(bytes_ == RETURN) + start
-    whole = np.frombuffer(data, np.uint8)
+    returns = np.flatnonzero(cells == RETURN) + start
     alone = whole[np.minimum(returns + 1, len(whole) - 1)] != LINE_FEED
     return np.sort(np.concatenate([feeds, returns[alone]]))
 
 
-def _empty(data: Content, places: npt.NDArray[np.int64], gaps: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+def _empty(
+    whole: npt.NDArray[np.uint8], places: npt.NDArray[np.int64], gaps: npt.NDArray[np.int64]
+) -> npt.NDArray[np.bool_]:
     """Which line ends follow the one before at once."""
-    whole = np.frombuffer(data, np.uint8)
     both = (gaps == 2) & (whole[places] == LINE_FEED) & (whole[np.maximum(places - 1, 0)] == RETURN)
     return (gaps == 1) | both
-
-
-def _blank_within(data: Content, start: int, end: int) -> int:
-    inside = bytes(data[start:end]).replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-    return sum(1 for line in inside.split(b"\n")[1:-1] if not line)
 
 
 def _is_padded(block: bytes, dialect: Dialect) -> bool:

@@ -20,13 +20,12 @@ class Quoted:
     """Cells in quotation marks that hold separators or line ends, in order.
 
     Attributes:
-        starts, ends: int64, places of their opening and closing marks. separators: how many lie within them in all.
+        starts, ends: int64, places of their opening and closing marks.
         breaks: [(line of the file where the cell opens, line ends within it)] of the cells with such.
     """
 
     starts: npt.NDArray[np.int64]
     ends: npt.NDArray[np.int64]
-    separators: int
     breaks: list[tuple[int, int]]
 
 
@@ -41,15 +40,14 @@ def quoted_cells(data: Content, path: Path, separator: str, columns: int, quotin
             rows; each with the line where it opens.
     """
     mark = separator.encode()
-    starts, ends, separators, breaks = [], [], 0, []
+    starts, ends, breaks = [], [], []
     rows = Rows(data, mark, columns)
     line, counted = 1, 0  # the line at the byte `counted`
     for start, end in _enclosed(data, path, ord(mark)):
         inside = bytes(data[start + 1 : end])
-        found, inner = inside.count(mark), line_ends(inside)
-        if not found and not inner:
+        inner = line_ends(inside)
+        if not inner and mark not in inside:
             continue
-        separators += found
         if inner:
             line += line_ends(bytes(data[counted:start]))
             counted = start
@@ -58,7 +56,7 @@ def quoted_cells(data: Content, path: Path, separator: str, columns: int, quotin
             breaks.append((line, inner))
         starts.append(start)
         ends.append(end)
-    return Quoted(np.array(starts, np.int64), np.array(ends, np.int64), separators, breaks)
+    return Quoted(np.array(starts, np.int64), np.array(ends, np.int64), breaks)
 
 
 def line_ends(data: bytes) -> int:

@@ -10,7 +10,7 @@ import pandas as pd
 
 from darts_pl.data.delimited.content import Content, content_of
 from darts_pl.data.delimited.dialect import Dialect
-from darts_pl.data.delimited.layout import Layout, layout_of, refuse_length, stream_of
+from darts_pl.data.delimited.layout import Layout, layout_of, stream_of
 from darts_pl.data.delimited.raw import RawTable
 from darts_pl.errors import DataError
 
@@ -93,7 +93,6 @@ class _Columns:
             with pd.read_csv(stream_of(self.data), **options) as reader:
                 yield from reader
         except pd.errors.ParserError as error:
-            refuse_length(self.data, self.path, self.dialect, self.columns)
             raise DataError(f"{self.path} is no readable table: {error}") from error
 
     def read(self, text: Sequence[int]) -> tuple[dict[int, pd.Series], set[int]]:
