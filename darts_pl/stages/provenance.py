@@ -7,8 +7,6 @@ from collections.abc import Collection, Mapping
 from importlib import metadata
 from typing import Any
 
-import torch
-
 # What may differ between a run and its resumption: none of it changes a result.
 VOLATILE = ("resume", "checkpoint_every_s", "multi_fidelity.max_workers")
 
@@ -41,6 +39,8 @@ def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 def versions() -> dict[str, str]:
     """Versions of Python and of the packages that results depend on."""
+    import torch  # its own version tells the build; here, because a run's manifest is read without it
+
     found = {"python": platform.python_version(), "torch": torch.__version__}
     for package in ("darts_pl", "lightning", "hydra-core", "torchmetrics", "numpy"):
         try:
