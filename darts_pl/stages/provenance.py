@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 # What may differ between a run and its resumption: none of it changes a result.
-VOLATILE = ("resume", "checkpoint_every_s", "multi_fidelity.max_workers")
+VOLATILE = ("resume", "trust", "checkpoint_every_s", "multi_fidelity.max_workers")
 
 
 def config_digest(config: Mapping[str, Any]) -> str:

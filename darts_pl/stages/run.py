@@ -13,7 +13,7 @@ from typing import Any
 import yaml
 
 from darts_pl.errors import RunError, nearest
-from darts_pl.paths import write_text_atomically
+from darts_pl.paths import strange_entries, write_text_atomically
 from darts_pl.stages.provenance import VOLATILE, config_digest, file_digest, flatten, versions
 
 log = logging.getLogger("darts_pl")
@@ -51,10 +51,13 @@ class RunFolder:
             overrides, config_folders: what Hydra needs to compose `config` again, kept in the manifest.
 
         Raises:
-            RunError: the folder is not writable, its disk is nearly full, or it holds a run of another configuration
-                (the message lists the keys that differ).
+            RunError: the folder is not writable, its disk is nearly full, it holds links that lead out of it though
+                `config` does not say `trust`, or a run of another configuration (the message lists the keys that
+                differ).
         """
         path = Path(path)
+        if not config.get("trust"):
+            check_inside(path)
         check_writable(path)
         if (path / MANIFEST).is_file():
             run = cls(path, read_manifest(path), resumed=True)
@@ -189,6 +192,15 @@ def check_writable(path: Path) -> None:
     free = shutil.disk_usage(path).free / 2**20
     if free < MIN_FREE_MIB:
         raise RunError(f"the disk of {path} has {free:.0f} MiB free, a run needs at least {MIN_FREE_MIB} MiB")
+
+
+def check_inside(path: Path) -> None:
+    """Raises RunError where something in the folder `path` leads out of it: what a run writes would land there."""
+    if found := next(strange_entries(path), None):
+        raise RunError(
+            f"{path}: {found}. A run reads and writes within its folder only: take it away, or where it is your own, "
+            "add trust=true"
+        )
 
 
 def existing_run(path: Path) -> Path:
