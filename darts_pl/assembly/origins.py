@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
-import yaml
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import ChoiceSweep, Override, Sweep
 from hydra.errors import HydraException
 
+from darts_pl.bounded import read_yaml
 from darts_pl.commands.foreign import leaves
 from darts_pl.errors import RunError
 from darts_pl.stages.run import MANIFEST, SWEEP, read_manifest
@@ -48,7 +48,7 @@ def origin_of(folder: Path) -> Origin:
     try:
         texts, folders = _of_run(read_manifest(folder)) if is_run else _of_sweep(file)
         config_dir, searchpath = folders.get("config_dir"), list(folders.get("searchpath") or ())
-    except (yaml.YAMLError, UnicodeDecodeError, KeyError, TypeError, AttributeError) as error:
+    except (KeyError, TypeError, AttributeError) as error:
         raise RunError(f"{file} is damaged: it does not tell how the run was started ({error!r})") from error
     told = [*searchpath, *([] if config_dir is None else [config_dir])]
     if wrong := [text for text in told if not isinstance(text, str)]:
@@ -58,12 +58,12 @@ def origin_of(folder: Path) -> Origin:
 
 
 def _of_run(manifest: Mapping[str, Any]) -> tuple[list, Mapping]:
-    return manifest["overrides"], manifest.get("config_folders", {})
+    return manifest.get("overrides", []), manifest.get("config_folders", {})
 
 
 def _of_sweep(file: Path) -> tuple[list, Mapping]:
     """The same of the multirun.yaml that Hydra leaves in a sweep's folder."""
-    hydra = yaml.safe_load(file.read_text(encoding="utf-8"))[HYDRA]
+    hydra = read_yaml(file)[HYDRA]
     return hydra["overrides"]["task"], config_folders(hydra["runtime"])
 
 
