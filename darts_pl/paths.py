@@ -117,6 +117,6 @@ def strange_entries(folder: Path) -> Iterator[str]:
         for path in (Path(above, name) for name in sorted((*folders, *files))):
             if path.is_symlink():
                 if leads_out(path, folder):
-                    yield f"{path.relative_to(folder)} is a link to {os.readlink(path)}, out of the folder"
+                    yield f"{path.relative_to(folder)} is a link to {path.readlink()}, out of the folder"
             elif not path.is_dir() and not path.is_file():
                 yield f"{path.relative_to(folder)} is neither a file nor a folder"

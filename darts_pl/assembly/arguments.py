@@ -1,6 +1,8 @@
 """A command's arguments; those of a run that is gone on with are read from its folder."""
 
+import shlex
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -44,20 +46,25 @@ def arguments(argv: list[str], command: str) -> list[str]:
     named_folders = [f"file://{Path(given.config_dir).absolute()}"] if given.config_dir else []
     added = [*(["--config-dir", config_dir] if config_dir else []), *options]
     full = [*added, *searchpath_override(searchpath), *(word.override.input_line for word in words)]
+    line = partial(_line, command)
     check_replay(
         Replay(
             command=given.config_name or command,
             origin=origin.file,
             words=words,
+            trusting=line([*options, *given.overrides, "trust=true"]),
+            naming=line(full),
             named_folders=[*named_folders, *(own_path or [])],
             added_folders=[*([f"file://{config_dir}"] if config_dir else []), *searchpath],
             multirun=given.multirun,
-            naming_all=full,
-            trusting=[*options, *given.overrides, "trust=true"],
         ),
         trusted=trusted,
     )
     return full
+
+
+def _line(command: str, arguments: Sequence[str]) -> str:
+    return shlex.join(["python", "-m", f"darts_pl.{command}", *arguments])
 
 
 def _parsed(text: str) -> Override:

@@ -1,4 +1,4 @@
-"""How a run or a sweep was started, as its folder tells it: the overrides and the configuration folders of its command."""
+"""How a run or a sweep was started, as its folder tells it: overrides and configuration folders of its command."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -16,7 +16,7 @@ from darts_pl.errors import RunError
 from darts_pl.stages.run import MANIFEST, SWEEP, read_manifest
 
 OF_THE_MOMENT = ("resume", "trust")  # what a command says of itself, not of the run
-PLAIN = ("name", "genotype")  # keys without a dot that are no group of files, and may hold a path
+PLAIN = (*OF_THE_MOMENT, "name", "genotype")  # keys without a dot that are no group of files, and may hold a path
 HYDRA, SEARCHPATH = "hydra", "hydra.searchpath"
 
 
@@ -51,9 +51,9 @@ def origin_of(folder: Path) -> Origin:
     except (KeyError, TypeError, AttributeError) as error:
         raise RunError(f"{file} is damaged: it does not tell how the run was started ({error!r})") from error
     told = [*searchpath, *([] if config_dir is None else [config_dir])]
-    if wrong := [text for text in told if not isinstance(text, str)]:
-        raise RunError(f"{file} is damaged: found {wrong[0]!r} as a folder of configuration files")
-    overrides = [_override(text, file) for text in texts]
+    if not isinstance(texts, list) or not all(isinstance(text, str) for text in told):
+        raise RunError(f"{file} is damaged: found {texts!r} and {told!r} as what started the run, expected texts")
+    overrides = [override_of(file, text) for text in texts]
     return Origin(file, [each for each in overrides if key_of(each) not in OF_THE_MOMENT], config_dir, searchpath)
 
 
@@ -85,8 +85,12 @@ def config_folders(runtime: Mapping) -> dict:
     return found
 
 
-def _override(text: Any, file: Path) -> Override:
-    """An override of a file, where it is one that a folder may ask for."""
+def override_of(file: Path, text: Any) -> Override:
+    """The override `text` of a run folder's file.
+
+    Raises:
+        RunError: it is none, or one that is never taken from a folder.
+    """
     try:
         found = parsed(text)
     except (HydraException, TypeError) as error:
@@ -97,7 +101,7 @@ def _override(text: Any, file: Path) -> Override:
             "so they are never taken from a folder: take it out of the file"
         )
     if "." not in found.key_or_group and key_of(found) not in PLAIN and not all(map(_is_choice, _values(found))):
-        raise RunError(f"{file}: found {text!r} among its overrides, expected the name of a configuration file, no path")
+        raise RunError(f"{file}: found {text!r} among its overrides, expected the name of a configuration file")
     return found
 
 

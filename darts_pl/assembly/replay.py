@@ -6,7 +6,6 @@ present command too, and so do values that are read from the surroundings (`${oc
 
 import itertools
 import re
-import shlex
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -43,20 +42,20 @@ class Replay:
     """A command that goes on with a run.
 
     Args:
-        command: its name. origin: the file that tells how the run was started.
-        words: its overrides. named_folders, added_folders: of configuration files, as search paths, from the command
-            line and from `origin`. multirun: whether it is a sweep.
-        naming_all, trusting: the arguments of the commands to advise.
+        command: what is composed. origin: the file that tells how the run was started. words: its overrides.
+        naming, trusting: the command lines that name all again, where one can, and that trust the folder.
+        named_folders, added_folders: of configuration files, as search paths, from the command line and from `origin`.
+        multirun: whether it is a sweep.
     """
 
     command: str
     origin: Path
     words: Sequence[Word]
-    named_folders: Sequence[str]
-    added_folders: Sequence[str]
-    multirun: bool
-    naming_all: Sequence[str]
-    trusting: Sequence[str]
+    trusting: str
+    naming: str = ""
+    named_folders: Sequence[str] = ()
+    added_folders: Sequence[str] = ()
+    multirun: bool = False
 
 
 def check_replay(replay: Replay, *, trusted: bool) -> None:
@@ -66,25 +65,32 @@ def check_replay(replay: Replay, *, trusted: bool) -> None:
         ConfigError: the configuration cannot be composed.
         RunError: the folder asks for code of others, and the command names it neither again nor says trust=true.
     """
-    if not replay.added_folders and all(word.named for word in replay.words):
-        return
-    asked = [f"configuration files of {place.removeprefix('file://')}" for place in replay.added_folders]
-    asked += [word.override.input_line for word in replay.words if not word.named and _reads_surroundings(word)]
-    asked += [f"{key}={value}" for key, value in _unnamed(replay)]
-    asked = list(dict.fromkeys(asked))
+    asked = asked_for(replay, trusted=trusted)
     listed = "".join(f"\n  {each}" for each in asked)
     if asked and not trusted:
+        naming = f"name it again:\n  {replay.naming}\nor trust the folder as a whole" if replay.naming else "trust it"
         raise RunError(
             f"{replay.origin} asks for what is not darts_pl's own:{listed}\n"
-            "A run folder is data and may be a stranger's, so nothing was run. If you know what this is, name it again:"
-            f"\n  {_line(replay, replay.naming_all)}\nor trust the folder as a whole:\n  {_line(replay, replay.trusting)}"
+            f"A run folder is data and may be a stranger's, so nothing was run. If you know what this is, {naming}:"
+            f"\n  {replay.trusting}"
         )
     if asked:
         print(f"trust=true: taken from {replay.origin} are{listed}", file=sys.stderr)
 
 
-def _line(replay: Replay, arguments: Sequence[str]) -> str:
-    return shlex.join(["python", "-m", f"darts_pl.{replay.command}", *arguments])
+def asked_for(replay: Replay, *, trusted: bool = False) -> list[str]:
+    """What only a folder names and darts_pl does not have, in words: folders of configuration files, values of the
+    surroundings, code of others with its arguments.
+
+    Args:
+        trusted: whether configuration files that only the folder names may be read.
+    """
+    if not replay.added_folders and all(word.named for word in replay.words):
+        return []
+    asked = [f"configuration files of {place.removeprefix('file://')}" for place in replay.added_folders]
+    asked += [word.override.input_line for word in replay.words if not word.named and _reads_surroundings(word)]
+    asked += [f"{key}={value}" for key, value in _unnamed(replay, trusted)]
+    return list(dict.fromkeys(asked))
 
 
 def _reads_surroundings(word: Word) -> bool:
@@ -92,15 +98,18 @@ def _reads_surroundings(word: Word) -> bool:
     return "${" in PLAIN_INTERPOLATION.sub("", word.override.input_line)
 
 
-def _unnamed(replay: Replay) -> list[Pair]:
-    """(key, value) of code of others and of its arguments, in any job, that only the folder names."""
+def _unnamed(replay: Replay, trusted: bool) -> list[Pair]:
+    """(key, value) of code of others and of its arguments, in any job, that only the folder names. Configuration files
+    that only the folder names are not read before it is trusted."""
     found: dict[tuple[str, str], Pair] = {}
-    folders = [*replay.named_folders, *replay.added_folders]
+    folders = [*replay.named_folders, *(replay.added_folders if trusted else ())]
     with initialize_config_dir(str(conf_dir()), version_base="1.3"):
         for words in _jobs(replay):
             try:
                 pairs = foreign(_composed(replay.command, [text for text, _ in words], folders))
             except (HydraException, OmegaConfBaseException) as error:
+                if replay.added_folders and not trusted:  # refused for them already; what they hold may be missed here
+                    return list(found.values())
                 raise ConfigError(explain(error, composing=True) or str(error)) from error
             if pairs:
                 named = _named(replay, words)

@@ -13,7 +13,7 @@ import yaml
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig, OmegaConf
 
-from darts_pl import benchmark, pipeline, retrain, search
+from darts_pl import pipeline, retrain, search
 from darts_pl.assembly import launch, open_run, register
 from darts_pl.hardware import Hardware
 from darts_pl.paths import conf_dir
@@ -117,7 +117,12 @@ def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> C
 
 CODE = {
     "a pickle as data": (
-        ["data._target_=pandas.read_pickle", "+data.filepath_or_buffer=payload.pkl", "~data.flip", "~data.crop_padding"],
+        [
+            "data._target_=pandas.read_pickle",
+            "+data.filepath_or_buffer=payload.pkl",
+            "~data.flip",
+            "~data.crop_padding",
+        ],
         "data._target_=pandas.read_pickle",
     ),
     "one's own network": (["space=module", "space.target=strangers.go"], "space.target=strangers.go"),
