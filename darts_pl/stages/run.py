@@ -94,6 +94,7 @@ class RunFolder:
         if self.manifest["command"] != command:
             raise RunError(f"{self.path} holds a {self.manifest['command']} run, this is {command}")
         if self.manifest["config_sha256"] == config_digest(config):
+            self._check_file()
             return
         before = flatten(_mapping(self.path / CONFIG))
         now = flatten(config)
@@ -103,6 +104,15 @@ class RunFolder:
             f"{self.path} is a run of another configuration ({listed or 'config.yaml was edited'}). Resume with the "
             "command that started it, with only resume=<folder>, or start a new run."
         )
+
+    def _check_file(self) -> None:
+        """Raises RunError where config.yaml, which people and reports go by, is not the run's configuration."""
+        path = self.path / CONFIG
+        if path.is_file() and config_digest(_mapping(path)) != self.manifest["config_sha256"]:
+            raise RunError(
+                f"{path} is not the configuration that the run was begun with, by its digest in {MANIFEST}: it was "
+                "edited or damaged. A run's settings cannot be changed; bring the file back, or start a new run."
+            )
 
     def _warn_of_changes(self, device: str) -> None:
         before = {**self.manifest.get("versions", {}), "device": self.manifest.get("device")}
