@@ -39,8 +39,8 @@ from darts_pl.stages.benchmark.settings import Settings, experiment
 
 def run_nasbench201(settings: Settings) -> int:
     """Search with every method and seed, look the cells up, write the tables and the page."""
-    tables = Tables.load()
     folder, settings = _begun(settings)
+    tables = Tables.load()
     jobs = [job for method in settings.methods for job in _jobs(folder, method, settings)]
     asked = {key: value for key, value in vars(settings).items() if key not in ("folder", "trust")}
     write_text_atomically(folder / ASKED, json.dumps(asked, indent=2) + "\n")

@@ -1,120 +1,14 @@
 """A run folder is data: what a stranger puts into one is neither run nor does it lead a run out of its folder."""
 
-import json
 import os
-import pickle
-import shutil
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import yaml
-from hydra import compose, initialize_config_dir
-from omegaconf import DictConfig, OmegaConf
+from strangers_runs import content, forged, rewritten
 
-from darts_pl import pipeline, retrain, search
-from darts_pl.assembly import launch, open_run, register
-from darts_pl.hardware import Hardware
-from darts_pl.paths import conf_dir
-from darts_pl.stages.provenance import config_digest
-
-MAIN = {"search": search.main, "retrain": retrain.main, "pipeline": pipeline.main}
-MODULE = """
-from pathlib import Path
-
-Path({marker!r}).touch()
-from darts_pl.data import digits_data as Data
-from darts_pl.spaces import CellSpace as Space
-
-
-def go(*arguments, **named):
-    return Path({marker!r}).touch()
-"""
-Snapshot = dict[str, bytes]
-
-
-class Payload:
-    """Its pickle makes a file when it is read."""
-
-    def __init__(self, marker: Path):
-        self.marker = marker
-
-    def __reduce__(self) -> tuple:
-        return (os.system, (f"touch {self.marker}",))
-
-
-@pytest.fixture
-def marker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The file that appears once foreign code has run: the module `strangers` or the pickle payload.pkl, both here."""
-    marker = tmp_path / "it_has_run"
-    (tmp_path / "strangers.py").write_text(MODULE.format(marker=str(marker)))
-    (tmp_path / "payload.pkl").write_bytes(pickle.dumps(Payload(marker)))
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.delitem(sys.modules, "strangers", raising=False)
-    return marker
-
-
-@pytest.fixture(scope="module")
-def begun(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a search that was stopped before its first stage."""
-    folder = tmp_path_factory.mktemp("begun") / "run"
-
-    def task(config: DictConfig) -> None:
-        open_run(config, "search", Hardware(accelerator="cpu"))
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, "argv", ["darts_pl.search", "epochs=1", f"hydra.run.dir={folder}"])
-        assert launch(task, "search") == 0
-    return folder
-
-
-@pytest.fixture
-def run(begun: Path, tmp_path: Path) -> Path:
-    """A copy of it."""
-    return Path(shutil.copytree(begun, tmp_path / "run"))
-
-
-def rewritten(run: Path, **manifest: object) -> None:
-    """Change what the manifest of `run` says."""
-    told = json.loads((run / "manifest.json").read_text())
-    (run / "manifest.json").write_text(json.dumps({**told, **manifest}))
-
-
-def forged(run: Path, overrides: list[str], command: str = "search") -> None:
-    """Let `run` say that `overrides` started it, as whoever hands it on can: with the digest that belongs to them."""
-    with initialize_config_dir(str(conf_dir()), version_base="1.3"):
-        config = OmegaConf.to_container(compose(command, [*overrides, f"resume={run}"]), resolve=True)
-    (run / "config.yaml").write_text(yaml.safe_dump(config))
-    rewritten(run, command=command, overrides=overrides, config_sha256=config_digest(config))
-
-
-def content(folder: Path) -> Snapshot:
-    """Every file below `folder` and what it holds."""
-    return {
-        str(path.relative_to(folder)): path.read_bytes()
-        for path in sorted(folder.rglob("*"))
-        if path.is_file() and "__pycache__" not in path.parts
-    }
-
-
-@pytest.fixture
-def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> Callable[..., tuple[int, str]]:
-    """Runs a command in this process; its status and what it printed."""
-    monkeypatch.setattr(sys, "argv", list(sys.argv))
-    register()
-
-    def run(name: str, *words: str) -> tuple[int, str]:
-        capsys.readouterr()
-        sys.argv = [f"darts_pl.{name}", *words]
-        status = MAIN[name]()
-        printed = capsys.readouterr()
-        return status, printed.out + printed.err
-
-    return run
-
-
+QUICK = ("a pickle as data", "one's own network", "hidden by interpolation", "the environment")
 CODE = {
     "a pickle as data": (
         [
@@ -154,7 +48,9 @@ CODE = {
 }
 
 
-@pytest.mark.parametrize("kind", CODE)
+@pytest.mark.parametrize(
+    "kind", [kind if kind in QUICK else pytest.param(kind, marks=pytest.mark.slow) for kind in CODE]
+)
 def test_a_folder_runs_no_code(kind: str, run: Path, command: Callable, marker: Path) -> None:
     overrides, told = CODE[kind]
     forged(run, overrides)
@@ -166,7 +62,7 @@ def test_a_folder_runs_no_code(kind: str, run: Path, command: Callable, marker: 
     assert content(Path.cwd()) == before
 
 
-HYDRA = [
+HYDRA = [  # Hydra's own settings, options of the command line, files by a path
     "hydra.run.dir=outside",
     "++hydra.run.dir=outside",
     "hydra.sweep.dir=outside",
@@ -202,3 +98,103 @@ def test_a_folder_does_not_set_up_hydra(override: str, run: Path, command: Calla
         status, printed = command("search", f"resume={run}", *words)
         assert status == 2 and repr(override) in printed and "Traceback" not in printed
         assert content(Path.cwd()) == before and not marker.exists()
+
+
+def test_a_folder_names_no_configuration_files(run: Path, command: Callable, marker: Path) -> None:
+    evil = run / "evil" / "space"
+    evil.mkdir(parents=True)
+    (evil / "own.yaml").write_text("_target_: strangers.Space\n")
+    for folders, told in (
+        ({"config_dir": str(run / "evil"), "searchpath": []}, str(run / "evil")),
+        ({"config_dir": None, "searchpath": [f"file://{run}/evil"]}, str(run / "evil")),
+        ({"config_dir": None, "searchpath": ["pkg://strangers"]}, "pkg://strangers"),
+    ):
+        rewritten(run, overrides=["space=own"], config_folders=folders)
+        before = content(Path.cwd())
+        status, printed = command("search", f"resume={run}")
+        assert status == 2 and f"configuration files of {told}" in printed and "trust=true" in printed
+        assert content(Path.cwd()) == before and not marker.exists()
+
+
+def test_an_edited_configuration_is_refused(run: Path, command: Callable, marker: Path) -> None:
+    config = yaml.safe_load((run / "config.yaml").read_text())
+    config["data"] = {"_target_": "pandas.read_pickle", "filepath_or_buffer": "payload.pkl"}
+    (run / "config.yaml").write_text(yaml.safe_dump(config))
+    status, printed = command("search", f"resume={run}", "+data.limit_train=96")
+    assert status == 2 and "another configuration" in printed
+    status, printed = command("search", f"resume={run}")
+    assert status == 2 and "config.yaml" in printed and "edited or damaged" in printed and not marker.exists()
+
+
+@pytest.mark.parametrize(
+    ("command_name", "overrides", "told"),
+    [
+        ("pipeline", ["data=co2", "space.imports=[strangers]"], "space.imports=strangers"),
+        ("pipeline", ["data=co2", "final_optimizer._target_=strangers.go"], "final_optimizer._target_=strangers.go"),
+        ("retrain", ["genotype=DARTS_V2", "space=module", "space.target=strangers.go"], "space.target=strangers.go"),
+    ],
+)
+def test_other_commands_run_no_code(
+    command_name: str, overrides: list[str], told: str, run: Path, command: Callable, marker: Path
+) -> None:
+    forged(run, overrides, command_name)
+    before = content(Path.cwd())
+    status, printed = command(command_name, f"resume={run}")
+    assert status == 2 and told in printed and f"darts_pl.{command_name} " in printed
+    assert content(Path.cwd()) == before and not marker.exists()
+
+
+SWEEPS = {
+    "code in one of the jobs": ["data=digits,module", "data._target_=darts_pl.data.digits_data,strangers.Data"],
+    "code in all": ["data._target_=strangers.Data", "seed=range(0,1000000000)"],
+    "Hydra": ["seed=1,2", "hydra.sweep.dir=outside"],
+    "the environment": ["name=a,${oc.env:HOME}"],
+}
+
+
+@pytest.mark.parametrize("kind", SWEEPS)
+def test_a_sweep_is_data_too(kind: str, tmp_path: Path, command: Callable, marker: Path) -> None:
+    sweep = tmp_path / "sweep"
+    sweep.mkdir()
+    runtime = {"cwd": str(tmp_path), "config_sources": [{"path": "", "schema": "structured", "provider": "schema"}]}
+    told = {"hydra": {"overrides": {"task": SWEEPS[kind]}, "runtime": runtime}}
+    (sweep / "multirun.yaml").write_text(yaml.safe_dump(told))
+    before = content(tmp_path)
+    status, printed = command("search", "-m", f"resume={sweep}")
+    assert status == 2 and "multirun.yaml" in printed and "Traceback" not in printed
+    assert content(tmp_path) == before and not marker.exists()
+
+
+def test_a_sweep_with_configuration_files_is_asked_about(tmp_path: Path, command: Callable) -> None:
+    runtime = {"cwd": "/", "config_sources": [{"path": "evil", "schema": "file", "provider": "command-line"}]}
+    told = {"hydra": {"overrides": {"task": ["seed=1,2"]}, "runtime": runtime}}
+    (tmp_path / "multirun.yaml").write_text(yaml.safe_dump(told))
+    status, printed = command("search", "-m", f"resume={tmp_path}")
+    assert status == 2 and "configuration files of /evil" in printed
+
+
+LINKS = ["search.log", "history.csv", "config.yaml", "retrain", "checkpoints/last.ckpt", "tensorboard", "workers.log"]
+
+
+@pytest.mark.parametrize("name", LINKS)
+@pytest.mark.parametrize("there", [True, False])
+def test_a_run_writes_through_no_link(name: str, there: bool, run: Path, command: Callable, tmp_path: Path) -> None:
+    outside = tmp_path / "home" / "thing"
+    outside.parent.mkdir()
+    if there:
+        outside.mkdir() if name in ("retrain", "tensorboard") else outside.write_text("mine")
+    link = run / name
+    link.parent.mkdir(exist_ok=True)
+    link.unlink(missing_ok=True)
+    link.symlink_to(os.path.relpath(outside, link.parent))
+    before = content(tmp_path)
+    status, printed = command("search", f"resume={run}")
+    assert status == 2 and f"{run}: {name} is a link to ../" in printed and "trust=true" in printed
+    assert content(tmp_path) == before
+
+
+def test_a_pipe_is_not_opened(run: Path, command: Callable) -> None:
+    (run / "search.log").unlink()
+    os.mkfifo(run / "search.log")
+    status, printed = command("search", f"resume={run}")
+    assert status == 2 and "search.log is neither a file nor a folder" in printed
