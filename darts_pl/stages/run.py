@@ -101,6 +101,7 @@ class RunFolder:
         given = {override.lstrip("+~").partition("=")[0] for override in overrides}
         later = [key for key in now if key not in before and key not in given]  # options that came after the run
         if self.manifest["config_sha256"] == config_digest(config, later):
+            self._check_file()
             return
         changed = [k for k in {**before, **now} if before.get(k) != now.get(k) and k.split(".")[0] not in VOLATILE]
         listed = "; ".join(f"{key}: {before.get(key)!r} there, {now.get(key)!r} here" for key in changed[:8])

@@ -152,10 +152,11 @@ def _values(frame: pd.DataFrame, names: list[str], where: str) -> Array:
     for name in names:
         if name not in frame:
             raise DataError(f"{where}: the column {name!r} is missing. {nearest(name, map(str, frame.columns))}")
-    values = frame[names].to_numpy(np.float64)
+    values = frame[names].apply(pd.to_numeric, errors="coerce").to_numpy(np.float64, na_value=np.nan)
     if not np.isfinite(values).all():
         row, column = np.argwhere(~np.isfinite(values))[0]
-        raise DataError(f"{where}: {names[column]!r} is {values[row, column]} at {frame.index[row]}")
+        found = frame[names[column]].iloc[row]
+        raise DataError(f"{where}: {names[column]!r} is {found} at {frame.index[row]}, expected a finite number")
     return values
 
 

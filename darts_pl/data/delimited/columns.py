@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from darts_pl.data.delimited.dialect import USUAL_MISSING
+from darts_pl.data.delimited.dialect import USUAL_MISSING, Dialect
 from darts_pl.data.delimited.numbers import Likeness, Reader, likeness, options_that_read
 from darts_pl.data.delimited.raw import RawTable
 from darts_pl.errors import DataError
@@ -82,6 +82,12 @@ class Words:
             if plain is None and i not in self.alike and self.texts[i].strip().lower() not in PLACEHOLDERS
         )
         return numbers > 0 and numbers >= MOSTLY * (numbers + words)
+
+    @property
+    def digits_alone(self) -> bool:
+        """Whether all texts are numbers that need no option."""
+        reader = Reader(Dialect())
+        return all(reader.plain(text) is not None for text in self.texts)
 
     @property
     def any_number(self) -> bool:

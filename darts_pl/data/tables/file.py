@@ -1,5 +1,6 @@
 """One's own table in a CSV or Parquet file."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -8,13 +9,15 @@ import numpy as np
 import pandas as pd
 
 from darts_pl.data.delimited import Dialect, RawTable
-from darts_pl.data.delimited.columns import is_text, number_column, words_of
+from darts_pl.data.delimited.columns import Words, is_text, number_column, words_of
 from darts_pl.data.delimited.telling import is_number, tell_columns
 from darts_pl.data.series import reading
 from darts_pl.data.tables.columns import as_text
 from darts_pl.data.tables.shared import shared
 from darts_pl.data.tables.table import Table
 from darts_pl.errors import ConfigError, DataError, nearest
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -81,7 +84,8 @@ class TableFile:
             return as_text(values)
         if is_text(values):
             words = words_of(raw, name)
-            if not words.seem_numbers:
+            if not words.seem_numbers or (raw.unit == "row" and words.digits_alone):  # text by its type, as codes are
+                _warn_of_blanks(raw, name, words)
                 return values.where(words.codes >= 0) if (words.codes < 0).any() else values
         elif not is_number(values):
             return values
@@ -129,6 +133,16 @@ class TableFile:
             raise ConfigError("data.tables: found no table or one without a name, expected names and columns, or null")
         if not set(names) - set(targets):
             raise DataError(f"{file}: found no column but the target, expected some to predict it from")
+
+
+def _warn_of_blanks(raw: RawTable, name: str, words: Words) -> None:
+    """Tell categories that blanks around them keep apart."""
+    seen: dict[str, str] = {}
+    for text in words.texts:
+        other = seen.setdefault(text.strip(), text)
+        if other != text:
+            log.warning("%s, column %r: %r and %r are two categories, by their blanks", raw.name, name, other, text)
+            return
 
 
 def _joined(

@@ -122,3 +122,20 @@ def test_a_search_and_its_retraining_hold_one_table(tmp_path: Path) -> None:
     path.write_text(path.read_text().replace("x,", "xx,"))
     other = csv_table_data(str(path), "label", batch_size=4)
     assert other.table is not search.table and other.fingerprint != search.fingerprint
+
+
+def test_texts_of_a_parquet_file_stay_categories_unless_they_are_numbers_of_another_notation(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"zip": ["00501", "501"] * 20, "price": ["1,5", "2,25"] * 20, "y": list("aabb") * 10})
+    frame.to_parquet(tmp_path / "my.parquet")
+    with pytest.raises(DataError, match=r"my.parquet, row 1, column 'price': found '1,5'.*data.decimal=','"):
+        csv_table_data(str(tmp_path / "my.parquet"), "y", batch_size=2).prepare()
+    data = csv_table_data(str(tmp_path / "my.parquet"), "y", batch_size=2, decimal=",")
+    assert data.processing.features[""] == ["zip=00501", "zip=501", "price"]
+    frame.assign(price=[1.5, 2.25] * 20).to_parquet(tmp_path / "typed.parquet")
+    data = csv_table_data(str(tmp_path / "typed.parquet"), "y", batch_size=2)
+    assert data.processing.features[""] == ["zip=00501", "zip=501", "price"]
+
+
+def test_categories_that_blanks_keep_apart_are_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    coded(tmp_path, ["x", "x ", "y"])
+    assert "column 'zip': 'x' and 'x ' are two categories" in caplog.text
