@@ -64,7 +64,15 @@ def blocks(data: Content) -> Iterator[bytes]:
 
 def numbered_blocks(data: Content) -> Iterator[tuple[int, bytes]]:
     """(where it begins, block) in turn."""
-    return ((start, bytes(data[start : start + BLOCK])) for start in range(0, len(data), BLOCK))
+    for start in range(0, len(data), BLOCK):
+        yield start, bytes(data[start : start + BLOCK])
+        release(data)
+
+
+def release(data: Content) -> None:
+    """Let a mapped file leave the process's memory: what is read of it again comes from the system's."""
+    if isinstance(data.obj, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
+        data.obj.madvise(mmap.MADV_DONTNEED)
 
 
 def line_and_column(data: Content, position: int) -> tuple[int, int]:

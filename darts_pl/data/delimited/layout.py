@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from darts_pl.data.delimited.content import Content, blocks, numbered_blocks
+from darts_pl.data.delimited.content import BLOCK, Content, blocks, numbered_blocks, release
 from darts_pl.data.delimited.dialect import Dialect
 from darts_pl.data.delimited.quotes import LINE_FEED, QUOTE, RETURN, Quoted, quoted_cells
 from darts_pl.errors import DataError
@@ -151,6 +151,8 @@ class _Stream(io.RawIOBase):
         part = self.data[self.at : self.at + len(buffer)]
         buffer[: len(part)] = part
         self.at += len(part)
+        if self.at // BLOCK > (self.at - len(part)) // BLOCK:
+            release(self.data)
         return len(part)
 
 
