@@ -37,7 +37,7 @@ def described(values: pd.Series) -> str:
     known = values.dropna()
     missing = f", {len(values) - len(known)} missing" if len(known) < len(values) else ""
     if is_number(values):
-        found = f"{len(known)} numbers" + (f" from {known.min():.6g} to {known.max():.6g}" if len(known) else "")
+        found = f"{len(known)} numbers" + (f" from {known.min():.10g} to {known.max():.10g}" if len(known) else "")
     elif pd.api.types.is_datetime64_any_dtype(values):
         found = f"{len(known)} times" + (f" from {known.min()} to {known.max()}" if len(known) else "")
     else:
