@@ -4,9 +4,15 @@ import errno
 import os
 import re
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+# Reasons of the system's why a file cannot be written that the user can mend.
+STORAGE = frozenset(
+    {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.ESTALE}
+)
+OS_ERROR = re.compile(r"\(os error (\d+)\)")  # how libraries written in Rust tell an error of the system
 TEMPORARY = re.compile(r"\..+\.[a-z0-9_]{8}")  # .<name>.<eight characters of mkstemp>
 
 
@@ -31,9 +37,16 @@ def write_atomically(path: Path | str, write: Callable[[Path], None]) -> Path:
     """Let `write` fill a temporary file beside `path`, then move it there: a reader sees the old file or the new one.
 
     Raises:
-        OSError: the folder cannot be written or the disk is full; the old file is left as it was.
+        OSError: the folder cannot be written, has vanished or the disk is full; the old file is left as it was, and
+            the error names it.
     """
     path = Path(path)
+    _check_not_vanished(path)
+    with _named(path):
+        return _replaced(path, write)
+
+
+def _replaced(path: Path, write: Callable[[Path], None]) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     os.close(handle)
@@ -48,6 +61,48 @@ def write_atomically(path: Path | str, write: Callable[[Path], None]) -> Path:
     finally:
         temporary.unlink(missing_ok=True)
     return path
+
+
+@contextmanager
+def _named(path: Path) -> Iterator[None]:
+    """Give an error of the system the name of the file, which most do not have, or have of the temporary one."""
+    try:
+        yield
+    except OSError as error:
+        raise OSError(error.errno, error.strerror or str(error), str(path)) from error
+    except Exception as error:
+        if found := OS_ERROR.search(str(error)):
+            raise OSError(int(found[1]), os.strerror(int(found[1])), str(path)) from error
+        raise
+
+
+class FolderVanished(FileNotFoundError):
+    """A folder that this process was writing to is not there any more: deleted, moved, or its disk is gone."""
+
+
+def is_of_storage(error: BaseException) -> bool:
+    """Whether `error` says that a file cannot be written, and would be raised for the next file too."""
+    return isinstance(error, FolderVanished) or (isinstance(error, OSError) and error.errno in STORAGE)
+
+
+_kept: list[Path] = []
+
+
+@contextmanager
+def not_made_anew(folder: Path) -> Iterator[None]:
+    """While this lasts, writing into `folder` fails once it has vanished. Made anew it would hold the end of a run
+    without its beginning."""
+    _kept.append(folder.absolute())
+    try:
+        yield
+    finally:
+        _kept.remove(folder.absolute())
+
+
+def _check_not_vanished(path: Path) -> None:
+    for folder in _kept:
+        if path.absolute().is_relative_to(folder) and not folder.is_dir():
+            raise FolderVanished(errno.ENOENT, "the folder has vanished", str(folder))
 
 
 def sync_folder(folder: Path) -> None:
