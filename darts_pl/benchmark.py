@@ -26,6 +26,8 @@ from rich.logging import RichHandler
 from darts_pl import assembly
 from darts_pl.commands.check import check_config
 from darts_pl.commands.explain import explain
+from darts_pl.commands.output import OutputClosed, checked_output
+from darts_pl.commands.stops import Stopped, goes_on_by
 from darts_pl.data.nasbench201_tables import Tables
 from darts_pl.errors import ConfigError, DartsError, RunError
 from darts_pl.paths import conf_dir, write_text_atomically
@@ -39,6 +41,7 @@ from darts_pl.stages.benchmark.proxies import describe, score_cells
 from darts_pl.stages.benchmark.proxy_ranks import ranking, score_table
 from darts_pl.stages.benchmark.proxy_settings import parse_proxies, setup_json
 from darts_pl.stages.benchmark.settings import Settings, experiment, methods_in, parse
+from darts_pl.stages.lock import locked
 
 EXAMPLES = """examples
   python -m darts_pl.benchmark nasbench201                          every method, three seeds, at two-core scale
@@ -68,13 +71,21 @@ def main(argv: Sequence[str] | None = None) -> int:
     assembly.register()
     try:
         if parsed.benchmark == "proxies":
-            with _lines_on_the_terminal():
+            with checked_output(), _lines_on_the_terminal():
                 return run_proxies(parsed.settings)
         settings = parse(parsed.settings, methods_in(conf_dir()))
-        with _lines_on_the_terminal():
+        with checked_output(), _lines_on_the_terminal():
             return {"nasbench201": run_nasbench201, "cost": run_cost, "modes": run_modes}[parsed.benchmark](settings)
-    except DartsError as error:
-        print(f"error: {error}", file=sys.stderr)
+    except (DartsError, OSError) as error:
+        if (told := explain(error, composing=False)) is None:
+            raise
+        print(f"error: {told}", file=sys.stderr)
+        return 2
+    except Stopped as stop:
+        print(stop, file=sys.stderr)
+        return stop.status
+    except OutputClosed:
+        print("standard output was closed", file=sys.stderr)
         return 2
 
 
@@ -110,18 +121,18 @@ def run_nasbench201(settings: Settings) -> int:
     folder, settings = _asked(settings)
     jobs = [job for method in settings.methods for job in _jobs(folder, method, settings)]
     asked = {key: value for key, value in vars(settings).items() if key != "folder"}
-    write_text_atomically(folder / ASKED, json.dumps(asked, indent=2) + "\n")
-    print(f"{len(jobs)} searches in {folder}, {settings.jobs} at a time")
-    try:
+    with locked(folder), goes_on_by(_resuming("nasbench201", folder), folder):
+        write_text_atomically(folder / ASKED, json.dumps(asked, indent=2) + "\n")
+        print(f"{len(jobs)} searches in {folder}, {settings.jobs} at a time")
         failed = run_jobs(jobs, settings.jobs, settings.threads)
-    except KeyboardInterrupt:
-        command = shlex.join(["python", "-m", "darts_pl.benchmark", "nasbench201", f"resume={folder}"])
-        print(f"stopped; continue with: {command}", file=sys.stderr)
-        return 130
-    if not any(job.done for job in jobs):
-        raise RunError(f"no search was finished; see the job.log in the folders of {folder}")
-    _write(folder, jobs, settings, tables, [job.name for job in failed])
+        if not any(job.done for job in jobs):
+            raise RunError(f"no search was finished; see the job.log in the folders of {folder}")
+        _write(folder, jobs, settings, tables, [job.name for job in failed])
     return 1 if failed else 0
+
+
+def _resuming(benchmark: str, folder: Path) -> str:
+    return shlex.join(["python", "-m", "darts_pl.benchmark", benchmark, f"resume={folder}"])
 
 
 def _asked(settings: Settings) -> tuple[Path, Settings]:
@@ -223,7 +234,8 @@ def run_cost(settings: Settings) -> int:
         overrides=settings.overrides,
     )
     print(f"{len(jobs)} short searches in {folder}")
-    table = cost_table(jobs, folder, settings.threads or os.cpu_count() or 1)
+    with locked(folder):
+        table = cost_table(jobs, folder, settings.threads or os.cpu_count() or 1)
     print(table.to_string(index=False, float_format=lambda value: f"{value:.2f}"))
     print("Memory on a CPU is the growth of the process's peak, which says little of searches this small.")
     print(f"Table   {folder / 'cost.csv'}")
@@ -234,7 +246,8 @@ def run_modes(settings: Settings) -> int:
     """Measure a search step of each mode of forecasting networks and print the table."""
     folder = _fresh_folder("modes")
     torch.set_num_threads(settings.threads or 1)
-    table = mode_costs(folder, steps=settings.steps, rounds=settings.rounds)
+    with locked(folder):
+        table = mode_costs(folder, steps=settings.steps, rounds=settings.rounds)
     print(table.to_string(index=False, float_format=lambda value: f"{value:.3f}"))
     print(f"Table   {folder / 'modes.csv'}")
     return 0
@@ -245,18 +258,14 @@ def run_proxies(arguments: Sequence[str]) -> int:
     setup, jobs, given = parse_proxies(arguments)
     tables = Tables.load()
     folder = given or _fresh_folder("proxies")
-    write_text_atomically(folder / ASKED, setup_json(setup))
-    print(f"{setup.cells} cells in {folder}, {jobs} at a time")
-    try:
+    with locked(folder), goes_on_by(_resuming("proxies", folder), folder):
+        write_text_atomically(folder / ASKED, setup_json(setup))
+        print(f"{setup.cells} cells in {folder}, {jobs} at a time")
         records = score_cells(folder, setup, jobs)
-    except KeyboardInterrupt:
-        command = shlex.join(["python", "-m", "darts_pl.benchmark", "proxies", f"resume={folder}"])
-        print(f"stopped; continue with: {command}", file=sys.stderr)
-        return 130
-    scores = score_table(records, tables)
-    text = write_proxies(folder, scores, ranking(records, scores, setup.seed), describe(setup))
-    get_console().print(text, markup=False, soft_wrap=True)
-    print(f"Table   {folder / 'summary.md'}\nFigure  {folder / 'correlations.png'}")
+        scores = score_table(records, tables)
+        text = write_proxies(folder, scores, ranking(records, scores, setup.seed), describe(setup))
+        get_console().print(text, markup=False, soft_wrap=True)
+        print(f"Table   {folder / 'summary.md'}\nFigure  {folder / 'correlations.png'}")
     return 0
 
 

@@ -2,16 +2,19 @@
 
 import argparse
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from darts_pl.errors import DartsError
+from darts_pl.commands.output import OutputClosed, checked_output
+from darts_pl.errors import DartsError, RunError
 from darts_pl.reports.pipeline_files import is_pipeline
 from darts_pl.reports.pipeline_page import write_pipeline_report
 from darts_pl.reports.pipeline_sweep_page import is_pipeline_sweep, write_pipeline_comparison
 from darts_pl.reports.run_files import existing_folder, is_run
 from darts_pl.reports.run_page import write_report
 from darts_pl.reports.sweep_page import write_comparison
+from darts_pl.stages.lock import locked
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -19,11 +22,29 @@ def main(argv: list[str] | None = None) -> int:
     arguments = _parser().parse_args(argv)
     try:
         folder = existing_folder(arguments.folder)
-        print(_writer(folder)(folder, arguments.output))
+        with checked_output(), _locked(folder, arguments.output):
+            print(_writer(folder)(folder, arguments.output))
     except DartsError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+    except OutputClosed:
+        print(f"standard output was closed; the page lies in {arguments.output or arguments.folder}", file=sys.stderr)
+        return 2
     return 0
+
+
+@contextmanager
+def _locked(folder: Path, output: Path | None) -> Iterator[None]:
+    """The lock of `folder` where the page is written there; one that is written elsewhere waits for no run."""
+    if output is not None and output.absolute().parent != folder:
+        yield
+        return
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(locked(folder))
+        except RunError as error:
+            raise RunError(f"{error} A page elsewhere can be written now: --output FILE") from error
+        yield
 
 
 def _writer(folder: Path) -> Callable[[Path, Path | None], Path]:

@@ -3,6 +3,7 @@
 import errno
 import re
 import traceback
+from pathlib import Path
 
 import yaml
 from hydra.errors import HydraException, InstantiationException
@@ -34,9 +35,11 @@ def explain(error: BaseException, *, composing: bool) -> str | None:
     return None
 
 
-def can_go_on(error: BaseException | None) -> bool:
-    """Whether `error` is one of storage, after which a run goes on where it was once there is room for it."""
-    return error is not None and (isinstance(error, StorageError) or is_of_storage(error))
+def can_go_on(error: BaseException | None, folder: Path | str) -> bool:
+    """Whether `error` is one of storage, after which what lies in `folder` is gone on with once there is room."""
+    if isinstance(error, FolderVanished):
+        return True
+    return error is not None and (isinstance(error, StorageError) or is_of_storage(error)) and Path(folder).is_dir()
 
 
 def _explain_composing(error: BaseException) -> str | None:

@@ -75,7 +75,7 @@ def run_command(
         except Exception as error:
             if not _report(error, jobs):
                 raise
-            if any(can_go_on(job.error) for job in jobs):
+            if any(can_go_on(job.error, job.folder) for job in jobs):
                 print(f"then continue with: {_going_on(config_name, jobs)}", file=sys.stderr)
             return USER_ERROR
     return 0
