@@ -30,7 +30,7 @@ from darts_pl.commands.output import OutputClosed, checked_output
 from darts_pl.commands.stops import Stopped, goes_on_by
 from darts_pl.data.nasbench201_tables import Tables
 from darts_pl.errors import ConfigError, DartsError, RunError
-from darts_pl.paths import conf_dir, write_text_atomically
+from darts_pl.paths import check_working_folder, conf_dir, write_text_atomically
 from darts_pl.reports.benchmark_page import markdown, write_benchmark
 from darts_pl.reports.proxies_page import write_proxies
 from darts_pl.stages.benchmark import nasbench201
@@ -70,6 +70,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parsed = _parser().parse_args(argv)
     assembly.register()
     try:
+        check_working_folder()
         if parsed.benchmark == "proxies":
             with checked_output(), _lines_on_the_terminal():
                 return run_proxies(parsed.settings)
@@ -84,8 +85,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Stopped as stop:
         print(stop, file=sys.stderr)
         return stop.status
-    except OutputClosed:
-        print("standard output was closed", file=sys.stderr)
+    except OutputClosed as closed:
+        print(closed.code, file=sys.stderr)
         return 2
 
 

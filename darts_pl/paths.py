@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from darts_pl.errors import RunError
+
 # Reasons of the system's why a file cannot be written that the user can mend.
 STORAGE = frozenset(
     {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.ESTALE}
@@ -23,6 +25,14 @@ def conf_dir() -> Path:
         if (folder / "search.yaml").is_file():
             return folder
     raise FileNotFoundError(f"no conf/search.yaml in {package} or {package.parent}: the installation is incomplete")
+
+
+def check_working_folder() -> None:
+    """Raises RunError where the folder that the process works in is gone: no relative path means anything then."""
+    try:
+        Path.cwd()
+    except FileNotFoundError as error:
+        raise RunError("the working folder has vanished, deleted or moved. Change to another: cd <folder>") from error
 
 
 def cache_dir() -> Path:
@@ -85,24 +95,34 @@ def is_of_storage(error: BaseException) -> bool:
     return isinstance(error, FolderVanished) or (isinstance(error, OSError) and error.errno in STORAGE)
 
 
+VANISHED = "the folder has vanished while it was written to"
 _kept: list[Path] = []
 
 
 @contextmanager
 def not_made_anew(folder: Path) -> Iterator[None]:
     """While this lasts, writing into `folder` fails once it has vanished. Made anew it would hold the end of a run
-    without its beginning."""
-    _kept.append(folder.absolute())
+    without its beginning.
+
+    Raises:
+        FolderVanished: for any file that is not found because of that.
+    """
+    folder = folder.absolute()
+    _kept.append(folder)
     try:
         yield
+    except FileNotFoundError as error:
+        if isinstance(error, FolderVanished) or folder.is_dir():
+            raise
+        raise FolderVanished(errno.ENOENT, VANISHED, str(folder)) from error
     finally:
-        _kept.remove(folder.absolute())
+        _kept.remove(folder)
 
 
 def _check_not_vanished(path: Path) -> None:
     for folder in _kept:
         if path.absolute().is_relative_to(folder) and not folder.is_dir():
-            raise FolderVanished(errno.ENOENT, "the folder has vanished", str(folder))
+            raise FolderVanished(errno.ENOENT, VANISHED, str(folder))
 
 
 def sync_folder(folder: Path) -> None:

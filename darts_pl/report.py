@@ -8,6 +8,7 @@ from pathlib import Path
 
 from darts_pl.commands.output import OutputClosed, checked_output
 from darts_pl.errors import DartsError, RunError
+from darts_pl.paths import check_working_folder
 from darts_pl.reports.pipeline_files import is_pipeline
 from darts_pl.reports.pipeline_page import write_pipeline_report
 from darts_pl.reports.pipeline_sweep_page import is_pipeline_sweep, write_pipeline_comparison
@@ -21,14 +22,15 @@ def main(argv: list[str] | None = None) -> int:
     """Write the report and print its path last; 0, or 2 after an error that the user can mend."""
     arguments = _parser().parse_args(argv)
     try:
+        check_working_folder()
         folder = existing_folder(arguments.folder)
         with checked_output(), _locked(folder, arguments.output):
             print(_writer(folder)(folder, arguments.output))
     except DartsError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    except OutputClosed:
-        print(f"standard output was closed; the page lies in {arguments.output or arguments.folder}", file=sys.stderr)
+    except OutputClosed as closed:
+        print(f"{closed.code}; the page is {arguments.output or arguments.folder / 'report.html'}", file=sys.stderr)
         return 2
     return 0
 

@@ -9,12 +9,14 @@ from darts_pl import schema
 from darts_pl.assembly.arguments import arguments
 from darts_pl.commands import run_command
 from darts_pl.errors import DartsError
+from darts_pl.paths import check_working_folder
 
 
 def launch(task: Callable[[DictConfig], None], name: str) -> int:
     """Run the command `name` on the process's arguments and return its exit status."""
     register()
     try:
+        check_working_folder()
         argv = arguments(sys.argv[1:])
     except DartsError as error:
         print(f"error: {error}", file=sys.stderr)

@@ -7,6 +7,7 @@ from darts_pl.callbacks.history import History, peak_memory_mib
 from darts_pl.callbacks.progress import RunProgress
 from darts_pl.callbacks.tensorboard import ArchitectureBoard, ScalarBoard, write_hparams
 from darts_pl.callbacks.validation import InterruptedValidation
+from darts_pl.callbacks.writer import without_thread_tracebacks
 
 __all__ = [
     "ArchitectureBoard",
@@ -19,5 +20,6 @@ __all__ = [
     "SearchHistory",
     "newest_loadable",
     "peak_memory_mib",
+    "without_thread_tracebacks",
     "write_hparams",
 ]

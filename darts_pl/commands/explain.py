@@ -29,7 +29,7 @@ def explain(error: BaseException, *, composing: bool) -> str | None:
     if isinstance(error, MissingMandatoryValue | InterpolationResolutionError):
         return explain_key(error)
     if isinstance(error, FolderVanished):
-        return f"{error.filename}: the folder has vanished while the command was writing to it. Put it back"
+        return f"{error.filename}: {error.strerror}. Put it back"
     if is_of_storage(error) or (isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG):
         return f"{error.filename or 'a file of the run'}: {error.strerror}"
     return None

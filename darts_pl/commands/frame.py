@@ -68,8 +68,8 @@ def run_command(
             return USER_ERROR
         except KeyboardInterrupt:
             return _stopped(config_name, jobs, INTERRUPTED)
-        except OutputClosed:
-            return _stopped(config_name, jobs, USER_ERROR, "standard output was closed")
+        except OutputClosed as closed:
+            return _stopped(config_name, jobs, USER_ERROR, closed.code)
         except SystemExit as stop:
             return _exit_status(stop, config_name, jobs)
         except Exception as error:

@@ -11,8 +11,8 @@ WITHOUT_OUTPUT = "standard output is closed: nothing is shown, what is found lie
 
 
 class OutputClosed(SystemExit):
-    """Standard output takes no more, as under `| head -1` or on a full disk. It leaves as Ctrl-C does, through whatever
-    makes a message of an `Exception`."""
+    """Standard output takes no more, as under `| head -1` or on a full disk: `code` says so in words. It leaves as
+    Ctrl-C does, through whatever makes a message of an `Exception`."""
 
 
 class _Checked:
@@ -44,7 +44,7 @@ class _Checked:
         except OSError as error:
             _drop(self._stream)
             if self._failure is not None:
-                raise self._failure from error
+                raise self._failure(f"standard output cannot be written ({error.strerror})") from error
 
 
 def _drop(stream: TextIO) -> None:
