@@ -10,10 +10,12 @@ from darts_pl.assembly.arguments import arguments
 from darts_pl.commands import run_command
 from darts_pl.errors import DartsError
 from darts_pl.paths import check_working_folder
+from darts_pl.stages.orphans import end_with_starter
 
 
 def launch(task: Callable[[DictConfig], None], name: str) -> int:
     """Run the command `name` on the process's arguments and return its exit status."""
+    end_with_starter()
     register()
     try:
         check_working_folder()

@@ -3,6 +3,7 @@
 import json
 import logging
 import multiprocessing
+import signal
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, field
@@ -21,6 +22,8 @@ from darts_pl.paths import write_text_atomically
 from darts_pl.proxies import PROXIES, measure
 from darts_pl.seeds import derived_seed
 from darts_pl.spaces.nasbench201 import Nasbench201Space
+from darts_pl.stages.benchmark.jobs import interrupted_by
+from darts_pl.stages.orphans import end_with_parent
 
 log = logging.getLogger("darts_pl")
 
@@ -89,6 +92,7 @@ _worker: dict = {}
 
 
 def _begin(setup: Setup) -> None:
+    end_with_parent()
     torch.set_num_threads(1)  # sums, and with them scores, depend on the number of threads
     _worker.update(setup=setup, batches=image_batches(setup))
 
@@ -99,7 +103,8 @@ def _work(digits: str) -> dict:
 
 def score_cells(folder: Path, setup: Setup, jobs: int) -> list[dict]:
     """Score all cells of `setup` that have no file in `folder`/cells yet, `jobs` processes of one thread at a
-    time; the records of all, in the order of the draw. Scores depend on `setup`, not on the number of jobs."""
+    time; the records of all, in the order of the draw. Scores depend on `setup`, not on the number of jobs. SIGTERM and
+    a closed terminal raise KeyboardInterrupt."""
     cells = draw_cells(setup.cells, setup.seed)
     paths = {digits: folder / "cells" / f"{digits}.json" for digits in cells}
     waiting = [digits for digits in cells if not paths[digits].is_file()]
@@ -108,7 +113,8 @@ def score_cells(folder: Path, setup: Setup, jobs: int) -> list[dict]:
     if waiting:
         image_batches(setup)  # decoded into the cache once, before several processes would
         context = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(jobs, mp_context=context, initializer=_begin, initargs=(setup,)) as pool:
+        workers = ProcessPoolExecutor(jobs, mp_context=context, initializer=_begin, initargs=(setup,))
+        with interrupted_by(signal.SIGTERM, signal.SIGHUP), workers as pool:
             tasks = [pool.submit(_work, digits) for digits in waiting]
             try:
                 for count, task in enumerate(as_completed(tasks), start=len(cells) - len(waiting) + 1):

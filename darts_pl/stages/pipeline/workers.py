@@ -10,10 +10,8 @@ import json
 import logging
 import math
 import multiprocessing
-import os
 import signal
 import sys
-import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import TimeoutError as FutureTimeout
@@ -33,6 +31,7 @@ from darts_pl.callbacks import peak_memory_mib
 from darts_pl.errors import ConfigError, RunError
 from darts_pl.paths import is_of_storage, not_made_anew, write_text_atomically
 from darts_pl.stages.log_file import LogFile
+from darts_pl.stages.orphans import end_with_parent
 from darts_pl.stages.pipeline.parts import Parts, Source
 
 log = logging.getLogger("darts_pl")
@@ -192,7 +191,7 @@ def _let_processes_start() -> None:
 def _begin(source: Source, folder: Path) -> None:
     """Prepare a worker process: one thread, its words in the log, Ctrl-C left to the process that started it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    end_with_parent()
     torch.set_num_threads(1)
     _worker["kept"] = ExitStack()
     _worker["kept"].enter_context(not_made_anew(folder))
@@ -205,11 +204,6 @@ def _begin(source: Source, folder: Path) -> None:
     lightning.setLevel(logging.WARNING)
     rich.reconfigure(stderr=True, force_terminal=False)  # bars belong to the process that started this one
     _worker["source"] = source
-
-
-def _end_with_parent() -> None:
-    multiprocessing.parent_process().join()
-    os._exit(1)
 
 
 def _work(job: Job) -> None:
