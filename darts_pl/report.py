@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from darts_pl.commands.explain import explain
 from darts_pl.commands.output import OutputClosed, checked_output
 from darts_pl.errors import DartsError, RunError
 from darts_pl.paths import check_working_folder
@@ -26,8 +27,10 @@ def main(argv: list[str] | None = None) -> int:
         folder = existing_folder(arguments.folder)
         with checked_output(), _locked(folder, arguments.output):
             print(_writer(folder)(folder, arguments.output))
-    except DartsError as error:
-        print(f"error: {error}", file=sys.stderr)
+    except (DartsError, OSError) as error:
+        if (told := explain(error, composing=False)) is None:
+            raise
+        print(f"error: {told}", file=sys.stderr)
         return 2
     except OutputClosed as closed:
         print(f"{closed.code}; the page is {arguments.output or arguments.folder / 'report.html'}", file=sys.stderr)

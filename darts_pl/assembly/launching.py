@@ -8,6 +8,7 @@ from omegaconf import DictConfig, OmegaConf
 from darts_pl import schema
 from darts_pl.assembly.arguments import arguments
 from darts_pl.commands import run_command
+from darts_pl.commands.explain import explain
 from darts_pl.errors import DartsError
 from darts_pl.paths import check_working_folder
 from darts_pl.stages.orphans import end_with_starter
@@ -20,8 +21,8 @@ def launch(task: Callable[[DictConfig], None], name: str) -> int:
     try:
         check_working_folder()
         argv = arguments(sys.argv[1:])
-    except DartsError as error:
-        print(f"error: {error}", file=sys.stderr)
+    except (DartsError, OSError) as error:
+        print(f"error: {explain(error, composing=True)}", file=sys.stderr)
         return 2
     return run_command(task, name, argv)
 

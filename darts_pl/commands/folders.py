@@ -123,9 +123,9 @@ class BeforeHydra(Callback):
     def on_multirun_start(self, config: DictConfig, **others: Any) -> None:
         """Lock the sweep, of which no single run may be going on."""
         with _refusals(config, "hydra.sweep.dir") as (folders, locks, root):
+            folders.begin(root)
             for lock in (root / LOCK, *root.glob(f"*/{LOCK}")):
                 check_free(lock.parent)
-            folders.begin(root)
             locks.enter_context(locked(root))
             locks.callback(folders.take_away, root)
 

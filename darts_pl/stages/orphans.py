@@ -5,6 +5,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable
+from functools import partial
 
 ENDS_WITH_STDIN = "DARTS_PL_ENDS_WITH_STDIN"  # set by a starter that keeps the other end of this command's stdin open
 
@@ -17,7 +18,7 @@ def end_with_parent() -> None:
 def end_with_starter() -> None:
     """End this command when the one that started it by `tied_environment` has ended."""
     if os.environ.pop(ENDS_WITH_STDIN, None) and sys.stdin is not None:
-        _end_after(lambda handle=sys.stdin.fileno(): _read_to_the_end(handle))
+        _end_after(partial(_read_to_the_end, sys.stdin.fileno()))
 
 
 def tied_environment() -> dict[str, str]:
