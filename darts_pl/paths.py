@@ -3,7 +3,8 @@
 import errno
 import os
 import re
-import tempfile
+import secrets
+import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,7 +16,8 @@ STORAGE = frozenset(
     {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.ESTALE}
 )
 OS_ERROR = re.compile(r"\(os error (\d+)\)")  # how libraries written in Rust tell an error of the system
-TEMPORARY = re.compile(r"\..+\.[a-z0-9_]{8}")  # .<name>.<eight characters of mkstemp>
+ALL = 0o666  # permissions: everybody reads and writes, before the umask
+TEMPORARY = re.compile(r"\..+\.[a-z0-9_]{8}")  # .<name>.<eight characters>, see `_new_file`
 
 
 def conf_dir() -> Path:
@@ -43,8 +45,11 @@ def cache_dir() -> Path:
     return (Path(base) if base else Path.home() / ".cache") / "darts_pl"
 
 
-def write_atomically(path: Path | str, write: Callable[[Path], None]) -> Path:
+def write_atomically(path: Path | str, write: Callable[[Path], None], mode: int = ALL) -> Path:
     """Let `write` fill a temporary file beside `path`, then move it there: a reader sees the old file or the new one.
+
+    Args:
+        mode: the permissions that the file is to have, less those that the process' umask takes away.
 
     Raises:
         OSError: the folder cannot be written, has vanished or the disk is full; the old file is left as it was, and
@@ -53,24 +58,48 @@ def write_atomically(path: Path | str, write: Callable[[Path], None]) -> Path:
     path = Path(path)
     _check_not_vanished(path)
     with _named(path):
-        return _replaced(path, write)
+        return _replaced(path, write, mode)
 
 
-def _replaced(path: Path, write: Callable[[Path], None]) -> Path:
+def _replaced(path: Path, write: Callable[[Path], None], mode: int) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    os.close(handle)
-    temporary = Path(name)
+    temporary, granted = _new_file(path, mode)
     try:
         write(temporary)
         with temporary.open("rb+") as stream:
             os.fsync(stream.fileno())
-        temporary.chmod(0o644)
+        temporary.chmod(granted)  # some libraries write by a file of their own, for its owner only
         temporary.replace(path)
         sync_folder(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
     return path
+
+
+def _new_file(path: Path, mode: int = ALL) -> tuple[Path, int]:
+    """(an empty file of a random name beside `path`, its permissions). The system takes the umask off them as it makes
+    the file; a process can ask for its umask only by changing it, for all its threads."""
+    while True:
+        temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+        try:
+            handle = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, mode)
+        except FileExistsError:
+            continue
+        try:
+            return temporary, stat.S_IMODE(os.fstat(handle).st_mode)
+        finally:
+            os.close(handle)
+
+
+def mode_of_new_files(folder: Path) -> int:
+    """The permissions that a file made now in `folder` has: those for all to read and write, less the umask.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    made, granted = _new_file(folder / "new")
+    made.unlink()
+    return granted
 
 
 @contextmanager
@@ -150,3 +179,19 @@ def remove_temporaries(folder: Path) -> None:
 def write_text_atomically(path: Path | str, text: str) -> Path:
     """`write_atomically` for a text in UTF-8."""
     return write_atomically(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
+
+
+def leads_out(path: Path | str, folder: Path | str) -> bool:
+    """Whether `path`, all links on the way followed, lies elsewhere than in `folder`."""
+    return not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder))
+
+
+def strange_entries(folder: Path) -> Iterator[str]:
+    """What in `folder` is no plain file or folder of its own, in words: links that lead out of it, pipes, devices."""
+    for above, folders, files in os.walk(folder):
+        for path in (Path(above, name) for name in sorted((*folders, *files))):
+            if path.is_symlink():
+                if leads_out(path, folder):
+                    yield f"{path.relative_to(folder)} is a link to {path.readlink()}, out of the folder"
+            elif not path.is_dir() and not path.is_file():
+                yield f"{path.relative_to(folder)} is neither a file nor a folder"

@@ -10,12 +10,6 @@ from darts_pl.commands.explain import explain
 from darts_pl.commands.output import OutputClosed, checked_output
 from darts_pl.errors import DartsError, RunError
 from darts_pl.paths import check_working_folder
-from darts_pl.reports.pipeline_files import is_pipeline
-from darts_pl.reports.pipeline_page import write_pipeline_report
-from darts_pl.reports.pipeline_sweep_page import is_pipeline_sweep, write_pipeline_comparison
-from darts_pl.reports.run_files import existing_folder, is_run
-from darts_pl.reports.run_page import write_report
-from darts_pl.reports.sweep_page import write_comparison
 from darts_pl.stages.lock import locked
 
 
@@ -24,9 +18,8 @@ def main(argv: list[str] | None = None) -> int:
     arguments = _parser().parse_args(argv)
     try:
         check_working_folder()
-        folder = existing_folder(arguments.folder)
-        with checked_output(), _locked(folder, arguments.output):
-            print(_writer(folder)(folder, arguments.output))
+        with checked_output():
+            print(_written(arguments.folder, arguments.output))
     except (DartsError, OSError) as error:
         if (told := explain(error, composing=False)) is None:
             raise
@@ -52,8 +45,24 @@ def _locked(folder: Path, output: Path | None) -> Iterator[None]:
         yield
 
 
+def _written(place: Path, output: Path | None) -> Path:
+    """The page of a folder, written: of a search or a pipeline, of a run or the runs of a sweep."""
+    from darts_pl.reports.run_files import existing_folder  # here, so that --help waits for no pandas
+
+    folder = existing_folder(place)
+    with _locked(folder, output):
+        return _writer(folder)(folder, output)
+
+
 def _writer(folder: Path) -> Callable[[Path, Path | None], Path]:
-    """What writes the page of `folder`: a search or a pipeline, a run or the runs of a sweep."""
+    """What writes the page of `folder`; the parts that it needs are imported where it is known."""
+    from darts_pl.reports.pipeline_files import is_pipeline
+    from darts_pl.reports.pipeline_page import write_pipeline_report
+    from darts_pl.reports.pipeline_sweep_page import is_pipeline_sweep, write_pipeline_comparison
+    from darts_pl.reports.run_files import is_run
+    from darts_pl.reports.run_page import write_report
+    from darts_pl.reports.sweep_page import write_comparison
+
     if is_run(folder):
         return write_pipeline_report if is_pipeline(folder) else write_report
     return write_pipeline_comparison if is_pipeline_sweep(folder) else write_comparison

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from omegaconf import DictConfig, OmegaConf
 
-from darts_pl import schema
+from darts_pl import last_words, schema
 from darts_pl.assembly.arguments import arguments
 from darts_pl.commands import run_command
 from darts_pl.commands.explain import explain
@@ -20,11 +20,12 @@ def launch(task: Callable[[DictConfig], None], name: str) -> int:
     register()
     try:
         check_working_folder()
-        argv = arguments(sys.argv[1:])
+        argv = arguments(sys.argv[1:], name)
     except (DartsError, OSError) as error:
         print(f"error: {explain(error, composing=True)}", file=sys.stderr)
         return 2
-    return run_command(task, name, argv)
+    with last_words.told_beside(name):
+        return run_command(task, name, argv)
 
 
 def register() -> None:

@@ -8,6 +8,7 @@ from darts_pl.callbacks.progress import RunProgress
 from darts_pl.callbacks.tensorboard import ArchitectureBoard, ScalarBoard, write_hparams
 from darts_pl.callbacks.validation import InterruptedValidation
 from darts_pl.callbacks.writer import without_thread_tracebacks
+from darts_pl.lazy import lazily
 
 __all__ = [
     "ArchitectureBoard",
@@ -23,3 +24,4 @@ __all__ = [
     "without_thread_tracebacks",
     "write_hparams",
 ]
+__getattr__, __dir__ = lazily(__name__)

@@ -1,6 +1,5 @@
 """The folders that a command writes to: locked before Hydra writes there, and taken away again where it was refused."""
 
-import json
 import logging
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -15,7 +14,8 @@ from omegaconf import DictConfig, OmegaConf
 
 from darts_pl.errors import RunError
 from darts_pl.stages.lock import LOCK, check_free, locked
-from darts_pl.stages.run import CONFIG, MANIFEST, SWEEP
+from darts_pl.stages.manifest import MANIFEST, read_manifest
+from darts_pl.stages.run import CONFIG, SWEEP
 
 LOGS = "*.log"
 
@@ -65,8 +65,8 @@ class Folders:
 
 def _stages_begun(folder: Path) -> bool:
     try:
-        return bool(json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["stages"])
-    except (OSError, ValueError, KeyError, TypeError):
+        return bool(read_manifest(folder)["stages"])
+    except (RunError, OSError, KeyError):
         return False
 
 

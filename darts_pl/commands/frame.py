@@ -21,6 +21,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from darts_pl import paths
 from darts_pl.commands.check import check_config
+from darts_pl.commands.config_files import read_within_bounds
 from darts_pl.commands.explain import can_go_on, explain
 from darts_pl.commands.folders import Folders, Refused, folders_of_command, locked_job
 from darts_pl.commands.output import OutputClosed, checked_output
@@ -57,6 +58,7 @@ def run_command(
         Exception: whatever is no error of the user, as it is, so that its traceback is kept.
     """
     jobs: list[Job] = []
+    read_within_bounds()
     with _process(argv), checked_output(), folders_of_command() as folders:
         try:
             folder = str(Path(conf_dir or paths.conf_dir()).absolute())

@@ -1,24 +1,26 @@
 """What a run folder holds, read as far as it is there: an unfinished or damaged run still gives a report."""
 
-import json
-import zipfile
-from collections.abc import Callable
+import functools
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
-from omegaconf import OmegaConf
-from omegaconf.errors import OmegaConfBaseException
-from yaml import YAMLError
 
-from darts_pl.errors import GenotypeError, RunError, nearest
+from darts_pl.bounded import parse_yaml, read_json, read_text
+from darts_pl.bounded.arrays import read_arrays
+from darts_pl.bounded.tables import read_table
+from darts_pl.bounded.yaml_text import LARGEST_YAML
+from darts_pl.errors import DartsError, RunError, nearest
 from darts_pl.genotype import AnyGenotype
 from darts_pl.genotype import read as read_genotype
+from darts_pl.paths import leads_out
 from darts_pl.reports.gate_records import GateRecord, gate_records
 
 MANIFEST = "manifest.json"
+LARGEST_ALPHAS = 256 << 20  # bytes
 RUN_FILES = (MANIFEST, "config.yaml", "history.csv")  # any of them makes a folder a run
 
 Read = TypeVar("Read")
@@ -77,9 +79,21 @@ def is_run(folder: Path) -> bool:
 
 
 def runs_of_sweep(folder: Path) -> list[Path]:
-    """The run folders directly inside `folder`, those with a manifest, in the order of their numbers."""
-    found = [child for child in folder.iterdir() if child.is_dir() and (child / MANIFEST).is_file()]
+    """The run folders directly inside `folder`, those with a manifest, in the order of their numbers; see `elsewhere`
+    for what is left out."""
+    found = [child for child in folder.iterdir() if (child / MANIFEST).is_file() and not leads_out(child, folder)]
     return sorted(found, key=lambda path: (not path.name.isdigit(), path.name.zfill(9)))
+
+
+def elsewhere(folder: Path) -> list[str]:
+    """The names directly inside `folder` that are links out of it: a page of the folder does not show what is there."""
+    return sorted(child.name for child in folder.iterdir() if child.is_symlink() and leads_out(child, folder))
+
+
+def told_elsewhere(folder: Path) -> str:
+    """A sentence that names them; empty where there are none."""
+    names = ", ".join(elsewhere(folder))
+    return f"Not read, as they are links out of the folder: {names}." if names else ""
 
 
 def existing_folder(folder: Path | str) -> Path:
@@ -104,8 +118,10 @@ def no_run(folder: Path) -> RunError:
     wanted = ", ".join(RUN_FILES)
     children = sorted(child.name for child in folder.iterdir() if child.is_dir())
     inside = f" The folder holds: {', '.join(children[:8])}." if children else ""
+    away = told_elsewhere(folder)
     return RunError(
         f"{folder}: holds no run. Looked for {wanted} in it, for {MANIFEST} in the folders inside it.{inside}"
+        f"{' ' if away else ''}{away}"
     )
 
 
@@ -120,7 +136,7 @@ def read_run(folder: Path | str) -> RunFiles:
         raise no_run(path)
     run = RunFiles(path)
     run.manifest = read_file(run, MANIFEST, json_object) or {}
-    run.config = read_file(run, "config.yaml", lambda file: file.read_text(encoding="utf-8")) or ""
+    run.config = read_file(run, "config.yaml", config_text) or ""
     trained_in = "retrain/" if run.command == "retrain" else ""
     run.history = read_file(run, f"{trained_in}history.csv", epoch_table)
     run.timing = read_file(run, f"{trained_in}timing.csv", epoch_table)
@@ -140,11 +156,22 @@ def read_run(folder: Path | str) -> RunFiles:
 
 
 def configured(run: RunFiles, key: str) -> Any:
-    """The value of a dotted key in the run's configuration; None where it has none or cannot be read."""
+    """The value of a dotted key in the run's configuration as it is written: `${...}` stays what it is, as it could
+    lead to the environment of whoever reads. None where there is no such key."""
+    value: Any = _mapping(run.config)
+    for name in key.split("."):
+        value = value.get(name) if isinstance(value, Mapping) else None
+    return value
+
+
+@functools.lru_cache(maxsize=1)
+def _mapping(config: str) -> dict[str, Any]:
+    """The mapping in a configuration's text; an empty one where it holds none."""
     try:
-        return OmegaConf.select(OmegaConf.create(run.config or "{}"), key)
-    except (OmegaConfBaseException, YAMLError):
-        return None
+        found = parse_yaml(config, "config.yaml")
+    except RunError:
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def asks_for(run: RunFiles, key: str) -> bool:
@@ -153,22 +180,32 @@ def asks_for(run: RunFiles, key: str) -> bool:
 
 
 def read_file(run: RunFiles, name: str, reader: Callable[[Path], Read], expected: bool = True) -> Read | None:
-    """What `reader` makes of a file of the run; None and a note in `run` where it is absent, though expected, or
-    damaged."""
+    """What `reader` makes of a file of the run; None and a note in `run` where it is absent, though expected, damaged,
+    or reached by a link that leads out of the folder."""
     path = run.folder / name
+    if leads_out(path, run.folder):
+        run.damaged.append(f"{name} (a link leads out of the folder)")
+        return None
     if not path.is_file():
         run.missing += [name] if expected else []
         return None
     try:
         return reader(path)
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, GenotypeError) as error:
+    except DartsError as error:
+        run.damaged.append(f"{name} ({str(error).removeprefix(f'{path}: ')})")
+    except (OSError, ValueError, KeyError) as error:
         run.damaged.append(f"{name} ({type(error).__name__}: {error})")
-        return None
+    return None
+
+
+def config_text(path: Path) -> str:
+    """The text of a configuration."""
+    return read_text(path, largest=LARGEST_YAML)
 
 
 def json_object(path: Path) -> dict[str, Any]:
     """The JSON object in a file; other JSON raises ValueError."""
-    value = json.loads(path.read_text(encoding="utf-8"))
+    value = read_json(path)
     if not isinstance(value, dict):
         raise ValueError(f"expected a JSON object, found {type(value).__name__}")
     return value
@@ -176,15 +213,14 @@ def json_object(path: Path) -> dict[str, Any]:
 
 def epoch_table(path: Path) -> pd.DataFrame:
     """A table with one row an epoch and numbers only; text where a number belongs raises ValueError."""
-    table = pd.read_csv(path)
+    table = read_table(path)
     if "epoch" not in table:
         raise ValueError(f"no column 'epoch', found {', '.join(map(str, table.columns))}")
     return table.apply(pd.to_numeric)
 
 
 def _alphas(path: Path) -> dict[str, np.ndarray]:
-    with np.load(path, allow_pickle=False) as archive:
-        arrays = {name: archive[name] for name in archive.files}
+    arrays = read_arrays(path, largest=LARGEST_ALPHAS)
     if not any(name.startswith("gate_") for name in arrays):
         raise ValueError(f"no array 'gate_<kind of cell>', found {', '.join(sorted(arrays))}")
     gate_records(arrays)  # raises where names or shapes do not fit

@@ -1,16 +1,16 @@
 """A trained network as one file: weights, genotype, preprocessing and classes, in safetensors; nothing is unpickled."""
 
 import json
+import logging
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
 import torch
 import torch.nn as nn
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
+from darts_pl.bounded.tensors import check_digest, read_tensors, write_tensors
 from darts_pl.errors import ConfigError, GenotypeError, RunError
 from darts_pl.genotype import AnyGenotype, from_json
 from darts_pl.ops.image import Builder
@@ -18,9 +18,12 @@ from darts_pl.paths import write_atomically
 from darts_pl.spaces import CellSpace, ModuleSpace, Nasbench201Space
 from darts_pl.spaces.network import DerivedNetwork
 from darts_pl.stages.model_header import FORMAT, MODULE, SERIES, SPACES, VERSION, read_header, space_of
+from darts_pl.stages.model_size import check_size
 from darts_pl.stages.module_model import ModuleModel, load_module_model, save_module_model
 from darts_pl.stages.provenance import versions
 from darts_pl.stages.series_model import ForecastModel, load_series_model
+
+log = logging.getLogger("darts_pl")
 
 OWN_STEM = "given"
 BUILDERS = {"cells": CellSpace, "nasbench201": Nasbench201Space}
@@ -63,7 +66,7 @@ def save_model(path: Path, network: DerivedNetwork, space, *, data, details: dic
         "versions": versions(),
     }
     state = {k: v.contiguous() for k, v in network.state_dict().items() if not k.startswith("auxiliary.")}
-    return write_atomically(path, lambda temporary: save_file(state, temporary, {"header": json.dumps(header)}))
+    return write_atomically(path, lambda temporary: write_tensors(temporary, state, {"header": json.dumps(header)}))
 
 
 def load_model(
@@ -86,16 +89,14 @@ def load_model(
         GenotypeError: an operation that neither the library nor `operations` knows.
     """
     file = _model_file(Path(path))
-    try:
-        with safe_open(file, framework="pt") as stream:
-            text = (stream.metadata() or {}).get("header", "{}")
-            state = {key: stream.get_tensor(key) for key in stream.keys()}  # noqa: SIM118, no iterator is offered
-    except (SafetensorError, OSError) as error:
-        raise RunError(f"{file} cannot be read as a model: {error}") from error
-    header = read_header(text, str(file))
+    texts, state = read_tensors(file, "a model")
+    header = read_header(texts.get("header", "{}"), str(file))
+    check_digest(file, state, texts)
     genotype = from_json(json.dumps(header["genotype"]), where=str(file))
+    check_size(header, genotype, len(state), str(file))
     if genotype.space == SERIES:
-        return load_series_model(header, genotype, partial(_network, file, state=state), operations).eval()
+        fitted = partial(_network, file, state=state)
+        return load_series_model(header, genotype, fitted, operations, str(file)).eval()
 
     if genotype.space == MODULE:
         fitted = partial(_network, file, state=state, trusted=target is not None)
@@ -158,7 +159,8 @@ def _with_stem(arguments: Mapping, stem: Callable | None, file: Path) -> dict:
 
 def _model_file(path: Path) -> Path:
     candidates = [path, path / "model.safetensors", path / "retrain" / "model.safetensors"]
-    for candidate in candidates:
-        if candidate.is_file():
-            return candidate
+    if found := [candidate for candidate in candidates if candidate.is_file()]:
+        if len(found) > 1:
+            log.warning("%s holds two models; taking %s, not %s", path, *found)
+        return found[0]
     raise RunError(f"no model at {path}: looked for {', '.join(map(str, candidates))}")

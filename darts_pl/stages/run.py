@@ -13,13 +13,18 @@ from typing import Any
 
 import yaml
 
+from darts_pl import last_words
+from darts_pl.bounded import read_yaml
+from darts_pl.bounded.digests import file_digest
+from darts_pl.bounded.texts import shown
 from darts_pl.errors import RunError, nearest
-from darts_pl.paths import write_text_atomically
-from darts_pl.stages.provenance import VOLATILE, config_digest, file_digest, flatten, versions
+from darts_pl.paths import strange_entries, write_text_atomically
+from darts_pl.stages.manifest import MANIFEST, read_manifest
+from darts_pl.stages.provenance import VOLATILE, config_digest, flatten, versions
 
 log = logging.getLogger("darts_pl")
 
-MANIFEST, CONFIG = "manifest.json", "config.yaml"
+CONFIG = "config.yaml"
 SWEEP = "multirun.yaml"  # Hydra writes it to a sweep's folder
 MIN_FREE_MIB = 200
 PAUSED = "paused"  # a stage that is to be gone on with, without having been interrupted
@@ -52,11 +57,15 @@ class RunFolder:
             overrides, config_folders: what Hydra needs to compose `config` again, kept in the manifest.
 
         Raises:
-            RunError: the folder is not writable, its disk is nearly full, or it holds a run of another configuration
-                (the message lists the keys that differ).
+            RunError: the folder is not writable, its disk is nearly full, it holds links that lead out of it though
+                `config` does not say `trust`, or a run of another configuration (the message lists the keys that
+                differ).
         """
         path = Path(path)
+        if not config.get("trust"):
+            check_inside(path)
         check_writable(path)
+        last_words.note(folder=str(path.absolute()), torch=versions()["torch"])
         if (path / MANIFEST).is_file():
             run = cls(path, read_manifest(path), resumed=True)
             run._check_same(command, config)
@@ -86,8 +95,9 @@ class RunFolder:
         if self.manifest["command"] != command:
             raise RunError(f"{self.path} holds a {self.manifest['command']} run, this is {command}")
         if self.manifest["config_sha256"] == config_digest(config):
+            self._check_file()
             return
-        before = flatten(yaml.safe_load((self.path / CONFIG).read_text(encoding="utf-8")))
+        before = flatten(_mapping(self.path / CONFIG))
         now = flatten(config)
         changed = [k for k in {**before, **now} if before.get(k) != now.get(k) and k.split(".")[0] not in VOLATILE]
         listed = "; ".join(f"{key}: {before.get(key)!r} there, {now.get(key)!r} here" for key in changed[:8])
@@ -95,6 +105,15 @@ class RunFolder:
             f"{self.path} is a run of another configuration ({listed or 'config.yaml was edited'}). Resume with the "
             "command that started it, with only resume=<folder>, or start a new run."
         )
+
+    def _check_file(self) -> None:
+        """Raises RunError where config.yaml, which people and reports go by, is not the run's configuration."""
+        path = self.path / CONFIG
+        if path.is_file() and config_digest(_mapping(path)) != self.manifest["config_sha256"]:
+            raise RunError(
+                f"{path} is not the configuration that the run was begun with, by its digest in {MANIFEST}: it was "
+                "edited or damaged. A run's settings cannot be changed; bring the file back, or start a new run."
+            )
 
     def _warn_of_changes(self, device: str) -> None:
         before = {**self.manifest.get("versions", {}), "device": self.manifest.get("device")}
@@ -132,6 +151,7 @@ class RunFolder:
         if data is not None:
             entry["inputs"]["data"] = data
         self._update()
+        last_words.note(at=f"the start of {name}")
         started = time.perf_counter()
         try:
             yield entry
@@ -161,7 +181,7 @@ class RunFolder:
 
     def settings(self) -> dict[str, Any]:
         """The run's configuration with dotted keys."""
-        return flatten(yaml.safe_load((self.path / CONFIG).read_text(encoding="utf-8")))
+        return flatten(_mapping(self.path / CONFIG))
 
     def complete(self) -> None:
         """Mark the whole run complete."""
@@ -202,6 +222,15 @@ def check_writable(path: Path) -> None:
         )
 
 
+def check_inside(path: Path) -> None:
+    """Raises RunError where something in the folder `path` leads out of it: what a run writes would land there."""
+    if found := next(strange_entries(path), None):
+        raise RunError(
+            f"{path}: {found}. A run reads and writes within its folder only: take it away, or where it is your own, "
+            "add trust=true"
+        )
+
+
 def existing_run(path: Path) -> Path:
     """`path` where it is a run folder to go on with.
 
@@ -218,9 +247,9 @@ def existing_run(path: Path) -> Path:
     return path
 
 
-def read_manifest(path: Path) -> dict[str, Any]:
-    """The manifest of the run folder `path`; raises RunError where it is damaged."""
-    try:
-        return json.loads((Path(path) / MANIFEST).read_text(encoding="utf-8"))
-    except json.JSONDecodeError as error:
-        raise RunError(f"{path}/{MANIFEST} is damaged: {error}") from error
+def _mapping(path: Path) -> dict[str, Any]:
+    """The mapping in a YAML file."""
+    found = read_yaml(path)
+    if not isinstance(found, dict):
+        raise RunError(f"{path} is damaged: found {shown(repr(found))}, expected a mapping")
+    return found
