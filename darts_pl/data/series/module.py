@@ -207,7 +207,8 @@ class SeriesData(WindowLoaders):
 
     def preprocessing(self) -> dict[str, Any]:
         """What has to be done to further rows of the series before a network sees them, as JSON can write it."""
-        return self.windowed.preprocessing()
+        series = {column: str(value) for column, value in self.columns["series"].items()}
+        return {**self.windowed.preprocessing(), "series": series}
 
     def train_targets(self) -> npt.NDArray[np.float64]:
         """float64 [rows, Y], the targets of the training rows on the original scale."""

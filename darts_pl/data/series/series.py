@@ -16,7 +16,7 @@ from darts_pl.data.series.several import check_one_series, pick
 from darts_pl.data.series.times import read_times, time_column
 from darts_pl.errors import DataError
 
-CONSTANT = 1e-10  # a range so small beside the values is rounding
+CONSTANT = 8 * np.finfo(np.float64).eps  # a range so small beside the values is rounding
 
 
 @dataclass(frozen=True)
