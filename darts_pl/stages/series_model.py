@@ -155,6 +155,12 @@ class ForecastModel(nn.Module):
         if (times.tz is None) != (zone is None):
             raise DataError(f"frame: its times have timezone {times.tz}, those of the training {zone}")
         times = times if zone is None else times.tz_convert(zone)
+        if (back := np.flatnonzero(times[1:] <= times[:-1])).size:
+            at = int(back[0]) + 1
+            raise DataError(
+                f"frame: times are not in steps of {self.preprocessing['frequency']}: {times[at]} comes after "
+                f"{times[at - 1]}, in row {at + 1}. Expected the rows of one series in the order of their times"
+            )
         last = times[-self.shape.look_back :]
         expected = pd.date_range(last[0], periods=len(last), freq=self._offset())
         if not expected.equals(last.as_unit(expected.unit)):
