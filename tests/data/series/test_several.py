@@ -160,7 +160,7 @@ def test_the_hour_that_comes_twice_in_autumn(data_of) -> None:
 
 
 def test_columns_of_few_values_beside_one_series(data_of) -> None:
-    frame = hours().assign(day=lambda f: f["time"].dt.dayofweek, count=np.arange(200) % 5)
+    frame = hours().assign(day=lambda f: f["time"].dt.day_of_week, count=np.arange(200) % 5)
     assert data_of(frame).target_names == ("y", "day", "count")
 
 
