@@ -12,9 +12,9 @@ import pandas as pd
 import torch
 import torch.nn as nn
 from pandas.tseries.frequencies import to_offset
-from safetensors.torch import save_file
 from torch import Tensor
 
+from darts_pl.bounded.tensors import write_tensors
 from darts_pl.data.series.calendar import calendar_features
 from darts_pl.data.series.columns import as_numbers
 from darts_pl.data.series.epochs import check_years
@@ -230,7 +230,7 @@ def save_series_model(path: Path, network: nn.Module, space: SeriesSpace, *, dat
         "versions": versions(),
     }
     state = {name: value.contiguous() for name, value in network.state_dict().items()}
-    return write_atomically(path, lambda temporary: save_file(state, temporary, {"header": json.dumps(header)}))
+    return write_atomically(path, lambda temporary: write_tensors(temporary, state, {"header": json.dumps(header)}))
 
 
 def load_series_model(
