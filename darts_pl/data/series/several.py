@@ -4,6 +4,7 @@ import itertools
 import re
 import shlex
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -41,7 +42,7 @@ def pick(raw: RawTable, series: Mapping[str, Any]) -> RawTable:
             known = map(str, frame[column].drop_duplicates().iloc[:1000])
             raise ConfigError(f"data.series: no row of {raw.name} has {column}={value!r}. {nearest(str(value), known)}")
         frame = frame[rows]
-    return RawTable(frame.drop(columns=list(series)), raw.name, raw.unit)
+    return replace(raw, frame=frame.drop(columns=list(series)))
 
 
 def check_one_series(frame: pd.DataFrame, times: pd.DatetimeIndex, time: str, where: str) -> None:
