@@ -130,13 +130,14 @@ def taken_from(loader: Iterable, name: str) -> tuple[GivenPart, int]:
         raise DataError(f"{name} has no batch")
     found = {**{key: torch.cat(values) for key, values in inputs.items()}, "y": torch.cat(truths)}
     for key, value in found.items():
-        _check_values(value, key, name)
+        check_values(value, key, name)
     found = {key: value.float() for key, value in found.items()}
     return GivenPart({key: found[key] for key in inputs}, found["y"]), len(truths[0])
 
 
-def _check_values(value: Tensor, key: str, name: str) -> None:
-    """Raises DataError where float32 cannot hold `value` [W, steps, channels], or not as what it is."""
+def check_values(value: Tensor, key: str, name: str) -> None:
+    """Raises DataError where float32 cannot hold `value` [W, steps, channels], or not as what it is; `key` and `name`
+    say in messages what it is and where it is from."""
     if not torch.isfinite(value).all():
         window, step, channel = (~torch.isfinite(value)).nonzero()[0].tolist()
         raise DataError(
