@@ -17,7 +17,8 @@ from darts_pl.errors import ConfigError, DataError, nearest
 LEAST_REPEATED, LEAST_SHARE = 3, 0.02  # rows whose time came before: fewer are doubled by mistake or by winter time
 EXPLAINED = 0.9  # of these rows, by a column that names the series; a few may be doubled within one besides
 COVERED = 0.5  # of the times between its first and its last that a series has; values that come by chance have fewer
-MOST_COLUMNS = (None, 30, 12)  # that are tried alone, in pairs and by three, those of the fewest values first
+MOST_COLUMNS = (None, 12, 8)  # that are tried alone, in pairs and by three, those of the fewest values first
+FIRST_TIMES = 500  # that come more than once, by which most combinations of columns are ruled out
 SHOWN = 3
 KEY = r"(?a)[A-Za-z_][\w.-]*"
 RESERVED = ("null", "true", "false", "nan", "inf")
@@ -97,11 +98,7 @@ def _equal(column: pd.Series, value: Any) -> npt.NDArray[np.bool_]:
 
 
 def _codes(column: pd.Series) -> Codes | None:
-    """The values of a column that may name series, by number; None where it holds one value, or measurements."""
-    if pd.api.types.is_float_dtype(column):
-        numbers = column.to_numpy(np.float64, na_value=np.nan)
-        if (numbers[~np.isnan(numbers)] % 1 != 0).any():
-            return None
+    """The values of a column that may name series, by number; None where it holds one value, or too many to do so."""
     values = column.astype(str) if column.dtype == object else column  # lists cannot be told apart otherwise
     codes, distinct = pd.factorize(values, use_na_sentinel=False)
     return codes if 2 <= len(distinct) <= len(column) / 2 else None
@@ -109,10 +106,13 @@ def _codes(column: pd.Series) -> Codes | None:
 
 def _naming(columns: Mapping[str, Codes], times: Codes, repeated: int) -> Sequence[str] | None:
     """The fewest columns, and of these those of the fewest values, that name series; None where none do."""
+    some = np.flatnonzero(np.isin(times, np.flatnonzero(np.bincount(times) > 1)[:FIRST_TIMES]))
     for size, most in enumerate(MOST_COLUMNS, start=1):
         tried = sorted(columns, key=lambda name: columns[name].max())[:most]
         found = []
         for names in itertools.combinations([name for name in columns if name in tried], size):
+            if not _differ(_joined([columns[name][some] for name in names]), times[some]):
+                continue
             groups = _joined([columns[name] for name in names])
             if groups.max() < len(times) / 2 and _tell_apart(groups, times, repeated):
                 found.append((int(groups.max()), names))
@@ -126,6 +126,12 @@ def _joined(codes: Sequence[Codes]) -> Codes:
     for each in codes[1:]:
         joined, _ = pd.factorize(joined * (each.max() + 1) + each)
     return joined
+
+
+def _differ(groups: Codes, times: Codes) -> bool:
+    """Whether most rows of one time are in different groups."""
+    pairs = len(np.unique(groups * (times.max() + 1) + times))
+    return len(times) - pairs <= 2 * (1 - EXPLAINED) * (len(times) - len(np.unique(times)))
 
 
 def _tell_apart(groups: Codes, times: Codes, repeated: int) -> bool:

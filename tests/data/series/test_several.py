@@ -34,6 +34,11 @@ LONG = {
     "in any order": (stacked().sample(frac=1, random_state=0), "3 series, told apart by the column 'unique_id'"),
     "whole ids": (stacked((7, 8, 9), "store"), "3 series, told apart by the column 'store' (7; 8; 9)"),
     "ids as floats": (stacked((1.0, 2.0, 3.0), "item"), "3 series, told apart by the column 'item'"),
+    "fractions": (stacked((1.1, 1.2, 2.1), "section"), "3 series, told apart by the column 'section' (1.1; 1.2; 2.1)"),
+    "a measurement beside": (
+        stacked().assign(x=lambda f: np.random.default_rng(0).normal(size=len(f)).round(1)),
+        "3 series, told apart by the column 'unique_id'",
+    ),
     "categories": (stacked().astype({"unique_id": "category"}), "3 series, told apart by the column 'unique_id'"),
     "an id left empty": (stacked(("A", "B", None)), "3 series, told apart by the column 'unique_id'"),
     "lengths": (stacked(rows=(60, 25, 10)), "3 series, told apart by the column 'unique_id'"),
