@@ -60,7 +60,7 @@ def check_one_series(frame: pd.DataFrame, times: pd.DatetimeIndex, time: str, wh
     if repeated < max(LEAST_REPEATED, LEAST_SHARE * len(times)):
         return
     columns = {name: codes for name in frame.columns if name != time and (codes := _codes(frame[name])) is not None}
-    names = _naming(columns, np.argsort(np.argsort(distinct))[instants], repeated)
+    names = _naming(columns, np.argsort(np.argsort(distinct))[instants])
     if names is None:
         return
     groups = frame[list(names)].drop_duplicates()
@@ -104,17 +104,17 @@ def _codes(column: pd.Series) -> Codes | None:
     return codes if 2 <= len(distinct) <= len(column) / 2 else None
 
 
-def _naming(columns: Mapping[str, Codes], times: Codes, repeated: int) -> Sequence[str] | None:
+def _naming(columns: Mapping[str, Codes], times: Codes) -> Sequence[str] | None:
     """The fewest columns, and of these those of the fewest values, that name series; None where none do."""
     some = np.flatnonzero(np.isin(times, np.flatnonzero(np.bincount(times) > 1)[:FIRST_TIMES]))
     for size, most in enumerate(MOST_COLUMNS, start=1):
         tried = sorted(columns, key=lambda name: columns[name].max())[:most]
         found = []
         for names in itertools.combinations([name for name in columns if name in tried], size):
-            if not _differ(_joined([columns[name][some] for name in names]), times[some]):
+            if not _differ(_joined([columns[name][some] for name in names]), times[some], EXPLAINED / 2):
                 continue
             groups = _joined([columns[name] for name in names])
-            if groups.max() < len(times) / 2 and _tell_apart(groups, times, repeated):
+            if groups.max() < len(times) / 2 and _go_on(groups, times) and _differ(groups, times, EXPLAINED):
                 found.append((int(groups.max()), names))
         if found:
             return min(found, key=lambda each: each[0])[1]
@@ -128,20 +128,20 @@ def _joined(codes: Sequence[Codes]) -> Codes:
     return joined
 
 
-def _differ(groups: Codes, times: Codes) -> bool:
-    """Whether most rows of one time are in different groups."""
+def _differ(groups: Codes, times: Codes, share: float) -> bool:
+    """Whether this share, at the least, of the rows whose time came before are in another group than the one before."""
     pairs = len(np.unique(groups * (times.max() + 1) + times))
-    return len(times) - pairs <= 2 * (1 - EXPLAINED) * (len(times) - len(np.unique(times)))
+    return len(times) - pairs <= (1 - share) * (len(times) - len(np.unique(times)))
 
 
-def _tell_apart(groups: Codes, times: Codes, repeated: int) -> bool:
-    """Whether rows of one time are in different groups, and the groups go on in time as series do."""
-    pairs = pd.DataFrame({"group": groups, "time": times}).drop_duplicates()
-    if len(times) - len(pairs) > (1 - EXPLAINED) * repeated:
-        return False
-    spans = pairs.groupby("group")["time"].agg(["min", "max", "size"])
-    whole = spans["size"] >= COVERED * (spans["max"] - spans["min"] + 1)
-    return spans["size"][whole & (spans["size"] > 1)].sum() >= COVERED * len(pairs)
+def _go_on(groups: Codes, times: Codes) -> bool:
+    """Whether most rows are in groups that have most of the times between their first and their last, as series do."""
+    sizes = np.bincount(groups)
+    first, last = np.full(len(sizes), len(times)), np.zeros(len(sizes), np.int64)
+    np.minimum.at(first, groups, times)
+    np.maximum.at(last, groups, times)
+    whole = (sizes > 1) & (sizes >= COVERED * (last - first + 1))
+    return bool(sizes[whole].sum() >= COVERED * len(times))
 
 
 def _quoted(value: Any) -> str:
