@@ -117,15 +117,16 @@ def number_column(raw: RawTable, name: str, otherwise: str, *, codes: bool = Fal
     Args:
         raw: the table. name: of the column.
         otherwise: for messages, what to do where the column holds no numbers.
-        codes: whether digits may be those of a code: then zeros before a number are refused where a number with them
-            and one without would become one.
+        codes: whether digits may be those of a code: then it is refused where two different ones would become one
+            number, by zeros before one of them or by more digits than float64 keeps.
 
     Raises:
-        DataError: a text, with its place and the option that reads it; whole numbers that float64 does not keep apart.
+        DataError: a text, with its place and the option that reads it; codes that would become one.
     """
     values = raw.frame[name]
     if not is_text(values):
-        _check_distinct(raw, name, values, otherwise)
+        if codes:
+            _check_distinct(raw, name, values, otherwise)
         return values
     words = words_of(raw, name)
     for i, plain in enumerate(words.plain):
@@ -137,7 +138,8 @@ def number_column(raw: RawTable, name: str, otherwise: str, *, codes: bool = Fal
         i = int(np.isinf(numbers).argmax())
         at = f"{raw.name}, {raw.place(words.first(i))}, column {name!r}: found {words.texts[i][:SHOWN]!r}"
         raise DataError(f"{at}, not finite as a number of float64; {otherwise}")
-    _check_whole(raw, name, words, numbers, whole, otherwise)
+    if codes:
+        _check_whole(raw, name, words, numbers, whole, otherwise)
     if codes and any(has_zeros(words.texts[i].strip()) for i in whole):
         _check_zeros(raw, name, words, whole, otherwise)
         log.warning("%s, column %r: numbers are written with zeros before them; %s", raw.name, name, otherwise)

@@ -1,13 +1,15 @@
 """The bytes of a text file, checked and in UTF-8."""
 
 import codecs
+import difflib
 import mmap
 from collections.abc import Iterator
 from pathlib import Path
 
-from darts_pl.errors import DataError, nearest
+from darts_pl.errors import DataError
 
 BLOCK = 1 << 24  # bytes at a time
+NEIGHBOURS = 5  # files that a message about a missing one names
 BYTE_ORDER_MARKS = {
     codecs.BOM_UTF8: "utf-8",
     codecs.BOM_UTF32_LE: "utf-32",
@@ -109,8 +111,15 @@ def _refuse_byte(data: Content, at: int, path: Path, encoding: str, other: str, 
 
 
 def _neighbours(path: Path, suffixes: tuple[str, ...]) -> str:
-    if not path.parent.is_dir():
+    folder = path.parent.absolute()
+    if path.is_dir():
+        return "It is a folder; give the file in it"
+    if not folder.is_dir():
         return f"The folder {path.parent} does not exist"
-    names = [other.name for other in path.parent.iterdir() if not suffixes or other.suffix.lower() in suffixes]
+    names = sorted(other.name for other in folder.iterdir() if not suffixes or other.suffix.lower() in suffixes)
+    if close := difflib.get_close_matches(path.name, names, n=1):
+        return f"Did you mean {close[0]!r}?"
     what = "table" if suffixes else "file"
-    return nearest(path.name, names) if names else f"No {what} lies in {path.parent}"
+    names = [name for name in names if not (suffixes and name.lower().endswith(".txt"))]  # few of these are tables
+    shown = ", ".join(names[:NEIGHBOURS]) + (", ..." if len(names) > NEIGHBOURS else "")
+    return f"In {folder} there {f'are the {what}s {shown}' if names else f'is no {what}'}"
