@@ -3,6 +3,7 @@
 import hashlib
 import json
 import logging
+import os
 import zipfile
 import zlib
 from collections.abc import Callable, Mapping
@@ -11,22 +12,30 @@ from pathlib import Path
 import numpy as np
 
 from darts_pl.data.arrays import ImageArrays
+from darts_pl.data.folder import check_source, walk
+from darts_pl.data.notes import Note, Notes
 from darts_pl.errors import DataError
 from darts_pl.paths import cache_dir, write_atomically
 
-FORMAT_VERSION = 1
-UNREADABLE = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error, DataError)
+FORMAT_VERSION = 2
+UNREADABLE = (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error, DataError)
 log = logging.getLogger(__name__)
 
 
 def fingerprint(source: Path) -> str:
-    """A digest that changes with the source: of an archive's bytes, of a folder's names, sizes and times."""
+    """A digest that changes with the source: of an archive's bytes, of a folder's names, sizes and times, those
+    behind links included.
+
+    Raises:
+        DataError: see `check_source` and `walk`.
+    """
+    check_source(source)
     if source.is_file():
         return file_digest(source)
     listing = hashlib.sha256()
-    for path in sorted(source.rglob("*")):
-        facts = path.stat()
-        listing.update(f"{path.relative_to(source)}\0{facts.st_size}\0{facts.st_mtime_ns}\n".encode())
+    for found in walk(source, Notes()):
+        facts = found.entry.stat()
+        listing.update(os.fsencode(f"{found.path}\0{facts.st_size}\0{facts.st_mtime_ns}\n"))
     return listing.hexdigest()
 
 
@@ -76,6 +85,8 @@ def _read(path: Path) -> ImageArrays | None:
                 classes=tuple(map(str, stored["classes"])),
                 class_sorted=bool(stored["class_sorted"]),
                 name=str(stored["name"]),
+                preparation=json.loads(str(stored["preparation"])),
+                notes=tuple(Note(str(text), bool(warning)) for text, warning in json.loads(str(stored["notes"]))),
             )
     except UNREADABLE as error:
         log.warning("The cached images in %s are damaged (%s) and are decoded anew.", path, error)
@@ -93,4 +104,6 @@ def _write(path: Path, arrays: ImageArrays) -> None:
             classes=np.array(arrays.classes),
             class_sorted=np.array(arrays.class_sorted),
             name=np.array(arrays.name),
+            preparation=np.array(json.dumps(arrays.preparation)),
+            notes=np.array(json.dumps(arrays.notes)),
         )

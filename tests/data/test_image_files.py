@@ -86,15 +86,16 @@ def test_an_image_of_another_size_is_named_and_resize_takes_it(image_folder: Pat
 
 def test_an_image_of_another_mode_is_named_and_mode_takes_it(image_folder: Path, save_image: Callable) -> None:
     save_image(image_folder / "train/item2/zz.png", 3, mode="L")
-    with pytest.raises(DataError, match=r"zz\.png has mode 'L', expected RGB\. mode=RGB"):
+    with pytest.raises(DataError, match=r"zz\.png has mode 'L', expected RGB like .*before it\. data\.mode=RGB"):
         ImageFiles(image_folder).load()
     assert ImageFiles(image_folder, mode="RGB").load().train_x.shape == (7, 4, 6, 3)
 
 
 def test_a_mode_without_plain_pixels_names_the_option(tmp_path: Path, save_image: Callable) -> None:
     for name in ("ant", "bee"):
-        save_image(tmp_path / "palette" / name / "1.png", 3, mode="P")
-    with pytest.raises(DataError, match=r"mode 'P', expected one of L, RGB, RGBA\. mode=RGB"):
+        for number in (1, 2):
+            save_image(tmp_path / "palette" / name / f"{number}.png", 3, mode="P")
+    with pytest.raises(DataError, match=r"mode 'P', expected one of L, RGB, RGBA\. data\.mode=RGB"):
         ImageFiles(tmp_path / "palette").load()
 
 
