@@ -10,6 +10,8 @@ from PIL import Image, TiffImagePlugin
 from darts_pl.errors import ConfigError, DataError
 
 EIGHT = "8 bits"
+DEEP = {"I": "32 bits", "F": "floating point"}  # by Pillow's mode; 16 bits have several
+DEPTHS = (EIGHT, "16 bits", *DEEP.values())
 SAMPLE = 4096  # pixels of an image that are looked at for the spread of the values
 KEPT = 1 << 20  # of all images
 PHOTOMETRIC, SAMPLE_FORMAT = 262, 339
@@ -20,7 +22,7 @@ def depth_of(image: Image.Image) -> str:
     """The depth of the image's pixels: "8 bits" or less, "16 bits", "32 bits" or "floating point"."""
     if image.mode.startswith("I;16"):
         return "16 bits"
-    return {"I": "32 bits", "F": "floating point"}.get(image.mode, EIGHT)
+    return DEEP.get(image.mode, EIGHT)
 
 
 def deep_values(image: Image.Image, name: str) -> npt.NDArray[np.float64]:

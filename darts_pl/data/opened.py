@@ -3,6 +3,7 @@
 import functools
 import io
 import struct
+import warnings
 
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
@@ -58,11 +59,17 @@ def _formats() -> list[str]:
 
 
 def _orientation(image: Image.Image, name: str, notes: Notes) -> int:
-    try:
-        orientation = image.getexif().get(ExifTags.Base.Orientation, UPRIGHT)
-    except UNREADABLE as error:
-        notes.add("images whose EXIF data are damaged, taken as upright", f"{name} ({error})", warning=True)
-        return UPRIGHT
+    damaged: list[object] = []
+    orientation = UPRIGHT
+    with warnings.catch_warnings(record=True) as caught:  # Pillow warns without the file's name
+        warnings.simplefilter("always")
+        try:
+            orientation = image.getexif().get(ExifTags.Base.Orientation, UPRIGHT)
+        except UNREADABLE as error:
+            damaged.append(error)
+    if damaged := [*damaged, *(warning.message for warning in caught)]:
+        turn = "taken as upright" if orientation == UPRIGHT else "turned by what is there"
+        notes.add(f"images whose EXIF data are damaged, {turn}", f"{name} ({damaged[0]})", warning=True)
     for key in ("exif", "Raw profile type exif", "xmp", "XML:com.adobe.xmp"):
         image.info.pop(key, None)  # read above; exif_transpose would write them anew, odd ones as well
     return orientation if orientation in ORIENTATIONS else UPRIGHT

@@ -5,6 +5,8 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
+from darts_pl.data.decode import CHANNELS
+from darts_pl.data.depth import DEPTHS, EIGHT
 from darts_pl.errors import RunError, nearest
 
 FORMAT, VERSION = "darts_pl.model", 1
@@ -64,6 +66,20 @@ KEYS = {
     "classes": Rule("a list of names", lambda v: _is_list(v, _is_text)),
     "mean": Rule("a list of numbers", lambda v: _is_list(v, _is_number)),
     "std": Rule("a list of numbers above 0", lambda v: _is_list(v, lambda n: _is_number(n) and n > 0)),
+    "preparation": Rule("a mapping or null", lambda v: v is None or _is_mapping(v)),
+}
+FLAG = Rule("true or false", lambda v: type(v) is bool)
+PREPARATION = {  # of image files, as `ImageData.preparation` gives it
+    "size": Rule(f"[H, W], each from 1 to {MAX_SIZE}", lambda v: _is_list(v, SIZE.holds, 2)),
+    **dict.fromkeys(("resizes", "converts"), FLAG),
+    "mode": Rule(f"one of {', '.join(CHANNELS)}", lambda v: _is_text(v) and v in CHANNELS),
+    "background": Rule(
+        "[r, g, b] of 0 to 255, or null",
+        lambda v: v is None or _is_list(v, lambda n: type(n) is int and 0 <= n <= 255, 3),
+    ),
+    "range": Rule("[lowest, highest], or null", lambda v: v is None or (_is_list(v, _is_number, 2) and v[0] < v[1])),
+    "depths": Rule(f"some of {', '.join(DEPTHS)}", lambda v: _is_list(v, lambda depth: depth in DEPTHS)),
+    "shrink": SIZE,
 }
 SERIES_KEYS = {**ALL, "shape": MAPPING, "preprocessing": MAPPING}
 SHAPE = {
@@ -146,6 +162,8 @@ def read_header(text: str, where: str) -> dict[str, Any]:
         raise RunError(f"{where}: found {found}, expected {FORMAT!r} version {VERSION}")
     header.setdefault("versions", {})  # absent from the first files of this version
     space = space_of(header)
+    if space not in (SERIES, MODULE):
+        header.setdefault("preparation", None)  # absent where image files were not prepared for predictions
     values = {key: header[key] for key in header if key not in ("format", "version")}
     _check(values, {SERIES: SERIES_KEYS, MODULE: MODULE_KEYS}.get(space, KEYS), where, "")
     if space != MODULE:
@@ -162,6 +180,7 @@ def _check_module(header: Mapping[str, Any], where: str) -> None:
     if known is not None:
         _check(space["arguments"], known, where, "space.arguments.")
     _check(header["preprocessing"], MODULE_PREPROCESSING, where, "preprocessing.")
+    _check_preparation(header["preprocessing"]["values"].get("preparation"), where, "preprocessing.values.preparation")
 
 
 def _check_channels(header: Mapping[str, Any], where: str) -> None:
@@ -171,6 +190,23 @@ def _check_channels(header: Mapping[str, Any], where: str) -> None:
             raise RunError(
                 f"{where}: {key} has {len(header[key])} values, expected one for each of {channels} channels"
             )
+
+    preparation = header["preparation"]
+    _check_preparation(preparation, where, "preparation")
+    if preparation is not None:
+        found = [CHANNELS[preparation["mode"]], *(side // preparation["shrink"] for side in preparation["size"])]
+        if found != header["input_shape"]:
+            raise RunError(f"{where}: preparation makes images of {found}, its input_shape is {header['input_shape']}")
+
+
+def _check_preparation(preparation: Any, where: str, place: str) -> None:
+    if preparation is None:
+        return
+    if not isinstance(preparation, dict):
+        raise RunError(f"{where}: {place} is {_shown(preparation)}, expected a mapping or null")
+    _check(preparation, PREPARATION, where, f"{place}.")
+    if preparation["range"] is None and preparation["depths"] != [EIGHT]:
+        raise RunError(f"{where}: {place}.range is null, expected numbers for images of {preparation['depths']}")
 
 
 def _check_series(header: Mapping[str, Any], where: str) -> None:
