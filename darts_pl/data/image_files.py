@@ -73,7 +73,11 @@ class ImageFiles:
         notes = Notes()
         with open_members(root, notes) as members:
             folders = class_folders(members, str(root), notes)
-            parts = self._parts(folders)
+            try:
+                parts = self._parts(folders)
+            except DataError:  # a bad image is told before that there are too few
+                _Images(members, [_part(folders.train)], decoder, str(root)).decode()
+                raise
             images = _Images(members, parts, decoder, str(root))
             images.decode()
         (train_x, train_y), (test_x, test_y) = zip(images.pixels, (part.labels for part in parts))

@@ -93,8 +93,7 @@ def test_an_image_of_another_mode_is_named_and_mode_takes_it(image_folder: Path,
 
 def test_a_mode_without_plain_pixels_names_the_option(tmp_path: Path, save_image: Callable) -> None:
     for name in ("ant", "bee"):
-        for number in range(5):
-            save_image(tmp_path / "palette" / name / f"{number}.png", 3, mode="P")
+        save_image(tmp_path / "palette" / name / "1.png", 3, mode="P")
     with pytest.raises(DataError, match=r"mode 'P', expected one of L, RGB, RGBA\. data\.mode=RGB"):
         ImageFiles(tmp_path / "palette").load()
 
