@@ -74,7 +74,9 @@ def _below_common_folder(members: Sequence[Member], where: str, notes: Notes) ->
     entries = [(m.path.parts, m) for m in members if m.path.parts]
     images = [parts for parts, member in entries if _is_image(member)]
     if not images:
-        raise DataError(f"{where} holds no images ({', '.join(sorted(IMAGE_SUFFIXES))}). Expected {LAYOUTS}")
+        raise DataError(
+            f"{where} holds no images ({', '.join(sorted(IMAGE_SUFFIXES))}; hidden ones are not read). Expected {LAYOUTS}"
+        )
     while min(map(len, images)) > 2 and len({parts[0] for parts in images}) == 1:
         top = images[0][0]
         images = [parts[1:] for parts in images]

@@ -46,7 +46,7 @@ def check_source(source: Path) -> None:
 
 def is_system_file(path: str) -> bool:
     """Whether a path has a hidden part or one that systems leave behind, such as `.DS_Store` and `__MACOSX`."""
-    return any(part.startswith(".") or part in SYSTEM_FILES for part in path.split("/"))
+    return any(part in SYSTEM_FILES or (part.startswith(".") and part != ".") for part in path.split("/"))
 
 
 def walk(root: Path, notes: Notes) -> Iterator[Found]:

@@ -1,6 +1,7 @@
 """Anyone's own images: a folder or archive with a folder for each class, of any size and any classes."""
 
 import functools
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -142,7 +143,7 @@ class _Images:
     def _pass(self, files: Sequence[Member], title: str) -> list[Member]:
         """Decode the files and return those that are to be decoded again."""
         again, refused = [], []
-        for member in _with_progress(files, f"{title} of {self.where}"):
+        for member in _with_progress(files, f"{title} of {Path(self.where).name}"):
             part, row = self.places[id(member)]
             try:
                 pixels = self.decoder(member.read(), f"{self.where}: {member.path}", training=part == 0)
@@ -161,14 +162,31 @@ class _Images:
 
     def _store(self, part: int, row: int, pixels: npt.NDArray[np.uint8]) -> None:
         if not self.pixels:
+            _check_memory(sum(self.sizes), pixels, self.where)
             self.pixels = [np.empty((size, *pixels.shape), np.uint8) for size in self.sizes]
         self.pixels[part][row] = pixels
+
+
+def _check_memory(count: int, pixels: npt.NDArray[np.uint8], where: str) -> None:
+    """Refuse at the first image what the machine could never hold."""
+    needed, names = count * pixels.nbytes, getattr(os, "sysconf_names", {})
+    if not {"SC_PHYS_PAGES", "SC_PAGE_SIZE"} <= names.keys():
+        return  # Windows does not say
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    if needed > memory:
+        height, width = pixels.shape[:2]
+        raise DataError(
+            f"{where}: {count} images of {height}x{width} pixels take {needed / 2**30:.1f} GiB, and the machine has "
+            f"{memory / 2**30:.1f} GiB; all are held in memory. data.resize=[{height // 4 or 1},{width // 4 or 1}] "
+            "takes a sixteenth"
+        )
 
 
 def _with_progress(files: Sequence[Member], title: str) -> Iterator[Member]:
     if not files:
         return
-    with Progress(console=Console(stderr=True), transient=True) as progress:
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
         yield from progress.track(files, description=title)
 
 

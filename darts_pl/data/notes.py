@@ -32,9 +32,14 @@ class Notes:
     def found(self, where: str) -> tuple[Note, ...]:
         """A note of each kind in the order of their first, beginning with `where`."""
         return tuple(
-            Note(f"{where}: {what} ({len(names)}), such as {names[0].removeprefix(f'{where}: ')}", warning)
+            Note(f"{where}: {what} ({len(names)}), such as {_written(names[0].removeprefix(f'{where}: '))}", warning)
             for (what, warning), names in self._kinds.items()
         )
+
+
+def _written(name: str) -> str:
+    """The name as it can be written into a log, also where it is not in UTF-8."""
+    return name.encode(errors="backslashreplace").decode()
 
 
 def tell(notes: Iterable[Note]) -> None:

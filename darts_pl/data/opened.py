@@ -40,7 +40,7 @@ def opened(source: bytes | Image.Image, name: str, notes: Notes) -> Image.Image:
         orientation = _orientation(image, name, notes)
         image.load()
     except UnidentifiedImageError as error:
-        raise DataError(f"{name} is not an image or is damaged: it begins as none of {', '.join(FORMATS)}") from error
+        raise DataError(f"{name} is not an image or is damaged: no readable {' or '.join(FORMATS)}") from error
     except (*UNREADABLE, Image.DecompressionBombError) as error:
         raise DataError(f"{name} is not an image or is damaged ({type(error).__name__}: {error})") from error
     if orientation != UPRIGHT:

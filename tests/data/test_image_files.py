@@ -185,3 +185,11 @@ def test_a_missing_folder_says_what_was_expected(tmp_path: Path) -> None:
 def test_impossible_options_are_named(image_folder: Path, options: dict, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         ImageFiles(image_folder, **options).load()
+
+
+def test_what_no_memory_could_hold_is_refused_at_the_first_image(
+    image_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("darts_pl.data.image_files.os.sysconf", lambda name: 20)  # a machine of 400 bytes
+    with pytest.raises(DataError, match=r"8 images of 4x6 pixels take .* GiB.*data\.resize=\[1,1\]"):
+        ImageFiles(image_folder).load()
