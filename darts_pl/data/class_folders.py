@@ -75,7 +75,8 @@ def _below_common_folder(members: Sequence[Member], where: str, notes: Notes) ->
     images = [parts for parts, member in entries if _is_image(member)]
     if not images:
         raise DataError(
-            f"{where} holds no images ({', '.join(sorted(IMAGE_SUFFIXES))}; hidden ones are not read). Expected {LAYOUTS}"
+            f"{where} holds no images ({', '.join(sorted(IMAGE_SUFFIXES))}; hidden ones are not read). "
+            f"Expected {LAYOUTS}"
         )
     while min(map(len, images)) > 2 and len({parts[0] for parts in images}) == 1:
         top = images[0][0]
