@@ -128,6 +128,14 @@ def test_a_path_a_text_and_an_open_image_do_as_well(tmp_path: Path) -> None:
         assert torch.equal(model.prepared(given), pixels) and model.predict(given) == model.predict(pixels)
 
 
+def test_an_open_image_is_left_as_it_is(tmp_path: Path) -> None:
+    model = module(training(tmp_path / "images", _turned), tmp_path)
+    image = Image.open(tmp_path / "images/ant/5.png")
+    before = image.getexif()[0x0112], np.asarray(image).tobytes()
+    assert torch.equal(model.prepared(image), model.prepared(tmp_path / "images/ant/5.png"))
+    assert (image.getexif()[0x0112], np.asarray(image).tobytes()) == before and "exif" in image.info
+
+
 REFUSED = {
     "8x9": (lambda: Image.fromarray(_noise(0, 0, 8, 9, 3)), "is 8x9 .*expected 8x8 like the images of the training"),
     "grey": (lambda: Image.fromarray(_noise(0, 0, 8, 8)), "mode 'L', expected RGB like the images of the training"),
