@@ -11,6 +11,7 @@ from darts_pl.errors import RunError, nearest
 
 FORMAT, VERSION = "darts_pl.model", 1
 MAX_LAYERS, MAX_NODES, MAX_SIZE = 1000, 16, 100_000
+LARGEST_NUMBER, SMALLEST_NUMBER = 3e38, 1e-37  # in float32, in which networks compute
 MOST_VALUES = 5_000_000  # a vocabulary of words has some 100,000
 
 
@@ -34,7 +35,7 @@ def _is_text(value: Any) -> bool:
 
 
 def _is_number(value: Any) -> bool:
-    return type(value) in (int, float) and math.isfinite(value)
+    return type(value) in (int, float) and abs(value) <= LARGEST_NUMBER
 
 
 def _is_mapping(value: Any) -> bool:
@@ -46,7 +47,7 @@ def _is_names(value: Any, least: int = 1) -> bool:
 
 
 def _is_numbers(value: Any, above: float = -math.inf) -> bool:
-    return isinstance(value, list) and all(_is_number(each) and each > above for each in value)
+    return isinstance(value, list) and all(_is_number(each) and each >= above for each in value)
 
 
 SIZE = _whole(MAX_SIZE)
@@ -65,8 +66,8 @@ KEYS = {
     **ALL,
     "input_shape": Rule(f"[C, H, W], each from 1 to {MAX_SIZE}", lambda v: _is_list(v, SIZE.holds, 3)),
     "classes": Rule("a list of names", lambda v: _is_list(v, _is_text)),
-    "mean": Rule("a list of numbers", lambda v: _is_list(v, _is_number)),
-    "std": Rule("a list of numbers above 0", lambda v: _is_list(v, lambda n: _is_number(n) and n > 0)),
+    "mean": Rule("a list of numbers that float32 can hold", lambda v: _is_list(v, _is_number)),
+    "std": Rule("a list of numbers above 0", lambda v: _is_list(v, lambda n: _is_number(n) and n >= SMALLEST_NUMBER)),
     "preparation": Rule("a mapping or null", lambda v: v is None or _is_mapping(v)),
 }
 FLAG = Rule("true or false", lambda v: type(v) is bool)
@@ -93,13 +94,14 @@ PREPROCESSING = {
     "calendar": ANY_NAMES,
     "frequency": Rule("a frequency or null", lambda v: v is None or _is_text(v)),
     "timezone": Rule("a timezone's name or null", lambda v: v is None or _is_text(v)),
+    "series": Rule("texts by column", lambda v: _is_mapping(v) and all(map(_is_text, v.values()))),
     "look_back": SIZE,
     "horizon": SIZE,
 }
 COLUMNS = {"targets": NAMES, "past_covariates": ANY_NAMES, "future_covariates": ANY_NAMES}
 SCALER = {
-    "mean": Rule("a list of numbers", _is_numbers),
-    "std": Rule("a list of numbers above 0", lambda v: _is_numbers(v, 0)),
+    "mean": Rule("a list of numbers that float32 can hold", _is_numbers),
+    "std": Rule("a list of numbers above 0", lambda v: _is_numbers(v, SMALLEST_NUMBER)),
 }
 SIZES = {"init_channels": SIZE, "layers": _whole(MAX_LAYERS)}
 CHOICES = ("normalizations", "decompositions", "shortcuts", "tokens", "positions", "attentions", "feed_forwards")
@@ -120,6 +122,7 @@ MODULE_KEYS = {
 MODULE_SPACE = {"builder": TEXT, "arguments": MAPPING}
 OWN_BUILDER = {**MODULE_SPACE, "target": TEXT, "further": MAPPING}
 MODULE_PREPROCESSING = {"kind": TEXT, "values": MAPPING}
+IMAGES = {**{key: KEYS[key] for key in ("mean", "std", "preparation")}, "shrink": _whole(MAX_SIZE)}
 DENSE = {
     "init_channels": SIZE,
     "num_nodes": _whole(MAX_NODES),
@@ -178,7 +181,13 @@ def _check_module(header: Mapping[str, Any], where: str) -> None:
     if known is not None:
         _check(space["arguments"], known, where, "space.arguments.")
     _check(header["preprocessing"], MODULE_PREPROCESSING, where, "preprocessing.")
-    _check_preparation(header["preprocessing"]["values"].get("preparation"), where, "preprocessing.values.preparation")
+    if header["preprocessing"]["kind"] == "images":
+        values = header["preprocessing"]["values"]
+        values.setdefault("preparation", None)  # absent where image files were not prepared for predictions
+        _check(values, IMAGES, where, "preprocessing.values.")
+        _check_preparation(values["preparation"], where, "preprocessing.values.preparation")
+    if not isinstance(header["inputs"].get("parts", {}), (dict, list)):
+        raise RunError(f"{where}: inputs.parts is {_shown(header['inputs']['parts'])}, expected a mapping or a list")
 
 
 def _check_channels(header: Mapping[str, Any], where: str) -> None:
@@ -200,8 +209,6 @@ def _check_channels(header: Mapping[str, Any], where: str) -> None:
 def _check_preparation(preparation: Any, where: str, place: str) -> None:
     if preparation is None:
         return
-    if not isinstance(preparation, dict):
-        raise RunError(f"{where}: {place} is {_shown(preparation)}, expected a mapping or null")
     _check(preparation, PREPARATION, where, f"{place}.")
     if preparation["range"] is None and preparation["depths"] != [EIGHT]:
         raise RunError(f"{where}: {place}.range is null, expected numbers for images of {preparation['depths']}")
@@ -210,6 +217,7 @@ def _check_preparation(preparation: Any, where: str, place: str) -> None:
 def _check_series(header: Mapping[str, Any], where: str) -> None:
     shape, preprocessing = header["shape"], header["preprocessing"]
     _check(shape, SHAPE, where, "shape.")
+    preprocessing.setdefault("series", {})  # absent from files of earlier times
     _check(preprocessing, PREPROCESSING, where, "preprocessing.")
     columns, scalers = preprocessing["columns"], preprocessing["scalers"]
     _check(columns, COLUMNS, where, "preprocessing.columns.")
