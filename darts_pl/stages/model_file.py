@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -11,6 +11,7 @@ import torch.nn as nn
 from torch import Tensor
 
 from darts_pl.bounded.tensors import check_digest, read_tensors, write_tensors
+from darts_pl.data.prepared_images import ImageFile, prepared_images
 from darts_pl.errors import ConfigError, GenotypeError, RunError
 from darts_pl.genotype import AnyGenotype, from_json
 from darts_pl.ops.image import Builder
@@ -33,16 +34,37 @@ class TrainedModel(nn.Module):
     """A network with its preprocessing, ready for raw images.
 
     Attributes:
-        genotype, classes (names by class index), input_shape (C, H, W), details (metrics and settings of the training).
+        genotype, classes (names by class index), input_shape (C, H, W), details (metrics and settings of the training),
+        preparation (of image files, None where it is not known).
     """
 
-    def __init__(self, network: nn.Module, mean, std, *, genotype: AnyGenotype, classes, input_shape, details: dict):
+    def __init__(
+        self,
+        network: nn.Module,
+        mean,
+        std,
+        *,
+        genotype: AnyGenotype,
+        classes,
+        input_shape,
+        details: dict,
+        preparation: dict | None = None,
+    ):
         super().__init__()
         self.network = network
         self.register_buffer("mean", torch.as_tensor(mean, dtype=torch.float32).view(1, -1, 1, 1))
         self.register_buffer("std", torch.as_tensor(std, dtype=torch.float32).view(1, -1, 1, 1))
         self.genotype, self.classes = genotype, tuple(classes)
-        self.input_shape, self.details = tuple(input_shape), details
+        self.input_shape, self.details, self.preparation = tuple(input_shape), details, preparation
+
+    def prepared(self, images: ImageFile | Sequence[ImageFile]) -> Tensor:
+        """Image files as `forward` takes them, uint8 (B, C, H, W), prepared exactly as in the training: orientation,
+        depth, background, mode and size.
+
+        Raises:
+            DataError: see `prepared_images`.
+        """
+        return torch.from_numpy(prepared_images(self.preparation, images)).permute(0, 3, 1, 2)
 
     def forward(self, x: Tensor) -> Tensor:
         """Raw images (B, C, H, W), values 0 to 255, uint8 or float → logits (B, number of classes)."""
@@ -62,6 +84,7 @@ def save_model(path: Path, network: DerivedNetwork, space, *, data, details: dic
         "classes": list(map(str, data.classes)),
         "mean": [float(v) for v in data.mean],
         "std": [float(v) for v in data.std],
+        "preparation": getattr(data, "preparation", None),
         "details": details,
         "versions": versions(),
     }
@@ -114,6 +137,7 @@ def load_model(
         classes=header["classes"],
         input_shape=header["input_shape"],
         details=header["details"],
+        preparation=header["preparation"],
     )
     return model.eval()
 

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from darts_pl.bounded.tensors import write_tensors
 from darts_pl.data import ImageData
+from darts_pl.data.prepared_images import is_image_file, prepared_images
 from darts_pl.data.tables import TableData, TablePreprocessing
 from darts_pl.data.text import TextData, TextPreprocessing
 from darts_pl.errors import ConfigError, DataError, RunError
@@ -63,11 +64,17 @@ class ModuleModel(nn.Module):
         return self.network(*inputs, **named)
 
     def prepared(self, raw: Any) -> Any:
-        """Raw rows (a DataFrame) or texts (a list) as the network takes them; anything else as it is.
+        """Raw rows (a DataFrame) or texts (a list) as the network takes them, image files as raw images uint8
+        (B, C, H, W), prepared as in the training; anything else as it is.
 
         Raises:
-            DataError: rows that lack a column or were read otherwise than the training's, no texts.
+            DataError: rows that lack a column or were read otherwise than the training's, no texts, what
+                `prepared_images` raises.
         """
+        if self.preprocessing.get("kind") == "images" and is_image_file(raw):
+            preparation = self.preprocessing["values"].get("preparation")
+            whole = preparation and {**preparation, "shrink": 1}  # `forward` shrinks
+            return torch.from_numpy(prepared_images(whole, raw)).permute(0, 3, 1, 2)
         if self.processing is None:
             return raw
         if isinstance(self.processing, TablePreprocessing):
@@ -146,6 +153,7 @@ def _preprocessing_header(data) -> dict[str, Any]:
             return {"kind": kind, "values": data.preprocessing()}
     if isinstance(data, ImageData):
         values = {"mean": list(map(float, data.mean)), "std": list(map(float, data.std)), "shrink": data.shrink}
+        values["preparation"] = data.preparation
         return {"kind": "images", "values": values}
     return {"kind": "none", "values": {}}
 
