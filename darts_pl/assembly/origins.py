@@ -11,6 +11,7 @@ from hydra.core.override_parser.types import ChoiceSweep, Override, Sweep
 from hydra.errors import HydraException
 
 from darts_pl.bounded import read_yaml
+from darts_pl.bounded.texts import shown
 from darts_pl.commands.foreign import leaves
 from darts_pl.errors import RunError
 from darts_pl.stages.run import MANIFEST, SWEEP, read_manifest
@@ -18,6 +19,7 @@ from darts_pl.stages.run import MANIFEST, SWEEP, read_manifest
 OF_THE_MOMENT = ("resume", "trust")  # what a command says of itself, not of the run
 PLAIN = (*OF_THE_MOMENT, "name", "genotype")  # keys without a dot that are no group of files, and may hold a path
 HYDRA, SEARCHPATH = "hydra", "hydra.searchpath"
+LONGEST = 30_000  # characters of all overrides: Hydra's parser takes ever longer for longer ones
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,12 @@ def origin_of(folder: Path) -> Origin:
         raise RunError(f"{file} is damaged: it does not tell how the run was started ({error!r})") from error
     told = [*searchpath, *([] if config_dir is None else [config_dir])]
     if not isinstance(texts, list) or not all(isinstance(text, str) for text in told):
-        raise RunError(f"{file} is damaged: found {texts!r} and {told!r} as what started the run, expected texts")
+        raise RunError(
+            f"{file} is damaged: found {shown(repr(texts))} and {shown(repr(told))} as what started the run, expected "
+            "texts"
+        )
+    if (length := sum(len(str(text)) for text in texts)) > LONGEST:
+        raise RunError(f"{file}: found overrides of {length:,} characters, expected at most {LONGEST:,}")
     overrides = [override_of(file, text) for text in texts]
     return Origin(file, [each for each in overrides if key_of(each) not in OF_THE_MOMENT], config_dir, searchpath)
 
@@ -93,15 +100,17 @@ def override_of(file: Path, text: Any) -> Override:
     """
     try:
         found = parsed(text)
-    except (HydraException, TypeError) as error:
-        raise RunError(f"{file}: found {text!r} among its overrides, expected key=value") from error
+    except (HydraException, TypeError, ValueError, RecursionError) as error:  # digits beyond Python's limit; depth
+        raise RunError(f"{file}: found {shown(repr(text))} among its overrides, expected key=value") from error
     if HYDRA in re.split(r"\W", f"{found.key_or_group} {found.package}"):
         raise RunError(
-            f"{file}: found {text!r} among its overrides. Settings of Hydra say where files are written and what runs, "
-            "so they are never taken from a folder: take it out of the file"
+            f"{file}: found {shown(repr(text))} among its overrides. Settings of Hydra say where files are written and "
+            "what runs, so they are never taken from a folder: take it out of the file"
         )
     if "." not in found.key_or_group and key_of(found) not in PLAIN and not all(map(_is_choice, _values(found))):
-        raise RunError(f"{file}: found {text!r} among its overrides, expected the name of a configuration file")
+        raise RunError(
+            f"{file}: found {shown(repr(text))} among its overrides, expected the name of a configuration file"
+        )
     return found
 
 
