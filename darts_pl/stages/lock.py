@@ -50,10 +50,10 @@ def locked(folder: Path) -> Iterator[None]:
 
 def check_free(folder: Path) -> None:
     """Raises RunError where a command writes to `folder`, without writing there."""
-    if not (folder / LOCK).is_file():
-        return
     lock = _lock(folder)
     try:
+        if not (folder / LOCK).is_file():
+            return
         lock.acquire()
     except Timeout as error:
         raise _refusal(folder) from error
