@@ -7,6 +7,8 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
 STARTER = """
 import subprocess, sys
 from darts_pl.stages.orphans import tied_environment
@@ -15,21 +17,21 @@ started = subprocess.Popen(
     start_new_session=True,
 )
 print(started.stdout.readline().decode(), flush=True)
-started.wait()
+sys.exit(started.wait())
 """
 STARTED = """
 import os, time
-from darts_pl.stages.orphans import end_with_starter
-end_with_starter()
+from darts_pl.stages import orphans
+orphans.END
 print(os.getpid(), flush=True)
 time.sleep(SECONDS)
 """
 
 
-def start(seconds: float) -> tuple[subprocess.Popen, int]:
+def start(end: str, seconds: float) -> tuple[subprocess.Popen, int]:
     """(a process that started another, the number of the other, which ends after `seconds`)."""
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    command = [sys.executable, "-c", STARTER, STARTED.replace("SECONDS", str(seconds))]
+    command = [sys.executable, "-c", STARTER, STARTED.replace("SECONDS", str(seconds)).replace("END", end)]
     starter = subprocess.Popen(command, stdout=subprocess.PIPE, env=environment)
     return starter, int(starter.stdout.readline())
 
@@ -45,14 +47,19 @@ def ends(pid: int, within: float = 10.0) -> bool:
     return False
 
 
-def test_it_ends_with_its_starter() -> None:
-    starter, pid = start(60)
+WAYS = ["end_with_starter()", "end_with_process(os.getppid())"]
+
+
+@pytest.mark.parametrize("end", WAYS)
+def test_it_ends_with_its_starter(end: str) -> None:
+    starter, pid = start(end, 60)
     starter.send_signal(signal.SIGKILL)
     starter.wait()
     assert ends(pid)
 
 
-def test_it_ends_by_itself_without_a_complaint() -> None:
+@pytest.mark.parametrize("end", WAYS)
+def test_it_ends_by_itself_without_a_complaint(end: str) -> None:
     """The thread that waits for the starter holds no lock that the interpreter wants at its end."""
-    starter, _ = start(0.1)
+    starter, _ = start(end, 0.1)
     assert starter.wait(timeout=30) == 0
