@@ -43,7 +43,7 @@ def locked(folder: Path) -> Iterator[None]:
             stack.enter_context(_hold(folder))
         except OSError as error:
             reason = error.strerror or str(error)
-            raise RunError(f"the folder {folder} cannot be written: {reason}. Choose another, or mend it") from error
+            raise RunError(f"the folder {folder} cannot be written: {reason}. Choose another, or mend it.") from error
         stack.enter_context(not_made_anew(folder))
         yield
 
