@@ -23,8 +23,10 @@ from darts_pl import paths
 from darts_pl.commands.check import check_config
 from darts_pl.commands.config_files import read_within_bounds
 from darts_pl.commands.explain import can_go_on, explain
-from darts_pl.commands.folders import Folders, Refused, folders_of_command, locked_job
+from darts_pl.commands.folders import Folders, Refused, folders_of_command
 from darts_pl.commands.output import OutputClosed, checked_output
+from darts_pl.stages.lock import locked
+from darts_pl.stages.orphans import end_with_process
 
 Task = Callable[[DictConfig], object]
 USER_ERROR, INTERRUPTED, TERMINATED = 2, 130, 143
@@ -116,7 +118,10 @@ def _recorded(task: Task, config_name: str, jobs: list[Job], folders: Folders) -
     """`task` behind the lock of its folder and the check of its configuration, entering itself and its error in `jobs`.
     Where it is refused, its folder goes again."""
 
+    command = os.getpid()
+
     def job(cfg: DictConfig) -> object:
+        end_with_process(command)  # where Hydra's launcher runs jobs in processes of its own
         settings = HydraConfig.get()
         sweeping = settings.mode == RunMode.MULTIRUN
         place = Path(settings.runtime.output_dir).absolute()
@@ -125,7 +130,7 @@ def _recorded(task: Task, config_name: str, jobs: list[Job], folders: Folders) -
         record = Job(overrides, str(folder))
         jobs.append(record)
         try:
-            with locked_job(place, sweeping), _taken_away_if_refused(place, folders):
+            with locked(place), _taken_away_if_refused(place, folders):
                 check_config(cfg)
                 return task(cfg)
         except Exception as error:
