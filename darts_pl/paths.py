@@ -27,6 +27,14 @@ def cache_dir() -> Path:
     return (Path(base) if base else Path.home() / ".cache") / "darts_pl"
 
 
+def override_value(value: str) -> str:
+    """`value` as Hydra's override grammar reads it back; there "=", a space and others need quotes."""
+    if re.fullmatch(r"[\w./+-]+", value):
+        return value
+    escaped = value.replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{escaped}'"
+
+
 def write_atomically(path: Path | str, write: Callable[[Path], None]) -> Path:
     """Let `write` fill a temporary file beside `path`, then move it there: a reader sees the old file or the new one.
 

@@ -1,7 +1,6 @@
 """Run a command under Hydra: user errors become messages, an interruption tells how to go on."""
 
 import os
-import re
 import shlex
 import signal
 import sys
@@ -163,7 +162,7 @@ def _stopped(config_name: str, jobs: list[Job], status: int) -> int:
     if not jobs:
         print("stopped before the run began", file=sys.stderr)
         return status
-    command = shlex.join([*_arguments_without_resume(), f"resume={_quoted(jobs[-1].folder)}"])
+    command = shlex.join([*_arguments_without_resume(), f"resume={paths.override_value(jobs[-1].folder)}"])
     print(f"stopped; continue with: python -m darts_pl.{config_name} {command}", file=sys.stderr)
     return status
 
@@ -174,11 +173,3 @@ def _arguments_without_resume() -> list[str]:
     options = ["--config-dir", given.config_dir] if given.config_dir else []
     options += ["-m"] if given.multirun else []
     return [*options, *(word for word in given.overrides if not word.lstrip("+").startswith(FOLDER_KEYS))]
-
-
-def _quoted(value: str) -> str:
-    """`value` as Hydra's override grammar reads it back; there "=", a space and others need quotes."""
-    if re.fullmatch(r"[\w./+-]+", value):
-        return value
-    escaped = value.replace("\\", "\\\\").replace("'", "\\'")
-    return f"'{escaped}'"

@@ -72,11 +72,11 @@ def _heatmaps(run: RunFiles, kind: str, record: GateRecord) -> list[Block]:
     heading = f"{kind_heading(run, kind)}: gates after epoch {last}"
     figure = alphas.gate_heatmap(record.gates[-1], edges, primitives, heading, framed)
     note = ", and a frame marks what the last genotype keeps" if framed else ""
-    caption = f"A row is an edge, a column an operation; the darker, the larger its share{note}."
+    caption = f"A row is an edge, a column an operation; the stronger the colour, the larger its share{note}."
     blocks: list[Block] = [picture(figure, caption, narrow=True)]
     if f"alpha_{kind}" in run.alphas:
         heading = f"{kind_heading(run, kind)}: alphas after epoch {last}"
         figure = alphas.alpha_heatmap(run.alphas[f"alpha_{kind}"][-1], edges, primitives, heading)
-        caption = "The logits behind these gates: blue above 0, orange below, and the darker, the further from 0."
+        caption = "The logits behind these gates: blue above 0, orange below; the stronger, the further from 0."
         blocks.append(picture(figure, caption, narrow=True))
     return blocks

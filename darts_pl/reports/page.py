@@ -1,8 +1,10 @@
 """The HTML page: titled sections of pictures, tables and texts, rendered by one template into one file."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import quote
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from matplotlib.figure import Figure
@@ -10,6 +12,17 @@ from matplotlib.figure import Figure
 from darts_pl.errors import RunError
 from darts_pl.paths import write_text_atomically
 from darts_pl.reports.style import data_uri, figure_svg
+
+
+@dataclass(frozen=True)
+class Link:
+    """A cell of a table that leads to a file; `address` is relative to the page and made by `link_to`."""
+
+    text: str
+    address: str
+
+    def __str__(self) -> str:
+        return self.text
 
 
 @dataclass(frozen=True)
@@ -27,10 +40,10 @@ class Picture:
 
 @dataclass(frozen=True)
 class Table:
-    """Rows of texts; `numeric` tells which columns are set flush right, `strong` which row is set in bold."""
+    """Rows of texts and links; `numeric` tells which columns are set flush right, `strong` which row is set in bold."""
 
     columns: Sequence[str]
-    rows: Sequence[Sequence[str]]
+    rows: Sequence[Sequence[str | Link]]
     numeric: Sequence[bool]
     caption: str = ""
     strong: int | None = None
@@ -54,7 +67,16 @@ class Fold:
     kind: str = "fold"
 
 
-Block = Picture | Table | Text | Fold
+@dataclass(frozen=True)
+class Command:
+    """Lines that are meant to be copied into a terminal or into Python, and before them what they do."""
+
+    purpose: str
+    text: str
+    kind: str = "command"
+
+
+Block = Picture | Table | Text | Fold | Command
 
 
 @dataclass(frozen=True)
@@ -81,6 +103,18 @@ class Page:
     notices: Sequence[str] = field(default_factory=tuple)
 
 
+def link_to(text: str, target: Path, page: Path) -> Link | str:
+    """A link from the file `page` to the file `target`, plain text where there is no such file.
+
+    Every character of a name that has a meaning in addresses is encoded and the address begins with a dot, so that no
+    name of a folder can make it lead elsewhere.
+    """
+    if not target.is_file():
+        return text
+    relative = Path(os.path.relpath(target, page.parent)).as_posix()
+    return Link(text, quote(relative if relative.startswith("../") else f"./{relative}"))
+
+
 def picture(figure: Figure, caption: str, narrow: bool = False) -> Picture:
     """A matplotlib figure as a block."""
     return Picture(data_uri(figure_svg(figure)), caption, narrow)
@@ -95,7 +129,8 @@ def render(page: Page) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    return environment.get_template("page.html.jinja").render(page=page)
+    text = environment.get_template("page.html.jinja").render(page=page)
+    return text.encode("utf-8", "replace").decode("utf-8")  # halves of surrogate pairs, which JSON can hold
 
 
 def save(page: Page, path: Path) -> Path:

@@ -1,7 +1,6 @@
 """What a run folder holds, read as far as it is there: an unfinished or damaged run still gives a report."""
 
 import json
-import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,9 +12,10 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
-from darts_pl.errors import GenotypeError, RunError, nearest
+from darts_pl.errors import RunError, nearest
 from darts_pl.genotype import AnyGenotype
 from darts_pl.genotype import read as read_genotype
+from darts_pl.reports.boundary import CONTENT_ERRORS, reason
 from darts_pl.reports.gate_records import GateRecord, gate_records
 
 MANIFEST = "manifest.json"
@@ -161,8 +161,8 @@ def read_file(run: RunFiles, name: str, reader: Callable[[Path], Read], expected
         return None
     try:
         return reader(path)
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, GenotypeError) as error:
-        run.damaged.append(f"{name} ({type(error).__name__}: {error})")
+    except CONTENT_ERRORS as error:
+        run.damaged.append(f"{name} ({reason(error)})")
         return None
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from darts_pl.genotype import AnyGenotype, Genotype, Nasbench201Genotype
+from darts_pl.genotype import AnyGenotype, Cell, Genotype, Nasbench201Genotype
 from darts_pl.genotype.nasbench201 import OPERATIONS
 from darts_pl.metric_names import of_single_tasks
 from darts_pl.reports import cell_graph, curves, operations, sizes, tables
@@ -19,6 +19,12 @@ HOW_TO_READ_A_CELL = (
     "from left to right: coloured boxes are operations, each circle adds up what leads to it, and the dashed "
     "lines join the nodes that form the output."
 )
+OF_TWO_INPUTS = " 0 is the output of the cell before the last one, 1 that of the last; nodes are counted on from 2."
+
+
+def how_to_read(cell: Cell) -> str:
+    """How the drawing of a cell is read, its numbers included."""
+    return HOW_TO_READ_A_CELL + (OF_TWO_INPUTS if cell.first_state == 2 else "")
 
 
 def result_blocks(run: RunFiles) -> list[Block]:
@@ -92,7 +98,7 @@ def _drawings(name: str, genotype: AnyGenotype) -> list[Block]:
     for kind in kinds[:MOST_CELLS]:
         title = f"{kind_title(kind)} of {name}"
         source = data_uri(cell_graph.cell_svg(genotype.cells[kind], title))
-        blocks.append(Picture(source, f"{title}, {HOW_TO_READ_A_CELL}"))
+        blocks.append(Picture(source, f"{title}, {how_to_read(genotype.cells[kind])}"))
     return blocks + _not_drawn(kinds[MOST_CELLS:], f"cells of {name}")
 
 

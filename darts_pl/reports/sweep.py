@@ -1,11 +1,13 @@
 """Comparison of the runs of a sweep: what they differ in, what they reached, means over seeds."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import pandas as pd
 from omegaconf import OmegaConf
 
+from darts_pl.reports.boundary import attempt
 from darts_pl.reports.curves import columns_by_kind, has_any
 from darts_pl.reports.monitor import monitor_of
 from darts_pl.reports.run_files import RunFiles, configured
@@ -66,10 +68,15 @@ def metrics_of(run: RunFiles) -> dict[str, Any]:
     return metrics
 
 
-def comparison(runs: Mapping[str, RunFiles]) -> tuple[pd.DataFrame, list[str], list[str]]:
-    """One row a run (run, status, differing settings, metrics); the names of the settings; of the metrics."""
+def comparison(
+    runs: Mapping[str, RunFiles], left_out: list[str] | None = None
+) -> tuple[pd.DataFrame, list[str], list[str]]:
+    """One row a run (run, status, differing settings, metrics); the names of the settings; of the metrics. A run whose
+    numbers cannot be compared has none, and is named in `left_out`."""
+    left_out = [] if left_out is None else left_out
     settings = differing_settings(runs)
-    metrics = pd.DataFrame({name: metrics_of(run) for name, run in runs.items()}).T.reindex(list(runs))
+    reached = {n: attempt(f"the numbers of run {n}", partial(metrics_of, run), {}, left_out) for n, run in runs.items()}
+    metrics = pd.DataFrame(reached).T.reindex(list(runs))
     metrics = metrics.astype(float)[in_order(list(metrics))]
     state = pd.DataFrame(
         {"run": list(runs), "status": [str(run.manifest.get("status", "unknown")) for run in runs.values()]},

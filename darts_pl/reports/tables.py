@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from pandas.api.types import is_numeric_dtype
 
@@ -39,10 +40,13 @@ def short(number: float) -> str:
 
 
 def shown(value: Any, form: Callable[[float], str] | None = None) -> str:
-    """`value` as text by `form`; a dash for what is absent or not a number."""
+    """`value` as text, numbers by `form`; a dash for what is absent or NaN."""
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return NOTHING
-    return form(value) if form and not isinstance(value, str) else str(value)
+    if isinstance(value, float) and math.isinf(value):
+        return "∞" if value > 0 else "−∞"
+    number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
+    return form(value) if form and number else str(value)
 
 
 def table_block(
