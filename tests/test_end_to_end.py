@@ -207,15 +207,17 @@ def test_the_report_has_every_section_and_the_numbers(run):
 
 
 def test_going_on_with_a_finished_run_changes_nothing(run, tmp_path):
-    again = tmp_path / run.path.name  # the report names its folder
+    again = tmp_path / run.path.name
     shutil.copytree(run.path, again)
-    kept = ["history.csv", "timing.csv", "alphas.npz", "results.json", "genotype_best.json", "report.html"]
+    kept = ["history.csv", "timing.csv", "alphas.npz", "results.json", "genotype_best.json"]
     kept += [f"{stage}/{name}" for stage in ("retrain", "random") for name in ("history.csv", "model.safetensors")]
     printed = command(f"resume={again}")
     assert re.search(r"epoch \d/\d", run.printed) and not re.search(r"epoch \d/\d", printed)
     assert closing_lines(printed.replace(str(again), str(run.path))) == closing_lines(run.printed)
     for name in kept:
         assert (again / name).read_bytes() == (run.path / name).read_bytes(), name
+    page = (again / "report.html").read_text(encoding="utf-8")  # which names its folder
+    assert page.replace(str(again), str(run.path)) == (run.path / "report.html").read_text(encoding="utf-8")
     stages = json.loads((again / "manifest.json").read_text())["stages"]
     assert stages == run.json("manifest.json")["stages"]
 

@@ -91,7 +91,7 @@ def funnel_figure(counts: pd.DataFrame) -> Figure:
         axes.text(count, place, text, va="center", color=INK)
     axes.set_yticks(list(places), counts["stage"])
     axes.invert_yaxis()
-    axes.set(xlabel="candidates", xlim=(0, 1.15 * counts["count"].max()))
+    axes.set(xlabel="candidates", xlim=(0, 1.15 * max(1, counts["count"].max())))
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.grid(axis="y", visible=False)
     axes.tick_params(axis="y", length=0, labelcolor=INK)

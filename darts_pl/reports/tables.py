@@ -21,6 +21,8 @@ def percent(fraction: float) -> str:
 
 def duration(seconds: float) -> str:
     """Seconds in the two largest units that matter: 4210 is "1 h 10 min"."""
+    if math.isinf(seconds):
+        return shown(float(seconds))
     if seconds < 60:
         return f"{seconds:.3g} s" if seconds < 10 else f"{seconds:.0f} s"
     minutes, rest = divmod(round(seconds), 60)

@@ -26,7 +26,7 @@ def test_the_page_shows_all_that_a_retraining_has(retrained):
     page = read_page(write_report(retrained))
     assert page.texts["h2"] == [
         "Results", "Genotype", "Training curves", "Operations", "Retraining", "Size beside published genotypes",
-        "Timing", "Configuration", "Versions",
+        "Timing", "What next", "Configuration", "Versions",
     ]  # fmt: skip
     assert {"retrained", "random architecture", "retrain", "random", "all epochs"} <= set(page.texts["td"])
     captions = " ".join(page.texts["figcaption"])
