@@ -2,11 +2,11 @@
 
 `search_architecture` with `SearchConfig` and `SearchResult`, the choices that one puts into a module (`Choice`,
 `InputChoice`, `Repeat`, `ChannelChoice`, `Cell`) with the `ModuleSpace` made of it, `train_network`, `DARTSTrainer`
-with the classes of its configuration for forecasting, and `load` are the Python face; they are imported when first
-used, so that reading a genotype does not load torch.
+with the classes of its configuration for forecasting, and `load` are the Python face. They and the modules of the
+package are imported when first used, so that reading a genotype does not load torch.
 """
 
-from importlib import import_module
+from darts_pl.lazy import lazily
 
 _SCHEMA = (
     "AblationSearchConfig",
@@ -26,9 +26,4 @@ _FACE = {
 }
 
 __all__ = list(_FACE)
-
-
-def __getattr__(name: str):
-    if name in _FACE:
-        return getattr(import_module(_FACE[name]), name)
-    raise AttributeError(f"module 'darts_pl' has no attribute {name!r}; it has {', '.join(_FACE)}")
+__getattr__, __dir__ = lazily(__name__, {**_FACE, "__version__": "darts_pl._version"})

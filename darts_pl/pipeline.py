@@ -4,13 +4,16 @@ import sys
 
 from omegaconf import DictConfig, OmegaConf
 
-from darts_pl.assembly import launch, open_run
-from darts_pl.forecasting import check_search, find_forecaster, plan_of, source_of
-from darts_pl.stages.pipeline.summary import summary
+from darts_pl.assembly import launch
 
 
 def task(config: DictConfig) -> None:
     """Compose the parts from `config`, check that they fit together, then run the stages."""
+    # Here and not above, so that --help, --cfg and completion wait for neither torch nor Lightning.
+    from darts_pl.assembly import open_run
+    from darts_pl.forecasting import check_search, find_forecaster, plan_of, source_of
+    from darts_pl.stages.pipeline.summary import summary
+
     plain = OmegaConf.to_container(config, resolve=True)
     source = source_of(plain)
     parts = source()

@@ -6,28 +6,36 @@ from collections.abc import Callable
 from pathlib import Path
 
 from darts_pl.errors import DartsError
-from darts_pl.reports.pipeline_files import is_pipeline
-from darts_pl.reports.pipeline_page import write_pipeline_report
-from darts_pl.reports.pipeline_sweep_page import is_pipeline_sweep, write_pipeline_comparison
-from darts_pl.reports.run_files import existing_folder, is_run
-from darts_pl.reports.run_page import write_report
-from darts_pl.reports.sweep_page import write_comparison
 
 
 def main(argv: list[str] | None = None) -> int:
     """Write the report and print its path last; 0, or 2 after an error that the user can mend."""
     arguments = _parser().parse_args(argv)
     try:
-        folder = existing_folder(arguments.folder)
-        print(_writer(folder)(folder, arguments.output))
+        print(_written(arguments.folder, arguments.output))
     except DartsError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     return 0
 
 
+def _written(place: Path, output: Path | None) -> Path:
+    """The page of a folder, written: of a search or a pipeline, of a run or the runs of a sweep."""
+    from darts_pl.reports.run_files import existing_folder  # here, so that --help waits for no pandas
+
+    folder = existing_folder(place)
+    return _writer(folder)(folder, output)
+
+
 def _writer(folder: Path) -> Callable[[Path, Path | None], Path]:
-    """What writes the page of `folder`: a search or a pipeline, a run or the runs of a sweep."""
+    """What writes the page of `folder`; the parts that it needs are imported where it is known."""
+    from darts_pl.reports.pipeline_files import is_pipeline
+    from darts_pl.reports.pipeline_page import write_pipeline_report
+    from darts_pl.reports.pipeline_sweep_page import is_pipeline_sweep, write_pipeline_comparison
+    from darts_pl.reports.run_files import is_run
+    from darts_pl.reports.run_page import write_report
+    from darts_pl.reports.sweep_page import write_comparison
+
     if is_run(folder):
         return write_pipeline_report if is_pipeline(folder) else write_report
     return write_pipeline_comparison if is_pipeline_sweep(folder) else write_comparison

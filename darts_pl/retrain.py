@@ -6,15 +6,18 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig
 
 from darts_pl import genotype as genotypes
-from darts_pl.assembly import check_no_series, launch, open_run, prepare_space, retraining_parts
+from darts_pl.assembly import launch
 from darts_pl.errors import ConfigError
 from darts_pl.genotype.reading import BEST
-from darts_pl.stages.architecture import retrain_only, retrain_summary
-from darts_pl.stages.retrain import check_builds, check_fits
 
 
 def task(config: DictConfig) -> None:
     """Compose the parts from `config`, check the genotype, then retrain, or go on."""
+    # Here and not above, so that --help, --cfg and completion wait for neither torch nor Lightning.
+    from darts_pl.assembly import check_no_series, open_run, prepare_space, retraining_parts
+    from darts_pl.stages.architecture import retrain_only, retrain_summary
+    from darts_pl.stages.retrain import check_builds, check_fits
+
     if config.retraining.epochs < 1:
         raise ConfigError(f"retraining.epochs={config.retraining.epochs}: at least 1 is needed to retrain")
     check_no_series(config)

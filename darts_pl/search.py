@@ -6,22 +6,24 @@ from functools import partial
 from hydra.utils import instantiate
 from omegaconf import DictConfig
 
-from darts_pl.assembly import (
-    check_no_series,
-    launch,
-    open_run,
-    prepare_space,
-    prepared_data,
-    retraining_parts,
-    search_method,
-)
-from darts_pl.lit import check_warmup
-from darts_pl.stages.architecture import find_architecture, summary
-from darts_pl.stages.search import search
+from darts_pl.assembly import launch
 
 
 def task(config: DictConfig) -> None:
     """Compose the parts from `config`, check that they fit together, then run the stages."""
+    # Here and not above, so that --help, --cfg and completion wait for neither torch nor Lightning.
+    from darts_pl.assembly import (
+        check_no_series,
+        open_run,
+        prepare_space,
+        prepared_data,
+        retraining_parts,
+        search_method,
+    )
+    from darts_pl.lit import check_warmup
+    from darts_pl.stages.architecture import find_architecture, summary
+    from darts_pl.stages.search import search
+
     check_no_series(config)
     check_warmup(config.alpha_warmup_epochs, config.epochs)
     hardware, space = instantiate(config.hardware), instantiate(config.space)

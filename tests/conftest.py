@@ -96,7 +96,7 @@ def quick_workers() -> Iterator[None]:
     all of it, and has done nothing else, it is the same. Scripts and processes of joblib's spawn theirs, as users' do.
     """
     fork_server = multiprocessing.get_context("forkserver")
-    fork_server.set_forkserver_preload(["darts_pl.pipeline", "darts_pl.search", "darts_pl.retrain"])
+    fork_server.set_forkserver_preload(["darts_pl.forecasting", "darts_pl.assembly.parts"])
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(workers, "START_METHOD", "forkserver")
         yield

@@ -1,18 +1,18 @@
-"""What the commands share when they turn a composed configuration into parts: arguments, the run folder, the parts."""
+"""What the commands share when they turn a composed configuration into parts: the run folder, the parts.
 
-from darts_pl.assembly.arguments import arguments
-from darts_pl.assembly.launching import launch, register
-from darts_pl.assembly.parts import check_no_series, prepare_space, prepared_data, retraining_parts, search_method
-from darts_pl.assembly.runs import open_run
+The names are imported when first used: launching a command needs Hydra alone, the parts need torch.
+"""
 
-__all__ = [
-    "arguments",
-    "check_no_series",
-    "launch",
-    "open_run",
-    "prepare_space",
-    "prepared_data",
-    "register",
-    "retraining_parts",
-    "search_method",
-]
+from darts_pl.lazy import lazily
+
+_PLACES = {
+    **dict.fromkeys(("launch", "register"), "darts_pl.assembly.launching"),
+    **dict.fromkeys(
+        ("check_no_series", "prepare_space", "prepared_data", "retraining_parts", "search_method"),
+        "darts_pl.assembly.parts",
+    ),
+    "open_run": "darts_pl.assembly.runs",
+}
+
+__all__ = list(_PLACES)
+__getattr__, __dir__ = lazily(__name__, _PLACES)

@@ -7,6 +7,7 @@ from darts_pl.callbacks.history import History, peak_memory_mib
 from darts_pl.callbacks.progress import RunProgress
 from darts_pl.callbacks.tensorboard import ArchitectureBoard, ScalarBoard, write_hparams
 from darts_pl.callbacks.validation import InterruptedValidation
+from darts_pl.lazy import lazily
 
 __all__ = [
     "ArchitectureBoard",
@@ -21,3 +22,4 @@ __all__ = [
     "peak_memory_mib",
     "write_hparams",
 ]
+__getattr__, __dir__ = lazily(__name__)

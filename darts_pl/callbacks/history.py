@@ -1,7 +1,6 @@
 """The run's record: one row an epoch in history.csv and the log, timing apart because no two runs share it."""
 
 import logging
-import resource
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -113,8 +112,13 @@ def _write_csv(rows: list[dict], path: Path) -> None:
 
 def peak_memory_mib(device: torch.device) -> float:
     """Peak memory in MiB. CUDA: what tensors held at most since the fit that is running, or ran last, began.
-    CPU: the process's peak resident size since the process began, for that counter cannot be reset."""
+    CPU: the process's peak resident size since the process began, for that counter cannot be reset; 0 where the system
+    keeps none, as on Windows."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device) / 2**20
+    try:
+        import resource  # of Unix only
+    except ImportError:
+        return 0.0
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / 2**20 if sys.platform == "darwin" else peak / 2**10

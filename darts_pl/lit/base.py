@@ -10,6 +10,7 @@ from lightning.pytorch import LightningModule
 from lightning_utilities.core.apply_func import apply_to_collection
 from torch import Tensor
 
+from darts_pl import last_words
 from darts_pl.errors import TrainingError
 from darts_pl.ops.strided import slice_narrow_strides
 from darts_pl.seeds import derived_seed
@@ -103,6 +104,9 @@ class StepModule(LightningModule):
         self.train_metrics.reset()
         self.val_metrics.reset()
         self.sync_schedule()
+
+    def on_train_batch_start(self, batch, batch_idx: int) -> None:
+        last_words.note(at=f"{self.phase}: epoch {self.finished_epochs}, step {self.steps_done}")
 
     def on_validation_epoch_start(self) -> None:
         self.val_metrics.reset()

@@ -34,9 +34,11 @@ LONGEST_REASON = 300  # characters
 
 
 def reason(error: BaseException) -> str:
-    """An error on one line, its class before what it says."""
+    """An error on one line: what ours say, of others their class too."""
     text = " ".join(str(error).split())
     text = text if len(text) <= LONGEST_REASON else f"{text[:LONGEST_REASON]}…"
+    if isinstance(error, DartsError) and text:
+        return text
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 

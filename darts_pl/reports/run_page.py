@@ -59,7 +59,7 @@ def facts(run: RunFiles) -> list[tuple[str, str]]:
     """What the header of a page says about a run: (name, value) pairs from its manifest."""
     manifest = run.manifest
     started = str(manifest.get("started", tables.NOTHING)).replace("T", " ")
-    memory = tables.shown(manifest.get("peak_memory_mib"), lambda mib: f"{mib:,.0f} MiB")
+    memory = tables.shown(manifest.get("peak_memory_mib") or None, lambda mib: f"{mib:,.0f} MiB")
     pairs = [
         ("started", started),
         ("device", tables.shown(manifest.get("device"))),

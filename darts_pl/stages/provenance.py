@@ -5,10 +5,7 @@ import json
 import platform
 from collections.abc import Collection, Mapping
 from importlib import metadata
-from pathlib import Path
 from typing import Any
-
-import torch
 
 # What may differ between a run and its resumption: none of it changes a result.
 VOLATILE = ("resume", "checkpoint_every_s", "multi_fidelity.max_workers")
@@ -29,11 +26,6 @@ def _without(config: Mapping[str, Any], keys: Collection[str], prefix: str = "")
     }
 
 
-def file_digest(path: Path) -> str:
-    """sha256 of a file."""
-    return hashlib.sha256(Path(path).read_bytes()).hexdigest()
-
-
 def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     """Nested mappings as one with dotted keys."""
     flat = {}
@@ -47,6 +39,8 @@ def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 def versions() -> dict[str, str]:
     """Versions of Python and of the packages that results depend on."""
+    import torch  # its own version tells the build; here, because a run's manifest is read without it
+
     found = {"python": platform.python_version(), "torch": torch.__version__}
     for package in ("darts_pl", "lightning", "hydra-core", "torchmetrics", "numpy"):
         try:

@@ -12,13 +12,18 @@ from typing import Any
 
 import yaml
 
+from darts_pl import last_words
+from darts_pl.bounded import read_yaml
+from darts_pl.bounded.digests import file_digest
+from darts_pl.bounded.texts import shown
 from darts_pl.errors import RunError, nearest
 from darts_pl.paths import write_text_atomically
-from darts_pl.stages.provenance import VOLATILE, config_digest, file_digest, flatten, versions
+from darts_pl.stages.manifest import MANIFEST, read_manifest
+from darts_pl.stages.provenance import VOLATILE, config_digest, flatten, versions
 
 log = logging.getLogger("darts_pl")
 
-MANIFEST, CONFIG = "manifest.json", "config.yaml"
+CONFIG = "config.yaml"
 SWEEP = "multirun.yaml"  # Hydra writes it to a sweep's folder
 MIN_FREE_MIB = 200
 PAUSED = "paused"  # a stage that is to be gone on with, without having been interrupted
@@ -56,6 +61,7 @@ class RunFolder:
         """
         path = Path(path)
         check_writable(path)
+        last_words.note(folder=str(path.absolute()), torch=versions()["torch"])
         if (path / MANIFEST).is_file():
             run = cls(path, read_manifest(path), resumed=True)
             run._check_same(command, config)
@@ -86,7 +92,7 @@ class RunFolder:
             raise RunError(f"{self.path} holds a {self.manifest['command']} run, this is {command}")
         if self.manifest["config_sha256"] == config_digest(config):
             return
-        before = flatten(yaml.safe_load((self.path / CONFIG).read_text(encoding="utf-8")))
+        before = flatten(_mapping(self.path / CONFIG))
         now = flatten(config)
         changed = [k for k in {**before, **now} if before.get(k) != now.get(k) and k.split(".")[0] not in VOLATILE]
         listed = "; ".join(f"{key}: {before.get(key)!r} there, {now.get(key)!r} here" for key in changed[:8])
@@ -131,6 +137,7 @@ class RunFolder:
         if data is not None:
             entry["inputs"]["data"] = data
         self._update()
+        last_words.note(at=f"the start of {name}")
         started = time.perf_counter()
         try:
             yield entry
@@ -181,11 +188,11 @@ class RunFolder:
 def _overrides_of_sweep(folder: Path) -> list[str]:
     """What the command of a sweep gave to all of its runs alike, among what it gave them in turn; empty for a folder
     that is no sweep's."""
-    try:
-        return list(yaml.safe_load((folder / SWEEP).read_text(encoding="utf-8"))["hydra"]["overrides"]["task"])
-    except FileNotFoundError:
+    if not (folder / SWEEP).is_file():
         return []
-    except (ValueError, LookupError, TypeError, yaml.YAMLError) as error:
+    try:
+        return list(_mapping(folder / SWEEP)["hydra"]["overrides"]["task"])
+    except (RunError, LookupError, TypeError) as error:
         log.warning("%s cannot be read, so TensorBoard shows what is alike in all runs too: %s", folder / SWEEP, error)
         return []
 
@@ -231,9 +238,9 @@ def existing_run(path: Path) -> Path:
     return path
 
 
-def read_manifest(path: Path) -> dict[str, Any]:
-    """The manifest of the run folder `path`; raises RunError where it is damaged."""
-    try:
-        return json.loads((Path(path) / MANIFEST).read_text(encoding="utf-8"))
-    except json.JSONDecodeError as error:
-        raise RunError(f"{path}/{MANIFEST} is damaged: {error}") from error
+def _mapping(path: Path) -> dict[str, Any]:
+    """The mapping in a YAML file."""
+    found = read_yaml(path)
+    if not isinstance(found, dict):
+        raise RunError(f"{path} is damaged: found {shown(repr(found))}, expected a mapping")
+    return found

@@ -15,6 +15,7 @@ from pathlib import Path
 from rich import get_console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from darts_pl import last_words
 from darts_pl.stages.run import MANIFEST, read_manifest
 
 log = logging.getLogger("darts_pl")
@@ -55,7 +56,7 @@ def run_jobs(jobs: Sequence[Job], at_once: int, threads: int) -> list[Job]:
         log.info("%d of %d searches are done already", len(jobs) - len(waiting), len(jobs))
     running: dict[str, tuple[Job, subprocess.Popen, float]] = {}
     failed: list[Job] = []
-    with _bar(len(jobs), len(jobs) - len(waiting)) as bar, _interrupted_by(signal.SIGTERM, signal.SIGHUP):
+    with _bar(len(jobs), len(jobs) - len(waiting)) as bar, _interrupted_by("SIGTERM", "SIGHUP"):
         try:
             while waiting or running:
                 while waiting and len(running) < at_once:
@@ -77,8 +78,10 @@ def run_jobs(jobs: Sequence[Job], at_once: int, threads: int) -> list[Job]:
 
 
 @contextmanager
-def _interrupted_by(*numbers: int) -> Iterator[None]:
-    """Let these signals do what Ctrl-C does; the jobs, in groups of their own, would otherwise outlive this process."""
+def _interrupted_by(*names: str) -> Iterator[None]:
+    """Let these signals, where the system has them, do what Ctrl-C does; the jobs, in groups of their own, would
+    otherwise outlive this process."""
+    numbers = [getattr(signal, name) for name in names if hasattr(signal, name)]
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -102,14 +105,18 @@ def _start(job: Job, threads: int) -> subprocess.Popen:
 
 def _report(job: Job, status: int, seconds: float) -> None:
     if status:
-        log.error("%s failed with exit status %d after %.0f s, see %s", job.name, status, seconds, job.folder / LOG)
+        ended = last_words.ended(status)
+        log.error("%s failed: its process %s after %.0f s, see %s", job.name, ended, seconds, job.folder / LOG)
     else:
         log.info("%s done (%.0f s)", job.name, seconds)
 
 
 def _stop(processes: Sequence[subprocess.Popen]) -> None:
     for process in processes:
-        process.send_signal(signal.SIGINT)
+        if sys.platform == "win32":  # which can send no other signal
+            process.terminate()
+        else:
+            process.send_signal(signal.SIGINT)
     deadline = time.monotonic() + GRACE_S
     for process in processes:
         try:
