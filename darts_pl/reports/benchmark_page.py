@@ -13,8 +13,8 @@ from darts_pl.paths import write_atomically, write_text_atomically
 from darts_pl.reports import tables
 from darts_pl.reports.boundary import attempt, filled_sections
 from darts_pl.reports.lines import line_look
-from darts_pl.reports.page import Page, Table, Text, link_to, picture, save
-from darts_pl.reports.style import INK, MUTED, PAGE_WIDTH, VALID, drawable, save_png, shortened, styled
+from darts_pl.reports.page import Page, Table, Text, drawn, link_to, save
+from darts_pl.reports.style import INK, MUTED, PAGE_WIDTH, VALID, save_png, shortened, styled
 
 COLUMNS = {
     "method": "method",
@@ -105,12 +105,12 @@ def write_benchmark(
     for name, frame in (("runs", runs), ("curves", curves), ("summary", summary)):
         write_atomically(folder / f"{name}.csv", lambda path, frame=frame: frame.to_csv(path, index=False))
     write_text_atomically(folder / "summary.md", markdown(summary, references))
-    chosen = runs[runs["folder"].isin(curves["folder"])]
+    chosen = runs[runs["folder"].isin(curves.get("folder", []))]
     left_out: list[str] = []
     methods = list(summary["method"])
-    figure = attempt("curves.png", lambda: drawable(anytime_figure(curves, chosen, methods, marks)), None, left_out)
-    if figure is not None:
-        write_atomically(folder / "curves.png", partial(save_png, figure))
+    plot = attempt("curves.png", lambda: drawn(anytime_figure(curves, chosen, methods, marks), CURVES), None, left_out)
+    if plot is not None:
+        write_atomically(folder / "curves.png", partial(save_png, plot.figure))
     beside = pd.DataFrame(references, columns=["to compare with", "test accuracy, %"])
     shown = runs[["method", "seed", "cell", "test_acc", "skips", "entropy", "seconds", "stopped"]]
     page_path = folder / "report.html"
@@ -118,7 +118,7 @@ def write_benchmark(
     parts = [
         ("Methods", lambda: [tables.table_block(readable(summary)), Text(READING)]),
         ("To compare with", lambda: [tables.table_block(beside, {"test accuracy, %": _two})]),
-        ("Accuracy by epoch", lambda: [] if figure is None else [picture(figure, CURVES)]),
+        ("Accuracy by epoch", lambda: [] if plot is None else [plot.block]),
         ("Runs", lambda: [_linked(tables.table_block(shown, {"test_acc": _two}), pages, page_path)]),
     ]
     sections = filled_sections(parts, left_out)

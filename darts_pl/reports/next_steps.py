@@ -81,7 +81,7 @@ def _loading(run: RunFiles) -> str:
 
 def _again(run: RunFiles) -> list[str]:
     """The overrides of a search that its retraining needs too, and the parts that its experiment is made of."""
-    overrides = [str(text) for text in run.manifest.get("overrides") or []]
+    overrides = run.overrides
     named = [text.lstrip("+").removeprefix("experiment=") for text in overrides if "experiment=" in text]
     parts = [part for name in named for part in _parts_of(name)]
     return [*parts, *(text for text in overrides if AGAIN.fullmatch(text) and not CODE.search(text))]

@@ -120,6 +120,19 @@ def picture(figure: Figure, caption: str, narrow: bool = False) -> Picture:
     return Picture(data_uri(figure_svg(figure)), caption, narrow)
 
 
+@dataclass(frozen=True)
+class Drawn:
+    """A figure that is also written to a file of its own, and its picture in the page."""
+
+    figure: Figure
+    block: Picture
+
+
+def drawn(figure: Figure, caption: str) -> Drawn:
+    """The figure drawn: what of it cannot be raises here, and not where its file is written."""
+    return Drawn(figure, picture(figure, caption))
+
+
 def render(page: Page) -> str:
     """The page as HTML that loads nothing from anywhere: styles and pictures are inside it."""
     environment = Environment(

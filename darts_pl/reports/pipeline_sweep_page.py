@@ -12,13 +12,13 @@ from darts_pl.genotype import SeriesGenotype
 from darts_pl.reports import tables
 from darts_pl.reports.boundary import attempt, filled_sections
 from darts_pl.reports.next_steps import sweep_blocks
-from darts_pl.reports.page import Block, Page, Table, Text, picture, save
+from darts_pl.reports.page import Block, Drawn, Page, Table, Text, drawn, save
 from darts_pl.reports.pipeline_files import PipelineFiles, is_pipeline, read_pipeline
 from darts_pl.reports.pipeline_genotype import operations_of
 from darts_pl.reports.pipeline_names import SEARCHED, colour
 from darts_pl.reports.pipeline_sweep import long_table, over_seeds, paired_differences, sentences, written
 from darts_pl.reports.run_files import existing_folder, no_run, runs_of_sweep
-from darts_pl.reports.style import INK, PAGE_WIDTH, drawable, shortened, styled, wrapped
+from darts_pl.reports.style import INK, PAGE_WIDTH, shortened, styled, wrapped
 from darts_pl.reports.sweep import FEWEST_RUNS, TOO_FEW
 from darts_pl.reports.sweep_page import linked, sweep_title, write_beside
 
@@ -28,6 +28,10 @@ CAPTION = (
     "Mean ± standard deviation (n - 1) over the complete runs that differ only in the seed, and the 95 % interval "
     f"of the mean by the t distribution, both from {FEWEST_RUNS} runs on. All errors but MASE are of "
     "standardised series. The random architectures of a run count as one, their mean."
+)
+POINTS = (
+    "A point is a run, an upright bar the mean, the level line its 95 % interval, from three runs on. "
+    f"Networks with more than {FARTHEST} times the searched model's error are left to the table."
 )
 
 
@@ -51,30 +55,26 @@ def write_pipeline_comparison(sweep_dir: Path | str, output: Path | str | None =
     page_path = Path(output).absolute() if output else folder / "report.html"
     left_out: list[str] = []
     table = long_table(runs, left_out)
-    figure = attempt("comparison.png", lambda: drawable(seeds_figure(table)), None, left_out)
-    page = _page(runs, table, figure, page_path, left_out)
+    plot = attempt("comparison.png", lambda: drawn(seeds_figure(table), POINTS), None, left_out)
+    page = _page(runs, table, plot, page_path, left_out)
     save(replace(page, notices=[*_notices(runs, others), *page.notices]), page_path)
-    write_beside(page_path, table, figure)
+    write_beside(page_path, table, plot)
     return page_path
 
 
 def _page(
-    runs: Mapping[str, PipelineFiles], table: pd.DataFrame, figure: Figure | None, page_path: Path, left_out: list[str]
+    runs: Mapping[str, PipelineFiles], table: pd.DataFrame, plot: Drawn | None, page_path: Path, left_out: list[str]
 ) -> Page:
     first = next(iter(runs.values())).run
     folder = first.folder.parent
     complete = [name for name, found in runs.items() if found.run.complete]
     seeds = sorted({str(found.run.manifest.get("seed")) for found in runs.values()})
     facts = [("runs", str(len(runs))), ("complete", str(len(complete))), ("seeds", ", ".join(seeds))]
-    caption = (
-        "A point is a run, an upright bar the mean, the level line its 95 % interval, from three runs on. "
-        f"Networks with more than {FARTHEST} times the searched model's error are left to the table."
-    )
     folders = {name: found.run.folder for name, found in runs.items()}
     none: list[Block] = [] if len(table) else [Text("No run has test errors yet.")]
     parts = [
         ("Results over seeds", lambda: [*map(Text, sentences(paired_differences(table))), *seed_tables(table)]),
-        ("Test error of every run", lambda: none or ([] if figure is None else [picture(figure, caption)])),
+        ("Test error of every run", lambda: none or ([] if plot is None else [plot.block])),
         ("Chosen architectures", lambda: [winner_table(runs)]),
         ("Runs", lambda: [linked(_run_table(runs), folders, page_path)]),
         ("What next", lambda: sweep_blocks(folder, first.command, len(complete) == len(runs))),
@@ -147,7 +147,7 @@ def _run_table(runs: Mapping[str, PipelineFiles]) -> Table:
             "status": [str(manifest.get("status", "unknown")) for manifest in manifests.values()],
             "seed": [tables.shown(manifest.get("seed")) for manifest in manifests.values()],
             "time": [manifest.get("seconds") for manifest in manifests.values()],
-            "overrides": [" ".join(map(str, m.get("overrides") or [])) for m in manifests.values()],
+            "overrides": [" ".join(found.run.overrides) for found in runs.values()],
         }
     )
     caption = "A run's number is a link to its page. Errors of every run and network: comparison.csv."

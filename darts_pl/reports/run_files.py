@@ -60,6 +60,12 @@ class RunFiles:
         return str(self.manifest.get("command", "search"))
 
     @property
+    def overrides(self) -> list[str]:
+        """What the command set, as texts such as "epochs=3"; empty where the manifest does not tell."""
+        told = self.manifest.get("overrides")
+        return [str(text) for text in told] if isinstance(told, list) else []
+
+    @property
     def gates(self) -> dict[str, GateRecord]:
         """The recorded gates by kind of choice."""
         return gate_records(self.alphas) if self.alphas is not None else {}

@@ -67,7 +67,7 @@ def facts(run: RunFiles) -> list[tuple[str, str]]:
         ("time", tables.shown(manifest.get("seconds"), tables.duration)),
         (tables.memory_name(manifest.get("device")), memory),
     ]
-    overrides = [str(text) for text in manifest.get("overrides") or [] if not str(text).startswith("seed=")]
+    overrides = [text for text in run.overrides if not text.startswith("seed=")]
     pairs += [("set", " ".join(overrides))] if overrides else []
     versions = manifest.get("versions") or {}
     return pairs + [(name, str(versions[name])) for name in ("darts_pl", "torch", "lightning") if name in versions]

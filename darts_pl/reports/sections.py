@@ -212,8 +212,8 @@ def timing_blocks(run: RunFiles) -> list[Block]:
 def configuration_blocks(run: RunFiles) -> list[Block]:
     """The resolved configuration, folded, and the overrides it was started with."""
     blocks: list[Block] = []
-    if overrides := run.manifest.get("overrides"):
-        blocks.append(Text("Overrides: " + " ".join(map(str, overrides))))
+    if run.overrides:
+        blocks.append(Text("Overrides: " + " ".join(run.overrides)))
     if run.config:
         blocks.append(Fold("The whole configuration (config.yaml)", run.config))
     return blocks

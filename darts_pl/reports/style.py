@@ -153,12 +153,6 @@ def figure_svg(figure: Figure) -> str:
     return text[text.index("<svg") :].replace("<svg", '<svg xml:space="preserve"', 1)  # blanks before a number are kept
 
 
-def drawable(figure: Figure) -> Figure:
-    """`figure`, drawn once: what cannot be drawn raises here and not where its file is written."""
-    figure_svg(figure)
-    return figure
-
-
 def save_png(figure: Figure, path: Path) -> None:
     """Write the figure to `path` as a PNG on white, as large as all that is drawn."""
     with matplotlib.rc_context(RC):

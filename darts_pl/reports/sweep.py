@@ -21,7 +21,7 @@ NOT_SET = "not set"
 
 def settings_of(run: RunFiles) -> dict[str, str]:
     """The overrides of a run as key and value, without the `+` that added a key."""
-    pairs = (str(text).lstrip("+").partition("=") for text in run.manifest.get("overrides") or [])
+    pairs = (text.lstrip("+").partition("=") for text in run.overrides)
     settings = {key: value for key, found, value in pairs if found}
     if run.manifest.get("seed") is not None:
         settings["seed"] = str(run.manifest["seed"])

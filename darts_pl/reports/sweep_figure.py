@@ -15,6 +15,7 @@ from darts_pl.reports.style import INK, PAGE_WIDTH, shortened, styled, wrapped
 from darts_pl.reports.sweep_metrics import is_percent, metric_of, title
 
 MOST_SKIPS = 6  # kinds of cell whose skip connections are drawn
+MOST_GROUPS = 40  # lines of a picture that are told apart
 LONGEST_GROUP = 100  # characters of a group's settings in the legend
 
 
@@ -39,6 +40,8 @@ def comparison_figure(
     titles = {name: title(name) for name in metrics if table[name].notna().any()}
     drawn = [name for name, text in titles.items() if text and name not in not_drawn(metrics)]
     names = list(dict.fromkeys(groups))
+    if len(names) > MOST_GROUPS:
+        raise ValueError(f"{len(names)} groups of equal settings, of which {MOST_GROUPS} at most are told apart")
     places = {name: place for place, name in enumerate(names)}
     rows = -(-(len(drawn) + len(monitors)) // 3)
     height = rows * max(2.3, 1.3 + 0.3 * len(names)) + 0.3 * len(names) + 0.4

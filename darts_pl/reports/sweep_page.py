@@ -14,9 +14,9 @@ from darts_pl.reports import tables
 from darts_pl.reports.boundary import attempt, filled_sections
 from darts_pl.reports.monitor import monitor_of
 from darts_pl.reports.next_steps import sweep_blocks
-from darts_pl.reports.page import Block, Page, Table, Text, link_to, picture, save
+from darts_pl.reports.page import Block, Drawn, Page, Table, Text, drawn, link_to, save
 from darts_pl.reports.run_files import MANIFEST, RunFiles, configured, existing_folder, no_run, read_run, runs_of_sweep
-from darts_pl.reports.style import drawable, save_png
+from darts_pl.reports.style import save_png
 from darts_pl.reports.sweep import FEWEST_RUNS, comparison, group_name, over_seeds
 from darts_pl.reports.sweep_figure import comparison_figure, not_drawn
 from darts_pl.reports.sweep_metrics import form, readable
@@ -40,22 +40,22 @@ def write_comparison(sweep_dir: Path | str, output: Path | str | None = None) ->
     page_path = Path(output).absolute() if output else folder / "report.html"
     left_out: list[str] = []
     compared = comparison(runs, left_out)
-    figure = attempt("comparison.png", partial(_figure, runs, *compared), None, left_out)
-    save(_page(runs, compared, figure, left_out, page_path), page_path)
-    write_beside(page_path, compared[0], figure)
+    plot = attempt("comparison.png", lambda: drawn(_figure(runs, *compared), CAPTION), None, left_out)
+    save(_page(runs, compared, plot, left_out, page_path), page_path)
+    write_beside(page_path, compared[0], plot)
     return page_path
 
 
-def write_beside(page_path: Path, table: pd.DataFrame, figure: Figure | None) -> None:
-    """Write comparison.csv and, where there is a figure, comparison.png to the folder of the page.
+def write_beside(page_path: Path, table: pd.DataFrame, plot: Drawn | None) -> None:
+    """Write comparison.csv and, where there is a plot, comparison.png to the folder of the page.
 
     Raises:
         RunError: they cannot be written.
     """
     try:
         write_atomically(page_path.parent / "comparison.csv", lambda path: table.to_csv(path, index=False))
-        if figure is not None:
-            write_atomically(page_path.parent / "comparison.png", partial(save_png, figure))
+        if plot is not None:
+            write_atomically(page_path.parent / "comparison.png", partial(save_png, plot.figure))
     except OSError as error:
         raise RunError(f"{page_path.parent}: the comparison cannot be written: {error.strerror}") from error
 
@@ -64,10 +64,10 @@ def _figure(runs: dict[str, RunFiles], table: pd.DataFrame, settings: list[str],
     groups = [group_name(row, settings) for row in table.to_dict("records")]
     histories = {name: run.history for name, run in runs.items() if run.history is not None}
     monitors = dict.fromkeys(monitor_of(run) for run in runs.values())
-    return drawable(comparison_figure(table, groups, metrics, histories, list(monitors)))
+    return comparison_figure(table, groups, metrics, histories, list(monitors))
 
 
-def _page(runs: dict[str, RunFiles], compared, figure: Figure | None, left_out: list[str], page_path: Path) -> Page:
+def _page(runs: dict[str, RunFiles], compared, plot: Drawn | None, left_out: list[str], page_path: Path) -> Page:
     table, settings, metrics = compared
     folder = next(iter(runs.values())).folder.parent
     complete = int((table["status"] == "complete").sum())
@@ -78,7 +78,7 @@ def _page(runs: dict[str, RunFiles], compared, figure: Figure | None, left_out: 
     ]
     parts = [
         ("Mean over seeds", lambda: [_groups_table(over_seeds(table, settings, metrics))]),
-        ("Comparison", lambda: _comparison(figure, metrics)),
+        ("Comparison", lambda: _comparison(plot, metrics)),
         ("Runs", lambda: [_runs_table(table, metrics, {name: run.folder for name, run in runs.items()}, page_path)]),
         ("What next", lambda: sweep_blocks(folder, next(iter(runs.values())).command, complete == len(runs))),
     ]
@@ -94,10 +94,10 @@ def sweep_title(runs: Iterable[RunFiles], folder: Path) -> str:
     return f"Sweep: {', '.join(filter(None, ('' if common in folder.name else common, folder.name)))}"
 
 
-def _comparison(figure: Figure | None, metrics: list[str]) -> list[Block]:
+def _comparison(plot: Drawn | None, metrics: list[str]) -> list[Block]:
     undrawn = ", ".join(readable(name) for name in not_drawn(metrics))
     left = [Text(f"Not drawn: {undrawn}. comparison.csv has them.")] if undrawn else []
-    return [] if figure is None else [picture(figure, CAPTION), *left]
+    return [] if plot is None else [plot.block, *left]
 
 
 def _notices(folder: Path, runs: dict[str, RunFiles]) -> list[str]:

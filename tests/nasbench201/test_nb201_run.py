@@ -83,8 +83,8 @@ def test_the_page_and_tensorboard_show_the_one_cell(finished):
         assert words in page
     assert "could not be read" not in page.lower() and "Normal cell" not in page and "published" not in page
     board = EventAccumulator(str(folder / "tensorboard")).Reload()
-    assert set(board.Tags()["images"]) == {"alphas/cell", "gates/cell", "cells"}
-    gates = {f"gates_cell/{node}_from_{source}/{name}" for node, source in EDGES for name in PRIMITIVES}
+    assert set(board.Tags()["images"]) == {f"search_pictures/{name}" for name in ("alphas_cell", "gates_cell", "cells")}
+    gates = {f"search_gates/cell/{node}_from_{source}/{name}" for node, source in EDGES for name in PRIMITIVES}
     assert gates <= set(board.Tags()["scalars"])
     run = read_run(folder)
     assert list(run.gates) == ["cell"] and not run.missing and not run.damaged
