@@ -30,11 +30,12 @@ def cache_dir() -> Path:
 
 
 def override_value(value: str) -> str:
-    """`value` as Hydra's override grammar reads it back; there "=", a space and others need quotes."""
-    if re.fullmatch(r"[\w./+-]+", value):
+    """`value` as Hydra's override grammar reads it back; there "=", a space, other alphabets and more need quotes."""
+    from hydra.core.override_parser.types import Quote, QuotedString  # here, for most of what asks for paths needs none
+
+    if re.fullmatch(r"[\w./+-]+", value, re.ASCII):
         return value
-    escaped = value.replace("\\", "\\\\").replace("'", "\\'")
-    return f"'{escaped}'"
+    return QuotedString(text=value, quote=Quote.single).with_quotes()
 
 
 def write_atomically(path: Path | str, write: Callable[[Path], None], mode: int = ALL) -> Path:

@@ -4,7 +4,7 @@ Machado, Oliveira and Fernandes (2009), severity 1, on linear sRGB; distances by
 """
 
 import re
-from itertools import combinations
+from itertools import combinations, pairwise
 
 import numpy as np
 import pandas as pd
@@ -16,7 +16,7 @@ from darts_pl.reports import alphas, cell_graph, curves, gate_panels, pipeline_f
 from darts_pl.reports.gate_records import GateRecord
 from darts_pl.reports.lines import line_look
 from darts_pl.reports.page import Page, Section, picture, render
-from darts_pl.reports.style import OPERATION_COLOURS, SERIES
+from darts_pl.reports.style import OPERATION_COLOURS, SERIES, figure_svg
 
 PROTANOPIA = [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]]
 DEUTERANOPIA = [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]]
@@ -120,8 +120,6 @@ def test_figures_have_no_ground_and_change_with_the_page():
     text = render(Page("title", "complete", [], [Section("one", [figure])]))
     dark = text[text.index("@media (prefers-color-scheme: dark)") :]
     assert ".wide img { filter: invert(1) hue-rotate(180deg); }" in dark[: dark.index("* { box-sizing")]
-    from darts_pl.reports.style import figure_svg
-
     svg = figure_svg(curves.training_curves(history(3, 0.9, 0)))
     assert not re.search(r"fill: (#ffffff|white)", svg)
 
@@ -133,7 +131,7 @@ def test_titles_lie_inside_their_pictures_and_beside_each_other():
     figure = curves.rule_curves(table, columns)
     figure.canvas.draw()
     titles = [axes._left_title.get_window_extent() for axes in figure.axes]
-    assert all(left.x1 < right.x0 for left, right in zip(titles, titles[1:])) and titles[-1].x1 <= figure.bbox.x1
+    assert all(left.x1 < right.x0 for left, right in pairwise(titles)) and titles[-1].x1 <= figure.bbox.x1
     for names in (["none"], ["x" * 200] * 2):
         figure = alphas.gate_heatmap(
             np.eye(2, len(names)), ["2<-0", "y" * 200], names, "Reduction cell: gates after epoch 10"

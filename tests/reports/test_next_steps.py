@@ -7,9 +7,10 @@ import shlex
 from html import unescape
 
 import pytest
-from conftest import build_run, write_json
+from conftest import write_json
 from hydra import compose, initialize_config_dir
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from odd_runs import nothing, sweep
 
 from darts_pl import assembly, report
 from darts_pl.paths import conf_dir
@@ -17,6 +18,12 @@ from darts_pl.reports.next_steps import command_blocks, resume_line
 from darts_pl.reports.run_files import RunFiles, read_run
 from darts_pl.reports.run_page import run_page, write_report
 from darts_pl.reports.sweep_page import write_comparison
+
+
+@pytest.fixture
+def two_runs(tmp_path):
+    """The smallest of sweeps."""
+    return sweep(tmp_path / "sweep", ("0", {}, nothing), ("1", {}, nothing))
 
 
 def lines_of(run: RunFiles) -> dict[str, str]:
@@ -84,24 +91,23 @@ def test_what_a_stranger_wrote_is_no_command(run_folder):
     assert shlex.split(lines_of(read_run(run_folder))["Train"])[4:] == ["seed=1"]
 
 
-def test_a_run_of_a_sweep_is_named_after_both(tmp_path):
-    folder = build_run(tmp_path / "sweep_of_today" / "3", epochs=1, config="name: digits\n")
-    assert run_page(read_run(folder)).title == "Search: digits, run 3 of sweep_of_today"
+def test_a_run_of_a_sweep_is_named_after_both(two_runs):
+    assert run_page(read_run(two_runs / "1")).title == "Search: odd, run 1 of sweep"
 
 
 @pytest.mark.parametrize("output", [None, "elsewhere/pages/all.html"])
-def test_the_page_of_a_sweep_leads_to_its_runs(sweep_folder, tmp_path, output):
-    write_report(sweep_folder / "0")
-    page = write_comparison(sweep_folder, output and tmp_path / output)
+def test_the_page_of_a_sweep_leads_to_its_runs(two_runs, tmp_path, output):
+    write_report(two_runs / "0")
+    page = write_comparison(two_runs, output and tmp_path / output)
     text = page.read_text(encoding="utf-8")
     (address,) = re.findall(r'<a href="(\.[^"]*)">0</a>', text)
-    assert (page.parent / address).resolve() == (sweep_folder / "0" / "report.html").resolve()
-    assert f"python -m darts_pl.report {sweep_folder}" in unescape(text)
+    assert (page.parent / address).resolve() == (two_runs / "0" / "report.html").resolve()
+    assert f"python -m darts_pl.report {two_runs}" in unescape(text)
 
 
-def test_no_name_of_a_folder_leads_elsewhere(sweep_folder):
-    odd = sweep_folder / 'javascript:alert(1)"><b>'
-    (sweep_folder / "0").rename(odd)
+def test_no_name_of_a_folder_leads_elsewhere(two_runs):
+    odd = two_runs / 'javascript:alert(1)"><b>'
+    (two_runs / "0").rename(odd)
     assert report.main([str(odd)]) == 0
-    text = write_comparison(sweep_folder).read_text(encoding="utf-8")
+    text = write_comparison(two_runs).read_text(encoding="utf-8")
     assert 'href="./javascript%3Aalert%281%29%22%3E%3Cb%3E/report.html"' in text and "<b>" not in text
