@@ -137,11 +137,12 @@ def edge_curves(
         0,
         columns - 1,
     ) not in places  # above the diagonal of a cell there is room for the legend
-    height = 1.45 * rows + (0.75 if corner_is_free else 1.3)
+    above = 0.55 if title else 0.3
+    height = 1.45 * rows + above + (0.2 if corner_is_free else 0.75)
     figure = Figure(figsize=(PAGE_WIDTH, height), facecolor="white")
     # Margins by hand: matplotlib's constrained layout takes seconds over so many axes.
     grid = figure.add_gridspec(
-        rows, columns, left=0.6 / PAGE_WIDTH, right=1 - 0.1 / PAGE_WIDTH, top=1 - 0.55 / height,
+        rows, columns, left=0.6 / PAGE_WIDTH, right=1 - 0.1 / PAGE_WIDTH, top=1 - above / height,
         bottom=(0.5 if corner_is_free else 1.05) / height, hspace=0.3, wspace=0.09,
     )  # fmt: skip
     limit = 1.05 * max(_largest(gates), 0.05)

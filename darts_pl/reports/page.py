@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 
 from darts_pl.errors import RunError
 from darts_pl.paths import write_text_atomically
+from darts_pl.reports.panels import panel_svgs
 from darts_pl.reports.style import data_uri, figure_svg
 
 
@@ -27,14 +28,17 @@ class Link:
 
 @dataclass(frozen=True)
 class Picture:
-    """An image held in the page itself; `caption` says in a sentence how to read it.
+    """An image held in the page itself; `caption` says in a sentence how to read it, `title` stands above it.
 
-    Two `narrow` pictures stand side by side where there is room.
+    Two `narrow` pictures stand side by side where there is room. `more` are further panels of the same picture: side by
+    side too, in a column on a narrow page.
     """
 
     source: str
     caption: str
     narrow: bool = False
+    title: str = ""
+    more: Sequence[str] = ()
     kind: str = "picture"
 
 
@@ -115,9 +119,15 @@ def link_to(text: str, target: Path, page: Path) -> Link | str:
     return Link(text, quote(relative if relative.startswith("../") else f"./{relative}"))
 
 
-def picture(figure: Figure, caption: str, narrow: bool = False) -> Picture:
+def picture(figure: Figure, caption: str, narrow: bool = False, title: str = "") -> Picture:
     """A matplotlib figure as a block."""
-    return Picture(data_uri(figure_svg(figure)), caption, narrow)
+    return Picture(data_uri(figure_svg(figure)), caption, narrow, title)
+
+
+def panels(figure: Figure, caption: str) -> Picture:
+    """A matplotlib figure as a block whose panels find their own places in the page."""
+    first, *more = map(data_uri, panel_svgs(figure))
+    return Picture(first, caption, more=more)
 
 
 @dataclass(frozen=True)
@@ -128,9 +138,9 @@ class Drawn:
     block: Picture
 
 
-def drawn(figure: Figure, caption: str) -> Drawn:
-    """The figure drawn: what of it cannot be raises here, and not where its file is written."""
-    return Drawn(figure, picture(figure, caption))
+def drawn(figure: Figure, caption: str, apart: bool = False) -> Drawn:
+    """The figure drawn, its panels `apart` or as a whole: what cannot be raises here, not where its file is written."""
+    return Drawn(figure, panels(figure, caption) if apart else picture(figure, caption))
 
 
 def render(page: Page) -> str:

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from darts_pl.reports.curves import finite
-from darts_pl.reports.page import Block, Text, picture
+from darts_pl.reports.page import Block, Text, panels, picture
 from darts_pl.reports.pipeline_files import PipelineFiles
 from darts_pl.reports.pipeline_names import SEARCHED, is_random, label, look
 from darts_pl.reports.style import INK, MUTED, PAGE_WIDTH, shortened, styled
@@ -94,7 +94,7 @@ def horizon_blocks(found: PipelineFiles) -> list[Block]:
         "Test error of each step of the horizon, the mean over all windows and targets (standardised); the random "
         "architectures are the thin grey lines."
     )
-    blocks: list[Block] = [picture(horizon_figure(table, metrics), caption)]
+    blocks: list[Block] = [panels(horizon_figure(table, metrics), caption)]
     return [*blocks, *map(Text, _by_parts(table, metrics[0]))]
 
 

@@ -30,7 +30,8 @@ def genotype_blocks(found: PipelineFiles) -> list[Block]:
         blocks.append(tables.text_table(["choice", "selected", "other candidates"], rows))
     for kind, cell in found.genotype.cells.items():
         title = kind_title(kind)
-        blocks.append(Picture(data_uri(cell_graph.cell_svg(cell, title)), f"{title}, {how_to_read(cell)}"))
+        source = data_uri(cell_graph.cell_svg(cell, ""))
+        blocks.append(Picture(source, f"{title}, {how_to_read(cell)}", title=title))
     return blocks
 
 

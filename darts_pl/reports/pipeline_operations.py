@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from darts_pl.reports.page import Block, Text, picture
+from darts_pl.reports.page import Block, Text, panels, picture
 from darts_pl.reports.pipeline_files import PipelineFiles
 from darts_pl.reports.style import INK, PAGE_WIDTH, SERIES, operation_colour, shortened, styled
 
@@ -28,7 +28,7 @@ def operation_blocks(found: PipelineFiles) -> list[Block]:
     choices = choice_frequencies(found)
     if not choices.empty:
         caption = f"How many of the {derived} derived genotypes hold each choice; what was fixed is included."
-        blocks.append(picture(choice_figure(choices), caption))
+        blocks.append(panels(choice_figure(choices), caption))
     return blocks
 
 

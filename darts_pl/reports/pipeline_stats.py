@@ -8,7 +8,7 @@ from matplotlib.ticker import MaxNLocator
 
 from darts_pl.reports import tables
 from darts_pl.reports.curves import finite, has_any
-from darts_pl.reports.page import Block, Text, picture
+from darts_pl.reports.page import Block, Text, panels, picture
 from darts_pl.reports.pipeline_files import PipelineFiles
 from darts_pl.reports.pipeline_names import SEARCHED, is_random, label, look
 from darts_pl.reports.sections import timing_blocks
@@ -91,7 +91,7 @@ def training_blocks(found: PipelineFiles) -> list[Block]:
         "Left the error in training, right that in validation after each epoch, of the networks of the final table, "
         "whatever loss each was trained with. Where the right side rises while the left one falls, a network overfits."
     )
-    return [picture(training_figure(histories), caption)]
+    return [panels(training_figure(histories), caption)]
 
 
 @styled
@@ -107,6 +107,7 @@ def training_figure(histories: Mapping[str, pd.DataFrame]) -> Figure:
                 told = "random architectures" if is_random(name) else label(name)
                 axes.plot(history["epoch"], finite(history[column]), label=told, **look(name, len(history)))
         axes.set(title=title, xlabel="epoch")
+        axes.tick_params(labelleft=True)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     panels[0].set_ylabel("MSE (standardised)")
     labelled = max(panels, key=lambda axes: len(axes.get_lines()))

@@ -118,7 +118,7 @@ def shortened(name: str, most: int = 30) -> str:
 
 def wrapped(title: str, inches: float) -> str:
     """A bold title of 11 points broken into lines that fit into `inches`."""
-    return textwrap.fill(title, max(8, int(inches * 10.5)))
+    return textwrap.fill(title, max(8, int(inches * 9)))
 
 
 def kind_title(kind: str) -> str:
@@ -149,8 +149,13 @@ def figure_svg(figure: Figure) -> str:
             stream, format="svg", facecolor="none", bbox_inches="tight", pad_inches=0.06,
             metadata={"Date": None, "Creator": None},
         )  # fmt: skip
-    text = NO_XML.sub("\N{REPLACEMENT CHARACTER}", stream.getvalue())
-    return text[text.index("<svg") :].replace("<svg", '<svg xml:space="preserve"', 1)  # blanks before a number are kept
+    return as_element(stream.getvalue())
+
+
+def as_element(svg: str) -> str:
+    """An SVG file that matplotlib wrote as an element: without prologue and what no XML may hold, with all blanks."""
+    text = NO_XML.sub("\N{REPLACEMENT CHARACTER}", svg)
+    return text[text.index("<svg") :].replace("<svg", '<svg xml:space="preserve"', 1)
 
 
 def save_png(figure: Figure, path: Path) -> None:

@@ -40,7 +40,7 @@ def write_comparison(sweep_dir: Path | str, output: Path | str | None = None) ->
     page_path = Path(output).absolute() if output else folder / "report.html"
     left_out: list[str] = []
     compared = comparison(runs, left_out)
-    plot = attempt("comparison.png", lambda: drawn(_figure(runs, *compared), CAPTION), None, left_out)
+    plot = attempt("comparison.png", lambda: drawn(_figure(runs, *compared), CAPTION, apart=True), None, left_out)
     save(_page(runs, compared, plot, left_out, page_path), page_path)
     write_beside(page_path, compared[0], plot)
     return page_path

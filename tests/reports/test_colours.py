@@ -119,7 +119,7 @@ def test_figures_have_no_ground_and_change_with_the_page():
     figure = picture(curves.training_curves(history(3, 0.9, 0)), "words")
     text = render(Page("title", "complete", [], [Section("one", [figure])]))
     dark = text[text.index("@media (prefers-color-scheme: dark)") :]
-    assert ".wide img { filter: invert(1) hue-rotate(180deg); }" in dark[: dark.index("* { box-sizing")]
+    assert "figure img { filter: invert(1) hue-rotate(180deg); }" in dark[: dark.index("* { box-sizing")]
     svg = figure_svg(curves.training_curves(history(3, 0.9, 0)))
     assert not re.search(r"fill: (#ffffff|white)", svg)
 
@@ -136,7 +136,7 @@ def test_titles_lie_inside_their_pictures_and_beside_each_other():
         figure = alphas.gate_heatmap(
             np.eye(2, len(names)), ["2<-0", "y" * 200], names, "Reduction cell: gates after epoch 10"
         )
-        drawn = figure.get_tightbbox(figure.canvas.get_renderer())
+        drawn = figure.get_tightbbox()
         assert drawn.x0 > -0.05 and drawn.y0 > -0.05
         assert drawn.x1 < figure.get_figwidth() + 0.05 and drawn.y1 < figure.get_figheight() + 0.05
 
