@@ -180,7 +180,7 @@ PIPELINES: dict[str, tuple[Odd, str | None]] = {
     "results of other types": (js("results.json", {"rows": [3], "chosen": 5, "proxies": [1]}), "Results"),
     "results that are not finite": (rows({"name": "searched", "test_mse": np.inf}, {"name": "dlinear"}), None),
     "no network searched": (rows({"name": HTML, "test_mse": 1.0}), None),
-    "an error of nought": (rows({"name": "searched", "test_mse": 1}, {"name": "dlinear", "test_mse": 0}), "Results"),
+    "an error of nought": (rows({"name": "searched", "test_mse": 1}, {"name": "dlinear", "test_mse": 0}), None),
     "forecasts of nothing": (forecasts(truth=WINDOWS[:0], past=WINDOWS[:0]), None),
     "forecasts without names": (forecasts(truth=WINDOWS * np.nan, past=WINDOWS, forecast_searched=WINDOWS), None),
     "fewer names than targets": (
