@@ -31,7 +31,6 @@ def gates_figure(records: Mapping[str, GateRecord], title: str) -> Figure:
             box = (0.45 + column * width, above - 0.27 - PANEL, width - 0.25, PANEL)
             axes = figure.add_axes((box[0] / PAGE_WIDTH, box[1] / height, box[2] / PAGE_WIDTH, box[3] / height))
             _panel(axes, kind, records[kind])
-            axes.tick_params(labelleft=column == 0)
         above -= PANEL + GAP + legend
     return figure
 

@@ -4,7 +4,7 @@ from darts_pl.genotype.wording import choices_of
 from darts_pl.reports import alphas
 from darts_pl.reports.gate_panels import gates_figure
 from darts_pl.reports.gate_records import GateRecord
-from darts_pl.reports.page import Block, Text, picture
+from darts_pl.reports.page import Block, Text, panels, picture
 from darts_pl.reports.run_files import RunFiles
 from darts_pl.reports.style import kind_title
 
@@ -55,7 +55,7 @@ def _panels(records: dict[str, GateRecord]) -> list[Block]:
     figure = gates_figure(shown, "")
     left = [kind for kind in records if kind not in most]
     return [
-        picture(figure, HOW_TO_READ_PANELS, title="Choices: gates by epoch"),
+        panels(figure, HOW_TO_READ_PANELS, title="Choices: gates by epoch"),
         *_left_out(left, " whose gates moved less"),
     ]
 

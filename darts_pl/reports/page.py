@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from darts_pl.errors import RunError
 from darts_pl.paths import write_text_atomically
-from darts_pl.reports.panels import panel_svgs
+from darts_pl.reports.panels import panels_of
 from darts_pl.reports.style import data_uri, figure_svg
 
 
@@ -30,8 +30,8 @@ class Link:
 class Picture:
     """An image held in the page itself; `caption` says in a sentence how to read it, `title` stands above it.
 
-    Two `narrow` pictures stand side by side where there is room. `more` are further panels of the same picture: side by
-    side too, in a column on a narrow page.
+    Two `narrow` pictures stand side by side where there is room. `more` are further panels of the same picture, up to
+    `columns` of them side by side and in a column on a narrow page; `legends` stand below all of them.
     """
 
     source: str
@@ -39,6 +39,8 @@ class Picture:
     narrow: bool = False
     title: str = ""
     more: Sequence[str] = ()
+    legends: Sequence[str] = ()
+    columns: int = 1
     kind: str = "picture"
 
 
@@ -124,10 +126,11 @@ def picture(figure: Figure, caption: str, narrow: bool = False, title: str = "")
     return Picture(data_uri(figure_svg(figure)), caption, narrow, title)
 
 
-def panels(figure: Figure, caption: str) -> Picture:
+def panels(figure: Figure, caption: str, title: str = "") -> Picture:
     """A matplotlib figure as a block whose panels find their own places in the page."""
-    first, *more = map(data_uri, panel_svgs(figure))
-    return Picture(first, caption, more=more)
+    parts = panels_of(figure)
+    first, *more = map(data_uri, parts.panels)
+    return Picture(first, caption, False, title, more, list(map(data_uri, parts.legends)), parts.columns)
 
 
 @dataclass(frozen=True)

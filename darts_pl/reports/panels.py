@@ -1,6 +1,7 @@
 """The panels of a figure as pictures of their own, which a page sets side by side, where it is narrow in a column."""
 
 import io
+from dataclasses import dataclass
 
 import matplotlib
 from matplotlib.artist import Artist
@@ -13,25 +14,32 @@ from darts_pl.reports.style import RC, as_element
 AIR = 0.06  # inches around a panel
 
 
-def panel_svgs(figure: Figure) -> list[str]:
-    """An `<svg>` element for each panel, then one for each legend of the whole figure; panels of one row are equally
-    high. The figure is laid out by this and looks the same afterwards."""
+@dataclass(frozen=True)
+class Panels:
+    """The `<svg>` elements of the panels of a figure, which had `columns` of them in a row, and of its legends."""
+
+    panels: list[str]
+    legends: list[str]
+    columns: int
+
+
+def panels_of(figure: Figure) -> Panels:
+    """The panels of a figure, those of one row equally high. The figure is laid out by this and looks the same
+    afterwards."""
     with matplotlib.rc_context(RC):
         figure.draw_without_rendering()
         figure.set_layout_engine("none")
         panels = [axes for axes in figure.axes if axes.get_visible() and axes.axison]
         boxes = {axes: _inches(axes) for axes in panels}
-        heights = {_row(axes): Bbox.union([boxes[a] for a in panels if _row(a) == _row(axes)]) for axes in panels}
-        for axes, box in boxes.items():
-            row = heights[_row(axes)]
-            boxes[axes] = Bbox.from_extents(box.x0, row.y0, box.x1, row.y1)
+        rows: dict[float, list[Axes]] = {}
+        for axes in panels:
+            rows.setdefault(round(axes.get_position().y1, 3), []).append(axes)
+        for row in rows.values():
+            whole = Bbox.union([boxes[axes] for axes in row])
+            boxes |= {a: Bbox.from_extents(boxes[a].x0, whole.y0, boxes[a].x1, whole.y1) for a in row}
         parts = [*panels, *figure.legends]
-        return [_alone(figure, part, boxes.get(part) or _inches(part), parts) for part in parts]
-
-
-def _row(axes: Axes) -> int:
-    place = axes.get_subplotspec()
-    return place.rowspan.start if place is not None else 0
+        drawn = [_alone(figure, part, boxes.get(part) or _inches(part), parts) for part in parts]
+        return Panels(drawn[: len(panels)], drawn[len(panels) :], max(map(len, rows.values()), default=1))
 
 
 def _inches(part: Artist) -> Bbox:

@@ -113,7 +113,7 @@ def horizon_figure(table: pd.DataFrame, metrics: Sequence[str]) -> Figure:
         axes.set_ylim(bottom=0)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     unique = dict(zip(*reversed(panels[0].get_legend_handles_labels())))
-    figure.legend(unique.values(), unique, loc="outside lower center", ncols=6)
+    figure.legend(unique.values(), unique, loc="outside lower center", ncols=3)
     return figure
 
 

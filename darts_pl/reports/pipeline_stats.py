@@ -112,5 +112,5 @@ def training_figure(histories: Mapping[str, pd.DataFrame]) -> Figure:
     panels[0].set_ylabel("MSE (standardised)")
     labelled = max(panels, key=lambda axes: len(axes.get_lines()))
     unique = dict(zip(*reversed(labelled.get_legend_handles_labels())))
-    figure.legend(unique.values(), unique, loc="outside lower center", ncols=6)
+    figure.legend(unique.values(), unique, loc="outside lower center", ncols=3)
     return figure

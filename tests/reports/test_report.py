@@ -96,9 +96,8 @@ def test_the_page_loads_nothing_from_elsewhere(full_page):
 
 def test_every_picture_has_a_caption_and_both_genotypes_are_drawn(full_page):
     page = read_page(full_page)
-    pictures = re.findall(
-        '<div class="(?:wide" tabindex="0|panels)"><img src="data:', full_page.read_text(encoding="utf-8")
-    )
+    text = full_page.read_text(encoding="utf-8")
+    pictures = re.findall('<div class="(?:wide" tabindex="0|panels" style="--columns: [23])"><img src="data:', text)
     of_tables = [text for text in page.texts["figcaption"] if text.startswith(("Test accuracy", "The most that"))]
     assert len(pictures) == len(page.texts["figcaption"]) - len(of_tables) == 4 + 6 + 5
     assert sum("of the last epoch" in text for text in page.texts["figcaption"]) == 2
