@@ -27,7 +27,7 @@ settings
   seed=0,1,2     which seeds
   scale=published   the published size, for a GPU; two_cores by default
   jobs=2         searches at a time, each with its share of the CPU's threads (threads=N for another number)
-  resume=FOLDER  go on with an interrupted benchmark
+  resume=FOLDER  go on with an interrupted benchmark; with trust=true also where it names code of your own
   steps=8 rounds=3   of the benchmarks cost and modes
   key=value      any setting of the searches, such as epochs=5
   cells=300 channels=16 layers=1 batch=64 shrink=1 repeats=1 proxies=a,b   of the proxies, beside seed, jobs, resume"""

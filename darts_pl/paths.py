@@ -5,7 +5,7 @@ import os
 import re
 import secrets
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 ALL = 0o666  # permissions: everybody reads and writes, before the umask
@@ -113,3 +113,19 @@ def remove_temporaries(folder: Path) -> None:
 def write_text_atomically(path: Path | str, text: str) -> Path:
     """`write_atomically` for a text in UTF-8."""
     return write_atomically(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
+
+
+def leads_out(path: Path | str, folder: Path | str) -> bool:
+    """Whether `path`, all links on the way followed, lies elsewhere than in `folder`."""
+    return not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder))
+
+
+def strange_entries(folder: Path) -> Iterator[str]:
+    """What in `folder` is no plain file or folder of its own, in words: links that lead out of it, pipes, devices."""
+    for above, folders, files in os.walk(folder):
+        for path in (Path(above, name) for name in sorted((*folders, *files))):
+            if path.is_symlink():
+                if leads_out(path, folder):
+                    yield f"{path.relative_to(folder)} is a link to {path.readlink()}, out of the folder"
+            elif not path.is_dir() and not path.is_file():
+                yield f"{path.relative_to(folder)} is neither a file nor a folder"

@@ -18,8 +18,8 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from rich import get_console
 
+from darts_pl.assembly.asked import ASKED, asked_in, going_on
 from darts_pl.assembly.parts import search_method
-from darts_pl.bounded import read_json
 from darts_pl.commands.check import check_config
 from darts_pl.commands.explain import explain
 from darts_pl.data.nasbench201_tables import Tables
@@ -36,22 +36,19 @@ from darts_pl.stages.benchmark.proxy_ranks import ranking, score_table
 from darts_pl.stages.benchmark.proxy_settings import parse_proxies, setup_json
 from darts_pl.stages.benchmark.settings import Settings, experiment
 
-ASKED = "benchmark.json"
-
 
 def run_nasbench201(settings: Settings) -> int:
     """Search with every method and seed, look the cells up, write the tables and the page."""
+    folder, settings = _begun(settings)
     tables = Tables.load()
-    folder, settings = _asked(settings)
     jobs = [job for method in settings.methods for job in _jobs(folder, method, settings)]
-    asked = {key: value for key, value in vars(settings).items() if key != "folder"}
+    asked = {key: value for key, value in vars(settings).items() if key not in ("folder", "trust")}
     write_text_atomically(folder / ASKED, json.dumps(asked, indent=2) + "\n")
     print(f"{len(jobs)} searches in {folder}, {settings.jobs} at a time")
     try:
         failed = run_jobs(jobs, settings.jobs, settings.threads)
     except KeyboardInterrupt:
-        command = shlex.join(["python", "-m", "darts_pl.benchmark", "nasbench201", f"resume={folder}"])
-        print(f"stopped; continue with: {command}", file=sys.stderr)
+        print(f"stopped; continue with: {going_on(folder, settings)}", file=sys.stderr)
         return 130
     if not any(job.done for job in jobs):
         raise RunError(f"no search was finished; see the job.log in the folders of {folder}")
@@ -59,21 +56,13 @@ def run_nasbench201(settings: Settings) -> int:
     return 1 if failed else 0
 
 
-def _asked(settings: Settings) -> tuple[Path, Settings]:
+def _begun(settings: Settings) -> tuple[Path, Settings]:
     """A new folder and what is asked for, or the one to go on with and what was asked for there. The number of threads
     is settled here, once: results depend on it."""
-    if settings.folder is None:
-        folder = _fresh_folder("nasbench201")
-        return folder, replace(settings, threads=settings.threads or max(1, (os.cpu_count() or 1) // settings.jobs))
-    path = settings.folder / ASKED
-    if not path.is_file():
-        raise RunError(f"resume={settings.folder}: found no {ASKED}, expected the folder of a benchmark")
-    try:
-        asked = read_json(path)
-        lists = {key: tuple(asked.pop(key)) for key in ("methods", "seeds", "overrides")}
-        return settings.folder, Settings(**lists, **asked, folder=settings.folder)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise RunError(f"{path} is damaged: {error}") from error
+    if settings.folder is not None:
+        return settings.folder, asked_in(settings.folder, trust=settings.trust)
+    folder = _fresh_folder("nasbench201")
+    return folder, replace(settings, threads=settings.threads or max(1, (os.cpu_count() or 1) // settings.jobs))
 
 
 def _fresh_folder(name: str) -> Path:
@@ -88,7 +77,8 @@ def _jobs(folder: Path, method: str, settings: Settings) -> list[Job]:
         for index, variant in enumerate(variants):
             name = f"{method}/seed_{seed}" + (f"/variant_{index}" if len(variants) > 1 else "")
             shared = (*experiment(method, settings.scale, conf_dir()), f"hardware.threads={settings.threads}")
-            overrides = (*shared, *variant, *settings.overrides, f"seed={seed}")
+            trust = ("trust=true",) if settings.trust else ()
+            overrides = (*shared, *variant, *settings.overrides, f"seed={seed}", *trust)
             jobs.append(Job(name, folder / name, overrides))
     return jobs
 

@@ -15,7 +15,7 @@ def launch(task: Callable[[DictConfig], None], name: str) -> int:
     """Run the command `name` on the process's arguments and return its exit status."""
     register()
     try:
-        argv = arguments(sys.argv[1:])
+        argv = arguments(sys.argv[1:], name)
     except DartsError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

@@ -20,6 +20,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from darts_pl import paths
 from darts_pl.commands.check import check_config
+from darts_pl.commands.config_files import read_within_bounds
 from darts_pl.commands.explain import explain
 
 Task = Callable[[DictConfig], object]
@@ -53,6 +54,7 @@ def run_command(
         Exception: whatever is no error of the user, as it is, so that its traceback is kept.
     """
     jobs: list[Job] = []
+    read_within_bounds()
     with _process(argv):
         try:
             folder = str(Path(conf_dir or paths.conf_dir()).absolute())

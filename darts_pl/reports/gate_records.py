@@ -34,6 +34,8 @@ def gate_records(arrays: Mapping[str, np.ndarray]) -> dict[str, GateRecord]:
         edges, primitives = (arrays.get(f"{what}_{kind}", arrays.get(what)) for what in ("edges", "primitives"))
         if edges is None or primitives is None:
             raise ValueError(f"no names for gate_{kind}, found {', '.join(sorted(arrays))}")
+        if any(names.ndim != 1 for names in (arrays["epoch"], edges, primitives)):
+            raise ValueError(f"epoch or the names for gate_{kind} are no list")
         expected = (len(arrays["epoch"]), len(edges), len(primitives))
         for name in (f"gate_{kind}", f"alpha_{kind}"):
             if name in arrays and arrays[name].shape != expected:

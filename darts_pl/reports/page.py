@@ -110,12 +110,12 @@ class Page:
 
 
 def link_to(text: str, target: Path, page: Path) -> Link | str:
-    """A link from the file `page` to the file `target`, plain text where there is no such file.
+    """A link from the file `page` to the file `target`, plain text where there is no such file or it is a link.
 
     Every character of a name that has a meaning in addresses is encoded and the address begins with a dot, so that no
     name of a folder can make it lead elsewhere.
     """
-    if not target.is_file():
+    if target.is_symlink() or not target.is_file():
         return text
     relative = Path(os.path.relpath(target, page.parent)).as_posix()
     return Link(text, quote(relative if relative.startswith("../") else f"./{relative}"))

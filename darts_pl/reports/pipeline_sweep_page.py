@@ -17,7 +17,7 @@ from darts_pl.reports.pipeline_files import PipelineFiles, is_pipeline, read_pip
 from darts_pl.reports.pipeline_genotype import operations_of
 from darts_pl.reports.pipeline_names import SEARCHED, colour
 from darts_pl.reports.pipeline_sweep import long_table, over_seeds, paired_differences, sentences, written
-from darts_pl.reports.run_files import existing_folder, no_run, runs_of_sweep
+from darts_pl.reports.run_files import existing_folder, no_run, runs_of_sweep, told_elsewhere
 from darts_pl.reports.style import INK, PAGE_WIDTH, shortened, styled, wrapped
 from darts_pl.reports.sweep import FEWEST_RUNS, TOO_FEW
 from darts_pl.reports.sweep_page import linked, sweep_title, write_beside
@@ -57,7 +57,7 @@ def write_pipeline_comparison(sweep_dir: Path | str, output: Path | str | None =
     table = long_table(runs, left_out)
     plot = attempt("comparison.png", lambda: drawn(seeds_figure(table), POINTS), None, left_out)
     page = _page(runs, table, plot, page_path, left_out)
-    save(replace(page, notices=[*_notices(runs, others), *page.notices]), page_path)
+    save(replace(page, notices=[*_notices(folder, runs, others), *page.notices]), page_path)
     write_beside(page_path, table, plot)
     return page_path
 
@@ -85,13 +85,15 @@ def _page(
     return Page(title, status, facts, sections, left_out)
 
 
-def _notices(runs: Mapping[str, PipelineFiles], others: list[str]) -> list[str]:
+def _notices(folder: Path, runs: Mapping[str, PipelineFiles], others: list[str]) -> list[str]:
     notices = []
     if open_runs := [name for name, found in runs.items() if not found.run.complete]:
         notices.append(f"Not finished, so not in the means: {', '.join(open_runs)}.")
     notices += [f"Run {n}: could not read {'; '.join(f.run.damaged)}." for n, f in runs.items() if f.run.damaged]
     if others:
         notices.append(f"Not compared, for they are no pipeline runs: {', '.join(others)}.")
+    if away := told_elsewhere(folder):
+        notices.append(away)
     return notices
 
 

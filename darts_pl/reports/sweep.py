@@ -5,7 +5,6 @@ from functools import partial
 from typing import Any
 
 import pandas as pd
-from omegaconf import OmegaConf
 
 from darts_pl.reports.boundary import attempt
 from darts_pl.reports.curves import columns_by_kind, has_any
@@ -46,7 +45,7 @@ def differing_settings(runs: Mapping[str, RunFiles]) -> pd.DataFrame:
 def _configured(run: RunFiles, key: str) -> str:
     """The value of a dotted key in the run's configuration as text, "not set" where it has none."""
     value = configured(run, key)
-    return NOT_SET if value is None or OmegaConf.is_config(value) else str(value)
+    return NOT_SET if value is None or isinstance(value, dict | list) else str(value)
 
 
 def metrics_of(run: RunFiles) -> dict[str, Any]:

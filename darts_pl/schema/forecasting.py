@@ -125,6 +125,7 @@ class DARTSConfig:
     name: str = "forecast"
     seed: int = within(0, high=LARGEST_SEED)
     resume: str | None = None
+    trust: bool = False
     checkpoint_every_s: float = within(30.0)
     space: DARTSSearchSpaceConfig = field(default_factory=DARTSSearchSpaceConfig)
     train: DARTSTrainConfig = field(default_factory=DARTSTrainConfig)

@@ -17,7 +17,7 @@ from darts_pl.bounded import read_yaml
 from darts_pl.bounded.digests import file_digest
 from darts_pl.bounded.texts import shown
 from darts_pl.errors import RunError, nearest
-from darts_pl.paths import write_text_atomically
+from darts_pl.paths import strange_entries, write_text_atomically
 from darts_pl.stages.manifest import MANIFEST, read_manifest
 from darts_pl.stages.provenance import VOLATILE, config_digest, flatten, versions
 
@@ -56,10 +56,13 @@ class RunFolder:
             overrides, config_folders: what Hydra needs to compose `config` again, kept in the manifest.
 
         Raises:
-            RunError: the folder is not writable, its disk is nearly full, or it holds a run of another configuration
-                (the message lists the keys that differ).
+            RunError: the folder is not writable, its disk is nearly full, it holds links that lead out of it though
+                `config` does not say `trust`, or a run of another configuration (the message lists the keys that
+                differ).
         """
         path = Path(path)
+        if not config.get("trust"):
+            check_inside(path)
         check_writable(path)
         last_words.note(folder=str(path.absolute()), torch=versions()["torch"])
         if (path / MANIFEST).is_file():
@@ -91,6 +94,7 @@ class RunFolder:
         if self.manifest["command"] != command:
             raise RunError(f"{self.path} holds a {self.manifest['command']} run, this is {command}")
         if self.manifest["config_sha256"] == config_digest(config):
+            self._check_file()
             return
         before = flatten(_mapping(self.path / CONFIG))
         now = flatten(config)
@@ -100,6 +104,15 @@ class RunFolder:
             f"{self.path} is a run of another configuration ({listed or 'config.yaml was edited'}). Resume with the "
             "command that started it, with only resume=<folder>, or start a new run."
         )
+
+    def _check_file(self) -> None:
+        """Raises RunError where config.yaml, which people and reports go by, is not the run's configuration."""
+        path = self.path / CONFIG
+        if path.is_file() and config_digest(_mapping(path)) != self.manifest["config_sha256"]:
+            raise RunError(
+                f"{path} is not the configuration that the run was begun with, by its digest in {MANIFEST}: it was "
+                "edited or damaged. A run's settings cannot be changed; bring the file back, or start a new run."
+            )
 
     def _warn_of_changes(self, device: str) -> None:
         before = {**self.manifest.get("versions", {}), "device": self.manifest.get("device")}
@@ -220,6 +233,15 @@ def check_writable(path: Path) -> None:
     free = shutil.disk_usage(path).free / 2**20
     if free < MIN_FREE_MIB:
         raise RunError(f"the disk of {path} has {free:.0f} MiB free, a run needs at least {MIN_FREE_MIB} MiB")
+
+
+def check_inside(path: Path) -> None:
+    """Raises RunError where something in the folder `path` leads out of it: what a run writes would land there."""
+    if found := next(strange_entries(path), None):
+        raise RunError(
+            f"{path}: {found}. A run reads and writes within its folder only: take it away, or where it is your own, "
+            "add trust=true"
+        )
 
 
 def existing_run(path: Path) -> Path:

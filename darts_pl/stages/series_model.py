@@ -14,9 +14,10 @@ from pandas.tseries.frequencies import to_offset
 from torch import Tensor
 
 from darts_pl.bounded.tensors import write_tensors
+from darts_pl.bounded.texts import shown
 from darts_pl.data.series.calendar import calendar_features
 from darts_pl.data.series.scaling import Scaler
-from darts_pl.errors import DataError, nearest
+from darts_pl.errors import DataError, RunError, nearest
 from darts_pl.genotype import SeriesGenotype
 from darts_pl.ops.series import Builder, SeriesShape
 from darts_pl.paths import write_atomically
@@ -183,12 +184,18 @@ def load_series_model(
     genotype: SeriesGenotype,
     fitted: Callable[[Callable[[], nn.Module]], nn.Module],
     operations: Mapping[str, Builder] | None,
+    where: str,
 ) -> ForecastModel:
     """The model of a checked header.
 
     Args:
-        fitted: gives the network that a function builds its trained weights. operations: see `load_model`.
+        fitted: gives the network that a function builds its trained weights. operations: see `load_model`. where: the
+            file, for messages.
+
+    Raises:
+        RunError: a frequency or a timezone that there is not.
     """
+    _check_times(header["preprocessing"], where)
     shape = SeriesShape(**header["shape"])
 
     def build() -> nn.Module:
@@ -201,3 +208,13 @@ def load_series_model(
         preprocessing=header["preprocessing"],
         details=header["details"],
     )
+
+
+def _check_times(preprocessing: Mapping[str, Any], where: str) -> None:
+    frequency, zone = preprocessing["frequency"], preprocessing["timezone"]
+    try:
+        to_offset(frequency)
+        pd.Timestamp(0, tz=zone)
+    except (ValueError, KeyError, OSError) as error:  # zones come from files by their names
+        found = f"frequency {shown(repr(frequency))} and timezone {shown(repr(zone))}"
+        raise RunError(f"{where}: its preprocessing has {found}, which pandas does not know: {error}") from error

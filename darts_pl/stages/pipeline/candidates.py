@@ -3,6 +3,7 @@
 import itertools
 import json
 import logging
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,7 @@ from darts_pl.stages.run import RunFolder
 log = logging.getLogger("darts_pl")
 
 POOL = Path("candidates", "pool.json")
+ID = re.compile(r"c\d{3,}")
 MOST_DRAWS = 200  # of one candidate before the space is taken for exhausted
 
 
@@ -178,9 +180,14 @@ def candidates(run: RunFolder, ranges: Ranges, *, count: int, seed: int) -> dict
         with run.stage("candidates"):
             run.write_json(str(POOL), draw_pool(ranges, count, seed))
     pool = read_json(run.path / POOL)
-    if not isinstance(pool, list) or not all(isinstance(each, dict) and {"id", "space"} <= set(each) for each in pool):
-        raise RunError(f"{run.path / POOL} is damaged: expected a list of candidates, each with id and space")
+    if not isinstance(pool, list) or not all(map(_is_candidate, pool)):
+        raise RunError(f"{run.path / POOL} is damaged: expected a list of candidates, each with an id c000 and a space")
     return {each["id"]: each["space"] for each in pool}
+
+
+def _is_candidate(entry: Any) -> bool:
+    """Whether an entry of the pool's file has what candidates have; folders are named after the id."""
+    return isinstance(entry, dict) and ID.fullmatch(str(entry.get("id"))) is not None and "space" in entry
 
 
 def _index(count: int, generator: torch.Generator) -> int:
