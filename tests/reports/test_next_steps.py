@@ -1,7 +1,5 @@
 """What a page says can be done next: commands that work when they are copied, and nothing that a stranger wrote."""
 
-import contextlib
-import io
 import re
 import shlex
 from html import unescape
@@ -56,13 +54,6 @@ def test_folders_of_any_name_come_through_the_shell_and_hydra(name, tmp_path):
     *_, word = shlex.split(resume_line("search", tmp_path / name))
     override = OverridesParser.create().parse_override(word)
     assert (override.key_or_group, str(override.value())) == ("resume", str(tmp_path / name))
-
-
-def test_the_loading_lines_run(retrained):
-    code = lines_of(read_run(retrained))["Load"]
-    with contextlib.redirect_stdout(io.StringIO()) as printed:
-        exec(code, {})
-    assert re.fullmatch(r"\[('\d', ){4}'\d'\]\n", printed.getvalue())
 
 
 @pytest.mark.parametrize("given", [["+experiment=trec"], ["data.crop_padding=2", "hardware.threads=1", "epochs=3"]])
