@@ -29,15 +29,6 @@ def cache_dir() -> Path:
     return (Path(base) if base else Path.home() / ".cache") / "darts_pl"
 
 
-def override_value(value: str) -> str:
-    """`value` as Hydra's override grammar reads it back; there "=", a space, other alphabets and more need quotes."""
-    from hydra.core.override_parser.types import Quote, QuotedString  # here, for most of what asks for paths needs none
-
-    if re.fullmatch(r"[\w./+-]+", value, re.ASCII):
-        return value
-    return QuotedString(text=value, quote=Quote.single).with_quotes()
-
-
 def write_atomically(path: Path | str, write: Callable[[Path], None], mode: int = ALL) -> Path:
     """Let `write` fill a temporary file beside `path`, then move it there: a reader sees the old file or the new one.
 

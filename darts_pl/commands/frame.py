@@ -22,6 +22,7 @@ from darts_pl import paths
 from darts_pl.commands.check import check_config
 from darts_pl.commands.config_files import read_within_bounds
 from darts_pl.commands.explain import explain
+from darts_pl.overrides import quoted
 
 Task = Callable[[DictConfig], object]
 USER_ERROR, INTERRUPTED, TERMINATED = 2, 130, 143
@@ -164,7 +165,7 @@ def _stopped(config_name: str, jobs: list[Job], status: int) -> int:
     if not jobs:
         print("stopped before the run began", file=sys.stderr)
         return status
-    command = shlex.join([*_arguments_without_resume(), f"resume={paths.override_value(jobs[-1].folder)}"])
+    command = shlex.join([*_arguments_without_resume(), f"resume={quoted(jobs[-1].folder)}"])
     print(f"stopped; continue with: python -m darts_pl.{config_name} {command}", file=sys.stderr)
     return status
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import yaml
 
 from darts_pl.genotype import Genotype, Nasbench201Genotype
-from darts_pl.paths import conf_dir, override_value
+from darts_pl.overrides import quoted
+from darts_pl.paths import conf_dir
 from darts_pl.reports.page import Block, Command
 from darts_pl.reports.run_files import RunFiles, configured
 
@@ -111,4 +112,4 @@ def _readable(words: Sequence[str]) -> list[str]:
 
 
 def _value(folder: Path) -> str:
-    return override_value(str(folder))
+    return quoted(str(folder))
