@@ -10,8 +10,11 @@ from contextlib import contextmanager
 from rich.logging import RichHandler
 
 from darts_pl.assembly import register
+from darts_pl.commands.explain import explain
+from darts_pl.commands.output import OutputClosed, checked_output
+from darts_pl.commands.stops import Stopped
 from darts_pl.errors import DartsError
-from darts_pl.paths import conf_dir
+from darts_pl.paths import check_working_folder, conf_dir
 from darts_pl.stages.benchmark.settings import methods_in, parse
 
 EXAMPLES = """examples
@@ -39,10 +42,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     parsed = _parser().parse_args(argv)
     register()
     try:
-        with _lines_on_the_terminal():
+        check_working_folder()
+        with checked_output(), _lines_on_the_terminal():
             return _run(parsed.benchmark, parsed.settings)
-    except DartsError as error:
-        print(f"error: {error}", file=sys.stderr)
+    except (DartsError, OSError) as error:
+        if (told := explain(error, composing=False)) is None:
+            raise
+        print(f"error: {told}", file=sys.stderr)
+        return 2
+    except Stopped as stop:
+        print(stop, file=sys.stderr)
+        return stop.status
+    except OutputClosed as closed:
+        print(closed.code, file=sys.stderr)
         return 2
 
 

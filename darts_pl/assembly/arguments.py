@@ -1,8 +1,9 @@
 """A command's arguments; those of a run that is gone on with are read from its folder."""
 
 import shlex
+import sys
+from argparse import Namespace
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from hydra._internal.utils import get_args_parser
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 
-from darts_pl.assembly.origins import SEARCHPATH, key_of, origin_of, parsed, searchpath_override
+from darts_pl.assembly.origins import SEARCHPATH, Origin, key_of, origin_of, parsed, searchpath_override
 from darts_pl.assembly.replay import Replay, Word, check_replay
 from darts_pl.commands.explain import explain
 from darts_pl.errors import ConfigError, RunError
@@ -38,29 +39,45 @@ def arguments(argv: list[str], command: str) -> list[str]:
     if not trusted:
         check_inside(folder)
     origin = origin_of(folder)
+    if origin.command not in (None, command):
+        raise RunError(f"{folder} holds a {origin.command} run, this is {command}")
+    full, replay = _replay(command, argv, given, now, origin)
+    check_replay(replay, trusted=trusted)
+    if any(not word.named for word in replay.words):
+        print(f"going on with: {replay.naming}", file=sys.stderr)
+    return full
+
+
+def _replay(
+    command: str, argv: list[str], given: Namespace, now: Sequence[Override], origin: Origin
+) -> tuple[list[str], Replay]:
+    """All arguments, and what is to be looked at in them.
+
+    Args:
+        given: `argv` as Hydra parses it. now: its overrides. origin: what started the run.
+    """
     words, own_path = _merged(origin.overrides, now), _last(now, SEARCHPATH)
     config_dir = None if given.config_dir else origin.config_dir
     searchpath = origin.searchpath if own_path is None else []
     first = argv.index(given.overrides[0])
     options = [*argv[:first], *argv[first + len(given.overrides) :]]
-    named_folders = [f"file://{Path(given.config_dir).absolute()}"] if given.config_dir else []
-    added = [*(["--config-dir", config_dir] if config_dir else []), *options]
-    full = [*added, *searchpath_override(searchpath), *(word.override.input_line for word in words)]
-    line = partial(_line, command)
-    check_replay(
-        Replay(
-            command=given.config_name or command,
-            origin=origin.file,
-            words=words,
-            trusting=line([*options, *given.overrides, "trust=true"]),
-            naming=line(full),
-            named_folders=[*named_folders, *(own_path or [])],
-            added_folders=[*([f"file://{config_dir}"] if config_dir else []), *searchpath],
-            multirun=given.multirun,
-        ),
-        trusted=trusted,
+    folders = ["--config-dir", config_dir] if config_dir else []
+    full = [*folders, *options, *searchpath_override(searchpath), *(word.override.input_line for word in words)]
+    replay = Replay(
+        command=given.config_name or command,
+        origin=origin.file,
+        words=words,
+        trusting=_line(command, [*options, *given.overrides, "trust=true"]),
+        naming=_line(command, full),
+        named_folders=[*_as_searchpath(given.config_dir), *(own_path if isinstance(own_path, list) else [])],
+        added_folders=[*_as_searchpath(config_dir), *searchpath],
+        multirun=given.multirun,
     )
-    return full
+    return full, replay
+
+
+def _as_searchpath(config_dir: str | None) -> list[str]:
+    return [f"file://{Path(config_dir).absolute()}"] if config_dir else []
 
 
 def _line(command: str, arguments: Sequence[str]) -> str:

@@ -11,12 +11,14 @@ from hydra.core.override_parser.types import ChoiceSweep, Override, Sweep
 from hydra.errors import HydraException
 
 from darts_pl.bounded import read_yaml
+from darts_pl.bounded.texts import shown
 from darts_pl.commands.foreign import leaves
 from darts_pl.errors import RunError
 from darts_pl.stages.run import MANIFEST, SWEEP, read_manifest
 
 OF_THE_MOMENT = ("resume", "trust")  # what a command says of itself, not of the run
 PLAIN = (*OF_THE_MOMENT, "name", "genotype")  # keys without a dot that are no group of files, and may hold a path
+LONGEST = 200_000  # characters of all overrides together; Hydra's grammar reads some 50,000 a second
 HYDRA, SEARCHPATH = "hydra", "hydra.searchpath"
 
 
@@ -25,13 +27,15 @@ class Origin:
     """What started a run.
 
     Attributes:
-        file: where this is told. overrides: of the command line, in its order.
+        file: where this is told. overrides: of the command line, in its order. command: its name; None for a sweep,
+            whose runs say it.
         config_dir, searchpath: folders of configuration files besides the package's, from --config-dir and
             hydra.searchpath.
     """
 
     file: Path
-    overrides: list[Override] = field(default_factory=list)
+    overrides: list[Override]
+    command: str | None = None
     config_dir: str | None = None
     searchpath: list[str] = field(default_factory=list)
 
@@ -46,23 +50,27 @@ def origin_of(folder: Path) -> Origin:
     is_run = (folder / MANIFEST).is_file()
     file = folder / (MANIFEST if is_run else SWEEP)
     try:
-        texts, folders = _of_run(read_manifest(folder)) if is_run else _of_sweep(file)
+        command, texts, folders = _of_run(read_manifest(folder)) if is_run else (None, *_of_sweep(file))
         config_dir, searchpath = folders.get("config_dir"), list(folders.get("searchpath") or ())
     except (KeyError, TypeError, AttributeError) as error:
         raise RunError(f"{file} is damaged: it does not tell how the run was started ({error!r})") from error
     told = [*searchpath, *([] if config_dir is None else [config_dir])]
-    if not isinstance(texts, list) or not all(isinstance(text, str) for text in told):
-        raise RunError(f"{file} is damaged: found {texts!r} and {told!r} as what started the run, expected texts")
+    if not isinstance(texts, list) or not all(isinstance(text, str) for text in [*texts, *told]):
+        found = shown(repr([texts, told]))
+        raise RunError(f"{file} is damaged: found {found} as what started the run, expected lists of texts")
+    if (length := sum(map(len, texts))) > LONGEST:
+        raise RunError(f"{file}: found overrides of {length:,} characters, expected at most {LONGEST:,}")
     overrides = [override_of(file, text) for text in texts]
-    return Origin(file, [each for each in overrides if key_of(each) not in OF_THE_MOMENT], config_dir, searchpath)
+    kept = [each for each in overrides if key_of(each) not in OF_THE_MOMENT]
+    return Origin(file, kept, command, config_dir, searchpath)
 
 
-def _of_run(manifest: Mapping[str, Any]) -> tuple[list, Mapping]:
-    return manifest.get("overrides", []), manifest.get("config_folders", {})
+def _of_run(manifest: Mapping[str, Any]) -> tuple[str, list, Mapping]:
+    return manifest["command"], manifest.get("overrides", []), manifest.get("config_folders", {})
 
 
 def _of_sweep(file: Path) -> tuple[list, Mapping]:
-    """The same of the multirun.yaml that Hydra leaves in a sweep's folder."""
+    """Overrides and folders of the multirun.yaml that Hydra leaves in a sweep's folder."""
     hydra = read_yaml(file)[HYDRA]
     return hydra["overrides"]["task"], config_folders(hydra["runtime"])
 
@@ -93,12 +101,12 @@ def override_of(file: Path, text: Any) -> Override:
     """
     try:
         found = parsed(text)
-    except (HydraException, TypeError) as error:
-        raise RunError(f"{file}: found {text!r} among its overrides, expected key=value") from error
+    except (HydraException, TypeError, RecursionError) as error:
+        raise RunError(f"{file}: found {shown(repr(text))} among its overrides, expected key=value") from error
     if HYDRA in re.split(r"\W", f"{found.key_or_group} {found.package}"):
         raise RunError(
             f"{file}: found {text!r} among its overrides. Settings of Hydra say where files are written and what runs, "
-            "so they are never taken from a folder: take it out of the file"
+            "so they are never taken from a folder, and no run leaves them there: bring the file back to what it was"
         )
     if "." not in found.key_or_group and key_of(found) not in PLAIN and not all(map(_is_choice, _values(found))):
         raise RunError(f"{file}: found {text!r} among its overrides, expected the name of a configuration file")
@@ -106,8 +114,10 @@ def override_of(file: Path, text: Any) -> Override:
 
 
 def _values(override: Override) -> list:
-    """The value of an override, or of a list of them each."""
+    """The value of an override, each where it has several; none of a mapping."""
     value = override.value()
+    if isinstance(value, dict):  # of a key that is no group; Hydra tells where it is one
+        return []
     return value if isinstance(value, list) else value.list if isinstance(value, ChoiceSweep) else [value]
 
 

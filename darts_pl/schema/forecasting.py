@@ -8,6 +8,11 @@ from darts_pl.schema.ranges import LARGEST_SEED, within
 
 BASELINES = ("last value", "seasonal naive", "nlinear", "dlinear")
 
+SERIES_MISSING = (
+    "no series to forecast was named. Give a file, python -m darts_pl.pipeline data.csv=my.csv data.horizon=24, "
+    "or try one at hand: python -m darts_pl.pipeline +experiment=forecast_smoke"
+)
+
 
 def settings(cls: type) -> type:
     """Decorator: a dataclass for which an unknown field is a ConfigError that names the nearest."""
@@ -141,5 +146,5 @@ class DARTSConfig:
     hypergradient: dict[str, Any] = field(default_factory=dict)
     rules: dict[str, Any] = field(default_factory=dict)
     derivation: dict[str, Any] = field(default_factory=dict)
-    data: dict[str, Any] = field(default_factory=dict)
+    data: dict[str, Any] = field(default_factory=dict, metadata={"missing": SERIES_MISSING})
     hardware: dict[str, Any] = field(default_factory=dict)

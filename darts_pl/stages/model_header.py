@@ -78,6 +78,7 @@ PREPROCESSING = {
     "calendar": ANY_NAMES,
     "frequency": Rule("a frequency or null", lambda v: v is None or _is_text(v)),
     "timezone": Rule("a timezone's name or null", lambda v: v is None or _is_text(v)),
+    "series": Rule("texts by column", lambda v: _is_mapping(v) and all(map(_is_text, v.values()))),
     "look_back": SIZE,
     "horizon": SIZE,
 }
@@ -180,6 +181,7 @@ def _check_channels(header: Mapping[str, Any], where: str) -> None:
 def _check_series(header: Mapping[str, Any], where: str) -> None:
     shape, preprocessing = header["shape"], header["preprocessing"]
     _check(shape, SHAPE, where, "shape.")
+    preprocessing.setdefault("series", {})  # absent from files of earlier times
     _check(preprocessing, PREPROCESSING, where, "preprocessing.")
     columns, scalers = preprocessing["columns"], preprocessing["scalers"]
     _check(columns, COLUMNS, where, "preprocessing.columns.")

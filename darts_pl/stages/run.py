@@ -3,6 +3,7 @@
 import datetime
 import json
 import logging
+import os
 import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -220,7 +221,14 @@ def _number_or_text(value: str) -> int | float | str:
 
 
 def check_writable(path: Path) -> None:
-    """Raises RunError where the folder `path` cannot be made or written, or its disk is nearly full."""
+    """Raises RunError where the folder `path` cannot be made, named or written, or its disk is nearly full."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError as error:
+        raise RunError(
+            f"the run folder {os.fsencode(path)!r} has characters that this process cannot read. Set PYTHONUTF8=1, or "
+            "choose another by hydra.run.dir=<folder>"
+        ) from error
     try:
         path.mkdir(parents=True, exist_ok=True)
         probe = path / ".writable"
@@ -232,7 +240,10 @@ def check_writable(path: Path) -> None:
         ) from error
     free = shutil.disk_usage(path).free / 2**20
     if free < MIN_FREE_MIB:
-        raise RunError(f"the disk of {path} has {free:.0f} MiB free, a run needs at least {MIN_FREE_MIB} MiB")
+        raise RunError(
+            f"the disk of {path} has {free:.0f} MiB free, a run needs at least {MIN_FREE_MIB} MiB. Free "
+            "some, or choose another folder by hydra.run.dir=<folder>"
+        )
 
 
 def check_inside(path: Path) -> None:

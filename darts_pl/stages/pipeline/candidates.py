@@ -39,8 +39,8 @@ class Ranges:
         heads, dropout: of every candidate.
 
     Raises:
-        ConfigError: an empty list, an unknown mode or name, the same name twice, a mode that knows none of the names of
-            a choice, more operations asked for than there are.
+        ConfigError: an empty list, a mode or name that does not exist, the same name twice, a mode that knows none of
+            the names of a choice, more operations asked for than there are.
     """
 
     modes: Sequence[str]
@@ -76,8 +76,8 @@ class Ranges:
 
     def _check_names(self) -> None:
         for label, argument in ARGUMENTS.items():
-            known = {name for mode in self.modes for name in labels.candidates(mode).get(label, ())}
-            for name in self.choices[argument] if known else ():
+            known = {name for mode in MODES for name in labels.candidates(mode).get(label, ())}
+            for name in self.choices[argument]:
                 if name not in known:
                     modes = ", ".join(self.modes)
                     raise ConfigError(f"space.{argument}: {name!r} does not exist in {modes}. {nearest(name, known)}")
@@ -87,6 +87,14 @@ class Ranges:
                         f"space.{argument}={list(self.choices[argument])}: space.modes={mode} knows none of them. Add "
                         f"one of: {', '.join(labels.candidates(mode)[label])}"
                     )
+
+    def idle(self) -> dict[str, list[str]]:
+        """By choice the names that none of the modes knows, so that no candidate gets them."""
+        found = {}
+        for label, argument in ARGUMENTS.items():
+            known = {name for mode in self.modes for name in labels.candidates(mode).get(label, ())}
+            found[argument] = [name for name in self.choices[argument] if name not in known]
+        return {argument: names for argument, names in found.items() if names}
 
     def names(self, mode: str, label: str) -> list[str]:
         """The names of a choice that `mode` knows."""
@@ -177,6 +185,13 @@ def draw_pool(ranges: Ranges, count: int, seed: int) -> list[dict[str, Any]]:
 def candidates(run: RunFolder, ranges: Ranges, *, count: int, seed: int) -> dict[str, dict[str, Any]]:
     """The run's candidates, settings by id, drawn once."""
     if not run.done("candidates"):
+        for argument, names in ranges.idle().items():
+            log.info(
+                "space.%s: no candidate gets %s, which space.modes=[%s] does not know",
+                argument,
+                ", ".join(names),
+                ",".join(ranges.modes),
+            )
         with run.stage("candidates"):
             run.write_json(str(POOL), draw_pool(ranges, count, seed))
     pool = read_json(run.path / POOL)
