@@ -1,7 +1,6 @@
 """Run a command under Hydra: user errors become messages, an interruption tells how to go on."""
 
 import os
-import re
 import shlex
 import signal
 import sys
@@ -25,6 +24,7 @@ from darts_pl.commands.config_files import read_within_bounds
 from darts_pl.commands.explain import can_go_on, explain
 from darts_pl.commands.folders import Folders, Refused, folders_of_command
 from darts_pl.commands.output import OutputClosed, checked_output
+from darts_pl.overrides import quoted
 from darts_pl.stages.lock import locked
 from darts_pl.stages.orphans import end_with_process
 
@@ -200,7 +200,7 @@ def _stopped(config_name: str, jobs: list[Job], status: int, how: str = "stopped
 
 def _going_on(config_name: str, jobs: list[Job]) -> str:
     """The command that goes on with what was begun."""
-    command = shlex.join([*_arguments_without_resume(), f"resume={_quoted(jobs[-1].folder)}"])
+    command = shlex.join([*_arguments_without_resume(), f"resume={quoted(jobs[-1].folder)}"])
     return f"python -m darts_pl.{config_name} {command}"
 
 
@@ -210,11 +210,3 @@ def _arguments_without_resume() -> list[str]:
     options = ["--config-dir", given.config_dir] if given.config_dir else []
     options += ["-m"] if given.multirun else []
     return [*options, *(word for word in given.overrides if not word.lstrip("+").startswith(FOLDER_KEYS))]
-
-
-def _quoted(value: str) -> str:
-    """`value` as Hydra's override grammar reads it back; there "=", a space and others need quotes."""
-    if re.fullmatch(r"[\w./+-]+", value):
-        return value
-    escaped = value.replace("\\", "\\\\").replace("'", "\\'")
-    return f"'{escaped}'"

@@ -83,7 +83,7 @@ def finish(run: RunFolder, genotype: Genotype, space, results: dict) -> dict:
     run.write_json("results.json", results)
     if not run.done("hparams"):
         with run.stage("hparams"), without_thread_tracebacks():
-            write_hparams(run.path / "tensorboard", run.settings(), final_figures(results))
+            write_hparams(run.path / "tensorboard", run.telling_settings(), final_figures(results))
     run.complete()
     write_report(run.path)
     return results

@@ -184,9 +184,12 @@ class RunFolder:
         """Keep facts of the whole run in the manifest."""
         self._update(**facts)
 
-    def settings(self) -> dict[str, Any]:
-        """The run's configuration with dotted keys."""
-        return flatten(_mapping(self.path / CONFIG))
+    def telling_settings(self) -> dict[str, Any]:
+        """What tells this run from others: its seed and what its command set, in a sweep only what its runs differ
+        in."""
+        shared = _overrides_of_sweep(self.path.parent)
+        pairs = [text.lstrip("+~").partition("=") for text in self.manifest["overrides"] if text not in shared]
+        return {"seed": self.manifest["seed"], **{key: _number_or_text(value) for key, sign, value in pairs if sign}}
 
     def complete(self) -> None:
         """Mark the whole run complete."""
@@ -199,6 +202,27 @@ class RunFolder:
     def write_json(self, name: str, content: Any) -> Path:
         """Write `content` as JSON to the file `name` of the folder."""
         return write_text_atomically(self.path / name, json.dumps(content, indent=2) + "\n")
+
+
+def _overrides_of_sweep(folder: Path) -> list[str]:
+    """What the command of a sweep gave to all of its runs alike, among what it gave them in turn; empty for a folder
+    that is no sweep's."""
+    if not (folder / SWEEP).is_file():
+        return []
+    try:
+        return list(_mapping(folder / SWEEP)["hydra"]["overrides"]["task"])
+    except (RunError, LookupError, TypeError) as error:
+        log.warning("%s cannot be read, so TensorBoard shows what is alike in all runs too: %s", folder / SWEEP, error)
+        return []
+
+
+def _number_or_text(value: str) -> int | float | str:
+    for kind in (int, float):
+        try:
+            return kind(value)
+        except ValueError:
+            continue
+    return value
 
 
 def check_writable(path: Path) -> None:
