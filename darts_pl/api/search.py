@@ -193,7 +193,7 @@ def _module(supernet, task: Task, config: SearchConfig, hardware: Hardware) -> S
         min_learning_rate=config.min_learning_rate,
         alpha_warmup_epochs=config.alpha_warmup_epochs,
         clip_norm=config.clip_norm,
-        channels_last=hardware.channels_last,
+        channels_last=hardware.runs_channels_last(supernet),
         rules=copy.deepcopy(list(config.rules)),
     )
 

@@ -72,7 +72,7 @@ def train_network(
             seed=seed,
             clip_norm=clip_norm,
             drop_path=0.0,
-            channels_last=hardware.channels_last,
+            channels_last=hardware.runs_channels_last(network),
         )
         history = History(None, "train", report=print if verbose else log.debug)
         trainer = Trainer(

@@ -8,6 +8,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import OverrideParseException
 
 from darts_pl.errors import RunError
+from darts_pl.overrides import quoted
 from darts_pl.stages.run import MANIFEST, SWEEP, existing_run, read_manifest
 
 
@@ -80,8 +81,8 @@ def _config_dir(folders: Mapping, argv: list[str]) -> list[str]:
 
 
 def _searchpath(folders: Mapping) -> list[str]:
-    quoted = ["'" + place.replace("'", "\\'") + "'" for place in folders.get("searchpath", [])]
-    return [f"hydra.searchpath=[{','.join(quoted)}]"] if quoted else []
+    places = [quoted(place) for place in folders.get("searchpath", [])]
+    return [f"hydra.searchpath=[{','.join(places)}]"] if places else []
 
 
 def without_resume(overrides: Iterable[str]) -> list[str]:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from omegaconf import DictConfig, OmegaConf
 
-from darts_pl import schema
+from darts_pl import last_words, schema
 from darts_pl.assembly.arguments import arguments
 from darts_pl.commands import run_command
 from darts_pl.errors import DartsError
@@ -19,7 +19,8 @@ def launch(task: Callable[[DictConfig], None], name: str) -> int:
     except DartsError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    return run_command(task, name, argv)
+    with last_words.told_beside(name):
+        return run_command(task, name, argv)
 
 
 def register() -> None:

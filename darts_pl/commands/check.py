@@ -11,6 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
 from darts_pl.commands.composition import EXPERIMENT_HEADER
+from darts_pl.commands.elsewhere import options_hint
 from darts_pl.errors import ConfigError, nearest
 
 CHECKED = (bool, int, float, str, type(None))
@@ -74,7 +75,9 @@ def _check_names(found: Iterable[object], place: str, allowed: Iterable[str], ch
     allowed = set(allowed)
     for key in map(str, found):
         if key not in allowed:
-            raise ConfigError(f"{place}{key}: unknown key. {nearest(key, choices)}")
+            hint = nearest(key, choices)
+            elsewhere = "" if hint.startswith("Did you mean") else options_hint(place.removesuffix("."), key)
+            raise ConfigError(f"{place}{key}: unknown key. {elsewhere or hint}")
 
 
 def _check_arguments(values: Mapping[object, object], place: str) -> None:

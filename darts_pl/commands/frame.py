@@ -1,7 +1,7 @@
 """Run a command under Hydra: user errors become messages, an interruption tells how to go on."""
 
+import logging
 import os
-import re
 import shlex
 import signal
 import sys
@@ -22,6 +22,10 @@ from omegaconf import DictConfig, OmegaConf
 from darts_pl import paths
 from darts_pl.commands.check import check_config
 from darts_pl.commands.explain import explain
+from darts_pl.commands.words import check_options, lists_values
+from darts_pl.overrides import quoted
+
+log = logging.getLogger("darts_pl")
 
 Task = Callable[[DictConfig], object]
 USER_ERROR, INTERRUPTED, TERMINATED = 2, 130, 143
@@ -57,6 +61,7 @@ def run_command(
     with _process(argv):
         try:
             folder = str(Path(conf_dir or paths.conf_dir()).absolute())
+            check_options(sys.argv[1:])
             main = hydra.main(version_base="1.3", config_path=folder, config_name=config_name)
             main(_recorded(task, config_name, jobs))()
         except KeyboardInterrupt:
@@ -64,7 +69,7 @@ def run_command(
         except SystemExit as stop:
             return _exit_status(stop, config_name, jobs)
         except Exception as error:
-            if not _report(error, jobs):
+            if not _report(error, jobs, config_name):
                 raise
             return USER_ERROR
     return 0
@@ -108,6 +113,8 @@ def _recorded(task: Task, config_name: str, jobs: list[Job]) -> Task:
         folder = Path(settings.sweep.dir if sweeping else settings.runtime.output_dir).absolute()
         overrides = OmegaConf.to_container(settings.overrides.task, resolve=False)  # as typed, with their ${...}
         record = Job(overrides, str(folder))
+        if sweeping and not jobs and not settings.sweeper.get("params") and not lists_values(sys.argv[1:]):
+            log.info("-m with one value of everything is a sweep of one run; a list of values is seed=0,1,2")
         jobs.append(record)
         try:
             check_config(cfg)
@@ -120,12 +127,12 @@ def _recorded(task: Task, config_name: str, jobs: list[Job]) -> Task:
     return job
 
 
-def _report(error: Exception, jobs: list[Job]) -> bool:
+def _report(error: Exception, jobs: list[Job], command: str) -> bool:
     """Print what went wrong; whether all of it was for the user to mend."""
     failed = [job for job in jobs if job.error is not None]
     if len(jobs) > 1 and failed:
         return _report_jobs(error, failed, len(jobs))
-    message = explain(error, composing=not failed)
+    message = explain(error, composing=not failed, command=command, words=sys.argv[1:])
     if message is not None:
         print(f"error: {message}", file=sys.stderr)
     return message is not None
@@ -163,7 +170,7 @@ def _stopped(config_name: str, jobs: list[Job], status: int) -> int:
     if not jobs:
         print("stopped before the run began", file=sys.stderr)
         return status
-    command = shlex.join([*_arguments_without_resume(), f"resume={_quoted(jobs[-1].folder)}"])
+    command = shlex.join([*_arguments_without_resume(), f"resume={quoted(jobs[-1].folder)}"])
     print(f"stopped; continue with: python -m darts_pl.{config_name} {command}", file=sys.stderr)
     return status
 
@@ -174,11 +181,3 @@ def _arguments_without_resume() -> list[str]:
     options = ["--config-dir", given.config_dir] if given.config_dir else []
     options += ["-m"] if given.multirun else []
     return [*options, *(word for word in given.overrides if not word.lstrip("+").startswith(FOLDER_KEYS))]
-
-
-def _quoted(value: str) -> str:
-    """`value` as Hydra's override grammar reads it back; there "=", a space and others need quotes."""
-    if re.fullmatch(r"[\w./+-]+", value):
-        return value
-    escaped = value.replace("\\", "\\\\").replace("'", "\\'")
-    return f"'{escaped}'"

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 
 from darts_pl.errors import ConfigError, nearest
+from darts_pl.ops.strided import may_corrupt
 
 log = logging.getLogger("darts_pl")
 
@@ -96,6 +97,13 @@ class Hardware:
     def apply_determinism(self) -> None:
         """Set determinism alone, for processes that have threads of their own."""
         torch.use_deterministic_algorithms(self.deterministic, warn_only=self.deterministic)
+
+    def runs_channels_last(self, network: torch.nn.Module) -> bool:
+        """`channels_last`, but for a network whose narrow convolutions could corrupt memory on a CPU."""
+        if self.channels_last and self.device_type == "cpu" and may_corrupt(network):
+            log.info("memory layout: contiguous, for the 1x1 weights of fewer than 8 channels in this network")
+            return False
+        return self.channels_last
 
     def trainer_arguments(self) -> dict:
         """Arguments of `lightning.Trainer` for this machine: one device."""

@@ -10,7 +10,9 @@ from lightning.pytorch import LightningModule
 from lightning_utilities.core.apply_func import apply_to_collection
 from torch import Tensor
 
+from darts_pl import last_words
 from darts_pl.errors import TrainingError
+from darts_pl.ops.strided import slice_narrow_strides
 from darts_pl.seeds import derived_seed
 from darts_pl.tasks import Task
 
@@ -103,6 +105,9 @@ class StepModule(LightningModule):
         self.val_metrics.reset()
         self.sync_schedule()
 
+    def on_train_batch_start(self, batch, batch_idx: int) -> None:
+        last_words.note(at=f"{self.phase}: epoch {self.finished_epochs}, step {self.steps_done}")
+
     def on_validation_epoch_start(self) -> None:
         self.val_metrics.reset()
 
@@ -118,6 +123,12 @@ class StepModule(LightningModule):
     def on_load_checkpoint(self, checkpoint: dict) -> None:
         self.steps_done = checkpoint["steps_done"]
         torch.set_rng_state(checkpoint["rng"])
+
+
+def in_memory_layout(network: torch.nn.Module, channels_last: bool) -> torch.nn.Module:
+    """`network` itself, its weights (O, I, H, W) with channels innermost where `channels_last`."""
+    slice_narrow_strides(network)
+    return network.to(memory_format=torch.channels_last) if channels_last else network
 
 
 def cosine_rate(initial: float, final: float, progress: float) -> float:

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from darts_pl.errors import ConfigError
-from darts_pl.lit.base import StepModule
+from darts_pl.lit.base import StepModule, in_memory_layout
 from darts_pl.lit.search import Batch, OptimizerFactory
 from darts_pl.tasks import Classification, EpochMetrics, Task
 
@@ -67,7 +67,7 @@ class RetrainModule(StepModule):
             raise ConfigError(
                 f"label_smoothing={label_smoothing} is of a classification, found {type(task).__name__}. Take 0"
             )
-        self.network = network.to(memory_format=torch.channels_last) if channels_last else network
+        self.network = in_memory_layout(network, channels_last)
         self.make_optimizer = optimizer
         self.drop_path, self.auxiliary_weight, self.label_smoothing = drop_path, auxiliary_weight, label_smoothing
         self.averaged = _average_of(network, average) if average else None

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from darts_pl.errors import ConfigError
 from darts_pl.hypergradient import Bilevel, Hypergradient, VirtualStep, first, fixed
+from darts_pl.lit.base import in_memory_layout
 from darts_pl.lit.rule_steps import Batch, RuleSteps
 from darts_pl.rules import Combination, PhaseStart, Rule, check_rules
 from darts_pl.spaces.widening import widen
@@ -75,7 +76,7 @@ class SearchModule(RuleSteps):
             rules=rules,
         )
         check_warmup(alpha_warmup_epochs, epochs)
-        self.supernet = supernet.to(memory_format=torch.channels_last) if channels_last else supernet
+        self.supernet = in_memory_layout(supernet, channels_last)
         self.hypergradient = hypergradient
         self.make_weights_optimizer, self.make_alphas_optimizer = weights_optimizer, alphas_optimizer
         self.alpha_warmup_epochs = alpha_warmup_epochs

@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from darts_pl.errors import ConfigError, nearest
+from darts_pl.ops.strided import slice_narrow_strides
 
 Builder = Callable[[int, int, bool], nn.Module]
 
@@ -60,6 +61,7 @@ class ReLUConvBN(nn.Sequential):
         self.relu = nn.ReLU()
         self.conv = nn.Conv2d(channels_in, channels_out, kernel, stride, padding, bias=False)
         self.bn = nn.BatchNorm2d(channels_out, affine=affine)
+        slice_narrow_strides(self)
 
 
 class FactorizedReduce(nn.Module):
@@ -75,6 +77,7 @@ class FactorizedReduce(nn.Module):
         self.conv_1 = nn.Conv2d(channels_in, channels_out - second, 1, stride=2, bias=False)
         self.conv_2 = nn.Conv2d(channels_in, second, 1, stride=2, bias=False) if second else None
         self.bn = nn.BatchNorm2d(channels_out, affine=affine)
+        slice_narrow_strides(self)
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C_in, H, W) → (B, C_out, ceil(H / 2), ceil(W / 2))."""

@@ -46,7 +46,7 @@ def retrain(
     with run.stage(stage, inputs={"genotype": source}, data=data.fingerprint) as entry:
         torch.manual_seed(derived_seed(seed, stage))
         network = trainable(space.network(genotype, data.input_shape, data.outputs, auxiliary=auxiliary), genotype)
-        module = make_module(network, task=data.task, channels_last=hardware.channels_last)
+        module = make_module(network, task=data.task, channels_last=hardware.runs_channels_last(network))
         history = History(folder, stage)
         trainer = fit(
             module,

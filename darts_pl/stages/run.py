@@ -12,6 +12,7 @@ from typing import Any
 
 import yaml
 
+from darts_pl import last_words
 from darts_pl.errors import RunError, nearest
 from darts_pl.paths import write_text_atomically
 from darts_pl.stages.provenance import VOLATILE, config_digest, file_digest, flatten, versions
@@ -56,6 +57,7 @@ class RunFolder:
         """
         path = Path(path)
         check_writable(path)
+        last_words.note(folder=str(path.absolute()), torch=versions()["torch"])
         if (path / MANIFEST).is_file():
             run = cls(path, read_manifest(path), resumed=True)
             run._check_same(command, config)
@@ -131,6 +133,7 @@ class RunFolder:
         if data is not None:
             entry["inputs"]["data"] = data
         self._update()
+        last_words.note(at=f"the start of {name}")
         started = time.perf_counter()
         try:
             yield entry

@@ -160,7 +160,7 @@ def _phase_module(
     return method.make_module(
         supernet,
         task=data.task,
-        channels_last=hardware.channels_last,
+        channels_last=hardware.runs_channels_last(supernet),
         epochs=epochs,
         rules=copy.deepcopy(list(method.rules)),
         phase_index=index,

@@ -1,5 +1,6 @@
 """Work for worker processes: some of it done, some that fails in every way that a candidate can."""
 
+import ctypes
 import fcntl
 import os
 import time
@@ -8,6 +9,7 @@ from pathlib import Path
 
 from pipeline_series import parts_from
 
+from darts_pl import last_words
 from darts_pl.errors import RunError
 from darts_pl.stages.pipeline.parts import Parts
 from darts_pl.stages.pipeline.workers import Job, Workers
@@ -51,6 +53,12 @@ def refuse(parts: Parts) -> dict:
 def refuse_awkwardly(parts: Parts) -> dict:
     """See `Awkward`."""
     raise Awkward("too few tokens", "my operation")
+
+
+def die_natively(parts: Parts) -> dict:
+    """A fault of native code, where Python can raise no error."""
+    last_words.note(at="epoch 3, step 7")
+    return {"read": ctypes.string_at(0)}
 
 
 def give_up_the_run(parts: Parts) -> dict:

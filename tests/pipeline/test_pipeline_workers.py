@@ -5,6 +5,7 @@ import json
 import math
 import multiprocessing
 import os
+import re
 import signal
 import time
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from pathlib import Path
 import joblib
 import pipeline_jobs as jobs
 import pytest
+import torch
 from pipeline_series import parts_from
 
 from darts_pl.errors import RunError
@@ -40,6 +42,7 @@ def test_each_failure_is_recorded_and_the_others_finish(pool: Workers, tmp_path:
             made("slow", jobs.square, value=2, pause=0.5),
             made("refused", jobs.refuse),
             made("vanished", jobs.vanish),
+            made("died", jobs.die_natively),
             made("hung", jobs.hang),
             made("awkward", jobs.refuse_awkwardly),
             made("last", jobs.square, value=3),
@@ -47,8 +50,16 @@ def test_each_failure_is_recorded_and_the_others_finish(pool: Workers, tmp_path:
         timeout_s=3.0,
         title="try",
     )
-    assert list(found) == ["slow", "refused", "vanished", "hung", "awkward", "last"]
-    assert {name: each["error"] for name, each in found.items()} == {
+    died = found["died"]["error"]
+    assert list(found) == ["slow", "refused", "vanished", "died", "hung", "awkward", "last"]
+    assert re.match(
+        r"its process died in native code \(Segmentation fault\) at epoch 3, step 7, in string_at \(\S+:\d+\)\. ", died
+    )
+    assert (
+        f"another version of torch, hardware.threads=1, hardware.channels_last=false (this is {torch.__version__})"
+        in died
+    )
+    assert {name: each["error"] for name, each in found.items() if name != "died"} == {
         "slow": None,
         "refused": "ValueError: 7 tokens do not fit\nas the operation says",
         "vanished": "its process ended with exit status 7",

@@ -15,6 +15,8 @@ from pathlib import Path
 from rich import get_console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from darts_pl import last_words
+from darts_pl.overrides import quoted
 from darts_pl.stages.run import MANIFEST, read_manifest
 
 log = logging.getLogger("darts_pl")
@@ -40,7 +42,7 @@ class Job:
     def command(self) -> list[str]:
         """The process that runs it, or goes on with what lies in its folder."""
         begun = (self.folder / MANIFEST).is_file()
-        place = f"resume='{self.folder}'" if begun else f"hydra.run.dir='{self.folder}'"
+        place = f"{'resume' if begun else 'hydra.run.dir'}={quoted(str(self.folder))}"
         return [sys.executable, "-m", "darts_pl.search", *self.overrides, place]
 
 
@@ -104,7 +106,8 @@ def _start(job: Job, threads: int) -> subprocess.Popen:
 
 def _report(job: Job, status: int, seconds: float) -> None:
     if status:
-        log.error("%s failed with exit status %d after %.0f s, see %s", job.name, status, seconds, job.folder / LOG)
+        ended = last_words.ended(status)
+        log.error("%s failed: its process %s after %.0f s, see %s", job.name, ended, seconds, job.folder / LOG)
     else:
         log.info("%s done (%.0f s)", job.name, seconds)
 

@@ -3,8 +3,12 @@
 import json
 import logging
 import multiprocessing
-from collections.abc import Sequence
+import os
+import tempfile
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,9 +17,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from darts_pl import last_words
 from darts_pl.data.arrays import channel_statistics, shrunk
 from darts_pl.data.cifar10 import Cifar10
 from darts_pl.data.nasbench201_tables import CELLS
+from darts_pl.errors import RunError
 from darts_pl.genotype.nasbench201 import Nasbench201Genotype
 from darts_pl.paths import write_text_atomically
 from darts_pl.proxies import PROXIES, measure
@@ -88,12 +94,15 @@ def score_cell(digits: str, setup: Setup, batches: Sequence[tuple[Tensor, Tensor
 _worker: dict = {}
 
 
-def _begin(setup: Setup) -> None:
+def _begin(setup: Setup, words: Path) -> None:
+    last_words.keep(last_words.words_file(words, os.getpid()))
+    last_words.note(torch=torch.__version__)
     torch.set_num_threads(1)  # sums, and with them scores, depend on the number of threads
     _worker.update(setup=setup, batches=image_batches(setup))
 
 
 def _work(digits: str) -> dict:
+    last_words.note(at=f"cell {digits}")
     return score_cell(digits, _worker["setup"], _worker["batches"])
 
 
@@ -107,8 +116,7 @@ def score_cells(folder: Path, setup: Setup, jobs: int) -> list[dict]:
         log.info("%d of %d cells are scored already", len(cells) - len(waiting), len(cells))
     if waiting:
         image_batches(setup)  # decoded into the cache once, before several processes would
-        context = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(jobs, mp_context=context, initializer=_begin, initargs=(setup,)) as pool:
+        with _pool(setup, jobs, folder) as pool:
             tasks = [pool.submit(_work, digits) for digits in waiting]
             try:
                 for count, task in enumerate(as_completed(tasks), start=len(cells) - len(waiting) + 1):
@@ -120,6 +128,22 @@ def score_cells(folder: Path, setup: Setup, jobs: int) -> list[dict]:
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise
     return [json.loads(path.read_text(encoding="utf-8")) for path in paths.values()]
+
+
+@contextmanager
+def _pool(setup: Setup, jobs: int, folder: Path) -> Iterator[ProcessPoolExecutor]:
+    """`jobs` processes; raises RunError where one of them died."""
+    context = multiprocessing.get_context("spawn")
+    with tempfile.TemporaryDirectory(prefix="darts_pl-") as words:
+        try:
+            with ProcessPoolExecutor(jobs, context, initializer=_begin, initargs=(setup, Path(words))) as pool:
+                yield pool
+        except BrokenProcessPool as error:
+            told = "; ".join(f"it {each}" for each in last_words.read_all(words)) or f"what it said is above ({error})"
+            raise RunError(
+                f"a worker process ended in the middle of a cell: {told}. The cells in {folder / 'cells'} are kept; "
+                f"go on with resume={folder}"
+            ) from error
 
 
 def describe(setup: Setup) -> str:

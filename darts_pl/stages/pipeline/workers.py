@@ -14,6 +14,7 @@ import multiprocessing
 import os
 import signal
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -29,6 +30,7 @@ import torch
 from rich import get_console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from darts_pl import last_words
 from darts_pl.callbacks import peak_memory_mib
 from darts_pl.errors import ConfigError, RunError
 from darts_pl.paths import write_text_atomically
@@ -89,6 +91,7 @@ class Workers:
 
     def __init__(self, source: Source, count: int, folder: Path):
         self.source, self.count, self.folder, self.pool = source, count, Path(folder), None
+        self.words = tempfile.TemporaryDirectory(prefix="darts_pl-")
         self.busy_s = self.wall_s = 0.0
         try:
             import pebble
@@ -106,6 +109,7 @@ class Workers:
         if self.pool is not None:
             self.pool.close() if kind is None else self.pool.stop()
             self.pool.join()
+        self.words.cleanup()
 
     def run(
         self, jobs: Sequence[Job], *, timeout_s: float | None, title: str, told: Callable[[dict], str] | None = None
@@ -162,7 +166,7 @@ class Workers:
             self.pool = self.pebble.ProcessPool(
                 self.count,
                 initializer=_begin,
-                initargs=(self.source, self.folder),
+                initargs=(self.source, self.folder, Path(self.words.name)),
                 context=multiprocessing.get_context(START_METHOD),
             )
         return self.pool.schedule(_work, args=[job], timeout=timeout_s)
@@ -171,7 +175,8 @@ class Workers:
         if isinstance(error, FutureTimeout):
             return f"not done after {timeout_s:g} s"
         if isinstance(error, self.pebble.ProcessExpired):
-            return f"its process ended with exit status {error.exitcode}"
+            words = last_words.read(last_words.words_file(self.words.name, error.pid))
+            return f"its process {words or last_words.ended(error.exitcode)}"
         return str(error) if isinstance(error, _JobError) else f"{type(error).__name__}: {error}"
 
 
@@ -189,10 +194,12 @@ def _let_processes_start() -> None:
         multiprocessing.set_start_method(START_METHOD, force=True)
 
 
-def _begin(source: Source, folder: Path) -> None:
+def _begin(source: Source, folder: Path, words: Path) -> None:
     """Prepare a worker process: one thread, its words in the log, Ctrl-C left to the process that started it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
+    last_words.keep(last_words.words_file(words, os.getpid()))
+    last_words.note(torch=torch.__version__)
     torch.set_num_threads(1)
     logging.basicConfig(
         filename=folder / LOG, level=logging.INFO, format="%(asctime)s %(process)d %(levelname)s %(name)s: %(message)s"

@@ -158,7 +158,7 @@ class Perturbation:
         return trained.make_module(
             progress.supernet,
             task=trained.data.task,
-            channels_last=trained.hardware.channels_last,
+            channels_last=trained.hardware.runs_channels_last(progress.supernet),
             epochs=self.tune_epochs,
             hypergradient=fixed,
             weights_optimizer=optimizer,
