@@ -13,6 +13,7 @@ from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 from darts_pl.commands.composition import EXPERIMENT_HEADER
 from darts_pl.commands.elsewhere import options_hint
 from darts_pl.errors import ConfigError, nearest
+from darts_pl.overrides import shell_word
 
 CHECKED = (bool, int, float, str, type(None))
 
@@ -115,7 +116,10 @@ def _check_type(value: object, annotation: object, place: str) -> None:
         return
     if not any(_fits(value, kind) for kind in allowed):
         names = " or ".join("null" if kind is type(None) else kind.__name__ for kind in allowed)
-        raise ConfigError(f"{place}: found {value!r}, expected {names}")
+        told = f"{place}: found {value!r}, expected {names}"
+        if str in allowed:
+            told += ". A text that looks like something else goes into quotes: " + shell_word(f'{place}="{value}"')
+        raise ConfigError(told)
 
 
 def _fits(value: object, kind: type) -> bool:

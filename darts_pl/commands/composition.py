@@ -18,7 +18,7 @@ from darts_pl.errors import nearest
 EXPERIMENT_HEADER = "an experiment's file must begin with the line '# @package _global_', before any comment"
 PLUS = re.compile(r"Could not override '(?P<group>[^']+)'\. No match.*use (?P<override>\+\S+)", re.DOTALL)
 
-SEVERAL = re.compile(r"(?:Ambiguous value for argument|Sweep parameters) '(?P<word>.+?)'(?:\n| requires)", re.DOTALL)
+SEVERAL = re.compile(r"(?P<form>Ambiguous value for argument|Sweep parameters) '(?P<word>.+?)'(?:\n| req)", re.DOTALL)
 EXPERIMENT = re.compile(r"In '(?:[^']*/)?experiment/(?P<name>[^']+)'")
 
 
@@ -33,7 +33,7 @@ def explain_composition(error: BaseException, command: str | None = None, words:
     if isinstance(error, OverrideParseException):
         return explain_word(str(error.override), words)
     if found := SEVERAL.search(str(error)):
-        return explain_several(found["word"])
+        return explain_several(found["word"], sweep=found["form"] == "Sweep parameters")
     if isinstance(error, SearchPathException):
         return f"--config-dir: {_first_line(error)}, expected a folder of configuration files"
     if found := PLUS.search(str(error)):
@@ -61,6 +61,8 @@ def explain_key(error: OmegaConfBaseException) -> str:
 
 def _unknown_key(place: str, key: str, parent: DictConfig) -> str:
     choices = _choices(parent)
+    if not choices and "_target_" in parent and (hint := options_hint(place.rsplit(".", 1)[0], key)):
+        return f"{place}: no such key. {hint}"
     if not choices:
         return f"{place}: no such key; its mapping is free, and what is new in it is added with a plus: +{place}=..."
     hint = nearest(key, choices)

@@ -10,6 +10,7 @@ from hydra.errors import OverrideParseException
 
 from darts_pl.commands.elsewhere import commands_with
 from darts_pl.errors import ConfigError, nearest
+from darts_pl.genotype import KNOWN
 from darts_pl.overrides import shell_word, typed
 
 KEY = re.compile(r"(\+\+?|~)?[A-Za-z_][\w./@-]*", re.ASCII)
@@ -47,6 +48,8 @@ def lists_values(words: Sequence[str]) -> bool:
 def explain_word(word: str, words: Sequence[str] = ()) -> str:
     """The message for an argument that Hydra could not read; `words` are those of the command line."""
     key, sign, value = word.partition("=")
+    if sign and key.strip() != key:
+        return f"{word!r}: found a blank beside the sign =, expected key=value in one word, such as {key.strip()}=3"
     if not sign or word == "=":
         return _without_sign(word, list(words))
     if not KEY.fullmatch(key):
@@ -82,14 +85,14 @@ def _without_sign(word: str, words: list[str]) -> str:
             f"{word!r}: expected key=value. If it belongs to the argument before it, put both into quotes: "
             f"{typed(key, f'{value} {word}')}"
         )
-    return f"{word!r}: expected key=value" + (f", such as {word}=<value>" if KEY.fullmatch(word) else "")
+    if word in KNOWN:
+        return f"{word!r}: expected key=value, such as {typed('genotype', word)}"
+    return f"{word!r}: expected key=value" + (f", such as {word}=<value>" if commands_with(word.split(".")[0]) else "")
 
 
-def explain_several(word: str) -> str:
-    """The message for an argument with several values in a command that runs once."""
+def explain_several(word: str, sweep: bool = False) -> str:
+    """The message for an argument with several values in a command that runs once; `sweep`: it can be nothing else."""
     key, _, value = word.partition("=")
     listed = shell_word(f"{key}=[{value}]")
-    return (
-        f"{word}: several values, but this is one run. For a run of each add -m: -m {shell_word(word)}. A list is "
-        f"written {listed}, a text with commas {typed(key, value)}"
-    )
+    text = f"{word}: several values, but this is one run. For a run of each add -m: -m {shell_word(word)}"
+    return text if sweep else f"{text}. A list is written {listed}, a text with commas {typed(key, value)}"

@@ -12,7 +12,12 @@ MOST_REPEATED = 20  # of one genotype in a log
 
 def looks_pasted(spec: str) -> bool:
     """Whether `spec` is the text of a genotype, and not the name of a file or a published genotype."""
-    return spec.lstrip().startswith("{") or bool(CALL.search(spec) or WORDS.search(spec))
+    return spec.lstrip().startswith("{") or is_call(spec) or bool(WORDS.search(spec))
+
+
+def is_call(text: str) -> bool:
+    """Whether there is a `Genotype(...)` in `text`, whatever a logger, "[2026-11-22 ...]", put before it."""
+    return not text.lstrip().startswith("{") and bool(CALL.search(text))
 
 
 def without_surroundings(text: str, where: str) -> str:

@@ -12,7 +12,7 @@ from darts_pl.genotype.nasbench201 import SPACE as NASBENCH201
 from darts_pl.genotype.nasbench201 import Nasbench201Genotype
 from darts_pl.genotype.nni import KEY, from_nni
 from darts_pl.genotype.original import from_original_text
-from darts_pl.genotype.pasted import looks_pasted, without_surroundings
+from darts_pl.genotype.pasted import is_call, looks_pasted, without_surroundings
 from darts_pl.genotype.series import SeriesGenotype
 
 BEST = "genotype_best.json"
@@ -40,6 +40,8 @@ def read(spec: str | Path) -> AnyGenotype:
         return Nasbench201Genotype.from_text(spec)
     if isinstance(spec, str) and spec.lower() in (names := _names_by_lower_case()):
         return KNOWN[names[spec.lower()]]
+    if isinstance(spec, str) and not spec.strip():
+        raise GenotypeError("genotype: found nothing, expected a file, a run folder or a known name such as DARTS_V2")
     if isinstance(spec, str) and looks_pasted(spec):
         return _parse(spec, "genotype")
     path = Path(spec).expanduser()
@@ -94,7 +96,7 @@ def _parse(text: str, where: str) -> AnyGenotype:
         raise GenotypeError(f"{where}: an empty file, expected a genotype")
     if text.lstrip().startswith("|"):
         return Nasbench201Genotype.from_text(text, where)
-    if not text.lstrip().startswith(("{", "[")):
+    if is_call(text) or not text.lstrip().startswith(("{", "[")):
         return from_original_text(without_surroundings(text, where), where)
     document = parse_json(text, where)
     if isinstance(document, dict) and any(KEY.fullmatch(key) for key in document):
