@@ -7,9 +7,8 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from rich.logging import RichHandler
-
 from darts_pl.assembly import register
+from darts_pl.commands.console import ConsoleHandler
 from darts_pl.errors import DartsError
 from darts_pl.paths import conf_dir
 from darts_pl.stages.benchmark.settings import methods_in, parse
@@ -62,7 +61,7 @@ def _run(benchmark: str, arguments: Sequence[str]) -> int:
 @contextmanager
 def _lines_on_the_terminal() -> Iterator[None]:
     """Show what darts_pl logs, one line a finished search, beside the progress bar."""
-    logger, handler = logging.getLogger("darts_pl"), RichHandler(show_path=False, markup=False)
+    logger, handler = logging.getLogger("darts_pl"), ConsoleHandler()
     before = logger.level
     logger.addHandler(handler)
     logger.setLevel(logging.INFO)

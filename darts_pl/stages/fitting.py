@@ -13,6 +13,7 @@ from darts_pl.callbacks import InterruptedValidation, ResumePoints, RunProgress,
 from darts_pl.errors import RunError, TrainingError
 from darts_pl.hardware import Hardware
 from darts_pl.lit.base import StepModule
+from darts_pl.lit.surroundings import lightning_at
 from darts_pl.paths import remove_temporaries
 
 log = logging.getLogger("darts_pl")
@@ -61,7 +62,8 @@ def fit(
         log_every_n_steps=min(10, len(data.train_dataloader())),
         **hardware.trainer_arguments(),
     )
-    with memory_errors(getattr(data, "batch_size", "?"), lambda: module.steps_done):
+    # Lightning tells the device that `Hardware` told already, and advertises.
+    with lightning_at(logging.WARNING), memory_errors(getattr(data, "batch_size", "?"), lambda: module.steps_done):
         trainer.fit(module, datamodule=data, ckpt_path=point, weights_only=True)
     return trainer
 
