@@ -22,6 +22,7 @@ log = logging.getLogger("darts_pl")
 OUT_OF_MEMORY = ("out of memory", "alloc_failed", "can't allocate memory")
 
 
+@lightning_at(logging.WARNING)  # it tells the device, as `Hardware` does, and advertises
 def fit(
     module: StepModule,
     data: LightningDataModule,
@@ -62,8 +63,7 @@ def fit(
         log_every_n_steps=min(10, len(data.train_dataloader())),
         **hardware.trainer_arguments(),
     )
-    # Lightning tells the device that `Hardware` told already, and advertises.
-    with lightning_at(logging.WARNING), memory_errors(getattr(data, "batch_size", "?"), lambda: module.steps_done):
+    with memory_errors(getattr(data, "batch_size", "?"), lambda: module.steps_done):
         trainer.fit(module, datamodule=data, ckpt_path=point, weights_only=True)
     return trainer
 

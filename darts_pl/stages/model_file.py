@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
 import torch.nn as nn
@@ -19,6 +20,7 @@ from darts_pl.spaces import CellSpace, ModuleSpace, Nasbench201Space
 from darts_pl.spaces.network import DerivedNetwork
 from darts_pl.stages.model_header import FORMAT, MODULE, SERIES, SPACES, VERSION, read_header, space_of
 from darts_pl.stages.module_model import ModuleModel, load_module_model, save_module_model
+from darts_pl.stages.predicting import Predicting, images_of
 from darts_pl.stages.provenance import versions
 from darts_pl.stages.series_model import ForecastModel, load_series_model
 
@@ -26,8 +28,8 @@ OWN_STEM = "given"
 BUILDERS = {"cells": CellSpace, "nasbench201": Nasbench201Space}
 
 
-class TrainedModel(nn.Module):
-    """A network with its preprocessing, ready for raw images.
+class TrainedModel(Predicting, nn.Module):
+    """A network with its preprocessing, ready for raw images; `predict` and `predict_proba` take them as arrays too.
 
     Attributes:
         genotype, classes (names by class index), input_shape (C, H, W), details (metrics and settings of the training).
@@ -44,6 +46,15 @@ class TrainedModel(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Raw images (B, C, H, W), values 0 to 255, uint8 or float → logits (B, number of classes)."""
         return self.network((x.float() / 255 - self.mean) / self.std)
+
+    def inputs_of(self, raw: Any) -> Tensor:
+        """Raw images as `forward` takes them; see `images_of`."""
+        channels, *size = self.input_shape
+        return images_of(raw, channels, size)
+
+    def outputs_of(self, inputs: Tensor) -> Tensor:
+        """Logits of raw images."""
+        return self(inputs)
 
 
 def save_model(path: Path, network: DerivedNetwork, space, *, data, details: dict) -> Path:
