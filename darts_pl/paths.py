@@ -3,11 +3,13 @@
 import errno
 import os
 import re
-import tempfile
+import secrets
+import stat
 from collections.abc import Callable
 from pathlib import Path
 
-TEMPORARY = re.compile(r"\..+\.[a-z0-9_]{8}")  # .<name>.<eight characters of mkstemp>
+ALL = 0o666  # permissions: everybody reads and writes, before the umask
+TEMPORARY = re.compile(r"\..+\.[a-z0-9_]{8}")  # .<name>.<eight characters>, see `_new_file`
 
 
 def conf_dir() -> Path:
@@ -27,27 +29,54 @@ def cache_dir() -> Path:
     return (Path(base) if base else Path.home() / ".cache") / "darts_pl"
 
 
-def write_atomically(path: Path | str, write: Callable[[Path], None]) -> Path:
+def write_atomically(path: Path | str, write: Callable[[Path], None], mode: int = ALL) -> Path:
     """Let `write` fill a temporary file beside `path`, then move it there: a reader sees the old file or the new one.
+
+    Args:
+        mode: the permissions that the file is to have, less those that the process' umask takes away.
 
     Raises:
         OSError: the folder cannot be written or the disk is full; the old file is left as it was.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    os.close(handle)
-    temporary = Path(name)
+    temporary, granted = _new_file(path, mode)
     try:
         write(temporary)
         with temporary.open("rb+") as stream:
             os.fsync(stream.fileno())
-        temporary.chmod(0o644)
+        temporary.chmod(granted)  # some libraries write by a file of their own, for its owner only
         temporary.replace(path)
         sync_folder(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
     return path
+
+
+def _new_file(path: Path, mode: int = ALL) -> tuple[Path, int]:
+    """(an empty file of a random name beside `path`, its permissions). The system takes the umask off them as it makes
+    the file; a process can ask for its umask only by changing it, for all its threads."""
+    while True:
+        temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+        try:
+            handle = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, mode)
+        except FileExistsError:
+            continue
+        try:
+            return temporary, stat.S_IMODE(os.fstat(handle).st_mode)
+        finally:
+            os.close(handle)
+
+
+def mode_of_new_files(folder: Path) -> int:
+    """The permissions that a file made now in `folder` has: those for all to read and write, less the umask.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    made, granted = _new_file(folder / "new")
+    made.unlink()
+    return granted
 
 
 def sync_folder(folder: Path) -> None:

@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-import yaml
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import OverrideParseException
 
+from darts_pl.bounded import read_yaml
 from darts_pl.errors import RunError
 from darts_pl.overrides import quoted
 from darts_pl.stages.run import MANIFEST, SWEEP, existing_run, read_manifest
@@ -53,13 +53,16 @@ def _resume_of(argv: list[str]) -> str | None:
 def _run_origin(folder: Path) -> tuple[list[str], dict]:
     """(overrides, folders of configuration files) that started the run in `folder`."""
     manifest = read_manifest(folder)
-    return manifest["overrides"], manifest.get("config_folders", {})
+    return manifest.get("overrides", []), manifest.get("config_folders", {})
 
 
 def _sweep_origin(folder: Path) -> tuple[list[str], dict]:
     """The same for the sweep in `folder`, from the multirun.yaml that Hydra leaves there."""
-    hydra = yaml.safe_load((folder / SWEEP).read_text(encoding="utf-8"))["hydra"]
-    return without_resume(hydra["overrides"]["task"]), config_folders(hydra["runtime"])
+    hydra = read_yaml(folder / SWEEP)
+    try:
+        return without_resume(hydra["hydra"]["overrides"]["task"]), config_folders(hydra["hydra"]["runtime"])
+    except (KeyError, TypeError, AttributeError) as error:
+        raise RunError(f"{folder / SWEEP} is damaged: it lacks what Hydra writes there ({error!r})") from error
 
 
 def config_folders(runtime: Mapping) -> dict:

@@ -19,6 +19,7 @@ from omegaconf.errors import OmegaConfBaseException
 from rich import get_console
 
 from darts_pl.assembly.parts import search_method
+from darts_pl.bounded import read_json
 from darts_pl.commands.apart import hydra_apart
 from darts_pl.commands.check import check_config
 from darts_pl.commands.explain import explain
@@ -69,7 +70,7 @@ def _asked(settings: Settings) -> tuple[Path, Settings]:
     if not path.is_file():
         raise RunError(f"resume={settings.folder}: found no {ASKED}, expected the folder of a benchmark")
     try:
-        asked = json.loads(path.read_text(encoding="utf-8"))
+        asked = read_json(path)
         lists = {key: tuple(asked.pop(key)) for key in ("methods", "seeds", "overrides")}
         return settings.folder, Settings(**lists, **asked, folder=settings.folder)
     except (ValueError, KeyError, TypeError, AttributeError) as error:

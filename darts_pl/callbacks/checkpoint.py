@@ -1,19 +1,18 @@
 """Points to resume from: saved every half minute and once an epoch, whole or not at all, the last two kept."""
 
-import pickle
 import time
-import zipfile
 from pathlib import Path
 
 import torch
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Checkpoint
 
+from darts_pl.bounded.saved_state import read_state
 from darts_pl.errors import RunError, TrainingError
 from darts_pl.paths import sync_folder, write_atomically
 
 NEXT, LAST, PREVIOUS, FINAL = "next.ckpt", "last.ckpt", "previous.ckpt", "final.ckpt"
-UNREADABLE = (zipfile.BadZipFile, pickle.UnpicklingError)
+NEEDED = ("state_dict", "loops", "optimizer_states")  # of what Lightning writes
 
 
 class ResumePoints(Checkpoint):
@@ -107,12 +106,10 @@ def newest_loadable(folder: Path) -> tuple[Path | None, list[str]]:
 
 
 def _problem(path: Path) -> str | None:
-    """What is wrong with the checkpoint `path`; torch itself does not look at the checksums that it writes."""
+    """What is wrong with the checkpoint `path`."""
     try:
-        with zipfile.ZipFile(path) as archive:
-            if damaged := archive.testzip():
-                return f"{damaged} is damaged"
-        torch.load(path, map_location="cpu", weights_only=True)
-    except (*UNREADABLE, RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
-        return (str(error).splitlines() or [type(error).__name__])[0][:120]
-    return None
+        state = read_state(path)
+    except RunError as error:
+        return str(error).removeprefix(f"{path}: ")
+    missing = [name for name in NEEDED if name not in state]
+    return f"it lacks {missing[0]}" if missing else None

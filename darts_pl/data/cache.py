@@ -3,19 +3,23 @@
 import hashlib
 import json
 import logging
-import zipfile
-import zlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
+from darts_pl.bounded.arrays import read_arrays
+from darts_pl.bounded.digests import file_digest
 from darts_pl.data.arrays import ImageArrays
+from darts_pl.data.own_cache import FILE_MODE, check_own, make_folder
 from darts_pl.errors import DataError
 from darts_pl.paths import cache_dir, write_atomically
 
-FORMAT_VERSION = 1
-UNREADABLE = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error, DataError)
+FORMAT_VERSION = 2
+LARGEST = 1 << 40  # bytes: decoded data are as large as they are
+PARTS = ("train_x", "train_y", "test_x", "test_y", "classes", "class_sorted", "name")
+DIGEST = "sha256"
 log = logging.getLogger(__name__)
 
 
@@ -30,15 +34,6 @@ def fingerprint(source: Path) -> str:
     return listing.hexdigest()
 
 
-def file_digest(path: Path, algorithm: str = "sha256") -> str:
-    """The digest of a file's bytes in hexadecimal."""
-    digest = hashlib.new(algorithm)
-    with path.open("rb") as stream:
-        while block := stream.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
-
-
 def cached(name: str, key: Mapping[str, object], decode: Callable[[], ImageArrays]) -> ImageArrays:
     """What `decode` returns, from the cache where it lies there.
 
@@ -48,14 +43,19 @@ def cached(name: str, key: Mapping[str, object], decode: Callable[[], ImageArray
         decode: makes the arrays; called when the cache has none, or a damaged file.
 
     A cache folder that cannot be written to, or is full, costs a warning and nothing else.
+
+    Raises:
+        DataError: others can write to the cache, see `check_own`.
     """
     text = json.dumps({**key, "format": FORMAT_VERSION}, sort_keys=True)
     path = cache_dir() / "images" / f"{name}-{hashlib.sha256(text.encode()).hexdigest()[:20]}.npz"
+    check_own(path)
     if (found := _read(path)) is not None:
         return found
     arrays = decode()
     try:
-        write_atomically(path, lambda temporary: _write(temporary, arrays))
+        make_folder(path.parent)
+        write_atomically(path, lambda temporary: _write(temporary, arrays), FILE_MODE)
     except OSError as error:
         log.warning(
             "The decoded images are not kept: %s cannot be written (%s). They are decoded again next time; "
@@ -70,27 +70,31 @@ def _read(path: Path) -> ImageArrays | None:
     if not path.exists():
         return None
     try:
-        with np.load(path, allow_pickle=False) as stored:
-            return ImageArrays(
-                *(stored[part] for part in ("train_x", "train_y", "test_x", "test_y")),
-                classes=tuple(map(str, stored["classes"])),
-                class_sorted=bool(stored["class_sorted"]),
-                name=str(stored["name"]),
-            )
-    except UNREADABLE as error:
+        stored = read_arrays(path, (*PARTS, DIGEST), error=DataError, largest=LARGEST)
+        if (found := _digest(stored)) != str(stored[DIGEST]):
+            raise DataError(f"found the sha256 {found[:16]}..., it was written with {str(stored[DIGEST])[:16]}...")
+        return ImageArrays(
+            *(stored[part] for part in PARTS[:4]),
+            classes=tuple(map(str, stored["classes"])),
+            class_sorted=bool(stored["class_sorted"]),
+            name=str(stored["name"]),
+        )
+    except (DataError, OSError) as error:
         log.warning("The cached images in %s are damaged (%s) and are decoded anew.", path, error)
         return None
 
 
 def _write(path: Path, arrays: ImageArrays) -> None:
+    parts = {part: np.asarray(getattr(arrays, part)) for part in PARTS}
     with path.open("wb") as stream:
-        np.savez(
-            stream,
-            train_x=arrays.train_x,
-            train_y=arrays.train_y,
-            test_x=arrays.test_x,
-            test_y=arrays.test_y,
-            classes=np.array(arrays.classes),
-            class_sorted=np.array(arrays.class_sorted),
-            name=np.array(arrays.name),
-        )
+        np.savez(stream, **parts, **{DIGEST: np.array(_digest(parts))})
+
+
+def _digest(parts: Mapping[str, npt.NDArray]) -> str:
+    """sha256 of all arrays: types, shapes and bytes."""
+    digest = hashlib.sha256()
+    for part in PARTS:
+        values = np.ascontiguousarray(parts[part])
+        digest.update(f"{part}\0{values.dtype.str}\0{parts[part].shape}\0".encode())
+        digest.update(values.reshape(-1).view(np.uint8).data)
+    return digest.hexdigest()

@@ -6,7 +6,9 @@ import pooch
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
+from darts_pl.data.own_cache import FILE_MODE, make_folder
 from darts_pl.errors import DataError
+from darts_pl.paths import mode_of_new_files
 
 
 class _RichBar:
@@ -48,20 +50,24 @@ def download(url: str, md5: str, folder: Path) -> Path:
     Args:
         url: http or https; the file keeps its last part as its name.
         md5: the digest that the file must have, in hexadecimal.
-        folder: made where it is missing.
+        folder: of the cache; made where it is missing.
 
     Returns:
         The file's path.
 
     Raises:
-        DataError: no network, an answer other than the file, a wrong digest, a folder that cannot be written.
+        DataError: no network, an answer other than the file, a wrong digest, a folder that cannot be written, or one
+            that others can write, see `check_own`.
     """
     bar = _RichBar(f"Downloading {url.rsplit('/', 1)[-1]}")
     downloader = pooch.HTTPDownloader(progressbar=bar)
+    name = url.rsplit("/", 1)[-1]
     try:
-        path = pooch.retrieve(
-            url, known_hash=f"md5:{md5}", fname=url.rsplit("/", 1)[-1], path=folder, downloader=downloader
-        )
+        make_folder(folder)
+        before = _facts(folder / name)
+        path = Path(pooch.retrieve(url, known_hash=f"md5:{md5}", fname=name, path=folder, downloader=downloader))
+        if _facts(path) != before:  # pooch keeps what it fetches for the owner, whatever the umask
+            path.chmod(mode_of_new_files(folder) & FILE_MODE)
     except (
         OSError,
         ValueError,
@@ -72,4 +78,9 @@ def download(url: str, md5: str, folder: Path) -> Path:
         ) from error
     finally:
         bar.close()
-    return Path(path)
+    return path
+
+
+def _facts(path: Path) -> tuple[int, int] | None:
+    """What changes when the file is another one; None where there is none."""
+    return (path.stat().st_ino, path.stat().st_mtime_ns) if path.exists() else None

@@ -12,6 +12,7 @@ import pandas as pd
 import torch
 import torch.nn as nn
 
+from darts_pl.bounded.tables import read_table
 from darts_pl.data.series.window_file import GivenFile, taken_from
 from darts_pl.errors import ConfigError, DataError, nearest
 from darts_pl.lit.surroundings import random_state_kept
@@ -140,7 +141,7 @@ def check_may_start_workers() -> None:
 
 def told(folder: Path, results: Mapping[str, Any]) -> dict[str, Any]:
     """What `multi_fidelity_search` returns of a run's files."""
-    rows = pd.read_csv(folder / "candidates.csv").to_dict("records")
+    rows = read_table(folder / "candidates.csv").to_dict("records")
     stats = folder / "stats.csv"
     searched = next(row for row in results["rows"] if row["name"] == "searched")
     return {
@@ -149,6 +150,6 @@ def told(folder: Path, results: Mapping[str, Any]) -> dict[str, Any]:
         "trained_candidates": [row for row in rows if row["status"] in SEARCHED],
         "best_candidate": next(row for row in rows if row["status"] == "chosen"),
         "final_results": {"final_metrics": searched, "rows": results["rows"], "notes": results["notes"]},
-        "stats": pd.read_csv(stats).to_dict("records") if stats.is_file() else None,
+        "stats": read_table(stats).to_dict("records") if stats.is_file() else None,
         "folder": folder,
     }

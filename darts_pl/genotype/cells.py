@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
+from darts_pl.bounded.texts import shown
 from darts_pl.errors import GenotypeError, nearest
 from darts_pl.genotype.checks import FIRST_STATE, check_concat, check_keys, check_nodes, is_int, node_place
 from darts_pl.genotype.json_text import layout, parse_json
@@ -127,7 +128,7 @@ def check_operations(genotype: object, known: Iterable[str], where: str = "genot
             for edge in edges:
                 if edge.op not in known:
                     place = node_place(f"{where}: {name}", index, cell.first_state)
-                    raise GenotypeError(f"{place}: unknown operation {edge.op!r}. {nearest(edge.op, known)}")
+                    raise GenotypeError(f"{place}: unknown operation {shown(repr(edge.op))}. {nearest(edge.op, known)}")
 
 
 def checked_document(document: object, space: str, where: str, further: Iterable[str] = ()) -> Mapping:
@@ -147,7 +148,9 @@ def check_whole_cell(cell: Cell, place: str) -> None:
     for index, node in enumerate(cell.nodes):
         sources = [edge.source for edge in node]
         if len(set(sources)) < len(sources):
-            raise GenotypeError(f"{node_place(place, index)}: found the sources {sources}, expected each state once")
+            raise GenotypeError(
+                f"{node_place(place, index)}: found the sources {shown(repr(sources))}, expected each state once"
+            )
         for edge in node:
             if edge.op == "none":
                 raise GenotypeError(
@@ -170,12 +173,12 @@ def check_space(genotype: object, space: str) -> None:
 def _check_header(document: dict, space: str, where: str) -> None:
     """Format and version first: a file of another kind should not be told about its keys."""
     if document.get("format", FORMAT) != FORMAT:
-        raise GenotypeError(f"{where}: found format {document['format']!r}, expected {FORMAT!r}")
+        raise GenotypeError(f"{where}: found format {shown(repr(document['format']))}, expected {FORMAT!r}")
     version = document.get("version", VERSION)
     if not is_int(version) or version != VERSION:
-        raise GenotypeError(f"{where}: found version {version!r}, expected {VERSION}, the only one there is")
+        raise GenotypeError(f"{where}: found version {shown(repr(version))}, expected {VERSION}, the only one there is")
     if document.get("space", space) != space:
-        raise GenotypeError(f"{where}: found space {document['space']!r}, expected {space!r}")
+        raise GenotypeError(f"{where}: found space {shown(repr(document['space']))}, expected {space!r}")
 
 
 def _check_same_size(genotype: Genotype, where: str) -> None:

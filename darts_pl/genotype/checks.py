@@ -2,9 +2,11 @@
 
 from collections.abc import Iterable, Mapping
 
+from darts_pl.bounded.texts import shown
 from darts_pl.errors import GenotypeError, nearest
 
 FIRST_STATE = 2  # states 0 and 1 are the outputs of the two preceding cells
+MOST_NODES, MOST_EDGES = 100, 2_000  # of one cell; the published ones have 5 nodes and 10 edges
 
 
 def node_place(place: str, node: int, first_state: int = FIRST_STATE) -> str:
@@ -18,13 +20,13 @@ def check_keys(found: object, expected: Iterable[str], place: str) -> Mapping:
     Raises:
         GenotypeError: another type, a key too many or a key too few.
     """
+    expected = list(expected)
     if not isinstance(found, Mapping):
         raise GenotypeError(f"{place}: found {kind(found)}, expected an object with {', '.join(expected)}")
-    expected = list(expected)
     for key in found:
         if key not in expected:
-            raise GenotypeError(f"{place}: unknown key {key!r}. {nearest(key, expected)}")
-    for key in expected:
+            raise GenotypeError(f"{place}: unknown key {shown(repr(key))}. {nearest(key, expected)}")
+    for key in expected:  # all keys that were found are among them, so they are few
         if key not in found:
             raise GenotypeError(f"{place}: key {key!r} is missing; found {', '.join(map(repr, found)) or 'none'}")
     return found
@@ -38,7 +40,12 @@ def check_nodes(nodes: object, place: str) -> list[list[tuple[str, int]]]:
     """
     if not isinstance(nodes, list | tuple) or not nodes:
         raise GenotypeError(f"{place}: found {kind(nodes)} as nodes, expected a list with at least one node")
-    return [_check_node(edges, index, node_place(place, index)) for index, edges in enumerate(nodes)]
+    if len(nodes) > MOST_NODES:
+        raise GenotypeError(f"{place}: found {len(nodes):,} nodes, expected at most {MOST_NODES}")
+    checked = [_check_node(edges, index, node_place(place, index)) for index, edges in enumerate(nodes)]
+    if (count := sum(map(len, checked))) > MOST_EDGES:
+        raise GenotypeError(f"{place}: found {count:,} edges, expected at most {MOST_EDGES:,}")
+    return checked
 
 
 def _check_node(edges: object, index: int, place: str) -> list[tuple[str, int]]:
@@ -54,9 +61,9 @@ def _check_edge(edge: object, state: int, place: str) -> tuple[str, int]:
         raise GenotypeError(f"{place}: found {kind(edge)}, expected a pair [operation, source]")
     op, source = edge
     if not isinstance(op, str) or not op.strip():
-        raise GenotypeError(f"{place}: found operation {op!r}, expected the name of an operation")
+        raise GenotypeError(f"{place}: found operation {shown(repr(op))}, expected the name of an operation")
     if not is_int(source) or not 0 <= source < state:
-        raise GenotypeError(f"{place}: found source {source!r}, expected a state from 0 to {state - 1}")
+        raise GenotypeError(f"{place}: found source {shown(repr(source))}, expected a state from 0 to {state - 1}")
     return op, source
 
 
@@ -67,7 +74,7 @@ def check_concat(concat: object, num_nodes: int, place: str) -> list[int]:
         GenotypeError: a wrong type, an empty list, a repeated state or one that the cell does not compute.
     """
     if not isinstance(concat, list | tuple) or not concat or not all(map(is_int, concat)):
-        raise GenotypeError(f"{place} concat: found {concat!r}, expected a list of states such as [2, 3]")
+        raise GenotypeError(f"{place} concat: found {shown(repr(concat))}, expected a list of states such as [2, 3]")
     last = num_nodes + FIRST_STATE - 1
     for state in concat:
         if not FIRST_STATE <= state <= last:
@@ -76,7 +83,7 @@ def check_concat(concat: object, num_nodes: int, place: str) -> list[int]:
                 f"as the cell has {num_nodes} nodes; is a node missing?"
             )
     if len(set(concat)) != len(concat):
-        raise GenotypeError(f"{place} concat: found {list(concat)}, expected each state once")
+        raise GenotypeError(f"{place} concat: found {shown(repr(list(concat)))}, expected each state once")
     return list(concat)
 
 
@@ -87,5 +94,4 @@ def is_int(value: object) -> bool:
 
 def kind(value: object) -> str:
     """A short description of what was found, for messages."""
-    text = repr(value)
-    return f"{type(value).__name__} {text if len(text) <= 60 else text[:57] + '...'}"
+    return f"{type(value).__name__} {shown(repr(value))}"

@@ -2,30 +2,17 @@
 
 import json
 
+from darts_pl import bounded
 from darts_pl.errors import GenotypeError
 
 
 def parse_json(text: str, where: str) -> object:
-    """The value of a JSON text in which no object repeats a key.
+    """The value of a JSON text, see `darts_pl.bounded.parse_json`.
 
     Raises:
-        GenotypeError: not JSON (with line and column), nested too deeply, or a key given twice.
+        GenotypeError: not JSON (with line and column), nested too deeply, a key given twice, a number out of bounds.
     """
-
-    def unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
-        names = [name for name, _ in pairs]
-        for name in names:
-            if names.count(name) > 1:
-                raise GenotypeError(f"{where}: key {name!r} is given twice, expected once")
-        return dict(pairs)
-
-    try:
-        return json.loads(text, object_pairs_hook=unique)
-    except json.JSONDecodeError as error:
-        place = f"line {error.lineno}, column {error.colno}"
-        raise GenotypeError(f"{where}: not valid JSON at {place}: {error.msg}") from error
-    except RecursionError as error:
-        raise GenotypeError(f"{where}: nested too deeply, expected the JSON of a genotype") from error
+    return bounded.parse_json(text, where, error=GenotypeError, finite=True)
 
 
 def layout(document: dict[str, object]) -> str:

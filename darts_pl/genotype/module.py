@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar, TypeAlias
 
+from darts_pl.bounded.texts import shown
 from darts_pl.errors import GenotypeError
 from darts_pl.genotype.cells import FORMAT, VERSION, Cell, check_whole_cell, checked_document
 from darts_pl.genotype.checks import FIRST_STATE, check_keys, kind
@@ -39,7 +40,9 @@ class ModuleGenotype:
         for label, cell in self.cells.items():
             check_whole_cell(cell, f"genotype: {label}")
         if twice := sorted(set(self.choices) & set(self.cells)):
-            raise GenotypeError(f"genotype: found {twice[0]!r} among the choices and among the cells, expected it once")
+            raise GenotypeError(
+                f"genotype: found {shown(repr(twice[0]))} among the choices and among the cells, expected it once"
+            )
 
     def __hash__(self) -> int:
         return hash((frozenset(self.choices.items()), frozenset(self.cells.items())))
@@ -77,9 +80,10 @@ class ModuleGenotype:
         if not isinstance(document["cells"], Mapping):
             raise GenotypeError(f"{where}: cells: found {kind(document['cells'])}, expected an object of cells")
         for label, cell in document["cells"].items():
-            lists = check_keys(cell, ("nodes", "concat"), f"{where}: {label}")
-            cells[label] = Cell.from_lists(lists["nodes"], lists["concat"], f"{where}: {label}")
-            check_whole_cell(cells[label], f"{where}: {label}")
+            place = f"{where}: {shown(label)}"
+            lists = check_keys(cell, ("nodes", "concat"), place)
+            cells[label] = Cell.from_lists(lists["nodes"], lists["concat"], place)
+            check_whole_cell(cells[label], place)
         return cls(choices, cells)
 
     def save(self, path: Path | str) -> Path:
@@ -94,7 +98,7 @@ class ModuleGenotype:
 def _checked_choices(choices: object, where: str) -> dict[str, Chosen]:
     if not isinstance(choices, Mapping):
         raise GenotypeError(f"{where}: choices: found {kind(choices)}, expected an object of labels and names")
-    return {label: _checked(chosen, f"{where}: choices: {label}") for label, chosen in choices.items()}
+    return {label: _checked(chosen, f"{where}: choices: {shown(label)}") for label, chosen in choices.items()}
 
 
 def _checked(chosen: object, place: str) -> Chosen:
@@ -102,7 +106,7 @@ def _checked(chosen: object, place: str) -> Chosen:
         return chosen
     if isinstance(chosen, (list, tuple)) and chosen and all(map(_is_name, chosen)):
         if len(set(chosen)) < len(chosen):
-            raise GenotypeError(f"{place}: found {list(chosen)}, expected each input once")
+            raise GenotypeError(f"{place}: found {shown(repr(list(chosen)))}, expected each input once")
         return tuple(chosen)
     raise GenotypeError(
         f"{place}: found {kind(chosen)}, expected the name of a candidate, or a list of names of inputs"

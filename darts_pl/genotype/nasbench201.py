@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
+from darts_pl.bounded.texts import shown
 from darts_pl.errors import GenotypeError, nearest
 from darts_pl.genotype.cells import FORMAT, VERSION, Cell, Edge, checked_document
 from darts_pl.genotype.checks import check_keys, is_int, kind, node_place
@@ -54,7 +55,9 @@ class Nasbench201Genotype:
             raise GenotypeError(f"found {len(self.operations)} operations, expected {len(EDGES)}, one for each edge")
         for (node, source), name in zip(EDGES, self.operations):
             if not isinstance(name, str) or not NAME.fullmatch(name):
-                raise GenotypeError(f"edge {node}<-{source}: found {name!r}, expected the name of an operation")
+                raise GenotypeError(
+                    f"edge {node}<-{source}: found {shown(repr(name))}, expected the name of an operation"
+                )
 
     @property
     def cells(self) -> dict[str, Cell]:
@@ -80,7 +83,7 @@ class Nasbench201Genotype:
         """
         nodes = text.strip().split("+")
         if len(nodes) != NUM_NODES:
-            raise GenotypeError(f"{where}: found {len(nodes)} nodes parted by '+', expected {EXPECTED_TEXT}")
+            raise GenotypeError(f"{where}: found {len(nodes):,} nodes parted by '+', expected {EXPECTED_TEXT}")
         return cls._from_nodes([_edges_of(node, index, where) for index, node in enumerate(nodes)], where)
 
     @property
@@ -103,7 +106,9 @@ class Nasbench201Genotype:
             GenotypeError: any other text.
         """
         if not isinstance(digits, str) or not re.fullmatch("[0-4]{6}", digits):
-            raise GenotypeError(f"{where}: found {digits!r}, expected six digits from 0 to 4, such as 421211")
+            raise GenotypeError(
+                f"{where}: found {shown(repr(digits))}, expected six digits from 0 to 4, such as 421211"
+            )
         return cls(tuple(OPERATIONS[int(digit)] for digit in digits))
 
     def to_json(self) -> str:
@@ -124,7 +129,7 @@ class Nasbench201Genotype:
         )
         if cell["concat"] != [NUM_NODES]:
             raise GenotypeError(
-                f"{where}: cell concat: found {cell['concat']!r}, expected [{NUM_NODES}], the last node"
+                f"{where}: cell concat: found {shown(repr(cell['concat']))}, expected [{NUM_NODES}], the last node"
             )
         return cls._from_nodes(cell["nodes"], where)
 
@@ -155,10 +160,12 @@ def _operations_of(edges: object, index: int, place: str) -> list[str]:
         if not isinstance(edge, list | tuple) or len(edge) != 2:
             raise GenotypeError(f"{place}, edge {source}: found {kind(edge)}, expected a pair [operation, source]")
         if not isinstance(edge[0], str) or not NAME.fullmatch(edge[0]):
-            raise GenotypeError(f"{place}, edge {source}: found {edge[0]!r}, expected the name of an operation")
+            raise GenotypeError(
+                f"{place}, edge {source}: found {shown(repr(edge[0]))}, expected the name of an operation"
+            )
         if not is_int(edge[1]) or edge[1] != source:
             raise GenotypeError(
-                f"{place}, edge {source}: found source {edge[1]!r}, expected {source}: sources in order"
+                f"{place}, edge {source}: found source {shown(repr(edge[1]))}, expected {source}: sources in order"
             )
     return [op for op, _ in edges]
 
@@ -167,11 +174,13 @@ def _edges_of(node: str, index: int, where: str) -> list[tuple[str, int]]:
     """The (operation, source) pairs of `|op~0|op~1|`."""
     node, place = node.strip(), node_place(f"{where}: cell", index, 1)
     if len(node) < 3 or not (node.startswith("|") and node.endswith("|")):
-        raise GenotypeError(f"{place}: found {node!r}, expected it between '|' as in {EXPECTED_TEXT}")
+        raise GenotypeError(f"{place}: found {shown(repr(node))}, expected it between '|' as in {EXPECTED_TEXT}")
     pairs = []
     for part in node[1:-1].split("|"):
         op, tilde, source = part.partition("~")
         if not tilde or not re.fullmatch("[0-9]", source):
-            raise GenotypeError(f"{place}: found {part!r}, expected an operation and its source such as none~0")
+            raise GenotypeError(
+                f"{place}: found {shown(repr(part))}, expected an operation and its source such as none~0"
+            )
         pairs.append((op, int(source)))
     return pairs

@@ -7,6 +7,7 @@ That form has no concat: as in NNI's DARTS space, all intermediate states form t
 import re
 from collections.abc import Mapping
 
+from darts_pl.bounded.texts import shown
 from darts_pl.errors import GenotypeError
 from darts_pl.genotype.cells import Cell, Genotype
 from darts_pl.genotype.checks import FIRST_STATE, node_place
@@ -22,7 +23,7 @@ def from_nni(architecture: Mapping[str, object], where: str = "genotype") -> Gen
         GenotypeError: an unknown key, an edge with one half only, a missing node, or a malformed cell.
     """
     found = _entries(architecture, where)
-    return Genotype.from_lists({name: _cell(found, name, where) for name in ("normal", "reduce")}, where)
+    return Genotype.from_lists({name: _cell(found[name], name, where) for name in ("normal", "reduce")}, where)
 
 
 def to_nni(genotype: Genotype) -> dict[str, str | list[int]]:
@@ -46,41 +47,38 @@ def _cell_entries(name: str, cell: Cell) -> dict[str, str | list[int]]:
     return entries
 
 
-def _entries(architecture: Mapping[str, object], where: str) -> dict[tuple[str, str, int, int], object]:
-    """The values by (cell, "op" or "input", state, k)."""
-    found = {}
+def _entries(architecture: Mapping[str, object], where: str) -> dict[str, dict[int, dict[tuple[str, int], object]]]:
+    """The values by cell, by state, and by ("op" or "input", k)."""
+    found = {"normal": {}, "reduce": {}}
     for key, value in architecture.items():
         match = KEY.fullmatch(key)
         if match:
             cell, part, state, k = match.groups()
-            found[cell, part, int(state), int(k)] = value
+            found[cell].setdefault(int(state), {})[part, int(k)] = value
         elif key not in IGNORED:
-            raise GenotypeError(f"{where}: unknown key {key!r}, expected keys such as 'normal/op_2_0'")
+            raise GenotypeError(f"{where}: unknown key {shown(repr(key))}, expected keys such as 'normal/op_2_0'")
     return found
 
 
-def _cell(found: Mapping[tuple[str, str, int, int], object], name: str, where: str) -> dict[str, object]:
-    states = {state for cell, _, state, _ in found if cell == name}
+def _cell(states: Mapping[int, Mapping[tuple[str, int], object]], name: str, where: str) -> dict[str, object]:
     if not states:
         raise GenotypeError(f"{where}: the {name} cell is missing, expected keys such as '{name}/op_2_0'")
     every = range(FIRST_STATE, max(states) + 1)
-    if outside := sorted(states.difference(every)):
+    if outside := sorted(set(states).difference(every)):
         raise GenotypeError(f"{where}: {name}: found state {outside[0]}, expected states from {FIRST_STATE} on")
-    return {"nodes": [_node(found, name, state, where) for state in every], "concat": list(every)}
+    return {"nodes": [_node(states.get(state, {}), name, state, where) for state in every], "concat": list(every)}
 
 
-def _node(
-    found: Mapping[tuple[str, str, int, int], object], name: str, state: int, where: str
-) -> list[tuple[object, object]]:
+def _node(found: Mapping[tuple[str, int], object], name: str, state: int, where: str) -> list[tuple[object, object]]:
     place = node_place(f"{where}: {name}", state - FIRST_STATE)
-    indices = {k for cell, _, other, k in found if cell == name and other == state}
-    if not indices:
+    if not found:
         raise GenotypeError(f"{place} is missing, expected the key '{name}/op_{state}_0'")
-    for k in range(max(indices) + 1):
+    edges = range(max(k for _, k in found) + 1)
+    for k in edges:
         for part in ("op", "input"):
-            if (name, part, state, k) not in found:
+            if (part, k) not in found:
                 raise GenotypeError(f"{place}: key '{name}/{part}_{state}_{k}' is missing")
-    return [(found[name, "op", state, k], _source(found[name, "input", state, k])) for k in range(max(indices) + 1)]
+    return [(found["op", k], _source(found["input", k])) for k in edges]
 
 
 def _source(value: object) -> object:

@@ -5,12 +5,14 @@ Its flat lists hold two edges a node: entries 2i and 2i + 1 belong to node i. Te
 
 import ast
 
+from darts_pl.bounded.texts import shown
 from darts_pl.errors import GenotypeError, nearest
 from darts_pl.genotype.cells import Cell, Genotype
 
 FIELDS = ("normal", "normal_concat", "reduce", "reduce_concat")
 EDGES_PER_NODE = 2
 LARGEST_STATE = 1000  # bounds what range(...) may produce
+LONGEST_TEXT = 1 << 16  # characters; the published ones have some 500
 
 
 def from_original_text(text: str, where: str = "genotype") -> Genotype:
@@ -19,7 +21,14 @@ def from_original_text(text: str, where: str = "genotype") -> Genotype:
     Raises:
         GenotypeError: any other text, or a genotype that is not well formed.
     """
-    fields = _fields(_call(text, where), where)
+    if len(text) > LONGEST_TEXT:
+        raise GenotypeError(
+            f"{where}: found {len(text):,} characters, expected Genotype(...) of at most {LONGEST_TEXT:,}"
+        )
+    try:
+        fields = _fields(_call(text, where), where)
+    except RecursionError as error:  # of parts that the parser still took
+        raise GenotypeError(f"{where}: nested too deeply, expected Genotype(normal=[...], ...)") from error
     cells = {name: _cell(fields, name, where) for name in ("normal", "reduce")}
     return Genotype.from_lists(cells, where)
 
@@ -50,7 +59,7 @@ def _call(text: str, where: str) -> ast.Call:
         body = ast.parse(text.strip()).body
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise GenotypeError(
-            f"{where}: expected the JSON of a genotype or Genotype(normal=[...], ...): {error}"
+            f"{where}: expected the JSON of a genotype or Genotype(normal=[...], ...): {shown(str(error))}"
         ) from error
     value = body[0].value if len(body) == 1 and isinstance(body[0], ast.Assign | ast.Expr) else None
     if not (isinstance(value, ast.Call) and isinstance(value.func, ast.Name) and value.func.id == "Genotype"):
@@ -67,7 +76,9 @@ def _fields(call: ast.Call, where: str) -> dict[str, object]:
     nodes = dict(zip(FIELDS, call.args))
     for keyword in call.keywords:
         if keyword.arg not in FIELDS:
-            raise GenotypeError(f"{where}: unknown field {keyword.arg!r}. {nearest(str(keyword.arg), FIELDS)}")
+            raise GenotypeError(
+                f"{where}: unknown field {shown(repr(keyword.arg))}. {nearest(str(keyword.arg), FIELDS)}"
+            )
         if keyword.arg in nodes:
             raise GenotypeError(f"{where}: field {keyword.arg!r} is given twice, expected once")
         nodes[keyword.arg] = keyword.value
@@ -102,14 +113,16 @@ def _is_call_of(node: ast.expr, name: str) -> bool:
 def _range(arguments: list[object], place: str) -> list[int]:
     numbers = all(type(value) is int and abs(value) <= LARGEST_STATE for value in arguments)
     if not numbers or not 1 <= len(arguments) <= 3 or (len(arguments) == 3 and arguments[2] == 0):
-        raise GenotypeError(f"{place}: found range{tuple(arguments)!r}, expected whole numbers as in range(2, 6)")
+        raise GenotypeError(
+            f"{place}: found range{shown(repr(tuple(arguments)))}, expected whole numbers as in range(2, 6)"
+        )
     return list(range(*arguments))
 
 
 def _cell(fields: dict[str, object], name: str, where: str) -> dict[str, object]:
     pairs = fields[name]
     if not isinstance(pairs, list) or len(pairs) % EDGES_PER_NODE:
-        count = f"{len(pairs)} entries" if isinstance(pairs, list) else repr(pairs)
+        count = f"{len(pairs)} entries" if isinstance(pairs, list) else shown(repr(pairs))
         raise GenotypeError(f"{where}: {name}: found {count}, expected a list with two entries for each node")
     nodes = [pairs[first : first + EDGES_PER_NODE] for first in range(0, len(pairs), EDGES_PER_NODE)]
     return {"nodes": nodes, "concat": fields[f"{name}_concat"]}

@@ -3,6 +3,8 @@
 import difflib
 from pathlib import Path
 
+from darts_pl.bounded import read_text
+from darts_pl.bounded.texts import shown
 from darts_pl.errors import GenotypeError, nearest
 from darts_pl.genotype.cells import Genotype
 from darts_pl.genotype.json_text import parse_json
@@ -51,7 +53,7 @@ def read(spec: str | Path) -> AnyGenotype:
         path = path / BEST
     if not path.is_file():
         raise GenotypeError(_nothing_found(str(spec), path))
-    return _parse(_text(path), str(path))
+    return _parse(read_text(path, error=GenotypeError, largest=LARGEST_FILE_BYTES), str(path))
 
 
 def from_json(text: str, where: str = "genotype") -> AnyGenotype:
@@ -64,7 +66,9 @@ def from_json(text: str, where: str = "genotype") -> AnyGenotype:
     space = document.get("space", Genotype.space) if isinstance(document, dict) else Genotype.space
     kinds = {kind.space: kind for kind in (Genotype, Nasbench201Genotype, SeriesGenotype, ModuleGenotype)}
     if not isinstance(space, str) or space not in kinds:
-        raise GenotypeError(f"{where}: found space {space!r}, which does not exist. {nearest(str(space), kinds)}")
+        raise GenotypeError(
+            f"{where}: found space {shown(repr(space))}, which does not exist. {nearest(str(space), kinds)}"
+        )
     return kinds[space].from_json(text, where)
 
 
@@ -78,17 +82,6 @@ def _nothing_found(spec: str, path: Path) -> str:
     suggestion = nearest(names[close[0]] if close else spec, KNOWN)
     absolute = path.absolute()
     return f"no genotype {spec!r}: looked for {absolute}, {absolute / BEST} and a known name. {suggestion}"
-
-
-def _text(path: Path) -> str:
-    try:
-        if path.stat().st_size > LARGEST_FILE_BYTES:
-            raise GenotypeError(f"{path}: larger than {LARGEST_FILE_BYTES} bytes, expected a genotype file")
-        return path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise GenotypeError(f"{path}: not text in UTF-8, expected a genotype file") from error
-    except OSError as error:
-        raise GenotypeError(f"{path}: cannot be read: {error.strerror}") from error
 
 
 def _parse(text: str, where: str) -> AnyGenotype:

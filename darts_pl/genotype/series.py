@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
+from darts_pl.bounded.texts import shown
 from darts_pl.errors import GenotypeError, nearest
 from darts_pl.genotype.cells import FORMAT, VERSION, Cell, check_whole_cell, checked_document
 from darts_pl.genotype.checks import FIRST_STATE, check_keys, kind
@@ -108,7 +109,9 @@ class SeriesGenotype:
 
 def _check_mode(mode: object, where: str) -> None:
     if not isinstance(mode, str) or mode not in MODES:
-        raise GenotypeError(f"{where}: mode: found {mode!r}, which does not exist. {nearest(str(mode), MODES)}")
+        raise GenotypeError(
+            f"{where}: mode: found {shown(repr(mode))}, which does not exist. {nearest(str(mode), MODES)}"
+        )
 
 
 def _check_choices(choices: object, mode: str, where: str) -> None:

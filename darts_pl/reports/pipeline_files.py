@@ -9,12 +9,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from darts_pl.bounded import read_json, read_text
+from darts_pl.bounded.arrays import read_arrays
+from darts_pl.bounded.tables import read_table
 from darts_pl.errors import GenotypeError
 from darts_pl.genotype import SeriesGenotype
 from darts_pl.reports.gate_records import GateRecord, gate_records
 from darts_pl.reports.run_files import (
+    LARGEST_ALPHAS,
     MANIFEST,
     RunFiles,
+    config_text,
     epoch_table,
     existing_folder,
     is_run,
@@ -86,7 +91,7 @@ def read_pipeline(folder: Path | str) -> PipelineFiles:
         raise no_run(path)
     run = RunFiles(path)
     run.manifest = read_file(run, MANIFEST, json_object) or {}
-    run.config = read_file(run, "config.yaml", lambda file: file.read_text(encoding="utf-8")) or ""
+    run.config = read_file(run, "config.yaml", config_text) or ""
     found = PipelineFiles(run)
     found.pool = read_file(run, "candidates/pool.json", _pool) or []
     found.scores = read_file(run, "screen/scores.csv", _by_candidate)
@@ -138,7 +143,7 @@ def _winner(found: PipelineFiles) -> SeriesGenotype | None:
 
 
 def _genotype(path: Path) -> SeriesGenotype:
-    return SeriesGenotype.from_json(path.read_text(encoding="utf-8"), path.name)
+    return SeriesGenotype.from_json(read_text(path, error=GenotypeError), path.name)
 
 
 def _from_text(run: RunFiles, text: str, where: str) -> SeriesGenotype | None:
@@ -150,7 +155,7 @@ def _from_text(run: RunFiles, text: str, where: str) -> SeriesGenotype | None:
 
 
 def _pool(path: Path) -> list[dict[str, Any]]:
-    pool = json.loads(path.read_text(encoding="utf-8"))
+    pool = read_json(path)
     if not isinstance(pool, list) or not all(isinstance(entry, Mapping) and "id" in entry for entry in pool):
         raise ValueError("expected a list of objects with an id")
     return pool
@@ -158,7 +163,7 @@ def _pool(path: Path) -> list[dict[str, Any]]:
 
 def _identifiers(path: Path) -> list[str]:
     """Identifiers from a list of them, or from a list of objects that have one."""
-    listed = json.loads(path.read_text(encoding="utf-8"))
+    listed = read_json(path)
     if not isinstance(listed, list):
         raise ValueError(f"expected a list of candidates, found {type(listed).__name__}")
     return [str(entry["id"] if isinstance(entry, Mapping) else entry) for entry in listed]
@@ -171,7 +176,7 @@ def _by_candidate(path: Path) -> pd.DataFrame:
 def _table(path: Path, *columns: str) -> pd.DataFrame:
     """A table that has `columns`, of which "id", "name" and "phase" are texts."""
     texts = dict.fromkeys({"id", "name", "phase"} & set(columns), str)
-    table = pd.read_csv(path, dtype=texts)
+    table = read_table(path, dtype=texts)
     for name in columns:
         if name not in table:
             raise ValueError(f"no column {name!r}, found {', '.join(map(str, table.columns))}")
@@ -184,14 +189,11 @@ def true_values(column: pd.Series) -> pd.Series:
 
 
 def _gates(path: Path) -> dict[str, GateRecord]:
-    with np.load(path, allow_pickle=False) as archive:
-        arrays = {name: archive[name] for name in archive.files}
-    return gate_records(arrays)
+    return gate_records(read_arrays(path, largest=LARGEST_ALPHAS))
 
 
 def _forecasts(path: Path) -> dict[str, np.ndarray]:
-    with np.load(path, allow_pickle=False) as archive:
-        arrays = {name: archive[name] for name in archive.files}
+    arrays = read_arrays(path)
     for name in ("truth", "past"):
         if name not in arrays or arrays[name].ndim != 3:
             raise ValueError(f"no array {name!r} of three dimensions, found {', '.join(sorted(arrays))}")

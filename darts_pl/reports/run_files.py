@@ -1,7 +1,6 @@
 """What a run folder holds, read as far as it is there: an unfinished or damaged run still gives a report."""
 
-import json
-import zipfile
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,14 +10,18 @@ import numpy as np
 import pandas as pd
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
-from yaml import YAMLError
 
-from darts_pl.errors import GenotypeError, RunError, nearest
+from darts_pl.bounded import parse_yaml, read_json, read_text
+from darts_pl.bounded.arrays import read_arrays
+from darts_pl.bounded.tables import read_table
+from darts_pl.bounded.yaml_text import LARGEST_YAML
+from darts_pl.errors import DartsError, RunError, nearest
 from darts_pl.genotype import AnyGenotype
 from darts_pl.genotype import read as read_genotype
 from darts_pl.reports.gate_records import GateRecord, gate_records
 
 MANIFEST = "manifest.json"
+LARGEST_ALPHAS = 256 << 20  # bytes
 RUN_FILES = (MANIFEST, "config.yaml", "history.csv")  # any of them makes a folder a run
 
 Read = TypeVar("Read")
@@ -120,7 +123,7 @@ def read_run(folder: Path | str) -> RunFiles:
         raise no_run(path)
     run = RunFiles(path)
     run.manifest = read_file(run, MANIFEST, json_object) or {}
-    run.config = read_file(run, "config.yaml", lambda file: file.read_text(encoding="utf-8")) or ""
+    run.config = read_file(run, "config.yaml", config_text) or ""
     trained_in = "retrain/" if run.command == "retrain" else ""
     run.history = read_file(run, f"{trained_in}history.csv", epoch_table)
     run.timing = read_file(run, f"{trained_in}timing.csv", epoch_table)
@@ -142,9 +145,19 @@ def read_run(folder: Path | str) -> RunFiles:
 def configured(run: RunFiles, key: str) -> Any:
     """The value of a dotted key in the run's configuration; None where it has none or cannot be read."""
     try:
-        return OmegaConf.select(OmegaConf.create(run.config or "{}"), key)
-    except (OmegaConfBaseException, YAMLError):
+        return OmegaConf.select(OmegaConf.create(_mapping(run.config)), key)
+    except OmegaConfBaseException:
         return None
+
+
+@functools.lru_cache(maxsize=1)
+def _mapping(config: str) -> dict[str, Any]:
+    """The mapping in a configuration's text; an empty one where it holds none."""
+    try:
+        found = parse_yaml(config, "config.yaml")
+    except RunError:
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def asks_for(run: RunFiles, key: str) -> bool:
@@ -161,14 +174,21 @@ def read_file(run: RunFiles, name: str, reader: Callable[[Path], Read], expected
         return None
     try:
         return reader(path)
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, GenotypeError) as error:
+    except DartsError as error:
+        run.damaged.append(f"{name} ({str(error).removeprefix(f'{path}: ')})")
+    except (OSError, ValueError, KeyError) as error:
         run.damaged.append(f"{name} ({type(error).__name__}: {error})")
-        return None
+    return None
+
+
+def config_text(path: Path) -> str:
+    """The text of a configuration."""
+    return read_text(path, largest=LARGEST_YAML)
 
 
 def json_object(path: Path) -> dict[str, Any]:
     """The JSON object in a file; other JSON raises ValueError."""
-    value = json.loads(path.read_text(encoding="utf-8"))
+    value = read_json(path)
     if not isinstance(value, dict):
         raise ValueError(f"expected a JSON object, found {type(value).__name__}")
     return value
@@ -176,15 +196,14 @@ def json_object(path: Path) -> dict[str, Any]:
 
 def epoch_table(path: Path) -> pd.DataFrame:
     """A table with one row an epoch and numbers only; text where a number belongs raises ValueError."""
-    table = pd.read_csv(path)
+    table = read_table(path)
     if "epoch" not in table:
         raise ValueError(f"no column 'epoch', found {', '.join(map(str, table.columns))}")
     return table.apply(pd.to_numeric)
 
 
 def _alphas(path: Path) -> dict[str, np.ndarray]:
-    with np.load(path, allow_pickle=False) as archive:
-        arrays = {name: archive[name] for name in archive.files}
+    arrays = read_arrays(path, largest=LARGEST_ALPHAS)
     if not any(name.startswith("gate_") for name in arrays):
         raise ValueError(f"no array 'gate_<kind of cell>', found {', '.join(sorted(arrays))}")
     gate_records(arrays)  # raises where names or shapes do not fit

@@ -8,10 +8,9 @@ from typing import Any
 
 import torch
 import torch.nn as nn
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
+from darts_pl.bounded.tensors import check_digest, read_tensors, write_tensors
 from darts_pl.errors import ConfigError, GenotypeError, RunError
 from darts_pl.genotype import AnyGenotype, from_json
 from darts_pl.ops.image import Builder
@@ -74,7 +73,7 @@ def save_model(path: Path, network: DerivedNetwork, space, *, data, details: dic
         "versions": versions(),
     }
     state = {k: v.contiguous() for k, v in network.state_dict().items() if not k.startswith("auxiliary.")}
-    return write_atomically(path, lambda temporary: save_file(state, temporary, {"header": json.dumps(header)}))
+    return write_atomically(path, lambda temporary: write_tensors(temporary, state, {"header": json.dumps(header)}))
 
 
 def load_model(
@@ -97,13 +96,9 @@ def load_model(
         GenotypeError: an operation that neither the library nor `operations` knows.
     """
     file = _model_file(Path(path))
-    try:
-        with safe_open(file, framework="pt") as stream:
-            text = (stream.metadata() or {}).get("header", "{}")
-            state = {key: stream.get_tensor(key) for key in stream.keys()}  # noqa: SIM118, no iterator is offered
-    except (SafetensorError, OSError) as error:
-        raise RunError(f"{file} cannot be read as a model: {error}") from error
-    header = read_header(text, str(file))
+    texts, state = read_tensors(file, "a model")
+    header = read_header(texts.get("header", "{}"), str(file))
+    check_digest(file, state, texts)
     genotype = from_json(json.dumps(header["genotype"]), where=str(file))
     if genotype.space == SERIES:
         return load_series_model(header, genotype, partial(_network, file, state=state), operations).eval()

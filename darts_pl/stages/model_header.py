@@ -1,14 +1,15 @@
 """The header of a model file: what it holds, checked before anything is built from it."""
 
-import json
 import math
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
+from darts_pl.bounded import parse_json
 from darts_pl.errors import RunError, nearest
 
 FORMAT, VERSION = "darts_pl.model", 1
 MAX_LAYERS, MAX_NODES, MAX_SIZE = 1000, 16, 100_000
+MOST_VALUES = 5_000_000  # a vocabulary of words has some 100,000
 
 
 class Rule(NamedTuple):
@@ -135,10 +136,7 @@ def read_header(text: str, where: str) -> dict[str, Any]:
         RunError: another format or version, a missing or unknown key, or a value of another type or size; the message
             names the file, the key, what was found and what was expected.
     """
-    try:
-        header = json.loads(text)
-    except (ValueError, RecursionError) as error:  # also a number of more digits than Python reads
-        raise RunError(f"{where}: its header is not JSON ({error})") from error
+    header = parse_json(text, f"{where}: its header is refused", most=MOST_VALUES)
     if not isinstance(header, dict):
         raise RunError(f"{where}: its header is {_shown(header)}, expected a mapping")
     if header.get("format") != FORMAT or header.get("version") != VERSION:

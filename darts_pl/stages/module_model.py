@@ -10,9 +10,9 @@ import numpy as np
 import torch
 import torch.nn as nn
 import torch.nn.functional as F
-from safetensors.torch import save_file
 from torch import Tensor
 
+from darts_pl.bounded.tensors import write_tensors
 from darts_pl.data import ImageData
 from darts_pl.data.tables import TableData, TablePreprocessing
 from darts_pl.data.text import TextData, TextPreprocessing
@@ -109,7 +109,7 @@ def save_module_model(path: Path, network: nn.Module, space: ModuleSpace, genoty
     }
     # Clones: a module that is used twice has its tensors under two names, which safetensors refuses.
     state = {name: value.detach().clone().contiguous() for name, value in network.state_dict().items()}
-    return write_atomically(path, lambda temporary: save_file(state, temporary, {"header": json.dumps(header)}))
+    return write_atomically(path, lambda temporary: write_tensors(temporary, state, {"header": json.dumps(header)}))
 
 
 def _space_header(space: ModuleSpace) -> dict[str, Any]:

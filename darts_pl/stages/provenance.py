@@ -5,7 +5,6 @@ import json
 import platform
 from collections.abc import Collection, Mapping
 from importlib import metadata
-from pathlib import Path
 from typing import Any
 
 # What may differ between a run and its resumption: none of it changes a result.
@@ -25,11 +24,6 @@ def _without(config: Mapping[str, Any], keys: Collection[str], prefix: str = "")
         for key, value in config.items()
         if f"{prefix}{key}" not in keys
     }
-
-
-def file_digest(path: Path) -> str:
-    """sha256 of a file."""
-    return hashlib.sha256(Path(path).read_bytes()).hexdigest()
 
 
 def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

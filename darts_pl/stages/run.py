@@ -13,13 +13,17 @@ from typing import Any
 import yaml
 
 from darts_pl import last_words
+from darts_pl.bounded import read_yaml
+from darts_pl.bounded.digests import file_digest
+from darts_pl.bounded.texts import shown
 from darts_pl.errors import RunError, nearest
 from darts_pl.paths import write_text_atomically
-from darts_pl.stages.provenance import VOLATILE, config_digest, file_digest, flatten, versions
+from darts_pl.stages.manifest import MANIFEST, read_manifest
+from darts_pl.stages.provenance import VOLATILE, config_digest, flatten, versions
 
 log = logging.getLogger("darts_pl")
 
-MANIFEST, CONFIG = "manifest.json", "config.yaml"
+CONFIG = "config.yaml"
 SWEEP = "multirun.yaml"  # Hydra writes it to a sweep's folder
 MIN_FREE_MIB = 200
 PAUSED = "paused"  # a stage that is to be gone on with, without having been interrupted
@@ -88,7 +92,7 @@ class RunFolder:
             raise RunError(f"{self.path} holds a {self.manifest['command']} run, this is {command}")
         if self.manifest["config_sha256"] == config_digest(config):
             return
-        before = flatten(yaml.safe_load((self.path / CONFIG).read_text(encoding="utf-8")))
+        before = flatten(_mapping(self.path / CONFIG))
         now = flatten(config)
         changed = [k for k in {**before, **now} if before.get(k) != now.get(k) and k.split(".")[0] not in VOLATILE]
         listed = "; ".join(f"{key}: {before.get(key)!r} there, {now.get(key)!r} here" for key in changed[:8])
@@ -163,7 +167,7 @@ class RunFolder:
 
     def settings(self) -> dict[str, Any]:
         """The run's configuration with dotted keys."""
-        return flatten(yaml.safe_load((self.path / CONFIG).read_text(encoding="utf-8")))
+        return flatten(_mapping(self.path / CONFIG))
 
     def complete(self) -> None:
         """Mark the whole run complete."""
@@ -210,9 +214,9 @@ def existing_run(path: Path) -> Path:
     return path
 
 
-def read_manifest(path: Path) -> dict[str, Any]:
-    """The manifest of the run folder `path`; raises RunError where it is damaged."""
-    try:
-        return json.loads((Path(path) / MANIFEST).read_text(encoding="utf-8"))
-    except json.JSONDecodeError as error:
-        raise RunError(f"{path}/{MANIFEST} is damaged: {error}") from error
+def _mapping(path: Path) -> dict[str, Any]:
+    """The mapping in a YAML file."""
+    found = read_yaml(path)
+    if not isinstance(found, dict):
+        raise RunError(f"{path} is damaged: found {shown(repr(found))}, expected a mapping")
+    return found

@@ -11,9 +11,9 @@ import pandas as pd
 import torch
 import torch.nn as nn
 from pandas.tseries.frequencies import to_offset
-from safetensors.torch import save_file
 from torch import Tensor
 
+from darts_pl.bounded.tensors import write_tensors
 from darts_pl.data.series.calendar import calendar_features
 from darts_pl.data.series.scaling import Scaler
 from darts_pl.errors import DataError, nearest
@@ -175,7 +175,7 @@ def save_series_model(path: Path, network: nn.Module, space: SeriesSpace, *, dat
         "versions": versions(),
     }
     state = {name: value.contiguous() for name, value in network.state_dict().items()}
-    return write_atomically(path, lambda temporary: save_file(state, temporary, {"header": json.dumps(header)}))
+    return write_atomically(path, lambda temporary: write_tensors(temporary, state, {"header": json.dumps(header)}))
 
 
 def load_series_model(

@@ -4,7 +4,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from darts_pl.data.cache import file_digest
+from darts_pl.bounded.digests import file_digest
 from darts_pl.data.download import download
 from darts_pl.data.series.reading import RawTable, TableFile, TableFrame
 from darts_pl.errors import ConfigError, DataError

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
+from darts_pl.bounded import parse_json
+from darts_pl.bounded.tensors import check_digest, read_tensors, write_tensors
+from darts_pl.bounded.texts import shown
 from darts_pl.errors import DataError
 from darts_pl.ops.series.shapes import SeriesShape
 from darts_pl.paths import write_atomically
@@ -72,29 +73,28 @@ class GivenFile:
     def save(self, path: Path) -> Path:
         """Write the file (safetensors)."""
         header = {"format": FORMAT, "facts": json.dumps(dict(self.facts))}
-        return write_atomically(path, lambda temporary: save_file(_tensors(self.parts), temporary, header))
+        return write_atomically(path, lambda temporary: write_tensors(temporary, _tensors(self.parts), header))
 
 
 def read_windows(path: Path) -> GivenFile:
     """The file that `GivenFile.save` wrote.
 
     Raises:
-        DataError: no such file, or another one.
+        DataError: no such file, another one, or a damaged one.
     """
-    try:
-        with safe_open(path, framework="pt") as stream:
-            header = stream.metadata() or {}
-            tensors = {key: stream.get_tensor(key) for key in stream.keys()}  # noqa: SIM118, no iterator is offered
-    except (SafetensorError, OSError) as error:
-        raise DataError(f"{path} cannot be read as a file of windows: {error}") from error
+    header, tensors = read_tensors(path, "a file of windows", error=DataError)
     if header.get("format") != FORMAT:
-        raise DataError(f"{path}: found format {header.get('format')!r}, expected {FORMAT!r}")
+        raise DataError(f"{path}: found format {shown(repr(header.get('format')))}, expected {FORMAT!r}")
+    facts = parse_json(header.get("facts", ""), f"{path}: its facts", error=DataError)
+    if not isinstance(facts, dict):
+        raise DataError(f"{path}: its facts are {shown(repr(facts))}, expected a mapping")
+    check_digest(path, tensors, header, error=DataError)
     parts = {}
     for part in PARTS:
         if f"{part}.y" in tensors:
             x = {name: tensors[f"{part}.{name}"] for name in INPUTS if f"{part}.{name}" in tensors}
-            parts[part] = GivenPart(x, tensors[f"{part}.y"])
-    return GivenFile(parts, json.loads(header["facts"]))
+            parts[part] = GivenPart(*_checked((x, tensors[f"{part}.y"]), f"{path}: {part}"))
+    return GivenFile(parts, facts)
 
 
 def _tensors(parts: Mapping[str, GivenPart]) -> dict[str, Tensor]:

@@ -8,10 +8,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from darts_pl.bounded import parse_json
 from darts_pl.errors import ConfigError
 
 PADDING, UNKNOWN = "[PAD]", "[UNK]"  # the numbers 0 and 1
 UNLIMITED = 2**31 - 1  # words of a vocabulary
+MOST_VALUES = 10_000_000  # in a tokenizer's JSON
 
 
 def _library():
@@ -113,10 +115,7 @@ def _tokenizer(vocabulary: dict[str, int], lowercase: bool) -> Any:
 def _read(text: str) -> Any:
     """The tokenizer that `to_plain` wrote, built from what the JSON says: the library's own reader has no errors of a
     class that could be told from others."""
-    try:
-        plain = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise ConfigError(f"preprocessing: the tokenizer is no JSON ({error})") from error
+    plain = parse_json(text, "preprocessing: the tokenizer is no JSON to read", error=ConfigError, most=MOST_VALUES)
     match plain:
         case {"model": {"type": "WordLevel", "vocab": dict(words)}, "normalizer": dict(normalizer)}:
             numbers = list(words.values())

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from darts_pl.bounded.tables import read_table
 from darts_pl.errors import RunError
 from darts_pl.paths import write_atomically
 from darts_pl.stages.benchmark.jobs import Job, run_jobs
@@ -55,7 +56,7 @@ def cost_table(jobs: Sequence[Job], folder: Path, threads: int) -> pd.DataFrame:
 
 
 def _measured(job: Job) -> dict:
-    timing = pd.read_csv(job.folder / "timing.csv")
+    timing = read_table(job.folder / "timing.csv")
     search = read_manifest(job.folder)["stages"]["search"]
     index, method = job.name.split("/")
     return {

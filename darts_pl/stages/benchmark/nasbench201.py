@@ -1,12 +1,13 @@
 """Finished searches of the NAS-Bench-201 space beside what its tables say of the cells that they found."""
 
-import json
 import math
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import pandas as pd
 
+from darts_pl.bounded import read_json, read_text
+from darts_pl.bounded.tables import read_table
 from darts_pl.data.nasbench201_tables import Tables
 from darts_pl.genotype import from_json
 from darts_pl.stages.run import read_manifest
@@ -31,7 +32,7 @@ def run_row(folder: Path, tables: Tables) -> dict:
     search = read_manifest(folder)["stages"]["search"]
     chosen = "best" if "selection" in search or "stopped" in search else "last"
     cell = _digits(folder / f"genotype_{chosen}.json")
-    history, timing = pd.read_csv(folder / "history.csv"), pd.read_csv(folder / "timing.csv")
+    history, timing = read_table(folder / "history.csv"), read_table(folder / "timing.csv")
     last, best = history.iloc[-1], int(history.loc[history["val_acc"].idxmax(), "epoch"])
     best_cell = _digits(folder / "genotypes" / f"epoch_{best:03d}.json")
     return {
@@ -55,18 +56,18 @@ def run_row(folder: Path, tables: Tables) -> dict:
 
 
 def _digits(path: Path) -> str:
-    return from_json(path.read_text(encoding="utf-8"), str(path)).digits
+    return from_json(read_text(path), str(path)).digits
 
 
 def _guards(folder: Path) -> list[dict]:
     path = folder / "guards.json"
-    return json.loads(path.read_text(encoding="utf-8"))["warnings"] if path.is_file() else []
+    return read_json(path)["warnings"] if path.is_file() else []
 
 
 def anytime(folder: Path, tables: Tables) -> list[dict]:
     """One row an epoch: test accuracy of the cell derived then, skips, gate entropy. Where alphas are never trained
     (random search) what is derived from them says nothing: no accuracy."""
-    history = pd.read_csv(folder / "history.csv").set_index("epoch")
+    history = read_table(folder / "history.csv").set_index("epoch")
     trained = history["alpha_updates"].iloc[-1] > 0
     rows = []
     for path in sorted((folder / "genotypes").glob("epoch_*.json")):

@@ -18,6 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from darts_pl import last_words
+from darts_pl.bounded import read_json
 from darts_pl.data.arrays import channel_statistics, shrunk
 from darts_pl.data.cifar10 import Cifar10
 from darts_pl.data.nasbench201_tables import CELLS
@@ -127,7 +128,7 @@ def score_cells(folder: Path, setup: Setup, jobs: int) -> list[dict]:
             except BaseException:
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise
-    return [json.loads(path.read_text(encoding="utf-8")) for path in paths.values()]
+    return [read_json(path) for path in paths.values()]
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
+from darts_pl.bounded import read_json
 from darts_pl.errors import ConfigError, RunError, nearest
 from darts_pl.proxies import PROXIES
 from darts_pl.stages.benchmark.proxies import SIDE, Setup
@@ -74,7 +75,7 @@ def read_setup(folder: Path) -> Setup:
     if not path.is_file():
         raise RunError(f"resume={folder}: found no {ASKED}, expected the folder of a benchmark")
     try:
-        asked = json.loads(path.read_text(encoding="utf-8"))
+        asked = read_json(path)
         if asked.pop("benchmark", None) != "proxies":
             raise RunError(f"resume={folder} is a benchmark of search methods: resume it with nasbench201")
         return Setup(**{**asked, "proxies": tuple(asked["proxies"])})

@@ -10,7 +10,8 @@ from typing import Any
 
 import torch
 
-from darts_pl.errors import ConfigError, nearest
+from darts_pl.bounded import read_json
+from darts_pl.errors import ConfigError, RunError, nearest
 from darts_pl.genotype.series import MODES
 from darts_pl.ops.series import SeriesShape
 from darts_pl.seeds import derived_seed
@@ -176,7 +177,9 @@ def candidates(run: RunFolder, ranges: Ranges, *, count: int, seed: int) -> dict
     if not run.done("candidates"):
         with run.stage("candidates"):
             run.write_json(str(POOL), draw_pool(ranges, count, seed))
-    pool = json.loads((run.path / POOL).read_text(encoding="utf-8"))
+    pool = read_json(run.path / POOL)
+    if not isinstance(pool, list) or not all(isinstance(each, dict) and {"id", "space"} <= set(each) for each in pool):
+        raise RunError(f"{run.path / POOL} is damaged: expected a list of candidates, each with id and space")
     return {each["id"]: each["space"] for each in pool}
 
 

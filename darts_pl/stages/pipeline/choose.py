@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from darts_pl.bounded.tables import read_table
 from darts_pl.genotype import from_json
 from darts_pl.paths import write_atomically
 from darts_pl.seeds import derived_seed
@@ -65,7 +66,7 @@ def choose(
             best = min(losses, key=losses.__getitem__)
             rows = [_row(name, each, name == best) for name, each in found.items()]
             write_atomically(run.path / CHOICES, lambda path: pd.DataFrame(rows).to_csv(path, index=False))
-    return pd.read_csv(run.path / CHOICES)
+    return read_table(run.path / CHOICES, ("id", "chosen"))
 
 
 def _job(run: RunFolder, identifier: str, settings: Mapping[str, Any], epochs: int) -> Job:

@@ -14,6 +14,8 @@ from typing import Any
 
 import pandas as pd
 
+from darts_pl.bounded import read_json
+from darts_pl.bounded.tables import read_table
 from darts_pl.errors import ConfigError, TrainingError
 from darts_pl.paths import write_atomically
 from darts_pl.stages.pipeline.parts import Parts
@@ -115,7 +117,7 @@ def halve(
                 rows += [_row(rung, name, until, each, name in kept) for name, each in found.items()]
                 entered = [name for name in entered if name in kept]
             write_atomically(run.path / RUNGS, lambda path: pd.DataFrame(rows).to_csv(path, index=False))
-    return pd.read_csv(run.path / RUNGS)
+    return read_table(run.path / RUNGS, ("rung", "id", "val_mse"))
 
 
 def _job(run: RunFolder, identifier: str, settings: Mapping[str, Any], rung: int, until: int) -> Job:
@@ -144,4 +146,4 @@ def _told(figures: dict) -> str:
 def genotype_text(run: RunFolder, identifier: str) -> str | None:
     """The genotype that a candidate's search gave, as JSON in one line; None where there is none."""
     path = run.path / "search" / identifier / "genotype_best.json"
-    return json.dumps(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else None
+    return json.dumps(read_json(path)) if path.is_file() else None

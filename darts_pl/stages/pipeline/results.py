@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from darts_pl.bounded import read_json
+from darts_pl.bounded.arrays import read_arrays
 from darts_pl.paths import write_atomically
 from darts_pl.stages.pipeline.baselines import TRAINED
 from darts_pl.stages.pipeline.halving import genotype_text
@@ -76,7 +78,7 @@ def _status(promoted: bool, searched: bool, choice: pd.Series | None, failed: bo
 
 
 def _seconds(path: Path) -> float | None:
-    return json.loads(path.read_text(encoding="utf-8"))["seconds"] if path.is_file() else None
+    return read_json(path)["seconds"] if path.is_file() else None
 
 
 def result_rows(figures: Mapping[str, Mapping[str, Any]]) -> tuple[list[dict[str, Any]], list[str]]:
@@ -126,9 +128,9 @@ def shown_forecasts(folders: Mapping[str, Path], target_names: Sequence[str]) ->
         path = folder / FORECASTS
         if not path.is_file():
             continue
-        with np.load(path, allow_pickle=False) as kept:
-            arrays |= {each: kept[each] for each in ("truth", "past", "starts")}
-            arrays[f"forecast_{name}"] = kept["forecast"]
+        kept = read_arrays(path, ("truth", "past", "starts", "forecast"))
+        arrays |= {each: kept[each] for each in ("truth", "past", "starts")}
+        arrays[f"forecast_{name}"] = kept["forecast"]
     return arrays
 
 

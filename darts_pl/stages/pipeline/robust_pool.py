@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 import torch
 
+from darts_pl.bounded.tables import read_table
 from darts_pl.errors import ConfigError
 from darts_pl.paths import write_atomically
 from darts_pl.proxies import combined
@@ -80,7 +81,7 @@ def robust_pool(
                 every[index] = _scores(found, measuring["proxies"], weights)
             table = compare_pools(chosen, pd.DataFrame(every), top_k)
             write_atomically(run.path / TABLE, lambda path: table.to_csv(path, index=False))
-    return pd.read_csv(run.path / TABLE)
+    return read_table(run.path / TABLE)
 
 
 def _scores(figures: Mapping[str, Mapping], proxies: Sequence[str], weights: Mapping[str, float]) -> pd.Series:

@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 import torch
 
+from darts_pl.bounded.tables import read_table
 from darts_pl.errors import RunError, TrainingError
 from darts_pl.paths import write_atomically
 from darts_pl.proxies import combined, measure
@@ -127,7 +128,7 @@ def screen(
             entry["speedup"] = None
             if collect_stats and workers.count > 1:
                 entry["speedup"] = _speedup(run, workers, candidates, timeout_s, measuring)
-    return pd.read_csv(run.path / SCORES, index_col="id")
+    return read_table(run.path / SCORES, ("id", "score"), index_col="id")
 
 
 def _told(figures: dict) -> str:

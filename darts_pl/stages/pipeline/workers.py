@@ -29,6 +29,7 @@ import rich
 import torch
 
 from darts_pl import last_words
+from darts_pl.bounded import read_json
 from darts_pl.callbacks import peak_memory_mib
 from darts_pl.errors import ConfigError, RunError
 from darts_pl.paths import write_text_atomically
@@ -65,7 +66,7 @@ class Job:
 
     def figures(self) -> dict[str, Any]:
         """What its file holds."""
-        return json.loads(self.result.read_text(encoding="utf-8"))
+        return read_json(self.result)
 
     def forget(self) -> None:
         """Remove its file, so that it is done again."""

@@ -8,6 +8,8 @@ from pathlib import Path
 import pandas as pd
 import torch
 
+from darts_pl.bounded.saved_state import read_state
+from darts_pl.errors import RunError
 from darts_pl.paths import remove_temporaries, write_atomically
 from darts_pl.spaces.architecture import SearchNetwork
 from darts_pl.stages.selection.decisions import DROPPED, Decision, Settled, apply
@@ -40,12 +42,15 @@ class Progress:
             self._remove_round(number)
 
     def _load(self) -> None:
-        state = torch.load(self.folder / STATE, map_location="cpu", weights_only=True)
-        for values in state["decisions"]:
-            self.decisions.append(Decision(**values))
-            apply(self.decisions[-1], self.supernet)
-        self.tuned = state["tuned"]
-        self.supernet.load_state_dict(state["supernet"])
+        state = read_state(self.folder / STATE)
+        try:
+            for values in state["decisions"]:
+                self.decisions.append(Decision(**values))
+                apply(self.decisions[-1], self.supernet)
+            self.tuned = state["tuned"]
+            self.supernet.load_state_dict(state["supernet"])
+        except (KeyError, TypeError, IndexError, RuntimeError) as error:
+            raise RunError(f"{self.folder / STATE} is not of this search: {error}") from error
 
     def names(self, kind: str) -> tuple[list[str], list[str]]:
         """The names of a kind's candidates and of its edges, in gate order."""
