@@ -55,7 +55,7 @@ def explain_word(word: str, words: Sequence[str] = ()) -> str:
     if not KEY.fullmatch(key):
         return f"{word!r}: found {key!r} before the sign =, expected a key such as data.root"
     text = (
-        f"{word!r}: cannot be read as it stands: {_signs(value)} may have a meaning of their own there. Put this value "
+        f"{word!r}: expected key=value, in which {_signs(value)} may have a meaning of their own. Put this value "
         f"into two pairs of quotes, the shell's and Hydra's: {typed(key, value)}"
     )
     if value.startswith(("[", "{")) or value.endswith(","):
