@@ -9,8 +9,11 @@ from contextlib import contextmanager
 
 from darts_pl.assembly import register
 from darts_pl.commands.console import ConsoleHandler
+from darts_pl.commands.explain import explain
+from darts_pl.commands.output import OutputClosed, checked_output
+from darts_pl.commands.stops import Stopped
 from darts_pl.errors import DartsError
-from darts_pl.paths import conf_dir
+from darts_pl.paths import check_working_folder, conf_dir
 from darts_pl.stages.benchmark.settings import methods_in, parse
 
 EXAMPLES = """examples
@@ -26,7 +29,7 @@ settings
   seed=0,1,2     which seeds
   scale=published   the published size, for a GPU; two_cores by default
   jobs=2         searches at a time, each with its share of the CPU's threads (threads=N for another number)
-  resume=FOLDER  go on with an interrupted benchmark
+  resume=FOLDER  go on with an interrupted benchmark; with trust=true also where it names code of your own
   steps=8 rounds=3   of the benchmarks cost and modes
   key=value      any setting of the searches, such as epochs=5
   cells=300 channels=16 layers=1 batch=64 shrink=1 repeats=1 proxies=a,b   of the proxies, beside seed, jobs, resume"""
@@ -38,10 +41,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     parsed = _parser().parse_args(argv)
     register()
     try:
-        with _lines_on_the_terminal():
+        check_working_folder()
+        with checked_output(), _lines_on_the_terminal():
             return _run(parsed.benchmark, parsed.settings)
-    except DartsError as error:
-        print(f"error: {error}", file=sys.stderr)
+    except (DartsError, OSError) as error:
+        if (told := explain(error, composing=False)) is None:
+            raise
+        print(f"error: {told}", file=sys.stderr)
+        return 2
+    except Stopped as stop:
+        print(stop, file=sys.stderr)
+        return stop.status
+    except OutputClosed as closed:
+        print(closed.code, file=sys.stderr)
         return 2
 
 

@@ -30,6 +30,10 @@ class RunError(DartsError):
     """A run folder that cannot be used: another configuration, no checkpoint, not writable."""
 
 
+class StorageError(RunError):
+    """A file of a run that cannot be written; what was saved before is left as it was."""
+
+
 class TrainingError(DartsError):
     """Training that cannot go on: a loss that is not finite, memory exhausted."""
 

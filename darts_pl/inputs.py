@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 import torch
 from torch import Tensor
 
+from darts_pl.bounded.texts import shown
 from darts_pl.errors import ConfigError
 
 DTYPES = {
@@ -138,16 +139,16 @@ def _elements(inputs: Inputs) -> int:
 
 def _from_plain(plain: Any) -> Inputs:
     if not isinstance(plain, Mapping):
-        raise ConfigError(f"inputs: found {plain!r}, expected what describes tensors")
+        raise ConfigError(f"inputs: found {shown(repr(plain))}, expected what describes tensors")
     if "parts" in plain:
         parts = plain["parts"]
         if isinstance(parts, Mapping):
             return {str(name): _from_plain(part) for name, part in parts.items()}
         if isinstance(parts, list) and parts:
             return tuple(_from_plain(part) for part in parts)
-        raise ConfigError(f"inputs: found the parts {parts!r}, expected a mapping or a list")
+        raise ConfigError(f"inputs: found the parts {shown(repr(parts))}, expected a mapping or a list")
     shape, dtype, high = plain.get("shape"), plain.get("dtype"), plain.get("high")
     sizes = isinstance(shape, list) and all(type(size) is int and 0 <= size <= LARGEST for size in shape)
     if not sizes or not isinstance(dtype, str) or not (high is None or (type(high) is int and 0 < high < 2**31)):
-        raise ConfigError(f"inputs: found {plain!r}, expected shape, dtype and high")
+        raise ConfigError(f"inputs: found {shown(repr(plain))}, expected shape, dtype and high")
     return TensorInput(tuple(shape), dtype, high)

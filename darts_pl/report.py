@@ -2,21 +2,47 @@
 
 import argparse
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from darts_pl.errors import DartsError
+from darts_pl.commands.explain import explain
+from darts_pl.commands.output import OutputClosed, checked_output
+from darts_pl.errors import DartsError, RunError
+from darts_pl.paths import check_working_folder
+from darts_pl.stages.lock import locked
 
 
 def main(argv: list[str] | None = None) -> int:
     """Write the report and print its path last; 0, or 2 after an error that the user can mend."""
     arguments = _parser().parse_args(argv)
     try:
-        print(_written(arguments.folder, arguments.output))
-    except DartsError as error:
-        print(f"error: {error}", file=sys.stderr)
+        check_working_folder()
+        with checked_output():
+            print(_written(arguments.folder, arguments.output))
+    except (DartsError, OSError) as error:
+        if (told := explain(error, composing=False)) is None:
+            raise
+        print(f"error: {told}", file=sys.stderr)
+        return 2
+    except OutputClosed as closed:
+        print(f"{closed.code}; the page is {arguments.output or arguments.folder / 'report.html'}", file=sys.stderr)
         return 2
     return 0
+
+
+@contextmanager
+def _locked(folder: Path, output: Path | None) -> Iterator[None]:
+    """The lock of `folder` where the page is written there; one that is written elsewhere waits for no run."""
+    if output is not None and output.absolute().parent != folder:
+        yield
+        return
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(locked(folder))
+        except RunError as error:
+            raise RunError(f"{error} A page elsewhere can be written now: --output FILE") from error
+        yield
 
 
 def _written(place: Path, output: Path | None) -> Path:
@@ -24,7 +50,8 @@ def _written(place: Path, output: Path | None) -> Path:
     from darts_pl.reports.run_files import existing_folder  # here, so that --help waits for no pandas
 
     folder = existing_folder(place)
-    return _writer(folder)(folder, output)
+    with _locked(folder, output):
+        return _writer(folder)(folder, output)
 
 
 def _writer(folder: Path) -> Callable[[Path, Path | None], Path]:

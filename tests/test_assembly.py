@@ -1,4 +1,4 @@
-"""`resume=<run>` alone goes on with a run that was started with configuration files of the user's own."""
+"""A run that was started with configuration files of the user's own goes on where they are named again or trusted."""
 
 import sys
 from collections.abc import Callable
@@ -48,8 +48,9 @@ GIVEN = {
 def test_a_run_goes_on_from_anywhere(started: Launch, tmp_path: Path, kind: str) -> None:
     run = (tmp_path / "run").resolve()
     assert started(*GIVEN[kind], "space=own", "epochs=3", f"hydra.run.dir={run}") == [(run, False, 5, 3)]
-    assert started(f"resume={run}", cwd="elsewhere") == [(run, True, 5, 3)]
-    assert started(f"resume={run}", cwd="elsewhere") == [(run, True, 5, 3)]
+    assert started(f"resume={run}", cwd="elsewhere", status=2) == []
+    assert started(f"resume={run}", "trust=true", cwd="elsewhere") == [(run, True, 5, 3)]
+    assert started(*GIVEN[kind], f"resume={run}") == [(run, True, 5, 3)]
 
 
 @pytest.mark.parametrize("kind", ["an option", "a search path"])
@@ -58,8 +59,8 @@ def test_a_sweep_goes_on_from_anywhere(started: Launch, tmp_path: Path, kind: st
     expected = [(sweep / "0", 5, 1), (sweep / "1", 5, 2)]
     for arguments, resumed, cwd in (
         (["-m", *GIVEN[kind], "space=own", "epochs=1,2", f"hydra.sweep.dir={sweep}"], False, "."),
-        (["-m", f"resume={sweep}"], True, "elsewhere"),
-        (["-m", f"resume={sweep}"], True, "."),
+        (["-m", f"resume={sweep}", "trust=true"], True, "elsewhere"),
+        (["-m", *GIVEN[kind], f"resume={sweep}"], True, "."),
     ):
         found = started(*arguments, cwd=cwd)
         assert [(path, layers, epochs) for path, _, layers, epochs in found] == expected

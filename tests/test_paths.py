@@ -3,9 +3,12 @@
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+import torch
+from safetensors.torch import save_file
 
 from darts_pl.paths import remove_temporaries, write_atomically, write_text_atomically
 
@@ -58,3 +61,29 @@ def test_what_a_killed_process_left_is_removed_and_nothing_else(tmp_path: Path) 
 def test_a_folder_that_is_not_there_holds_no_temporaries(tmp_path: Path) -> None:
     remove_temporaries(tmp_path / "none")
     assert not (tmp_path / "none").exists()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="permissions of Unix")
+@pytest.mark.parametrize(("umask", "mode"), [(0o022, 0o644), (0o007, 0o660), (0o077, 0o600), (0, 0o666)])
+def test_files_have_the_permissions_of_any_new_file(tmp_path: Path, umask: int, mode: int) -> None:
+    before = os.umask(umask)
+    try:
+        for name in ("new.txt", "new.txt", "by_a_library.safetensors"):
+            if name.endswith("txt"):
+                write_text_atomically(tmp_path / name, "text")
+            else:  # which moves a file of its own, for its owner alone, to the name that it is given
+                write_atomically(tmp_path / name, lambda path: save_file({"a": torch.ones(1)}, path))
+            assert (tmp_path / name).stat().st_mode & 0o777 == mode
+    finally:
+        os.umask(before)
+
+
+def test_many_threads_write_at_once_and_leave_the_umask_alone(tmp_path: Path) -> None:
+    before = os.umask(0o027)
+    try:
+        with ThreadPoolExecutor(8) as pool:
+            paths = list(pool.map(lambda n: write_text_atomically(tmp_path / f"{n % 5}.txt", str(n % 5)), range(200)))
+        assert {path.stat().st_mode & 0o777 for path in paths} == {0o640}
+        assert sorted(path.name for path in tmp_path.iterdir()) == [f"{n}.txt" for n in range(5)]
+    finally:
+        assert os.umask(before) == 0o027

@@ -1,92 +1,114 @@
 """A command's arguments; those of a run that is gone on with are read from its folder."""
 
-from collections.abc import Iterable, Mapping
+import shlex
+import sys
+from argparse import Namespace
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.errors import OverrideParseException
+from hydra._internal.utils import get_args_parser
+from hydra.core.override_parser.types import Override
+from hydra.errors import HydraException
 
-from darts_pl.bounded import read_yaml
-from darts_pl.errors import RunError
-from darts_pl.overrides import quoted
-from darts_pl.stages.run import MANIFEST, SWEEP, existing_run, read_manifest
+from darts_pl.assembly.origins import SEARCHPATH, Origin, key_of, origin_of, parsed, searchpath_override
+from darts_pl.assembly.replay import Replay, Word, check_replay
+from darts_pl.commands.explain import explain
+from darts_pl.errors import ConfigError, RunError
+from darts_pl.stages.run import MANIFEST, check_inside, existing_run
 
 
-def arguments(argv: list[str]) -> list[str]:
-    """The command's arguments; where the only override is `resume=<folder>`, those that started that run are added,
-    with the folders of configuration files that it was given.
+def arguments(argv: list[str], command: str) -> list[str]:
+    """The command's arguments; where one is `resume=<folder>`, those that started that run are added, but for those
+    that are given anew, with the folders of configuration files that it was given.
 
     Raises:
+        ConfigError: an argument that Hydra cannot read.
         RunError: the folder to resume does not exist or holds no run; it is a sweep's and `-m` is missing, or the
-            other way round.
+            other way round; it holds links that lead out of it, or asks for code that neither darts_pl has nor `argv`
+            names (see `check_replay`). `trust=true` in `argv` allows the last two.
     """
-    given = _resume_of(argv)
-    if given is None:
+    if not any("resume=" in text for text in argv):
         return argv
-    folder = existing_run(Path(given))
-    is_run, sweeping = (folder / MANIFEST).is_file(), not {"-m", "--multirun"}.isdisjoint(argv)
+    given = get_args_parser().parse_args(argv)
+    now = [_parsed(text) for text in given.overrides]
+    if (resume := _last(now, "resume")) is None:
+        return argv
+    folder, trusted = existing_run(Path(str(resume))), _last(now, "trust") is True
+    _check_kind(folder, given.multirun)
+    if not trusted:
+        check_inside(folder)
+    origin = origin_of(folder)
+    if origin.command not in (None, command):
+        raise RunError(f"{folder} holds a {origin.command} run, this is {command}")
+    full, replay = _replay(command, argv, given, now, origin)
+    check_replay(replay, trusted=trusted)
+    if any(not word.named for word in replay.words):
+        print(f"going on with: {replay.naming}", file=sys.stderr)
+    return full
+
+
+def _replay(
+    command: str, argv: list[str], given: Namespace, now: Sequence[Override], origin: Origin
+) -> tuple[list[str], Replay]:
+    """All arguments, and what is to be looked at in them.
+
+    Args:
+        given: `argv` as Hydra parses it. now: its overrides. origin: what started the run.
+    """
+    words, own_path = _merged(origin.overrides, now), _last(now, SEARCHPATH)
+    config_dir = None if given.config_dir else origin.config_dir
+    searchpath = origin.searchpath if own_path is None else []
+    first = argv.index(given.overrides[0])
+    options = [*argv[:first], *argv[first + len(given.overrides) :]]
+    folders = ["--config-dir", config_dir] if config_dir else []
+    full = [*folders, *options, *searchpath_override(searchpath), *(word.override.input_line for word in words)]
+    replay = Replay(
+        command=given.config_name or command,
+        origin=origin.file,
+        words=words,
+        trusting=_line(command, [*options, *given.overrides, "trust=true"]),
+        naming=_line(command, full),
+        named_folders=[*_as_searchpath(given.config_dir), *(own_path if isinstance(own_path, list) else [])],
+        added_folders=[*_as_searchpath(config_dir), *searchpath],
+        multirun=given.multirun,
+    )
+    return full, replay
+
+
+def _as_searchpath(config_dir: str | None) -> list[str]:
+    return [f"file://{Path(config_dir).absolute()}"] if config_dir else []
+
+
+def _line(command: str, arguments: Sequence[str]) -> str:
+    return shlex.join(["python", "-m", f"darts_pl.{command}", *arguments])
+
+
+def _parsed(text: str) -> Override:
+    try:
+        return parsed(text)
+    except HydraException as error:
+        raise ConfigError(explain(error, composing=True) or str(error)) from error
+
+
+def _last(overrides: Sequence[Override], key: str) -> Any:
+    """What the last override of `key` says; None where there is none."""
+    return next((each.value() for each in reversed(overrides) if key_of(each) == key), None)
+
+
+def _check_kind(folder: Path, sweeping: bool) -> None:
+    """Raises RunError for a sweep without -m and for a run with it."""
+    is_run = (folder / MANIFEST).is_file()
     if not is_run and not sweeping:
         raise RunError(f"resume={folder}: found a sweep. Add -m to go on with all its jobs, or take one: {folder}/0")
     if is_run and sweeping:
         raise RunError(f"resume={folder}: found a single run, expected the folder of a sweep. Leave -m out")
-    others = [text for text in argv if "=" in text and not text.startswith(("resume=", "-"))]
-    if others:
-        return argv
-    started_by, folders = _run_origin(folder) if is_run else _sweep_origin(folder)
-    place = next(place for place, text in enumerate(argv) if text.startswith("resume="))
-    options, overrides = _config_dir(folders, argv), [*_searchpath(folders), *started_by]
-    return [*options, *argv[:place], *overrides, *argv[place:]]  # overrides together: argparse takes one group of them
 
 
-def _resume_of(argv: list[str]) -> str | None:
-    """The folder that `argv` asks to resume, with Hydra's quotes taken off; None where there is none to check."""
-    found = [text for text in argv if text.startswith("resume=")]
-    if not found:
-        return None
-    try:
-        value = OverridesParser.create().parse_override(found[-1]).value()
-    except OverrideParseException:  # Hydra tells it with its place
-        return None
-    return None if value is None else str(value)
-
-
-def _run_origin(folder: Path) -> tuple[list[str], dict]:
-    """(overrides, folders of configuration files) that started the run in `folder`."""
-    manifest = read_manifest(folder)
-    return manifest.get("overrides", []), manifest.get("config_folders", {})
-
-
-def _sweep_origin(folder: Path) -> tuple[list[str], dict]:
-    """The same for the sweep in `folder`, from the multirun.yaml that Hydra leaves there."""
-    hydra = read_yaml(folder / SWEEP)
-    try:
-        return without_resume(hydra["hydra"]["overrides"]["task"]), config_folders(hydra["hydra"]["runtime"])
-    except (KeyError, TypeError, AttributeError) as error:
-        raise RunError(f"{folder / SWEEP} is damaged: it lacks what Hydra writes there ({error!r})") from error
-
-
-def config_folders(runtime: Mapping) -> dict:
-    """`--config-dir` and `hydra.searchpath` of the command line as absolute places, among the sources in Hydra's
-    `runtime`; relative ones began in the folder that the command was started in."""
-    found = {"config_dir": None, "searchpath": []}
-    for source in runtime["config_sources"]:
-        if source["provider"] == "command-line":
-            found["config_dir"] = str(Path(runtime["cwd"], source["path"]))
-        elif source["provider"] == "hydra.searchpath in command-line":
-            path = Path(runtime["cwd"], source["path"]) if source["schema"] == "file" else source["path"]
-            found["searchpath"].append(f"{source['schema']}://{path}")
-    return found
-
-
-def _config_dir(folders: Mapping, argv: list[str]) -> list[str]:
-    given = any(text.startswith(("--config-dir", "-cd")) for text in argv)
-    return ["--config-dir", folders["config_dir"]] if folders.get("config_dir") and not given else []
-
-
-def _searchpath(folders: Mapping) -> list[str]:
-    places = [quoted(place) for place in folders.get("searchpath", [])]
-    return [f"hydra.searchpath=[{','.join(places)}]"] if places else []
-
-
-def without_resume(overrides: Iterable[str]) -> list[str]:
-    return [text for text in overrides if not text.startswith("resume=")]
+def _merged(before: Sequence[Override], now: Sequence[Override]) -> list[Word]:
+    """The overrides of then, in their order, those that are given now in the place of the ones of their key."""
+    keys = {key_of(each) for each in now}
+    kept = {key_of(each): Word(each, named=False) for each in before if key_of(each) not in keys}
+    places = dict.fromkeys(key_of(each) for each in (*before, *now))
+    given = [(key_of(each), Word(each, named=True)) for each in now]
+    return [word for key in places for word in ([kept[key]] if key in kept else [w for k, w in given if k == key])]

@@ -4,7 +4,6 @@ import datetime
 import json
 import os
 import shlex
-import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -18,11 +17,12 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from rich import get_console
 
+from darts_pl.assembly.asked import ASKED, asked_in, going_on
 from darts_pl.assembly.parts import search_method
-from darts_pl.bounded import read_json
 from darts_pl.commands.apart import hydra_apart
 from darts_pl.commands.check import check_config
 from darts_pl.commands.explain import explain
+from darts_pl.commands.stops import goes_on_by
 from darts_pl.data.nasbench201_tables import Tables
 from darts_pl.errors import ConfigError, RunError
 from darts_pl.paths import conf_dir, write_text_atomically
@@ -36,45 +36,32 @@ from darts_pl.stages.benchmark.proxies import describe, score_cells
 from darts_pl.stages.benchmark.proxy_ranks import ranking, score_table
 from darts_pl.stages.benchmark.proxy_settings import parse_proxies, setup_json
 from darts_pl.stages.benchmark.settings import Settings, experiment
-
-ASKED = "benchmark.json"
+from darts_pl.stages.lock import locked
 
 
 def run_nasbench201(settings: Settings) -> int:
     """Search with every method and seed, look the cells up, write the tables and the page."""
+    folder, settings = _begun(settings)
     tables = Tables.load()
-    folder, settings = _asked(settings)
     jobs = [job for method in settings.methods for job in _jobs(folder, method, settings)]
-    asked = {key: value for key, value in vars(settings).items() if key != "folder"}
-    write_text_atomically(folder / ASKED, json.dumps(asked, indent=2) + "\n")
-    print(f"{len(jobs)} searches in {folder}, {settings.jobs} at a time")
-    try:
+    asked = {key: value for key, value in vars(settings).items() if key not in ("folder", "trust")}
+    with locked(folder), goes_on_by(going_on(folder, settings), folder):
+        write_text_atomically(folder / ASKED, json.dumps(asked, indent=2) + "\n")
+        print(f"{len(jobs)} searches in {folder}, {settings.jobs} at a time")
         failed = run_jobs(jobs, settings.jobs, settings.threads)
-    except KeyboardInterrupt:
-        command = shlex.join(["python", "-m", "darts_pl.benchmark", "nasbench201", f"resume={folder}"])
-        print(f"stopped; continue with: {command}", file=sys.stderr)
-        return 130
-    if not any(job.done for job in jobs):
-        raise RunError(f"no search was finished; see the job.log in the folders of {folder}")
-    _write(folder, jobs, settings, tables, [job.name for job in failed])
+        if not any(job.done for job in jobs):
+            raise RunError(f"no search was finished; see the job.log in the folders of {folder}")
+        _write(folder, jobs, settings, tables, [job.name for job in failed])
     return 1 if failed else 0
 
 
-def _asked(settings: Settings) -> tuple[Path, Settings]:
+def _begun(settings: Settings) -> tuple[Path, Settings]:
     """A new folder and what is asked for, or the one to go on with and what was asked for there. The number of threads
     is settled here, once: results depend on it."""
-    if settings.folder is None:
-        folder = _fresh_folder("nasbench201")
-        return folder, replace(settings, threads=settings.threads or max(1, (os.cpu_count() or 1) // settings.jobs))
-    path = settings.folder / ASKED
-    if not path.is_file():
-        raise RunError(f"resume={settings.folder}: found no {ASKED}, expected the folder of a benchmark")
-    try:
-        asked = read_json(path)
-        lists = {key: tuple(asked.pop(key)) for key in ("methods", "seeds", "overrides")}
-        return settings.folder, Settings(**lists, **asked, folder=settings.folder)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise RunError(f"{path} is damaged: {error}") from error
+    if settings.folder is not None:
+        return settings.folder, asked_in(settings.folder, trust=settings.trust)
+    folder = _fresh_folder("nasbench201")
+    return folder, replace(settings, threads=settings.threads or max(1, (os.cpu_count() or 1) // settings.jobs))
 
 
 def _fresh_folder(name: str) -> Path:
@@ -89,7 +76,8 @@ def _jobs(folder: Path, method: str, settings: Settings) -> list[Job]:
         for index, variant in enumerate(variants):
             name = f"{method}/seed_{seed}" + (f"/variant_{index}" if len(variants) > 1 else "")
             shared = (*experiment(method, settings.scale, conf_dir()), f"hardware.threads={settings.threads}")
-            overrides = (*shared, *variant, *settings.overrides, f"seed={seed}")
+            trust = ("trust=true",) if settings.trust else ()
+            overrides = (*shared, *variant, *settings.overrides, f"seed={seed}", *trust)
             jobs.append(Job(name, folder / name, overrides))
     return jobs
 
@@ -159,7 +147,8 @@ def run_cost(settings: Settings) -> int:
         overrides=settings.overrides,
     )
     print(f"{len(jobs)} short searches in {folder}")
-    table = cost_table(jobs, folder, settings.threads or os.cpu_count() or 1)
+    with locked(folder):
+        table = cost_table(jobs, folder, settings.threads or os.cpu_count() or 1)
     print(table.to_string(index=False, float_format=lambda value: f"{value:.2f}"))
     print("Memory on a CPU is the growth of the process's peak, which says little of searches this small.")
     print(f"Table   {folder / 'cost.csv'}")
@@ -170,7 +159,8 @@ def run_modes(settings: Settings) -> int:
     """Measure a search step of each mode of forecasting networks and print the table."""
     folder = _fresh_folder("modes")
     torch.set_num_threads(settings.threads or 1)
-    table = mode_costs(folder, steps=settings.steps, rounds=settings.rounds)
+    with locked(folder):
+        table = mode_costs(folder, steps=settings.steps, rounds=settings.rounds)
     print(table.to_string(index=False, float_format=lambda value: f"{value:.3f}"))
     print(f"Table   {folder / 'modes.csv'}")
     return 0
@@ -181,16 +171,13 @@ def run_proxies(arguments: Sequence[str]) -> int:
     setup, jobs, given = parse_proxies(arguments)
     tables = Tables.load()
     folder = given or _fresh_folder("proxies")
-    write_text_atomically(folder / ASKED, setup_json(setup))
-    print(f"{setup.cells} cells in {folder}, {jobs} at a time")
-    try:
+    command = shlex.join(["python", "-m", "darts_pl.benchmark", "proxies", f"resume={folder}"])
+    with locked(folder), goes_on_by(command, folder):
+        write_text_atomically(folder / ASKED, setup_json(setup))
+        print(f"{setup.cells} cells in {folder}, {jobs} at a time")
         records = score_cells(folder, setup, jobs)
-    except KeyboardInterrupt:
-        command = shlex.join(["python", "-m", "darts_pl.benchmark", "proxies", f"resume={folder}"])
-        print(f"stopped; continue with: {command}", file=sys.stderr)
-        return 130
-    scores = score_table(records, tables)
-    text = write_proxies(folder, scores, ranking(records, scores, setup.seed), describe(setup))
-    get_console().print(text, markup=False, soft_wrap=True)
-    print(f"Table   {folder / 'summary.md'}\nFigure  {folder / 'correlations.png'}")
+        scores = score_table(records, tables)
+        text = write_proxies(folder, scores, ranking(records, scores, setup.seed), describe(setup))
+        get_console().print(text, markup=False, soft_wrap=True)
+        print(f"Table   {folder / 'summary.md'}\nFigure  {folder / 'correlations.png'}")
     return 0

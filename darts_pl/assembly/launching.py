@@ -8,16 +8,21 @@ from omegaconf import DictConfig, OmegaConf
 from darts_pl import last_words, schema
 from darts_pl.assembly.arguments import arguments
 from darts_pl.commands import run_command
+from darts_pl.commands.explain import explain
 from darts_pl.errors import DartsError
+from darts_pl.paths import check_working_folder
+from darts_pl.stages.orphans import end_with_starter
 
 
 def launch(task: Callable[[DictConfig], None], name: str) -> int:
     """Run the command `name` on the process's arguments and return its exit status."""
+    end_with_starter()
     register()
     try:
-        argv = arguments(sys.argv[1:])
-    except DartsError as error:
-        print(f"error: {error}", file=sys.stderr)
+        check_working_folder()
+        argv = arguments(sys.argv[1:], name)
+    except (DartsError, OSError) as error:
+        print(f"error: {explain(error, composing=True)}", file=sys.stderr)
         return 2
     with last_words.told_beside(name):
         return run_command(task, name, argv)

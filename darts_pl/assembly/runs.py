@@ -6,7 +6,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from darts_pl.assembly.arguments import config_folders, without_resume
+from darts_pl.assembly.origins import config_folders, without_those_of_the_moment
 from darts_pl.errors import RunError
 from darts_pl.hardware import Hardware
 from darts_pl.stages.run import MANIFEST, RunFolder, read_manifest
@@ -28,7 +28,7 @@ def open_run(config: DictConfig, command: str, hardware: Hardware) -> RunFolder:
             raise RunError(f"{path} holds a run already. To go on with it: resume={path}")
         (path / MANIFEST).unlink()
     plain = OmegaConf.to_container(config, resolve=True)
-    overrides = without_resume(OmegaConf.to_container(job.overrides.task, resolve=False))
+    overrides = without_those_of_the_moment(OmegaConf.to_container(job.overrides.task, resolve=False))
     return RunFolder.open(
         path,
         command=command,

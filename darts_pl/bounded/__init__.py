@@ -7,6 +7,6 @@ and raises an error of the package, never one of a library, in seconds and befor
 
 from darts_pl.bounded.json_text import parse_json, read_json
 from darts_pl.bounded.texts import read_text
-from darts_pl.bounded.yaml_text import parse_yaml, read_yaml
+from darts_pl.bounded.yaml_text import check_yaml, parse_yaml, read_yaml
 
-__all__ = ["parse_json", "parse_yaml", "read_json", "read_text", "read_yaml"]
+__all__ = ["check_yaml", "parse_json", "parse_yaml", "read_json", "read_text", "read_yaml"]

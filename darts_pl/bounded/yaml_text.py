@@ -32,10 +32,8 @@ def parse_yaml(text: str, where: str, *, error: type[DartsError] = RunError) -> 
         DartsError: `error`, with line and column; not YAML, nested too deeply, a key given twice, a number too long, an
             alias within itself, or more values than 100,000, each alias counted as what it stands for.
     """
-    if len(text) > LARGEST_YAML:
-        raise error(f"{where}: found {len(text):,} characters, expected at most {LARGEST_YAML:,}")
     try:
-        _check(text, where, error)
+        check_yaml(text, where, error=error)
         return yaml.load(text, LOADER)
     except yaml.MarkedYAMLError as problem:
         place = "" if problem.problem_mark is None else f" at {_place(problem.problem_mark)}"
@@ -55,8 +53,14 @@ class _Open:
     keys: set[str] = field(default_factory=set)
 
 
-def _check(text: str, where: str, error: type[DartsError]) -> None:
-    """Go through the text's events, which neither nest nor follow aliases, before any value is made of them."""
+def check_yaml(text: str, where: str, *, error: type[DartsError] = RunError) -> None:
+    """Go through the text's events, which neither nest nor follow aliases, before any value is made of them.
+
+    Raises:
+        DartsError: `error`; out of bounds or a key given twice, see `parse_yaml`. yaml.YAMLError: not YAML.
+    """
+    if len(text) > LARGEST_YAML:
+        raise error(f"{where}: found {len(text):,} characters, expected at most {LARGEST_YAML:,}")
     sizes: dict[str, int] = {}
     stack = [_Open(None, mapping=False)]
     resolver = yaml.SafeLoader("")

@@ -7,6 +7,7 @@ from darts_pl.callbacks.history import History, peak_memory_mib
 from darts_pl.callbacks.progress import RunProgress
 from darts_pl.callbacks.tensorboard import ArchitectureBoard, ScalarBoard, write_hparams
 from darts_pl.callbacks.validation import InterruptedValidation
+from darts_pl.callbacks.writer import without_thread_tracebacks
 from darts_pl.lazy import lazily
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "SearchHistory",
     "newest_loadable",
     "peak_memory_mib",
+    "without_thread_tracebacks",
     "write_hparams",
 ]
 __getattr__, __dir__ = lazily(__name__)

@@ -8,8 +8,8 @@ from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Checkpoint
 
 from darts_pl.bounded.saved_state import read_state
-from darts_pl.errors import RunError, TrainingError
-from darts_pl.paths import sync_folder, write_atomically
+from darts_pl.errors import RunError, StorageError, TrainingError
+from darts_pl.paths import FolderVanished, sync_folder, write_atomically
 
 NEXT, LAST, PREVIOUS, FINAL = "next.ckpt", "last.ckpt", "previous.ckpt", "final.ckpt"
 NEEDED = ("state_dict", "loops", "optimizer_states")  # of what Lightning writes
@@ -64,7 +64,8 @@ class ResumePoints(Checkpoint):
         """Write a point now.
 
         Raises:
-            RunError: the folder cannot be written or the disk is full; the points before it are left as they were.
+            StorageError: the folder cannot be written or the disk is full; the points before it are left as they were.
+            FolderVanished: the run's folder is gone.
         """
         if not _all_finite(trainer.lightning_module):
             return
@@ -81,10 +82,13 @@ class ResumePoints(Checkpoint):
     def _write(self, trainer: Trainer, path: Path) -> None:
         try:
             write_atomically(path, lambda temporary: trainer.save_checkpoint(temporary, weights_only=False))
+        except FolderVanished:
+            raise
         except (OSError, RuntimeError) as error:
-            raise RunError(
-                f"cannot write the checkpoint {path}: {error}. The points saved before are intact; free space or "
-                "choose another folder, then resume."
+            reason = getattr(error, "strerror", None) or error
+            raise StorageError(
+                f"cannot write the checkpoint {path}: {reason}. The points saved before are intact; free space or "
+                "mend the folder, then resume."
             ) from error
 
 

@@ -31,26 +31,36 @@ def check_config(cfg: DictConfig) -> None:
     _check_node(cfg, "")
 
 
-def _check_node(node: DictConfig, place: str) -> None:
+def _check_node(node: DictConfig, place: str, hint: str = "") -> None:
+    """Args: hint: what to do where a value is missing."""
     schema = OmegaConf.get_type(node)
     if dataclasses.is_dataclass(schema):
         _check_fields(node, place, [field.name for field in dataclasses.fields(schema)])
-    values = {key: _value(node, key, place) for key in node}
+    values = {key: _value(node, key, place, hint) for key in node}
     if dataclasses.is_dataclass(schema):
         for field in dataclasses.fields(schema):
             _check_range(values[field.name], field.metadata.get("range"), f"{place}{field.name}")
     if "_target_" in values:
         _check_arguments(values, place)
+    hints = _hints(schema)
     for key, value in values.items():
         if isinstance(value, DictConfig):
-            _check_node(value, f"{place}{key}.")
+            _check_node(value, f"{place}{key}.", hints.get(key, hint))
 
 
-def _value(node: DictConfig, key: object, place: str) -> object:
+def _hints(schema: object) -> dict[str, str]:
+    """What the fields of a schema say where a value in them is missing, as `metadata={"missing": sentence}`."""
+    fields = dataclasses.fields(schema) if dataclasses.is_dataclass(schema) else ()
+    return {field.name: field.metadata["missing"] for field in fields if "missing" in field.metadata}
+
+
+def _value(node: DictConfig, key: object, place: str, hint: str) -> object:
     """The value of a key, its interpolations resolved."""
     try:
         return node[key]
     except MissingMandatoryValue as error:
+        if hint:
+            raise ConfigError(f"{hint} (the key {place}{key} has no value)") from error
         raise ConfigError(f"{place}{key}: no value given, expected {place}{key}=<value>") from error
     except OmegaConfBaseException as error:
         raise ConfigError(f"{place}{key}: {str(error).splitlines()[0]}") from error

@@ -4,15 +4,15 @@ import errno
 import re
 import traceback
 from collections.abc import Sequence
+from pathlib import Path
 
 import yaml
 from hydra.errors import HydraException, InstantiationException
 from omegaconf.errors import InterpolationResolutionError, MissingMandatoryValue, OmegaConfBaseException
 
 from darts_pl.commands.composition import explain_composition, explain_key
-from darts_pl.errors import DartsError
-
-STORAGE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM})
+from darts_pl.errors import DartsError, StorageError
+from darts_pl.paths import FolderVanished, is_of_storage
 
 
 def explain(
@@ -32,9 +32,18 @@ def explain(
         return _explain_composing(error, command, words)
     if isinstance(error, MissingMandatoryValue | InterpolationResolutionError):
         return explain_key(error)
-    if isinstance(error, OSError) and error.errno in STORAGE:
+    if isinstance(error, FolderVanished):
+        return f"{error.filename}: {error.strerror}. Put it back"
+    if is_of_storage(error) or (isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG):
         return f"{error.filename or 'a file of the run'}: {error.strerror}"
     return None
+
+
+def can_go_on(error: BaseException | None, folder: Path | str) -> bool:
+    """Whether `error` is one of storage, after which what lies in `folder` is gone on with once there is room."""
+    if isinstance(error, FolderVanished):
+        return True
+    return error is not None and (isinstance(error, StorageError) or is_of_storage(error)) and Path(folder).is_dir()
 
 
 def _explain_composing(error: BaseException, command: str | None, words: Sequence[str]) -> str | None:
@@ -42,6 +51,8 @@ def _explain_composing(error: BaseException, command: str | None, words: Sequenc
         return explain_composition(error, command, words)
     if isinstance(error, yaml.YAMLError):
         return f"a configuration file is not valid YAML: {error}"
+    if isinstance(error, OSError) and error.filename:
+        return f"{error.filename}: {error.strerror}"
     if isinstance(error, OSError | ValueError):
         return str(error)
     return None

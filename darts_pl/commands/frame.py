@@ -21,7 +21,10 @@ from omegaconf import DictConfig, OmegaConf
 
 from darts_pl import paths
 from darts_pl.commands.check import check_config
-from darts_pl.commands.explain import explain
+from darts_pl.commands.config_files import read_within_bounds
+from darts_pl.commands.explain import can_go_on, explain
+from darts_pl.commands.folders import Folders, Refused, folders_of_command, locked_job
+from darts_pl.commands.output import OutputClosed, checked_output
 from darts_pl.commands.words import check_options, lists_values
 from darts_pl.overrides import quoted
 
@@ -47,7 +50,8 @@ def run_command(
     """Compose the configuration `config_name`, check it, call `task` with it, and return the exit status.
 
     0: done. 2: an error that the user can mend, printed without a traceback. 130 and 143: stopped by Ctrl-C and
-    SIGTERM, with the command that goes on. In a multirun every job runs before the failed ones are listed.
+    SIGTERM, with the command that goes on. In a multirun every job runs before the failed ones are listed. One command
+    at a time writes to a folder; the folders of a refused one go again.
 
     Args:
         config_name: the name of the command and of its file in the configuration folder, such as "search".
@@ -58,19 +62,28 @@ def run_command(
         Exception: whatever is no error of the user, as it is, so that its traceback is kept.
     """
     jobs: list[Job] = []
-    with _process(argv):
+    read_within_bounds()
+    with _process(argv), checked_output(), folders_of_command() as folders:
         try:
             folder = str(Path(conf_dir or paths.conf_dir()).absolute())
             check_options(sys.argv[1:])
             main = hydra.main(version_base="1.3", config_path=folder, config_name=config_name)
-            main(_recorded(task, config_name, jobs))()
+            main(_recorded(task, config_name, jobs, folders))()
+            sys.stdout.flush()
+        except Refused as refused:
+            print(f"error: {refused.error}", file=sys.stderr)
+            return USER_ERROR
         except KeyboardInterrupt:
             return _stopped(config_name, jobs, INTERRUPTED)
+        except OutputClosed as closed:
+            return _stopped(config_name, jobs, USER_ERROR, closed.code)
         except SystemExit as stop:
             return _exit_status(stop, config_name, jobs)
         except Exception as error:
             if not _report(error, jobs, config_name):
                 raise
+            if any(can_go_on(job.error, job.folder) for job in jobs):
+                print(f"then continue with: {_going_on(config_name, jobs)}", file=sys.stderr)
             return USER_ERROR
     return 0
 
@@ -104,27 +117,40 @@ def _process(argv: Sequence[str] | None) -> Iterator[None]:
             os.environ["HYDRA_FULL_ERROR"] = full_error
 
 
-def _recorded(task: Task, config_name: str, jobs: list[Job]) -> Task:
-    """`task` behind the check of its configuration, entering itself and its error in `jobs`."""
+def _recorded(task: Task, config_name: str, jobs: list[Job], folders: Folders) -> Task:
+    """`task` behind the lock of its folder and the check of its configuration, entering itself and its error in `jobs`.
+    Where it is refused, its folder goes again."""
 
     def job(cfg: DictConfig) -> object:
         settings = HydraConfig.get()
         sweeping = settings.mode == RunMode.MULTIRUN
-        folder = Path(settings.sweep.dir if sweeping else settings.runtime.output_dir).absolute()
+        place = Path(settings.runtime.output_dir).absolute()
+        folder = Path(settings.sweep.dir).absolute() if sweeping else place
         overrides = OmegaConf.to_container(settings.overrides.task, resolve=False)  # as typed, with their ${...}
         record = Job(overrides, str(folder))
         if sweeping and not jobs and not settings.sweeper.get("params") and not lists_values(sys.argv[1:]):
             log.info("-m with one value of everything is a sweep of one run; a list of values is seed=0,1,2")
         jobs.append(record)
         try:
-            check_config(cfg)
-            return task(cfg)
+            with locked_job(place, sweeping), _taken_away_if_refused(place, folders):
+                check_config(cfg)
+                return task(cfg)
         except Exception as error:
             record.error = error
             raise
 
     job.__module__ = f"darts_pl.{config_name}"  # Hydra names the job, and so its folder, after the module
     return job
+
+
+@contextmanager
+def _taken_away_if_refused(place: Path, folders: Folders) -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:
+        if explain(error, composing=False) is not None:
+            folders.take_away(place)
+        raise
 
 
 def _report(error: Exception, jobs: list[Job], command: str) -> bool:
@@ -166,13 +192,18 @@ def _exit_status(stop: SystemExit, config_name: str, jobs: list[Job]) -> int:
     return stop.code or 0
 
 
-def _stopped(config_name: str, jobs: list[Job], status: int) -> int:
+def _stopped(config_name: str, jobs: list[Job], status: int, how: str = "stopped") -> int:
     if not jobs:
-        print("stopped before the run began", file=sys.stderr)
+        print(f"{how} before the run began", file=sys.stderr)
         return status
-    command = shlex.join([*_arguments_without_resume(), f"resume={quoted(jobs[-1].folder)}"])
-    print(f"stopped; continue with: python -m darts_pl.{config_name} {command}", file=sys.stderr)
+    print(f"{how}; continue with: {_going_on(config_name, jobs)}", file=sys.stderr)
     return status
+
+
+def _going_on(config_name: str, jobs: list[Job]) -> str:
+    """The command that goes on with what was begun."""
+    command = shlex.join([*_arguments_without_resume(), f"resume={quoted(jobs[-1].folder)}"])
+    return f"python -m darts_pl.{config_name} {command}"
 
 
 def _arguments_without_resume() -> list[str]:

@@ -41,7 +41,7 @@ def composed(
             given = dataclasses.asdict(config)
             for section in SECTIONS:
                 found[section] = OmegaConf.merge(found[section], given[section])
-            for key in ("name", "seed", "checkpoint_every_s"):
+            for key in ("name", "seed", "checkpoint_every_s", "trust"):
                 found[key] = given[key]
             for part in PARTS:
                 if given[part]:

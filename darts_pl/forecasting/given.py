@@ -42,7 +42,8 @@ def facts(shape: SeriesShape, scaler: Any, seasonal_period: int, target_names: S
     """What is known of the windows besides their values; see `GivenWindows`.
 
     Raises:
-        ConfigError: a scaler of other channels, a name too many or too few, a season below 1.
+        ConfigError: a scaler of other channels or of scales that cannot be divided by, a name too many or too few,
+            a season below 1.
     """
     if seasonal_period < 1:
         raise ConfigError(f"seasonal_period={seasonal_period}: expected at least 1")
@@ -58,6 +59,8 @@ def facts(shape: SeriesShape, scaler: Any, seasonal_period: int, target_names: S
             f"scaler: found {type(scaler).__name__} of mean {np.shape(mean)} and scale {np.shape(std)}, expected a "
             f"fitted scaler of {shape.channels} channels, such as scikit-learn's StandardScaler"
         )
+    if not (np.isfinite(mean).all() and np.isfinite(std).all() and (np.asarray(std) > 0).all()):
+        raise ConfigError(f"scaler: found the mean {mean} and scale {std}, expected finite numbers and scales above 0")
     return {**found, "mean": np.asarray(mean, float).tolist(), "std": np.asarray(std, float).tolist()}
 
 

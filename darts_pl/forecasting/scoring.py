@@ -8,6 +8,7 @@ import torch
 import torch.nn as nn
 from torch import Tensor
 
+from darts_pl.data.series.window_file import check_values
 from darts_pl.errors import DataError
 from darts_pl.proxies import PROXIES, SCHEMES, measure, random_schemes, scheme
 from darts_pl.spaces.architecture import SearchNetwork
@@ -56,12 +57,15 @@ def first_batches(
     """The first `num_batches` batches, of `max_samples` samples in all at the most, in the form that `model` takes.
 
     Raises:
-        DataError: no batch.
+        DataError: no batch; values that float32 cannot hold, or not as what they are.
     """
     each, found = max(1, max_samples // max(1, num_batches)), []
     ours = isinstance(model, SearchNetwork | DerivedNetwork)
     for x, y in dataloader:
         x = {"past": x} if ours and isinstance(x, Tensor) and x.dim() == 3 else x
+        for key, value in {**(x if isinstance(x, Mapping) else {}), "y": y}.items():
+            if ours and isinstance(value, Tensor) and value.dim() == 3:
+                check_values(value.detach().cpu(), key, "dataloader")
         part = {k: v[:each] for k, v in x.items()} if isinstance(x, Mapping) else x[:each]
         found.append((placed(part, model, device), placed(y[:each], model, device)))
         if len(found) == num_batches:

@@ -3,7 +3,8 @@
 import copy
 import dataclasses
 import datetime
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from darts_pl.forecasting.order import Plan, plan_of
 from darts_pl.forecasting.parts import source_of
 from darts_pl.ops.series import SeriesShape
 from darts_pl.schema import DARTSConfig
+from darts_pl.stages.lock import locked
 from darts_pl.stages.pipeline.parts import Parts
 from darts_pl.stages.run import RunFolder
 
@@ -76,10 +78,12 @@ class Setup:
         )
         return data, self.parts(config)
 
+    @contextmanager
     def run(
         self, config: DARTSConfig, loaders: Mapping[str, Iterable], folder: Path | str | None
-    ) -> tuple[RunFolder, dict[str, Any], GivenWindows]:
-        """(run, plain configuration, prepared data): the windows lie in the run's folder, where workers read them.
+    ) -> Iterator[tuple[RunFolder, dict[str, Any], GivenWindows]]:
+        """(run, plain configuration, prepared data): the windows lie in the run's folder, where workers read them. The
+        folder is locked until the `with` ends.
 
         Args:
             folder: of the run, begun or not; by default outputs/<name>/<time>.
@@ -93,9 +97,10 @@ class Setup:
         plain = self.plain(config, path / given.WINDOWS)
         plan_of(plain, given.NoData(self.shape, self.facts))  # what cannot be shows before the folder is begun
         parts = _parts(plain)
-        run = RunFolder.open(path, command="pipeline", config=plain, device=parts.hardware.name)
-        _keep_windows(file, path / given.WINDOWS)
-        return run, plain, parts.final_data()
+        with locked(path):
+            run = RunFolder.open(path, command="pipeline", config=plain, device=parts.hardware.name)
+            _keep_windows(file, path / given.WINDOWS)
+            yield run, plain, parts.final_data()
 
 
 def _parts(plain: Mapping[str, Any]) -> Parts:

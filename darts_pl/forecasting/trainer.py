@@ -226,10 +226,10 @@ class DARTSTrainer:
         config = changed(config, "train", {"epochs": search_epochs})
         config = changed(config, "final", {"epochs": final_epochs})
         loaders = {"train": train_loader, "val": val_loader, "test": test_loader}
-        run, plain, data = self._setup.run(config, loaders, folder)
-        plan = plan_of(plain, data)
-        check_search(source_of(plain)(), plan)
-        results = find_forecaster(run, source_of(plain), plain, plan, data)
+        with self._setup.run(config, loaders, folder) as (run, plain, data):
+            plan = plan_of(plain, data)
+            check_search(source_of(plain)(), plan)
+            results = find_forecaster(run, source_of(plain), plain, plan, data)
         self.best_file = run.path / "retrain" / "model.safetensors"
         self.best_model = load_model(self.best_file)
         return {"final_model": self.best_model, **given.told(run.path, results), "search_config": plain}
@@ -257,8 +257,8 @@ class DARTSTrainer:
         fidelity = {"num_candidates": num_candidates, "max_workers": max_workers, "rungs": 1}
         config = changed(config, "multi_fidelity", fidelity)
         config = changed(config, "train", {"epochs": search_epochs})
-        run, plain, data = self._setup.run(config, {"train": train_loader, "val": val_loader}, folder)
-        return {**compare_schemes(run, source_of(plain), plain, plan_of(plain, data)), "folder": run.path}
+        with self._setup.run(config, {"train": train_loader, "val": val_loader}, folder) as (run, plain, data):
+            return {**compare_schemes(run, source_of(plain), plain, plan_of(plain, data)), "folder": run.path}
 
     def robust_initial_pool_over_op_pools(
         self,
@@ -276,8 +276,8 @@ class DARTSTrainer:
         asked = {"pools": pools or self.config.robust_pool.pools or 3, "pool_size": pool_size}
         config = changed(self.config, "robust_pool", {**asked, "num_candidates": num_candidates, **settings})
         config = changed(config, "multi_fidelity", {"max_workers": max_workers})
-        run, plain, data = self._setup.run(config, {"train": train_loader, "val": val_loader}, folder)
-        return {**compare_pools(run, source_of(plain), plain, plan_of(plain, data)), "folder": run.path}
+        with self._setup.run(config, {"train": train_loader, "val": val_loader}, folder) as (run, plain, data):
+            return {**compare_pools(run, source_of(plain), plain, plan_of(plain, data)), "folder": run.path}
 
     @known_arguments
     def save_best_model(self, path: Path | str) -> Path:

@@ -16,6 +16,7 @@ from darts_pl.genotype.nni import KEY, from_nni
 from darts_pl.genotype.original import from_original_text
 from darts_pl.genotype.pasted import is_call, looks_pasted, without_surroundings
 from darts_pl.genotype.series import SeriesGenotype
+from darts_pl.paths import leads_out
 
 BEST = "genotype_best.json"
 LARGEST_FILE_BYTES = 1 << 20
@@ -50,6 +51,8 @@ def read(spec: str | Path) -> AnyGenotype:
     if path.is_dir():
         if not (path / BEST).is_file():
             raise GenotypeError(f"{path}: a folder without {BEST}, expected the folder of a search that has run")
+        if leads_out(path / BEST, path):
+            raise GenotypeError(f"{path}: its {BEST} is a link out of the folder. Name the file itself to read it")
         path = path / BEST
     if not path.is_file():
         raise GenotypeError(_nothing_found(str(spec), path))

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+MOST_LINES, MOST_POINTS, MOST_CANDIDATES, MOST_EPOCHS = 6_000, 5_000_000, 500, 100_000
+
 
 @dataclass(frozen=True)
 class GateRecord:
@@ -34,6 +36,8 @@ def gate_records(arrays: Mapping[str, np.ndarray]) -> dict[str, GateRecord]:
         edges, primitives = (arrays.get(f"{what}_{kind}", arrays.get(what)) for what in ("edges", "primitives"))
         if edges is None or primitives is None:
             raise ValueError(f"no names for gate_{kind}, found {', '.join(sorted(arrays))}")
+        if any(names.ndim != 1 for names in (arrays["epoch"], edges, primitives)):
+            raise ValueError(f"epoch or the names for gate_{kind} are no list")
         expected = (len(arrays["epoch"]), len(edges), len(primitives))
         for name in (f"gate_{kind}", f"alpha_{kind}"):
             if name in arrays and arrays[name].shape != expected:
@@ -41,4 +45,20 @@ def gate_records(arrays: Mapping[str, np.ndarray]) -> dict[str, GateRecord]:
         records[kind] = GateRecord(
             arrays["epoch"].tolist(), arrays[f"gate_{kind}"], edges.tolist(), primitives.tolist()
         )
+    _check_drawable(records)
     return records
+
+
+def _check_drawable(records: Mapping[str, GateRecord]) -> None:
+    """Raises ValueError where the gates are more than a page can show, or a machine draw in a minute."""
+    lines = sum(len(record.edges) * len(record.primitives) for record in records.values() if len(record.edges) > 1)
+    epochs = max((len(record.epochs) for record in records.values()), default=0)
+    widest = max((len(record.primitives) for record in records.values()), default=0)
+    for found, most, what in (
+        (lines, MOST_LINES, "gates of edges"),
+        (lines * epochs, MOST_POINTS, "gates of edges over all epochs"),
+        (widest, MOST_CANDIDATES, "candidates on an edge"),
+        (epochs, MOST_EPOCHS, "epochs"),
+    ):
+        if found > most:
+            raise ValueError(f"found {found:,} {what}, expected at most {most:,}")

@@ -16,7 +16,7 @@ from darts_pl.reports.pipeline_files import PipelineFiles, is_pipeline, read_pip
 from darts_pl.reports.pipeline_genotype import operations_of
 from darts_pl.reports.pipeline_names import SEARCHED, colour
 from darts_pl.reports.pipeline_sweep import long_table, over_seeds, paired_differences, sentences, written
-from darts_pl.reports.run_files import existing_folder, no_run, runs_of_sweep
+from darts_pl.reports.run_files import existing_folder, no_run, runs_of_sweep, told_elsewhere
 from darts_pl.reports.style import INK, PAGE_WIDTH, styled
 from darts_pl.reports.sweep import FEWEST_RUNS, TOO_FEW
 
@@ -74,16 +74,18 @@ def _page(folder: Path, runs: Mapping[str, PipelineFiles], table: pd.DataFrame, 
         Section("Runs", [_run_table(runs)]),
     ]
     status = "complete" if len(complete) == len(runs) else "unfinished"
-    return Page(f"Pipelines: {folder.name}", status, facts, sections, _notices(runs, others))
+    return Page(f"Pipelines: {folder.name}", status, facts, sections, _notices(folder, runs, others))
 
 
-def _notices(runs: Mapping[str, PipelineFiles], others: list[str]) -> list[str]:
+def _notices(folder: Path, runs: Mapping[str, PipelineFiles], others: list[str]) -> list[str]:
     notices = []
     if open_runs := [name for name, found in runs.items() if not found.run.complete]:
         notices.append(f"Not finished, so not in the means: {', '.join(open_runs)}.")
     notices += [f"Run {n}: could not read {'; '.join(f.run.damaged)}." for n, f in runs.items() if f.run.damaged]
     if others:
         notices.append(f"Not compared, for they are no pipeline runs: {', '.join(others)}.")
+    if away := told_elsewhere(folder):
+        notices.append(away)
     return notices
 
 

@@ -1,15 +1,13 @@
 """What a run folder holds, read as far as it is there: an unfinished or damaged run still gives a report."""
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
-from omegaconf import OmegaConf
-from omegaconf.errors import OmegaConfBaseException
 
 from darts_pl.bounded import parse_yaml, read_json, read_text
 from darts_pl.bounded.arrays import read_arrays
@@ -18,6 +16,7 @@ from darts_pl.bounded.yaml_text import LARGEST_YAML
 from darts_pl.errors import DartsError, RunError, nearest
 from darts_pl.genotype import AnyGenotype
 from darts_pl.genotype import read as read_genotype
+from darts_pl.paths import leads_out
 from darts_pl.reports.gate_records import GateRecord, gate_records
 
 MANIFEST = "manifest.json"
@@ -80,9 +79,21 @@ def is_run(folder: Path) -> bool:
 
 
 def runs_of_sweep(folder: Path) -> list[Path]:
-    """The run folders directly inside `folder`, those with a manifest, in the order of their numbers."""
-    found = [child for child in folder.iterdir() if child.is_dir() and (child / MANIFEST).is_file()]
+    """The run folders directly inside `folder`, those with a manifest, in the order of their numbers; see `elsewhere`
+    for what is left out."""
+    found = [child for child in folder.iterdir() if (child / MANIFEST).is_file() and not leads_out(child, folder)]
     return sorted(found, key=lambda path: (not path.name.isdigit(), path.name.zfill(9)))
+
+
+def elsewhere(folder: Path) -> list[str]:
+    """The names directly inside `folder` that are links out of it: a page of the folder does not show what is there."""
+    return sorted(child.name for child in folder.iterdir() if child.is_symlink() and leads_out(child, folder))
+
+
+def told_elsewhere(folder: Path) -> str:
+    """A sentence that names them; empty where there are none."""
+    names = ", ".join(elsewhere(folder))
+    return f"Not read, as they are links out of the folder: {names}." if names else ""
 
 
 def existing_folder(folder: Path | str) -> Path:
@@ -107,8 +118,10 @@ def no_run(folder: Path) -> RunError:
     wanted = ", ".join(RUN_FILES)
     children = sorted(child.name for child in folder.iterdir() if child.is_dir())
     inside = f" The folder holds: {', '.join(children[:8])}." if children else ""
+    away = told_elsewhere(folder)
     return RunError(
         f"{folder}: holds no run. Looked for {wanted} in it, for {MANIFEST} in the folders inside it.{inside}"
+        f"{' ' if away else ''}{away}"
     )
 
 
@@ -143,11 +156,12 @@ def read_run(folder: Path | str) -> RunFiles:
 
 
 def configured(run: RunFiles, key: str) -> Any:
-    """The value of a dotted key in the run's configuration; None where it has none or cannot be read."""
-    try:
-        return OmegaConf.select(OmegaConf.create(_mapping(run.config)), key)
-    except OmegaConfBaseException:
-        return None
+    """The value of a dotted key in the run's configuration as it is written: `${...}` stays what it is, as it could
+    lead to the environment of whoever reads. None where there is no such key."""
+    value: Any = _mapping(run.config)
+    for name in key.split("."):
+        value = value.get(name) if isinstance(value, Mapping) else None
+    return value
 
 
 @functools.lru_cache(maxsize=1)
@@ -166,9 +180,12 @@ def asks_for(run: RunFiles, key: str) -> bool:
 
 
 def read_file(run: RunFiles, name: str, reader: Callable[[Path], Read], expected: bool = True) -> Read | None:
-    """What `reader` makes of a file of the run; None and a note in `run` where it is absent, though expected, or
-    damaged."""
+    """What `reader` makes of a file of the run; None and a note in `run` where it is absent, though expected, damaged,
+    or reached by a link that leads out of the folder."""
     path = run.folder / name
+    if leads_out(path, run.folder):
+        run.damaged.append(f"{name} (a link leads out of the folder)")
+        return None
     if not path.is_file():
         run.missing += [name] if expected else []
         return None

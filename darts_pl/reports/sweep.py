@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
-from omegaconf import OmegaConf
 
 from darts_pl.reports.curves import columns_by_kind, has_any
 from darts_pl.reports.monitor import monitor_of
@@ -44,7 +43,7 @@ def differing_settings(runs: Mapping[str, RunFiles]) -> pd.DataFrame:
 def _configured(run: RunFiles, key: str) -> str:
     """The value of a dotted key in the run's configuration as text, "not set" where it has none."""
     value = configured(run, key)
-    return NOT_SET if value is None or OmegaConf.is_config(value) else str(value)
+    return NOT_SET if value is None or isinstance(value, dict | list) else str(value)
 
 
 def metrics_of(run: RunFiles) -> dict[str, Any]:

@@ -9,7 +9,16 @@ from darts_pl.paths import write_atomically
 from darts_pl.reports import tables
 from darts_pl.reports.monitor import monitor_of
 from darts_pl.reports.page import Page, Section, Table, Text, picture, save
-from darts_pl.reports.run_files import MANIFEST, RunFiles, existing_folder, no_run, read_run, runs_of_sweep
+from darts_pl.reports.run_files import (
+    MANIFEST,
+    RunFiles,
+    elsewhere,
+    existing_folder,
+    no_run,
+    read_run,
+    runs_of_sweep,
+    told_elsewhere,
+)
 from darts_pl.reports.sweep import FEWEST_RUNS, comparison, group_name, over_seeds
 from darts_pl.reports.sweep_figure import comparison_figure, not_drawn
 from darts_pl.reports.sweep_metrics import form, readable
@@ -67,7 +76,10 @@ def _notices(folder: Path, runs: dict[str, RunFiles]) -> list[str]:
     if open_runs:
         notices.append(f"Not finished, so not in the means: {', '.join(open_runs)}.")
     notices += [f"Run {name}: could not read {'; '.join(run.damaged)}." for name, run in runs.items() if run.damaged]
-    others = sorted(child.name for child in folder.iterdir() if child.name.isdigit() and child.name not in runs)
+    if away := told_elsewhere(folder):
+        notices.append(away)
+    known = {*runs, *elsewhere(folder)}
+    others = sorted(child.name for child in folder.iterdir() if child.name.isdigit() and child.name not in known)
     if others:
         notices.append(f"No {MANIFEST} in {', '.join(others)}: these runs failed before they began.")
     return notices

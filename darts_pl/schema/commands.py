@@ -42,6 +42,7 @@ class SearchCommand:
     name: str = MISSING
     seed: int = within(0, high=LARGEST_SEED)
     resume: str | None = None
+    trust: bool = False
     epochs: int = within(50, low=1)
     batch_size: int = within(64, low=1)
     learning_rate: float = within(0.025)
@@ -78,6 +79,7 @@ class RetrainCommand:
     name: str = MISSING
     seed: int = within(0, high=LARGEST_SEED)
     resume: str | None = None
+    trust: bool = False
     checkpoint_every_s: float = within(30.0)
     space: dict[str, Any] = field(default_factory=dict)
     data: dict[str, Any] = field(default_factory=dict)

@@ -8,6 +8,11 @@ from darts_pl.schema.ranges import LARGEST_SEED, within
 
 BASELINES = ("last value", "seasonal naive", "nlinear", "dlinear")
 
+SERIES_MISSING = (
+    "no series to forecast was named. Give a file, python -m darts_pl.pipeline data.csv=my.csv data.horizon=24, "
+    "or try one at hand: python -m darts_pl.pipeline +experiment=forecast_smoke"
+)
+
 
 def settings(cls: type) -> type:
     """Decorator: a dataclass for which an unknown field is a ConfigError that names the nearest."""
@@ -125,6 +130,7 @@ class DARTSConfig:
     name: str = "forecast"
     seed: int = within(0, high=LARGEST_SEED)
     resume: str | None = None
+    trust: bool = False
     checkpoint_every_s: float = within(30.0)
     space: DARTSSearchSpaceConfig = field(default_factory=DARTSSearchSpaceConfig)
     train: DARTSTrainConfig = field(default_factory=DARTSTrainConfig)
@@ -140,5 +146,5 @@ class DARTSConfig:
     hypergradient: dict[str, Any] = field(default_factory=dict)
     rules: dict[str, Any] = field(default_factory=dict)
     derivation: dict[str, Any] = field(default_factory=dict)
-    data: dict[str, Any] = field(default_factory=dict)
+    data: dict[str, Any] = field(default_factory=dict, metadata={"missing": SERIES_MISSING})
     hardware: dict[str, Any] = field(default_factory=dict)

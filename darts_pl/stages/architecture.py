@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable
 from functools import partial
 
-from darts_pl.callbacks import write_hparams
+from darts_pl.callbacks import without_thread_tracebacks, write_hparams
 from darts_pl.genotype import KNOWN, Genotype, from_json
 from darts_pl.genotype.wording import in_lines
 from darts_pl.metric_names import in_words, others, written
@@ -98,7 +98,7 @@ def finish(run: RunFolder, genotype: Genotype, space, results: dict) -> dict:
     results = {"genotype_best": json.loads(genotype.to_json()), **results, **_sizes(genotype, space)}
     run.write_json("results.json", results)
     if not run.done("hparams"):
-        with run.stage("hparams"):
+        with run.stage("hparams"), without_thread_tracebacks():
             write_hparams(run.path / "tensorboard", run.settings(), final_figures(results))
     run.complete()
     write_report(run.path)

@@ -9,7 +9,13 @@ import torch
 from lightning.pytorch import Callback, LightningDataModule, Trainer
 from lightning.pytorch.loggers import TensorBoardLogger
 
-from darts_pl.callbacks import InterruptedValidation, ResumePoints, RunProgress, newest_loadable
+from darts_pl.callbacks import (
+    InterruptedValidation,
+    ResumePoints,
+    RunProgress,
+    newest_loadable,
+    without_thread_tracebacks,
+)
 from darts_pl.errors import RunError, TrainingError
 from darts_pl.hardware import Hardware
 from darts_pl.lit.base import StepModule
@@ -63,7 +69,7 @@ def fit(
         log_every_n_steps=min(10, len(data.train_dataloader())),
         **hardware.trainer_arguments(),
     )
-    with memory_errors(getattr(data, "batch_size", "?"), lambda: module.steps_done):
+    with without_thread_tracebacks(), memory_errors(getattr(data, "batch_size", "?"), lambda: module.steps_done):
         trainer.fit(module, datamodule=data, ckpt_path=point, weights_only=True)
     return trainer
 

@@ -1,6 +1,7 @@
 """A trained network as one file: weights, genotype, preprocessing and classes, in safetensors; nothing is unpickled."""
 
 import json
+import logging
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
@@ -18,10 +19,13 @@ from darts_pl.paths import write_atomically
 from darts_pl.spaces import CellSpace, ModuleSpace, Nasbench201Space
 from darts_pl.spaces.network import DerivedNetwork
 from darts_pl.stages.model_header import FORMAT, MODULE, SERIES, SPACES, VERSION, read_header, space_of
+from darts_pl.stages.model_size import check_size
 from darts_pl.stages.module_model import ModuleModel, load_module_model, save_module_model
 from darts_pl.stages.predicting import Predicting, images_of
 from darts_pl.stages.provenance import versions
 from darts_pl.stages.series_model import ForecastModel, load_series_model
+
+log = logging.getLogger("darts_pl")
 
 OWN_STEM = "given"
 BUILDERS = {"cells": CellSpace, "nasbench201": Nasbench201Space}
@@ -100,8 +104,10 @@ def load_model(
     header = read_header(texts.get("header", "{}"), str(file))
     check_digest(file, state, texts)
     genotype = from_json(json.dumps(header["genotype"]), where=str(file))
+    check_size(header, genotype, len(state), str(file))
     if genotype.space == SERIES:
-        return load_series_model(header, genotype, partial(_network, file, state=state), operations).eval()
+        fitted = partial(_network, file, state=state)
+        return load_series_model(header, genotype, fitted, operations, str(file)).eval()
 
     if genotype.space == MODULE:
         fitted = partial(_network, file, state=state, trusted=target is not None)
@@ -164,7 +170,8 @@ def _with_stem(arguments: Mapping, stem: Callable | None, file: Path) -> dict:
 
 def _model_file(path: Path) -> Path:
     candidates = [path, path / "model.safetensors", path / "retrain" / "model.safetensors"]
-    for candidate in candidates:
-        if candidate.is_file():
-            return candidate
+    if found := [candidate for candidate in candidates if candidate.is_file()]:
+        if len(found) > 1:
+            log.warning("%s holds two models; taking %s, not %s", path, *found)
+        return found[0]
     raise RunError(f"no model at {path}: looked for {', '.join(map(str, candidates))}")

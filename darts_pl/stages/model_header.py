@@ -9,6 +9,7 @@ from darts_pl.errors import RunError, nearest
 
 FORMAT, VERSION = "darts_pl.model", 1
 MAX_LAYERS, MAX_NODES, MAX_SIZE = 1000, 16, 100_000
+LARGEST_NUMBER, SMALLEST_NUMBER = 3e38, 1e-37  # in float32, in which networks compute
 MOST_VALUES = 5_000_000  # a vocabulary of words has some 100,000
 
 
@@ -32,7 +33,7 @@ def _is_text(value: Any) -> bool:
 
 
 def _is_number(value: Any) -> bool:
-    return type(value) in (int, float) and math.isfinite(value)
+    return type(value) in (int, float) and abs(value) <= LARGEST_NUMBER
 
 
 def _is_mapping(value: Any) -> bool:
@@ -44,7 +45,7 @@ def _is_names(value: Any, least: int = 1) -> bool:
 
 
 def _is_numbers(value: Any, above: float = -math.inf) -> bool:
-    return isinstance(value, list) and all(_is_number(each) and each > above for each in value)
+    return isinstance(value, list) and all(_is_number(each) and each >= above for each in value)
 
 
 SIZE = _whole(MAX_SIZE)
@@ -63,8 +64,8 @@ KEYS = {
     **ALL,
     "input_shape": Rule(f"[C, H, W], each from 1 to {MAX_SIZE}", lambda v: _is_list(v, SIZE.holds, 3)),
     "classes": Rule("a list of names", lambda v: _is_list(v, _is_text)),
-    "mean": Rule("a list of numbers", lambda v: _is_list(v, _is_number)),
-    "std": Rule("a list of numbers above 0", lambda v: _is_list(v, lambda n: _is_number(n) and n > 0)),
+    "mean": Rule("a list of numbers that float32 can hold", lambda v: _is_list(v, _is_number)),
+    "std": Rule("a list of numbers above 0", lambda v: _is_list(v, lambda n: _is_number(n) and n >= SMALLEST_NUMBER)),
 }
 SERIES_KEYS = {**ALL, "shape": MAPPING, "preprocessing": MAPPING}
 SHAPE = {
@@ -77,13 +78,14 @@ PREPROCESSING = {
     "calendar": ANY_NAMES,
     "frequency": Rule("a frequency or null", lambda v: v is None or _is_text(v)),
     "timezone": Rule("a timezone's name or null", lambda v: v is None or _is_text(v)),
+    "series": Rule("texts by column", lambda v: _is_mapping(v) and all(map(_is_text, v.values()))),
     "look_back": SIZE,
     "horizon": SIZE,
 }
 COLUMNS = {"targets": NAMES, "past_covariates": ANY_NAMES, "future_covariates": ANY_NAMES}
 SCALER = {
-    "mean": Rule("a list of numbers", _is_numbers),
-    "std": Rule("a list of numbers above 0", lambda v: _is_numbers(v, 0)),
+    "mean": Rule("a list of numbers that float32 can hold", _is_numbers),
+    "std": Rule("a list of numbers above 0", lambda v: _is_numbers(v, SMALLEST_NUMBER)),
 }
 SIZES = {"init_channels": SIZE, "layers": _whole(MAX_LAYERS)}
 CHOICES = ("normalizations", "decompositions", "shortcuts", "tokens", "positions", "attentions", "feed_forwards")
@@ -104,6 +106,7 @@ MODULE_KEYS = {
 MODULE_SPACE = {"builder": TEXT, "arguments": MAPPING}
 OWN_BUILDER = {**MODULE_SPACE, "target": TEXT, "further": MAPPING}
 MODULE_PREPROCESSING = {"kind": TEXT, "values": MAPPING}
+IMAGES = {"mean": KEYS["mean"], "std": KEYS["std"], "shrink": _whole(MAX_SIZE)}
 DENSE = {
     "init_channels": SIZE,
     "num_nodes": _whole(MAX_NODES),
@@ -160,6 +163,10 @@ def _check_module(header: Mapping[str, Any], where: str) -> None:
     if known is not None:
         _check(space["arguments"], known, where, "space.arguments.")
     _check(header["preprocessing"], MODULE_PREPROCESSING, where, "preprocessing.")
+    if header["preprocessing"]["kind"] == "images":
+        _check(header["preprocessing"]["values"], IMAGES, where, "preprocessing.values.")
+    if not isinstance(header["inputs"].get("parts", {}), (dict, list)):
+        raise RunError(f"{where}: inputs.parts is {_shown(header['inputs']['parts'])}, expected a mapping or a list")
 
 
 def _check_channels(header: Mapping[str, Any], where: str) -> None:
@@ -174,6 +181,7 @@ def _check_channels(header: Mapping[str, Any], where: str) -> None:
 def _check_series(header: Mapping[str, Any], where: str) -> None:
     shape, preprocessing = header["shape"], header["preprocessing"]
     _check(shape, SHAPE, where, "shape.")
+    preprocessing.setdefault("series", {})  # absent from files of earlier times
     _check(preprocessing, PREPROCESSING, where, "preprocessing.")
     columns, scalers = preprocessing["columns"], preprocessing["scalers"]
     _check(columns, COLUMNS, where, "preprocessing.columns.")

@@ -8,7 +8,7 @@ from importlib import metadata
 from typing import Any
 
 # What may differ between a run and its resumption: none of it changes a result.
-VOLATILE = ("resume", "checkpoint_every_s", "multi_fidelity.max_workers")
+VOLATILE = ("resume", "trust", "checkpoint_every_s", "multi_fidelity.max_workers")
 
 
 def config_digest(config: Mapping[str, Any]) -> str:

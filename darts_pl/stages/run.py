@@ -3,6 +3,7 @@
 import datetime
 import json
 import logging
+import os
 import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,7 +18,7 @@ from darts_pl.bounded import read_yaml
 from darts_pl.bounded.digests import file_digest
 from darts_pl.bounded.texts import shown
 from darts_pl.errors import RunError, nearest
-from darts_pl.paths import write_text_atomically
+from darts_pl.paths import strange_entries, write_text_atomically
 from darts_pl.stages.manifest import MANIFEST, read_manifest
 from darts_pl.stages.provenance import VOLATILE, config_digest, flatten, versions
 
@@ -56,10 +57,13 @@ class RunFolder:
             overrides, config_folders: what Hydra needs to compose `config` again, kept in the manifest.
 
         Raises:
-            RunError: the folder is not writable, its disk is nearly full, or it holds a run of another configuration
-                (the message lists the keys that differ).
+            RunError: the folder is not writable, its disk is nearly full, it holds links that lead out of it though
+                `config` does not say `trust`, or a run of another configuration (the message lists the keys that
+                differ).
         """
         path = Path(path)
+        if not config.get("trust"):
+            check_inside(path)
         check_writable(path)
         last_words.note(folder=str(path.absolute()), torch=versions()["torch"])
         if (path / MANIFEST).is_file():
@@ -91,6 +95,7 @@ class RunFolder:
         if self.manifest["command"] != command:
             raise RunError(f"{self.path} holds a {self.manifest['command']} run, this is {command}")
         if self.manifest["config_sha256"] == config_digest(config):
+            self._check_file()
             return
         before = flatten(_mapping(self.path / CONFIG))
         now = flatten(config)
@@ -100,6 +105,15 @@ class RunFolder:
             f"{self.path} is a run of another configuration ({listed or 'config.yaml was edited'}). Resume with the "
             "command that started it, with only resume=<folder>, or start a new run."
         )
+
+    def _check_file(self) -> None:
+        """Raises RunError where config.yaml, which people and reports go by, is not the run's configuration."""
+        path = self.path / CONFIG
+        if path.is_file() and config_digest(_mapping(path)) != self.manifest["config_sha256"]:
+            raise RunError(
+                f"{path} is not the configuration that the run was begun with, by its digest in {MANIFEST}: it was "
+                "edited or damaged. A run's settings cannot be changed; bring the file back, or start a new run."
+            )
 
     def _warn_of_changes(self, device: str) -> None:
         before = {**self.manifest.get("versions", {}), "device": self.manifest.get("device")}
@@ -183,7 +197,14 @@ class RunFolder:
 
 
 def check_writable(path: Path) -> None:
-    """Raises RunError where the folder `path` cannot be made or written, or its disk is nearly full."""
+    """Raises RunError where the folder `path` cannot be made, named or written, or its disk is nearly full."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError as error:
+        raise RunError(
+            f"the run folder {os.fsencode(path)!r} has characters that this process cannot read. Set PYTHONUTF8=1, or "
+            "choose another by hydra.run.dir=<folder>"
+        ) from error
     try:
         path.mkdir(parents=True, exist_ok=True)
         probe = path / ".writable"
@@ -195,7 +216,19 @@ def check_writable(path: Path) -> None:
         ) from error
     free = shutil.disk_usage(path).free / 2**20
     if free < MIN_FREE_MIB:
-        raise RunError(f"the disk of {path} has {free:.0f} MiB free, a run needs at least {MIN_FREE_MIB} MiB")
+        raise RunError(
+            f"the disk of {path} has {free:.0f} MiB free, a run needs at least {MIN_FREE_MIB} MiB. Free "
+            "some, or choose another folder by hydra.run.dir=<folder>"
+        )
+
+
+def check_inside(path: Path) -> None:
+    """Raises RunError where something in the folder `path` leads out of it: what a run writes would land there."""
+    if found := next(strange_entries(path), None):
+        raise RunError(
+            f"{path}: {found}. A run reads and writes within its folder only: take it away, or where it is your own, "
+            "add trust=true"
+        )
 
 
 def existing_run(path: Path) -> Path:

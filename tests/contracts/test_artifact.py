@@ -2,6 +2,7 @@
 
 import functools
 import json
+import time
 from types import SimpleNamespace
 
 import pytest
@@ -162,3 +163,58 @@ def test_own_operations_are_handed_over_when_loading(tmp_path):
     loaded = functools.partial(load_model, file)(operations=OWN)
     x = torch.randint(256, (2, 3, 12, 12), dtype=torch.uint8)
     assert loaded(x).shape == (2, 2) and loaded.genotype == genotype == network.genotype
+
+
+@pytest.mark.parametrize("place", ["a weight", "the header"])
+def test_a_flipped_bit_is_noticed(model, place):
+    assert load_model(model[0]).genotype == KNOWN["DARTS_V2"]
+    raw = bytearray(model[0].read_bytes())
+    at = len(raw) - 5 if place == "a weight" else raw.index(b"test_acc")
+    raw[at] ^= 1
+    model[0].write_bytes(raw)
+    with pytest.raises(RunError, match=r"model\.safetensors is damaged or was changed: found the sha256"):
+        load_model(model[0])
+
+
+def test_a_file_from_before_there_were_digests_is_read(model):
+    x = torch.randint(256, (2, 3, 12, 12), dtype=torch.uint8)
+    expected = load_model(model[0])(x)
+    old = rewritten(model[0])
+    with safe_open(old, framework="pt") as stream:
+        assert set(stream.metadata()) == {"header"}
+    assert torch.equal(load_model(old)(x), expected)
+
+
+def test_of_two_models_the_one_that_is_taken_is_named(tmp_path, caplog):
+    for folder in ("", "retrain"):
+        (tmp_path / folder).mkdir(exist_ok=True)
+        saved(tmp_path / folder)
+    load_model(tmp_path)
+    first, second = tmp_path / "model.safetensors", tmp_path / "retrain" / "model.safetensors"
+    assert f"holds two models; taking {first}, not {second}" in caplog.text
+
+
+def cells(nodes: int, edges: int):
+    """A change of the header to cells of that many nodes, each with that many edges."""
+    cell = {"nodes": [[["sep_conv_5x5", 0]] * edges] * nodes, "concat": [2]}
+    return lambda header: header["genotype"].update(cells={"normal": cell, "reduce": cell})
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda header: header["space"].update(layers=1000), "1,000 layers of cells with 8,000 operations in all"),
+        (cells(100, 20), "3 layers of cells with 6,000 operations in all, expected at most"),
+        (cells(101, 1), "found 101 nodes, expected at most 100"),
+        (lambda header: header.update(mean=[1e300] * 3), "mean is .*expected a list of numbers that float32 can hold"),
+        (lambda header: header.update(std=[1e-300] * 3), "std is .*expected a list of numbers above 0"),
+        (lambda header: header.update(mean=[10**30] * 3), "found 1000000000000000000000000000000, expected .* 64 bits"),
+        (lambda header: header["details"].update(deep=eval("[" * 150 + "]" * 150)), "nested too deeply"),
+    ],
+)
+def test_a_header_that_asks_for_too_much_is_refused_at_once(model, change, words):
+    file = rewritten(model[0], change_header=change)
+    started = time.perf_counter()
+    with pytest.raises((RunError, GenotypeError), match=words):
+        load_model(file)
+    assert time.perf_counter() - started < 3

@@ -9,6 +9,7 @@ from torch import nn
 from windows import HORIZON, LOOK_BACK, loader, loaders, series, small_config, trainer
 
 import darts_pl
+from darts_pl.data.series import Scaler
 from darts_pl.errors import ConfigError, DataError
 from darts_pl.genotype import SeriesGenotype
 from darts_pl.proxies import PROXIES, SCHEMES
@@ -198,6 +199,8 @@ def test_a_single_level_search_sees_the_weights_batches():
         (lambda: trainer(seasonal_period=0), r"seasonal_period=0"),
         (lambda: trainer(target_names=["a"]), r"target_names: found 1, expected 2"),
         (lambda: trainer(scaler=object()), r"scaler: found object"),
+        (lambda: trainer(scaler=Scaler(np.zeros(2), np.array([1.0, 0.0]))), r"scaler: .*scales above 0"),
+        (lambda: trainer(scaler=Scaler(np.array([np.inf, 0.0]), np.ones(2))), r"scaler: .*expected finite numbers"),
         (lambda: trainer().create_model({"mod": "mamba"}), r"unknown argument 'mod'. Did you mean 'mode'"),
         (lambda: trainer().create_model({"mode": "mambo"}), r"space.mode='mambo' does not exist. Did you mean 'mamba'"),
         (
@@ -245,6 +248,23 @@ def test_loaders_are_read_with_care():
     for words, pair in cases.items():
         with pytest.raises(DataError, match=words):
             made.train_darts_model(model, *pair, epochs=2)
+
+
+def test_windows_that_float32_cannot_hold_are_refused():
+    """Raw ones of a meter at ten million, and a value beyond float32, wherever loaders are read."""
+    made = trainer()
+    model, (_, val, _) = made.create_model(), loaders()
+    huge = series().double()
+    huge[100, 1] = 1e39
+    far = r"channel 0 of past deviates by .* Standardise the series before"
+    for rows, words in (
+        (1e7 + 25 * series().double(), far),
+        (huge, r"past of window 77, step 23, channel 1 .* 1e\+39"),
+    ):
+        with pytest.raises(DataError, match=r"train_loader: " + words):
+            made.train_darts_model(model, loader(rows[:350]), val, epochs=2)
+        with pytest.raises(DataError, match=r"dataloader: (channel 0 of )?past"):
+            made.evaluate_zero_cost_metrics(model, loader(rows[:350], 320), 320, 1)
 
 
 def test_names_of_the_face():

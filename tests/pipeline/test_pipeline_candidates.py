@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from darts_pl.errors import ConfigError
+from darts_pl.errors import ConfigError, RunError
 from darts_pl.ops.series import FAMILIES
 from darts_pl.spaces import SeriesSpace
 from darts_pl.spaces.series.labels import ARGUMENTS, candidates
@@ -111,6 +111,17 @@ def test_a_run_draws_once(tmp_path: Path) -> None:
     first = drawn_once(run, RANGES, count=4, seed=0)
     again = drawn_once(run, replace(RANGES, hidden_dims=[32]), count=9, seed=5)
     assert again == first and list(first) == ["c000", "c001", "c002", "c003"]
+
+
+@pytest.mark.parametrize("name", ["../../outside", "/outside", "c000/../../outside", "c00", 3])
+def test_a_pool_with_other_names_is_refused(name: object, tmp_path: Path) -> None:
+    """Folders are named after candidates."""
+    run = RunFolder.open(tmp_path, command="pipeline", config={"seed": 0}, device="cpu")
+    pool = [{"id": id_, "space": space} for id_, space in drawn_once(run, RANGES, count=2, seed=0).items()]
+    pool[1]["id"] = name
+    (tmp_path / "candidates" / "pool.json").write_text(json.dumps(pool))
+    with pytest.raises(RunError, match=r"pool\.json is damaged"):
+        drawn_once(run, RANGES, count=2, seed=0)
 
 
 WRONG = {

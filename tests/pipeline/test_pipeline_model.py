@@ -82,7 +82,7 @@ REFUSED = {
         "frame: the column 'wind' is missing. Did you mean 'winds'?",
     ),
     "nan": (changed("flow", np.nan), "frame: 'flow' is nan at 2021-01-20 15:00:00"),
-    "infinite": (changed("wind", np.inf), "frame: 'wind' is inf at 2021-01-20 15:00:00"),
+    "infinite": (changed("wind", np.inf), "frame, column 'wind', at 2021-01-20 15:00:00: found inf"),
     "a gap": (
         lambda frame: frame.drop(index=frame.index[-5]),
         "frame: times are not in steps of h from 2021-01-19 15:00:00 on",

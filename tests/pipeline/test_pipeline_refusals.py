@@ -1,6 +1,7 @@
 """What cannot be is refused before any work, with the place and the nearest that could be."""
 
 import json
+import logging
 import re
 import shutil
 from pathlib import Path
@@ -11,6 +12,8 @@ from pipeline_series import TINY, FinishedRun, command, composed, hourly, write_
 
 from darts_pl.errors import ConfigError
 from darts_pl.forecasting import plan_of, source_of
+from darts_pl.stages.pipeline.candidates import candidates
+from darts_pl.stages.run import RunFolder
 
 
 def refused(csv: Path, folder: Path, *words: str) -> str:
@@ -55,6 +58,35 @@ BY_THE_COMMAND = {
     "rule=[skip_stop]": "SkipStop ends searches early, and so do rungs. Take multi_fidelity.rungs=1",
     "hypergradient=exact": "the second-order hypergradient unrolls a plain SGD step, found weights_optimizer AdamW",
 }
+
+
+def test_a_command_without_a_series(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    status, _, errors = command()
+    assert status == 2 and "no series to forecast was named" in errors
+    assert "python -m darts_pl.pipeline data.csv=my.csv" in errors and "+experiment=forecast_smoke" in errors
+
+
+def test_a_file_that_is_not_there(csv: Path, tmp_path: Path) -> None:
+    for name in ("requirements.txt", "notes.txt"):
+        (tmp_path / name).write_text("no table\n")
+    said = refused(tmp_path / "nofile.csv", tmp_path / "run")
+    assert f"nofile.csv is no file. In {tmp_path} there is no table" in said and ".txt" not in said
+    said = refused(csv.with_name("hurly.csv"), tmp_path / "run_2")
+    assert "hurly.csv is no file. Did you mean 'hourly.csv'?" in said
+    assert f"{tmp_path} is no file. It is a folder" in refused(tmp_path, tmp_path / "run_3")
+
+
+def test_names_of_other_modes_are_passed_over(planned: tuple, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """space.modes=[encoder_only] alone, with the names for all modes that the configuration lists."""
+    config, data = planned
+    space = {**config["space"], "modes": ["encoder_only"], "attentions": ["none", "full", "mamba"]}
+    plan = plan_of({**config, "space": space}, data)
+    run = RunFolder.open(tmp_path / "run", command="pipeline", config={}, device="cpu")
+    with caplog.at_level(logging.INFO, "darts_pl"):
+        pool = candidates(run, plan.ranges, count=8, seed=0)
+    assert {name for each in pool.values() for name in each["attentions"]} == {"none", "full"}
+    assert "space.attentions: no candidate gets mamba, which space.modes=[encoder_only] does not know" in caplog.text
 
 
 def test_schemes_that_weigh_nothing_measured_are_left_out(csv: Path) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from darts_pl.data.series.magnitude import check_standardisable, check_whole
 from darts_pl.data.series.reading import RawTable
 from darts_pl.errors import ConfigError, DataError, nearest
 
@@ -71,7 +72,7 @@ def as_numbers(raw: RawTable, names: Sequence[str]) -> pd.DataFrame:
     """float64 columns `names`, NaN where a value is missing.
 
     Raises:
-        DataError: text, times or an infinite value in a column, with its place.
+        DataError: text, times, an infinite value or one too large in a column, with its place.
     """
     return pd.DataFrame({name: _numbers(raw, name) for name in names}, index=raw.frame.index)
 
@@ -146,4 +147,6 @@ def _numbers(raw: RawTable, name: str) -> np.ndarray:
             f"{where}, {raw.place(at)}: found {numbers[at]}, expected a finite number. Leave the cell empty where the "
             "value is missing; data.missing then says what to do"
         )
+    check_standardisable(numbers, where, raw.place)
+    check_whole(column, numbers, where)
     return numbers

@@ -155,6 +155,7 @@ class GivenWindows(WindowLoaders):
             "calendar": [],
             "frequency": None,
             "timezone": None,
+            "series": {},
             "look_back": shape.look_back,
             "horizon": shape.horizon,
         }

@@ -5,14 +5,16 @@ import pandas as pd
 from pandas.tseries.offsets import BaseOffset
 
 from darts_pl.data.series.frequency import infer_frequency, parse_frequency
+from darts_pl.data.series.reading import RawTable
+from darts_pl.data.series.several import difference
 from darts_pl.errors import DataError
 
 LONGEST_FILL = 20  # times as many steps as rows; beyond this a stamp is more likely wrong than the rest missing
 
 
-def in_order(frame: pd.DataFrame, rule: str, where: str, unit: str) -> pd.DataFrame:
-    """`frame` (index: times; column `unit`: places, its name behind a NUL) with its times rising; equal ones keep their
-    order.
+def in_order(frame: pd.DataFrame, rule: str, raw: RawTable, unit: str) -> pd.DataFrame:
+    """`frame` (index: times; column `unit`: places in `raw`, its name behind a NUL) with its times rising; equal ones
+    keep their order.
 
     Raises:
         DataError: unsorted times where `rule` is "refuse".
@@ -22,13 +24,13 @@ def in_order(frame: pd.DataFrame, rule: str, where: str, unit: str) -> pd.DataFr
     if rule == "refuse":
         at = int((frame.index[1:] < frame.index[:-1]).argmax()) + 1
         raise DataError(
-            f"{where}: times go back: {_named(frame, at, unit)} comes after {_named(frame, at - 1, unit)}. "
-            "data.unsorted=sort brings the rows into order"
+            f"{raw.name}: times go back: {_named(frame, at, unit)} comes after {_named(frame, at - 1, unit)}. "
+            f"data.unsorted=sort brings the rows of one series into order{_unless_several(frame, raw, at, unit)}"
         )
     return frame.sort_index(kind="stable")
 
 
-def each_once(frame: pd.DataFrame, rule: str, where: str, unit: str) -> pd.DataFrame:
+def each_once(frame: pd.DataFrame, rule: str, raw: RawTable, unit: str) -> pd.DataFrame:
     """Sorted `frame` with one row a time: the "last" of them, or their "mean" over the values that are there.
 
     Raises:
@@ -40,13 +42,31 @@ def each_once(frame: pd.DataFrame, rule: str, where: str, unit: str) -> pd.DataF
     if rule == "refuse":
         at = int(twice.argmax())
         raise DataError(
-            f"{where}: {_named(frame, at - 1, unit)} stands in {unit[1:]} {frame[unit].iloc[at]:.0f} too "
-            f"({int(twice.sum())} such rows). data.duplicates=last keeps the last row of a time, mean takes their "
-            "mean; where clocks went back to winter time, data.timezone tells the two hours apart"
+            f"{raw.name}: {_named(frame, at - 1, unit)} stands in {unit[1:]} {frame[unit].iloc[at]:.0f} too "
+            f"({int(twice.sum())} such rows){_what_to_keep(frame, raw, at, unit)}"
         )
     if rule == "last":
         return frame[~frame.index.duplicated(keep="last")]
     return frame.groupby(level=0).mean()
+
+
+def _what_to_keep(frame: pd.DataFrame, raw: RawTable, at: int, unit: str) -> str:
+    rows = frame[frame.index.duplicated(keep=False)].drop(columns=unit)
+    if rows.groupby(level=0).nunique(dropna=False).max(axis=None) == 1:
+        return ", with the same values. data.duplicates=last keeps one row of a time"
+    return (
+        " with other values. Where a later row of the series corrects an earlier one, data.duplicates=last keeps it; "
+        "where clocks went back to winter time, data.timezone tells the two hours apart"
+        f"{_unless_several(frame, raw, at, unit)}"
+    )
+
+
+def _unless_several(frame: pd.DataFrame, raw: RawTable, at: int, unit: str) -> str:
+    """What to do where the row at `at` and the one before are of two series, as a text in them may tell."""
+    first, second = (int(raw.frame.index.get_loc(int(frame[unit].iloc[row]))) for row in (at - 1, at))
+    if found := difference(raw.frame, first, second, str(frame.index.name)):
+        return f". The two rows differ in {found}: where that names series, pick one by data.series"
+    return "; where the rows are of several series, data.series picks one"
 
 
 def on_grid(

@@ -1,6 +1,6 @@
 """The LightningDataModule of series: paired blocks for a search, the standard three parts for a retraining."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -43,7 +43,9 @@ class SeriesData(WindowLoaders):
         source: gives the table: `TableFile`, `TableFrame` or one's own.
         look_back, horizon: T and P in steps, any ratio of the two.
         time: the time column; None takes the one named date, time, timestamp, datetime or ds.
-        time_format: as `strptime` takes it, or "unix"; None reads ISO 8601.
+        series: column → value, where the table holds several series: which rows are read.
+        time_format: as `strptime` takes it, or "unix_s", "unix_ms", "unix_us" or "unix_ns" for what is counted since
+            1970 ("unix" is the first of them); None reads ISO 8601.
         timezone: the zone of stamps without an offset; stamps with one are moved to it.
         frequency: as pandas writes it (h, 15min, D, W-SAT, MS); None infers it.
         targets: columns to forecast; None takes all numeric ones that are not covariates.
@@ -52,7 +54,7 @@ class SeriesData(WindowLoaders):
         split: "ett" (12, 4, 4 months of 30 days), "ratio" by `ratios`, or "dates" by `val_start` and `test_start`.
         scaling: "standard" or "none".
         missing: "refuse", "interpolate" or "forward_fill". duplicates: "refuse", "last" or "mean" of the rows of one
-            time.
+            time in one series; those of several series are refused whatever this says.
         unsorted: "refuse" or "sort". gaps: "refuse" or "fill" steps left out, whose values `missing` then gives.
         constant: columns constant over the training rows: "refuse", "drop" or "keep".
         purpose: "search" pairs two blocks of the training rows; "retrain" trains on all of them and validates on the
@@ -77,6 +79,7 @@ class SeriesData(WindowLoaders):
         look_back: int = 96,
         horizon: int = 96,
         time: str | None = None,
+        series: Mapping[str, Any] | None = None,
         time_format: str | None = None,
         timezone: str | None = None,
         frequency: str | None = None,
@@ -123,6 +126,7 @@ class SeriesData(WindowLoaders):
         self.mending = {"missing": missing, "duplicates": duplicates, "unsorted": unsorted, "gaps": gaps}
         self.columns = {
             "time": time,
+            "series": series or {},
             "time_format": time_format,
             "timezone": timezone,
             "frequency": frequency,
@@ -203,7 +207,8 @@ class SeriesData(WindowLoaders):
 
     def preprocessing(self) -> dict[str, Any]:
         """What has to be done to further rows of the series before a network sees them, as JSON can write it."""
-        return self.windowed.preprocessing()
+        series = {column: str(value) for column, value in self.columns["series"].items()}
+        return {**self.windowed.preprocessing(), "series": series}
 
     def train_targets(self) -> npt.NDArray[np.float64]:
         """float64 [rows, Y], the targets of the training rows on the original scale."""

@@ -1,10 +1,13 @@
 """What the options of series may be, checked before any data is read."""
 
+from collections.abc import Mapping
 from typing import Any
 
+import pandas as pd
 import torch
 
 from darts_pl.data.series.calendar import calendar_names
+from darts_pl.data.series.epochs import FORMATS
 from darts_pl.data.series.frequency import parse_frequency
 from darts_pl.data.series.split import SPLITS
 from darts_pl.errors import ConfigError, nearest
@@ -52,7 +55,24 @@ def check_options(data: Any) -> None:
             "data.gaps=fill inserts rows without values: give data.missing=interpolate or forward_fill too"
         )
     calendar_names(data.calendar, "year")
+    if not isinstance(series := data.columns["series"], Mapping):
+        raise ConfigError(f"data.series={series!r}: expected a column and a value, such as {{unique_id: A}}, or null")
+    _check_time_format(data.columns["time_format"])
     if data.columns["frequency"] is not None:
         parse_frequency(data.columns["frequency"])
     if data.storage_device.type == "cuda" and not torch.cuda.is_available():
         raise ConfigError(f"data.storage_device={data.storage_device}: no such device here. Leave it out to use RAM")
+
+
+def _check_time_format(given: str | None) -> None:
+    if given is None or given in (*FORMATS, "ISO8601"):
+        return
+    if "%" not in given:
+        raise ConfigError(
+            f"data.time_format={given!r} is unknown: expected one of {', '.join(FORMATS)}, or a pattern such as "
+            f"'%d/%m/%Y %H:%M'. {nearest(given, FORMATS)}"
+        )
+    try:
+        pd.to_datetime(pd.Series([""]), format=given, errors="coerce")
+    except ValueError as error:
+        raise ConfigError(f"data.time_format={given!r} is no pattern of datetime.strptime: {error}") from error

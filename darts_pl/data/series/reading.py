@@ -1,15 +1,17 @@
 """Tables as they come: a CSV or Parquet file or a frame at hand, with the place of each row kept for messages."""
 
+import difflib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 import pandas as pd
 
-from darts_pl.errors import ConfigError, DataError, nearest
+from darts_pl.errors import ConfigError, DataError
 
 PARQUET = (".parquet", ".pq")
 TEXT = (".csv", ".txt", ".tsv")
+NEIGHBOURS = 5  # files that a message about a missing one names
 
 
 @dataclass(frozen=True)
@@ -145,7 +147,14 @@ def _check_names(names: list[str], where: str) -> None:
 
 
 def _neighbours(path: Path) -> str:
-    if not path.parent.is_dir():
+    folder = path.parent.absolute()
+    if path.is_dir():
+        return "It is a folder; give the file in it"
+    if not folder.is_dir():
         return f"The folder {path.parent} does not exist"
-    tables = [other.name for other in path.parent.iterdir() if other.suffix.lower() in PARQUET + TEXT]
-    return nearest(path.name, tables) if tables else f"No table lies in {path.parent}"
+    tables = sorted(other.name for other in folder.iterdir() if other.suffix.lower() in PARQUET + TEXT)
+    if close := difflib.get_close_matches(path.name, tables, n=1):
+        return f"Did you mean {close[0]!r}?"
+    tables = [name for name in tables if not name.lower().endswith(".txt")]  # few of these are tables
+    shown = ", ".join(tables[:NEIGHBOURS]) + (", ..." if len(tables) > NEIGHBOURS else "")
+    return f"In {folder} there {f'are the tables {shown}' if tables else 'is no table'}"

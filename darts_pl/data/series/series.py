@@ -1,7 +1,8 @@
 """From a table to a regular series of numbers: everything that can be wrong with one is told or mended here."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -11,10 +12,11 @@ from pandas.tseries.offsets import BaseOffset
 from darts_pl.data.series.columns import Roles, as_numbers, resolve_roles, without_missing
 from darts_pl.data.series.grid import each_once, in_order, on_grid
 from darts_pl.data.series.reading import TableSource
+from darts_pl.data.series.several import check_one_series, pick
 from darts_pl.data.series.times import read_times, time_column
 from darts_pl.errors import DataError
 
-CONSTANT = 1e-10  # a range so small beside the values is rounding
+CONSTANT = 8 * np.finfo(np.float64).eps  # a range so small beside the values is rounding
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,7 @@ def load_series(
     source: TableSource,
     *,
     time: str | None = None,
+    series: Mapping[str, Any] | None = None,
     time_format: str | None = None,
     timezone: str | None = None,
     frequency: str | None = None,
@@ -56,18 +59,19 @@ def load_series(
     """The series of a table; the arguments are those of `SeriesData`.
 
     Raises:
-        DataError, ConfigError: see `reading`, `times`, `columns` and `grid`.
+        DataError, ConfigError: see `reading`, `several`, `times`, `columns` and `grid`.
     """
-    raw = source.load()
+    raw = pick(source.load(), series or {})
     column = time_column(raw, time)
-    roles = resolve_roles(raw, column, targets, past_covariates, future_covariates)
     times = read_times(raw, column, time_format, timezone)
+    check_one_series(raw.frame, times, column, raw.name)
+    roles = resolve_roles(raw, column, targets, past_covariates, future_covariates)
     unit = "\0" + raw.unit  # a column of places beside the numbers, of a name that no file's column has
     frame = as_numbers(raw, roles.all)
     place = raw.frame.index.to_numpy(np.float64)
-    frame = frame.set_axis(times, axis=0).assign(**{unit: place})
-    frame = in_order(frame, unsorted, raw.name, unit)
-    frame = each_once(frame, duplicates, raw.name, unit)
+    frame = frame.set_axis(times.rename(column), axis=0).assign(**{unit: place})
+    frame = in_order(frame, unsorted, raw, unit)
+    frame = each_once(frame, duplicates, raw, unit)
     frame, offset = on_grid(frame, frequency, gaps, raw.name, unit)
     frame = without_missing(frame, roles.all, missing, raw.name, unit)
     values = frame[list(roles.all)].to_numpy(np.float64)

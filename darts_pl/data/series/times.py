@@ -7,6 +7,7 @@ import zoneinfo
 import numpy as np
 import pandas as pd
 
+from darts_pl.data.series.epochs import FORMATS, as_counts, check_years, read_counts, remedy
 from darts_pl.data.series.reading import RawTable
 from darts_pl.errors import ConfigError, DataError, nearest
 
@@ -36,23 +37,34 @@ def read_times(raw: RawTable, column: str, time_format: str | None, timezone: st
     """The stamps of `column`, one a row.
 
     Args:
-        time_format: as `datetime.strptime` takes it, or "unix" for seconds since 1970 UTC; None reads ISO 8601 only,
-            since 01/02/2020 says no more than that it is one of two days.
+        time_format: as `datetime.strptime` takes it, or one of `epochs.FORMATS` for what is counted since 1970 UTC;
+            None reads ISO 8601 only, since 01/02/2020 says no more than that it is one of two days.
         timezone: a zone such as Europe/Berlin. Stamps with offsets are moved to it, stamps without are taken to be its
             wall time; of an hour that comes twice in autumn the first is summer time. None keeps one offset as it is.
 
     Raises:
         DataError: a stamp that is missing or cannot be read, some stamps with offsets and some without, several
-            offsets and no zone, a wall time that the zone skips; each with its column and place.
+            offsets and no zone, a wall time that the zone skips, a year out of `epochs.FIRST_YEAR` to `LAST_YEAR`; each
+            with its column and place.
         ConfigError: an unknown zone.
     """
     _check_zone(timezone)
     values = raw.frame[column]
     if (empty := values.isna().to_numpy()).any():
         raise DataError(f"{raw.name}, column {column!r}, {raw.place(int(empty.argmax()))}: the time is missing")
-    if pd.api.types.is_datetime64_any_dtype(values):
+    made = pd.api.types.is_datetime64_any_dtype(values)
+    if made:
         stamps = pd.DatetimeIndex(values)
-        return stamps if timezone is None else _into_zone(stamps, timezone, raw, column)
+    elif time_format in FORMATS:
+        stamps = read_counts(raw, column, time_format)
+    else:
+        stamps = _read_texts(raw, column, time_format, timezone)
+    check_years(stamps, f"{raw.name}, column {column!r}", raw.place, made)
+    return stamps if timezone is None else _into_zone(stamps, timezone, raw, column)
+
+
+def _read_texts(raw: RawTable, column: str, time_format: str | None, timezone: str | None) -> pd.DatetimeIndex:
+    values = raw.frame[column]
     texts = values.astype(str).str.strip()
     aware = _with_offsets(texts, time_format)
     if aware.any() and not aware.all():
@@ -67,23 +79,21 @@ def read_times(raw: RawTable, column: str, time_format: str | None, timezone: st
         expected = "ISO 8601, such as 2020-01-31 13:00" if time_format is None else f"the format {time_format!r}"
         raise DataError(
             f"{raw.name}, column {column!r}, {raw.place(at)}: found {texts.iloc[at]!r}, expected a time as {expected}. "
-            "Other forms: data.time_format='%d/%m/%Y %H:%M', or unix for seconds since 1970; "
-            "another column: data.time=<name>"
+            f"{remedy(as_counts(values))}Other forms: data.time_format='%d/%m/%Y %H:%M', or unix_s, unix_ms, unix_us "
+            "or unix_ns for seconds to nanoseconds since 1970; another column: data.time=<name>"
         )
-    if timezone is None and stamps.tz is not None and time_format != "unix":
+    if timezone is None and stamps.tz is not None:
         stamps = stamps.tz_convert(_one_offset(texts, raw, column))
-    return stamps if timezone is None else _into_zone(stamps, timezone, raw, column)
+    return stamps
 
 
 def _with_offsets(texts: pd.Series, time_format: str | None) -> np.ndarray:
     if time_format is None:
         return texts.str.contains(OFFSET, regex=True).to_numpy(bool)
-    return np.full(len(texts), time_format == "unix" or "%z" in time_format)
+    return np.full(len(texts), "%z" in time_format)
 
 
 def _parsed(texts: pd.Series, time_format: str | None, aware: bool) -> pd.DatetimeIndex:
-    if time_format == "unix":
-        return pd.DatetimeIndex(pd.to_datetime(pd.to_numeric(texts, errors="coerce"), unit="s", utc=True))
     return pd.DatetimeIndex(pd.to_datetime(texts, format=time_format or "ISO8601", errors="coerce", utc=aware))
 
 

@@ -7,12 +7,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from darts_pl.bounded import parse_json
 from darts_pl.bounded.tensors import check_digest, read_tensors, write_tensors
 from darts_pl.bounded.texts import shown
+from darts_pl.data.series.magnitude import check_given, too_coarse, typical_deviations
 from darts_pl.errors import DataError
 from darts_pl.ops.series.shapes import SeriesShape
 from darts_pl.paths import write_atomically
@@ -110,8 +112,8 @@ def taken_from(loader: Iterable, name: str) -> tuple[GivenPart, int]:
             horizon, `past_known` (B, T, F) and `future_known` (B, P, F); y float (B, P, Y), or (B, P) of one target.
 
     Raises:
-        DataError: no batch, batches of another form or of several shapes, a value that is not finite (with its window
-            and step).
+        DataError: no batch, batches of another form or of several shapes; with its window and step a value that is not
+            finite or too large, with its channel what is so far from 0 that float32 loses how it moves.
     """
     inputs: dict[str, list[Tensor]] = {}
     truths: list[Tensor] = []
@@ -126,14 +128,35 @@ def taken_from(loader: Iterable, name: str) -> tuple[GivenPart, int]:
         truths.append(y)
     if not truths:
         raise DataError(f"{name} has no batch")
-    part = GivenPart({key: torch.cat(values) for key, values in inputs.items()}, torch.cat(truths))
-    for key, value in {**part.x, "y": part.y}.items():
-        if not torch.isfinite(value).all():
-            window, step, channel = (~torch.isfinite(value)).nonzero()[0].tolist()
-            raise DataError(
-                f"{name}: {key} holds {value[window, step, channel]} in window {window}, step {step}, channel {channel}"
-            )
-    return part, len(truths[0])
+    found = {**{key: torch.cat(values) for key, values in inputs.items()}, "y": torch.cat(truths)}
+    for key, value in found.items():
+        check_values(value, key, name)
+    found = {key: value.float() for key, value in found.items()}
+    return GivenPart({key: found[key] for key in inputs}, found["y"]), len(truths[0])
+
+
+def check_values(value: Tensor, key: str, name: str) -> None:
+    """Raises DataError where float32 cannot hold `value` [W, steps, channels], or not as what it is; `key` and `name`
+    say in messages what it is and where it is from."""
+    if not torch.isfinite(value).all():
+        window, step, channel = (~torch.isfinite(value)).nonzero()[0].tolist()
+        raise DataError(
+            f"{name}: {key} holds {value[window, step, channel]} in window {window}, step {step}, channel {channel}"
+        )
+    steps, rows = value.shape[1], value.flatten(0, 1).numpy()
+    remedy = "Standardise the series before cutting it into windows, and give the trainer its scaler"
+
+    def place(row: int, channel: int) -> str:
+        return f"{name}: {key} of window {row // steps}, step {row % steps}, channel {channel}"
+
+    check_given(rows, place, remedy)
+    deviations = typical_deviations(rows)
+    if (coarse := too_coarse(rows, deviations)).any():
+        channel = int(coarse.argmax())
+        raise DataError(
+            f"{name}: channel {channel} of {key} deviates by {deviations[channel]:.3g} from its median and is "
+            f"up to {np.abs(rows[:, channel]).max():g} from 0, where float32 holds it roughly. {remedy}"
+        )
 
 
 def _checked(batch: Any, where: str) -> tuple[dict[str, Tensor], Tensor]:
@@ -157,4 +180,12 @@ def _checked(batch: Any, where: str) -> tuple[dict[str, Tensor], Tensor]:
             f"{where}: y has {y.shape[2]} targets, x {x['past'].shape[2]} channels; expected the targets to be the "
             "first channels of x"
         )
-    return {key: value.detach().float().cpu() for key, value in x.items()}, y.detach().float().cpu()
+    return {key: _on_cpu(value) for key, value in x.items()}, _on_cpu(y)
+
+
+def _on_cpu(value: Tensor) -> Tensor:
+    """Of half precision float32, of whole numbers float64, else as it is until it has been looked at."""
+    value = value.detach().cpu()
+    if not value.is_floating_point():
+        return value.double()
+    return value if value.dtype == torch.float64 else value.float()

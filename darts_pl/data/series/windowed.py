@@ -13,6 +13,7 @@ from torch import Tensor
 
 from darts_pl.data.series.calendar import calendar_features, calendar_names
 from darts_pl.data.series.frequency import calendar_level
+from darts_pl.data.series.magnitude import check_given, farthest, too_coarse, typical_deviations
 from darts_pl.data.series.scaling import Scaler
 from darts_pl.data.series.series import Series
 from darts_pl.data.series.split import Cuts, window_starts
@@ -21,6 +22,8 @@ from darts_pl.errors import ConfigError, DataError, nearest
 from darts_pl.ops.series.shapes import SeriesShape
 
 PARTS = ("train", "val", "test")
+NEAR_ZERO = "data.scaling=standard brings them near 0"
+STANDS = "Where it stands for a missing value, leave the cell empty, and data.missing says what to do"
 
 
 class WindowedSeries:
@@ -57,9 +60,7 @@ class WindowedSeries:
     @cached_property
     def gatherers(self) -> tuple[Inputs, Truth]:
         """What gives the batches of the windows that start at some rows: float32 on `device`."""
-        target, past, future = (
-            self.scalers[role].transform(self._columns(role)) for role in ("targets", "past", "future")
-        )
+        target, past, future = (self._scaled(role) for role in ("targets", "past", "future"))
         known = np.concatenate([future, calendar_features(self.series.times, self.calendar_names)], axis=1)
         seen = self._stored(np.concatenate([target, past], axis=1))
         truth = Truth(seen[:, : target.shape[1]], self.look_back, self.horizon)
@@ -113,10 +114,29 @@ class WindowedSeries:
     def _columns(self, role: str) -> npt.NDArray[np.float64]:
         return self.series.columns(getattr(self.series.roles, role))
 
-    def _stored(self, values: npt.NDArray[np.float64]) -> Tensor:
-        if values.size and (largest := np.abs(values).max()) > np.finfo(np.float32).max:
+    def _scaled(self, role: str) -> npt.NDArray[np.float64]:
+        """What a network is given of the columns of a role, once it is known that float32 holds it."""
+        values, scaler = self._columns(role), self.scalers[role]
+        given = scaler.transform(values)
+        raw = self.scaling == "none"
+
+        def place(row: int, column: int) -> str:
+            name = getattr(self.series.roles, role)[column]
+            return f"{self.series.name}, column {name!r}, {self.series.times[row]}: {values[row, column]:g}"
+
+        check_given(given, place, NEAR_ZERO if raw else f"It is far from all {self.cuts.train} training rows. {STANDS}")
+        deviations = typical_deviations(values)
+        for column in np.flatnonzero(too_coarse(given, deviations / scaler.std)):
+            told = f"typically deviate by {deviations[column]:.3g} from their median"
+            at = place(farthest(values[:, column]), int(column))
+            if raw:
+                raise DataError(
+                    f"{at} is so far from 0 that float32 holds the values roughly: they {told}. {NEAR_ZERO}"
+                )
             raise DataError(
-                f"{self.series.name}: values up to {largest:.3g} do not fit float32. Choose data.scaling=standard, or "
-                "give the columns in larger units"
+                f"{at} is so far from the others, which {told}, that scaled they are nearly equal. {STANDS}"
             )
+        return given
+
+    def _stored(self, values: npt.NDArray[np.float64]) -> Tensor:
         return torch.from_numpy(values.astype(np.float32)).to(self.device)

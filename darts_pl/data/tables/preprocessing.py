@@ -10,6 +10,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from darts_pl.bounded.texts import shown
 from darts_pl.data.split import Index
 from darts_pl.data.tables.columns import Category, Column, Number, fit_column
 from darts_pl.data.tables.table import Table
@@ -102,7 +103,7 @@ class TablePreprocessing:
             case {"inputs": dict(inputs), "target": target} if inputs:
                 columns = {str(name): [_column(each) for each in found] for name, found in inputs.items()}
                 return cls(columns, target_from_plain(target))
-        raise ConfigError(f"preprocessing: found {plain!r}, expected the inputs and the target of a table")
+        raise ConfigError(f"preprocessing: found {shown(repr(plain))}, expected the inputs and the target of a table")
 
     def _transformed(self, frame: pd.DataFrame, columns: Sequence[Column], place: Callable[[int], str]) -> Tensor:
         parts = [column.transform(frame[column.name], place) for column in columns]
@@ -117,4 +118,6 @@ def _column(plain: Any) -> Column:
                 return Number(plain["name"], **values, indicator=plain["indicator"])
         case {"kind": "category", "name": str(), "values": [*values], "indicator": bool()}:
             return Category(plain["name"], tuple(map(str, values)), plain["indicator"])
-    raise ConfigError(f"preprocessing: found the column {plain!r}, expected a number or a category with its settings")
+    raise ConfigError(
+        f"preprocessing: found the column {shown(repr(plain))}, expected a number or a category with its settings"
+    )

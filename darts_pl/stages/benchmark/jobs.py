@@ -1,7 +1,6 @@
 """Searches as processes of their own, some at a time: started, resumed, counted."""
 
 import logging
-import os
 import signal
 import subprocess
 import sys
@@ -15,6 +14,7 @@ from pathlib import Path
 from darts_pl import last_words
 from darts_pl.overrides import quoted
 from darts_pl.progress import bar
+from darts_pl.stages.orphans import tied_environment
 from darts_pl.stages.run import MANIFEST, read_manifest
 
 log = logging.getLogger("darts_pl")
@@ -47,15 +47,15 @@ class Job:
 def run_jobs(jobs: Sequence[Job], at_once: int, threads: int) -> list[Job]:
     """Run the jobs that are not done, `at_once` at a time with `threads` CPU threads each; returns those that failed.
 
-    A failed job is passed over; its output lies in its folder's job.log. Ctrl-C, SIGTERM and a closed terminal stop the
-    running ones so that they can be gone on with, and raise KeyboardInterrupt.
+    A failed job is passed over; its output lies in its folder's job.log. Jobs end with this process. Ctrl-C, SIGTERM
+    and a closed terminal stop the running ones so that they can be gone on with, and raise KeyboardInterrupt.
     """
     waiting = [job for job in jobs if not job.done]
     if len(waiting) < len(jobs):
         log.info("%d of %d searches are done already", len(jobs) - len(waiting), len(jobs))
     running: dict[str, tuple[Job, subprocess.Popen, float]] = {}
     failed: list[Job] = []
-    with bar("searches", len(jobs), completed=len(jobs) - len(waiting)) as shown, _interrupted_by("SIGTERM", "SIGHUP"):
+    with bar("searches", len(jobs), completed=len(jobs) - len(waiting)) as shown, interrupted_by("SIGTERM", "SIGHUP"):
         try:
             while waiting or running:
                 while waiting and len(running) < at_once:
@@ -77,7 +77,7 @@ def run_jobs(jobs: Sequence[Job], at_once: int, threads: int) -> list[Job]:
 
 
 @contextmanager
-def _interrupted_by(*names: str) -> Iterator[None]:
+def interrupted_by(*names: str) -> Iterator[None]:
     """Let these signals, where the system has them, do what Ctrl-C does; the jobs, in groups of their own, would
     otherwise outlive this process."""
     numbers = [getattr(signal, name) for name in names if hasattr(signal, name)]
@@ -94,11 +94,16 @@ def _interrupted_by(*names: str) -> Iterator[None]:
 
 def _start(job: Job, threads: int) -> subprocess.Popen:
     job.folder.mkdir(parents=True, exist_ok=True)
-    environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
+    environment = {**tied_environment(), "OMP_NUM_THREADS": str(threads)}
     with (job.folder / LOG).open("ab") as output:
         # A group of its own, so that Ctrl-C reaches it once, from here.
         return subprocess.Popen(
-            job.command(), stdout=output, stderr=subprocess.STDOUT, env=environment, start_new_session=True
+            job.command(),
+            stdin=subprocess.PIPE,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env=environment,
+            start_new_session=True,
         )
 
 

@@ -28,6 +28,8 @@ from darts_pl.paths import write_text_atomically
 from darts_pl.proxies import PROXIES, measure
 from darts_pl.seeds import derived_seed
 from darts_pl.spaces.nasbench201 import Nasbench201Space
+from darts_pl.stages.benchmark.jobs import interrupted_by
+from darts_pl.stages.orphans import end_with_parent
 
 log = logging.getLogger("darts_pl")
 
@@ -96,6 +98,7 @@ _worker: dict = {}
 
 
 def _begin(setup: Setup, words: Path) -> None:
+    end_with_parent()
     last_words.keep(last_words.words_file(words, os.getpid()))
     last_words.note(torch=torch.__version__)
     torch.set_num_threads(1)  # sums, and with them scores, depend on the number of threads
@@ -109,7 +112,8 @@ def _work(digits: str) -> dict:
 
 def score_cells(folder: Path, setup: Setup, jobs: int) -> list[dict]:
     """Score all cells of `setup` that have no file in `folder`/cells yet, `jobs` processes of one thread at a
-    time; the records of all, in the order of the draw. Scores depend on `setup`, not on the number of jobs."""
+    time; the records of all, in the order of the draw. Scores depend on `setup`, not on the number of jobs. SIGTERM and
+    a closed terminal raise KeyboardInterrupt."""
     cells = draw_cells(setup.cells, setup.seed)
     paths = {digits: folder / "cells" / f"{digits}.json" for digits in cells}
     waiting = [digits for digits in cells if not paths[digits].is_file()]
@@ -117,7 +121,7 @@ def score_cells(folder: Path, setup: Setup, jobs: int) -> list[dict]:
         log.info("%d of %d cells are scored already", len(cells) - len(waiting), len(cells))
     if waiting:
         image_batches(setup)  # decoded into the cache once, before several processes would
-        with _pool(setup, jobs, folder) as pool:
+        with interrupted_by("SIGTERM", "SIGHUP"), _pool(setup, jobs, folder) as pool:
             tasks = [pool.submit(_work, digits) for digits in waiting]
             try:
                 for count, task in enumerate(as_completed(tasks), start=len(cells) - len(waiting) + 1):

@@ -9,10 +9,11 @@ from darts_pl.bounded import read_json
 from darts_pl.errors import ConfigError, RunError, nearest
 from darts_pl.proxies import PROXIES
 from darts_pl.stages.benchmark.proxies import SIDE, Setup
+from darts_pl.stages.run import check_inside
 
 ASKED = "benchmark.json"
 SMALLEST = {"cells": 3, "seed": 0, "channels": 1, "layers": 1, "batch": 2, "shrink": 1, "repeats": 1}
-HOW = ("jobs", "resume", "proxies")
+HOW = ("jobs", "resume", "trust", "proxies")
 
 
 def parse_proxies(arguments: Sequence[str]) -> tuple[Setup, int, Path | None]:
@@ -30,13 +31,15 @@ def parse_proxies(arguments: Sequence[str]) -> tuple[Setup, int, Path | None]:
         if key not in (*SMALLEST, *HOW):
             raise ConfigError(f"{key}={value}: no such setting of the proxies. {nearest(key, (*SMALLEST, *HOW))}")
         given[key] = value
-    jobs = _number("jobs", given.pop("jobs", "1"), 1)
+    jobs, trust = _number("jobs", given.pop("jobs", "1"), 1), given.pop("trust", "false")
+    if trust not in ("true", "false"):
+        raise ConfigError(f"trust={trust}: expected true or false")
     if "resume" in given:
         folder = Path(given.pop("resume")).absolute()
         if given:
             others = " ".join(f"{key}={value}" for key, value in given.items())
             raise ConfigError(f"resume={folder} goes on with what was asked for there; leave {others} out")
-        return read_setup(folder), jobs, folder
+        return read_setup(folder, trust=trust == "true"), jobs, folder
     numbers = {key: _number(key, given[key], least) for key, least in SMALLEST.items() if key in given}
     setup = Setup(**numbers)
     if SIDE % setup.shrink:
@@ -65,19 +68,22 @@ def setup_json(setup: Setup) -> str:
     return json.dumps({"benchmark": "proxies", **asdict(setup)}, indent=2) + "\n"
 
 
-def read_setup(folder: Path) -> Setup:
+def read_setup(folder: Path, *, trust: bool = False) -> Setup:
     """The setup of an interrupted benchmark.
 
     Raises:
-        RunError: there is none, or it is damaged.
+        RunError: there is none, or it is damaged; without `trust`, the folder has links that lead out of it.
     """
     path = folder / ASKED
     if not path.is_file():
         raise RunError(f"resume={folder}: found no {ASKED}, expected the folder of a benchmark")
+    if not trust:
+        check_inside(folder)
     try:
         asked = read_json(path)
         if asked.pop("benchmark", None) != "proxies":
             raise RunError(f"resume={folder} is a benchmark of search methods: resume it with nasbench201")
-        return Setup(**{**asked, "proxies": tuple(asked["proxies"])})
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        names = ",".join(asked.pop("proxies"))
+        return parse_proxies([*(f"{key}={asked[key]}" for key in SMALLEST), f"proxies={names}"])[0]
+    except (ValueError, KeyError, TypeError, AttributeError, ConfigError) as error:
         raise RunError(f"{path} is damaged: {error}") from error

@@ -10,7 +10,7 @@ from darts_pl.errors import ConfigError, nearest
 ALL = "all"
 PREFIX = "nasbench201_"
 SCALES = ("two_cores", "published")
-OPTIONS = ("method", "seed", "scale", "jobs", "threads", "resume", "steps", "rounds")
+OPTIONS = ("method", "seed", "scale", "jobs", "threads", "resume", "trust", "steps", "rounds")
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,8 @@ class Settings:
         scale: `two_cores`, that of the experiments, or `published`.
         methods: names of conf/experiment/nasbench201_<method>.yaml. seeds: one run a method for each.
         jobs: searches at a time. threads: CPU threads of each; None shares them out.
-        folder: where an interrupted benchmark lies that is gone on with.
+        folder: where an interrupted benchmark lies that is gone on with. trust: run code of others that it names, and
+            follow links out of it.
         steps, rounds: of the cost benchmark, see `stages.benchmark.cost`.
         overrides: settings of every search.
     """
@@ -32,6 +33,7 @@ class Settings:
     jobs: int = 1
     threads: int | None = None
     folder: Path | None = None
+    trust: bool = False
     steps: int = 8
     rounds: int = 3
     overrides: tuple[str, ...] = ()
@@ -64,13 +66,18 @@ def parse(arguments: Sequence[str], known: Sequence[str]) -> Settings:
     if "seed" in given:
         numbers["seeds"] = _numbers("seed", given["seed"], 0)
     folder = Path(given["resume"]).absolute() if "resume" in given else None
-    if folder is not None and (others := [text for text in arguments if not text.startswith("resume=")]):
+    others = [text for text in arguments if not text.startswith(("resume=", "trust="))]
+    if folder is not None and others:
         raise ConfigError(f"resume={folder} goes on with what was asked for there; leave {' '.join(others)} out")
     scale = given.get("scale", "two_cores")
     if scale not in SCALES:
         raise ConfigError(f"scale={scale} does not exist. {nearest(scale, SCALES)}")
     methods = _methods(given.get("method", ALL), known)
-    return Settings(methods, **numbers, scale=scale, folder=folder, overrides=tuple(overrides))
+    trust = given.get("trust", "false")
+    if trust not in ("true", "false"):
+        raise ConfigError(f"trust={trust}: expected true or false")
+    told = {"scale": scale, "folder": folder, "trust": trust == "true"}
+    return Settings(methods, **numbers, **told, overrides=tuple(overrides))
 
 
 def _methods(value: str, known: Sequence[str]) -> tuple[str, ...]:

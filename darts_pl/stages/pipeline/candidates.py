@@ -3,6 +3,7 @@
 import itertools
 import json
 import logging
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,7 @@ from darts_pl.stages.run import RunFolder
 log = logging.getLogger("darts_pl")
 
 POOL = Path("candidates", "pool.json")
+ID = re.compile(r"c\d{3,}")
 MOST_DRAWS = 200  # of one candidate before the space is taken for exhausted
 
 
@@ -37,8 +39,8 @@ class Ranges:
         heads, dropout: of every candidate.
 
     Raises:
-        ConfigError: an empty list, an unknown mode or name, the same name twice, a mode that knows none of the names of
-            a choice, more operations asked for than there are.
+        ConfigError: an empty list, a mode or name that does not exist, the same name twice, a mode that knows none of
+            the names of a choice, more operations asked for than there are.
     """
 
     modes: Sequence[str]
@@ -74,8 +76,8 @@ class Ranges:
 
     def _check_names(self) -> None:
         for label, argument in ARGUMENTS.items():
-            known = {name for mode in self.modes for name in labels.candidates(mode).get(label, ())}
-            for name in self.choices[argument] if known else ():
+            known = {name for mode in MODES for name in labels.candidates(mode).get(label, ())}
+            for name in self.choices[argument]:
                 if name not in known:
                     modes = ", ".join(self.modes)
                     raise ConfigError(f"space.{argument}: {name!r} does not exist in {modes}. {nearest(name, known)}")
@@ -85,6 +87,14 @@ class Ranges:
                         f"space.{argument}={list(self.choices[argument])}: space.modes={mode} knows none of them. Add "
                         f"one of: {', '.join(labels.candidates(mode)[label])}"
                     )
+
+    def idle(self) -> dict[str, list[str]]:
+        """By choice the names that none of the modes knows, so that no candidate gets them."""
+        found = {}
+        for label, argument in ARGUMENTS.items():
+            known = {name for mode in self.modes for name in labels.candidates(mode).get(label, ())}
+            found[argument] = [name for name in self.choices[argument] if name not in known]
+        return {argument: names for argument, names in found.items() if names}
 
     def names(self, mode: str, label: str) -> list[str]:
         """The names of a choice that `mode` knows."""
@@ -175,12 +185,24 @@ def draw_pool(ranges: Ranges, count: int, seed: int) -> list[dict[str, Any]]:
 def candidates(run: RunFolder, ranges: Ranges, *, count: int, seed: int) -> dict[str, dict[str, Any]]:
     """The run's candidates, settings by id, drawn once."""
     if not run.done("candidates"):
+        for argument, names in ranges.idle().items():
+            log.info(
+                "space.%s: no candidate gets %s, which space.modes=[%s] does not know",
+                argument,
+                ", ".join(names),
+                ",".join(ranges.modes),
+            )
         with run.stage("candidates"):
             run.write_json(str(POOL), draw_pool(ranges, count, seed))
     pool = read_json(run.path / POOL)
-    if not isinstance(pool, list) or not all(isinstance(each, dict) and {"id", "space"} <= set(each) for each in pool):
-        raise RunError(f"{run.path / POOL} is damaged: expected a list of candidates, each with id and space")
+    if not isinstance(pool, list) or not all(map(_is_candidate, pool)):
+        raise RunError(f"{run.path / POOL} is damaged: expected a list of candidates, each with an id c000 and a space")
     return {each["id"]: each["space"] for each in pool}
+
+
+def _is_candidate(entry: Any) -> bool:
+    """Whether an entry of the pool's file has what candidates have; folders are named after the id."""
+    return isinstance(entry, dict) and ID.fullmatch(str(entry.get("id"))) is not None and "space" in entry
 
 
 def _index(count: int, generator: torch.Generator) -> int:

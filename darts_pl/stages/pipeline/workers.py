@@ -6,7 +6,6 @@ out of time leaves its error in its file and is passed over. Workers end with th
 ended: a run that was killed can be gone on with at once.
 """
 
-import errno
 import json
 import logging
 import math
@@ -15,12 +14,12 @@ import os
 import signal
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures import TimeoutError as FutureTimeout
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -32,14 +31,15 @@ from darts_pl import last_words
 from darts_pl.bounded import read_json
 from darts_pl.callbacks import peak_memory_mib
 from darts_pl.errors import ConfigError, RunError
-from darts_pl.paths import write_text_atomically
+from darts_pl.paths import is_of_storage, not_made_anew, write_text_atomically
 from darts_pl.progress import Bar, bar
+from darts_pl.stages.log_file import LogFile
+from darts_pl.stages.orphans import end_with_parent
 from darts_pl.stages.pipeline.parts import Parts, Source
 
 log = logging.getLogger("darts_pl")
 
 LOG = "workers.log"
-STORAGE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)  # no fault of a candidate: all that follow would fail too
 POLL_S = 0.2
 START_METHOD = "spawn"  # a fork would copy threads' locks and CUDA's state
 
@@ -208,13 +208,14 @@ def _let_processes_start() -> None:
 def _begin(source: Source, folder: Path, words: Path) -> None:
     """Prepare a worker process: one thread, its words in the log, Ctrl-C left to the process that started it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    end_with_parent()
     last_words.keep(last_words.words_file(words, os.getpid()))
     last_words.note(torch=torch.__version__)
     torch.set_num_threads(1)
-    logging.basicConfig(
-        filename=folder / LOG, level=logging.INFO, format="%(asctime)s %(process)d %(levelname)s %(name)s: %(message)s"
-    )
+    _worker["kept"] = ExitStack()
+    _worker["kept"].enter_context(not_made_anew(folder))
+    line = "%(asctime)s %(process)d %(levelname)s %(name)s: %(message)s"
+    logging.basicConfig(handlers=[LogFile(folder / LOG)], level=logging.INFO, format=line)
     logging.captureWarnings(True)
     lightning = logging.getLogger("lightning.pytorch")
     lightning.handlers.clear()
@@ -222,11 +223,6 @@ def _begin(source: Source, folder: Path, words: Path) -> None:
     lightning.setLevel(logging.WARNING)
     rich.reconfigure(stderr=True, force_terminal=False)  # bars belong to the process that started this one
     _worker["source"] = source
-
-
-def _end_with_parent() -> None:
-    multiprocessing.parent_process().join()
-    os._exit(1)
 
 
 def _work(job: Job) -> None:
@@ -239,7 +235,7 @@ def _work(job: Job) -> None:
         figures = job.work(parts, **job.arguments)
     except BaseException as error:
         log.error("%s failed", job.name, exc_info=sys.exc_info())
-        if isinstance(error, RunError) or (isinstance(error, OSError) and error.errno in STORAGE):
+        if isinstance(error, RunError) or is_of_storage(error):  # all that follow would fail too
             raise
         raise _JobError(f"{type(error).__name__}: {error}") from error
     seconds, peak = time.perf_counter() - started, peak_memory_mib(parts.hardware.device)

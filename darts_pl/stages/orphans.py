@@ -1,0 +1,39 @@
+"""Processes that end with the one that started them, however that ended: its work can be gone on with at once."""
+
+import multiprocessing
+import os
+import sys
+import threading
+from collections.abc import Callable
+from functools import partial
+
+ENDS_WITH_STDIN = "DARTS_PL_ENDS_WITH_STDIN"  # set by a starter that keeps the other end of this command's stdin open
+
+
+def end_with_parent() -> None:
+    """End this process of multiprocessing when its parent has ended."""
+    _end_after(multiprocessing.parent_process().join)
+
+
+def end_with_starter() -> None:
+    """End this command when the one that started it by `tied_environment` has ended."""
+    if os.environ.pop(ENDS_WITH_STDIN, None) and sys.stdin is not None:
+        _end_after(partial(_read_to_the_end, sys.stdin.fileno()))
+
+
+def tied_environment() -> dict[str, str]:
+    """The environment of a command that is to end with this process, which keeps a pipe to its standard input."""
+    return {**os.environ, ENDS_WITH_STDIN: "1"}
+
+
+def _read_to_the_end(handle: int) -> None:
+    while os.read(handle, 4096):  # past Python's buffer, whose lock the interpreter wants at its end
+        pass
+
+
+def _end_after(wait: Callable[[], object]) -> None:
+    def end() -> None:
+        wait()
+        os._exit(1)
+
+    threading.Thread(target=end, daemon=True).start()
