@@ -5,13 +5,14 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
 import torch.nn as nn
 from torch import Tensor
 
 from darts_pl.bounded.tensors import check_digest, read_tensors, write_tensors
-from darts_pl.data.prepared_images import ImageFile, prepared_images
+from darts_pl.data.prepared_images import ImageFile, is_image_file, prepared_images
 from darts_pl.errors import ConfigError, GenotypeError, RunError
 from darts_pl.genotype import AnyGenotype, from_json
 from darts_pl.ops.image import Builder
@@ -21,6 +22,7 @@ from darts_pl.spaces.network import DerivedNetwork
 from darts_pl.stages.model_header import FORMAT, MODULE, SERIES, SPACES, VERSION, read_header, space_of
 from darts_pl.stages.model_size import check_size
 from darts_pl.stages.module_model import ModuleModel, load_module_model, save_module_model
+from darts_pl.stages.predicting import Predicting, images_of
 from darts_pl.stages.provenance import versions
 from darts_pl.stages.series_model import ForecastModel, load_series_model
 
@@ -30,8 +32,8 @@ OWN_STEM = "given"
 BUILDERS = {"cells": CellSpace, "nasbench201": Nasbench201Space}
 
 
-class TrainedModel(nn.Module):
-    """A network with its preprocessing, ready for raw images.
+class TrainedModel(Predicting, nn.Module):
+    """A network with its preprocessing, ready for raw images; `predict` and `predict_proba` take arrays and files too.
 
     Attributes:
         genotype, classes (names by class index), input_shape (C, H, W), details (metrics and settings of the training),
@@ -69,6 +71,17 @@ class TrainedModel(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Raw images (B, C, H, W), values 0 to 255, uint8 or float → logits (B, number of classes)."""
         return self.network((x.float() / 255 - self.mean) / self.std)
+
+    def inputs_of(self, raw: Any) -> Tensor:
+        """Raw images, or image files, as `forward` takes them; see `images_of` and `prepared`."""
+        if is_image_file(raw):
+            return self.prepared(raw)
+        channels, *size = self.input_shape
+        return images_of(raw, channels, size)
+
+    def outputs_of(self, inputs: Tensor) -> Tensor:
+        """Logits of raw images."""
+        return self(inputs)
 
 
 def save_model(path: Path, network: DerivedNetwork, space, *, data, details: dict) -> Path:
