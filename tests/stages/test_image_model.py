@@ -120,8 +120,9 @@ def test_files_are_prepared_as_in_the_training(kind: str, build: Callable, tmp_p
     torch.testing.assert_close(found, expected, rtol=0.05, atol=0.05)  # averages of a module are not rounded
 
 
-def test_a_path_a_text_and_an_open_image_do_as_well(tmp_path: Path) -> None:
-    model = module(training(tmp_path / "images", _plain), tmp_path)
+@pytest.mark.parametrize("build", [cells, module])
+def test_a_path_a_text_and_an_open_image_do_as_well(build: Callable, tmp_path: Path) -> None:
+    model = build(training(tmp_path / "images", _plain), tmp_path)
     file = tmp_path / "images/ant/3.png"
     pixels = torch.from_numpy(_noise(0, 3, 8, 8, 3)).permute(2, 0, 1)[None]
     for given in (file, str(file), [file], Image.open(file), [Image.open(file)]):
