@@ -106,7 +106,8 @@ def override_of(file: Path, text: Any) -> Override:
     if HYDRA in re.split(r"\W", f"{found.key_or_group} {found.package}"):
         raise RunError(
             f"{file}: found {shown(repr(text))} among its overrides. Settings of Hydra say where files are written and "
-            "what runs, so they are never taken from a folder, and no run leaves them there: bring the file back to what it was"
+            "what runs, so they are never taken from a folder, and no run leaves them there: bring the file back to "
+            "what it was"
         )
     if "." not in found.key_or_group and key_of(found) not in PLAIN and not all(map(_is_choice, _values(found))):
         raise RunError(
