@@ -14,6 +14,7 @@ from darts_pl.bounded import read_yaml
 from darts_pl.bounded.texts import shown
 from darts_pl.commands.foreign import leaves
 from darts_pl.errors import RunError
+from darts_pl.overrides import quoted
 from darts_pl.stages.run import MANIFEST, SWEEP, read_manifest
 
 OF_THE_MOMENT = ("resume", "trust")  # what a command says of itself, not of the run
@@ -106,8 +107,8 @@ def override_of(file: Path, text: Any) -> Override:
     if HYDRA in re.split(r"\W", f"{found.key_or_group} {found.package}"):
         raise RunError(
             f"{file}: found {shown(repr(text))} among its overrides. Settings of Hydra say where files are written and "
-            "what runs, so they are never taken from a folder, and no run leaves them there: bring the file back to "
-            "what it was"
+            "what runs, so they are never taken from a folder, and no run leaves them there: bring the file "
+            "back to what it was"
         )
     if "." not in found.key_or_group and key_of(found) not in PLAIN and not all(map(_is_choice, _values(found))):
         raise RunError(
@@ -148,8 +149,7 @@ def key_of(override: Override) -> str:
 
 def searchpath_override(places: Sequence[str]) -> list[str]:
     """The override that gives Hydra further folders of configuration files; none where there are none."""
-    quoted = ["'" + place.replace("'", "\\'") + "'" for place in places]
-    return [f"{SEARCHPATH}=[{','.join(quoted)}]"] if quoted else []
+    return [f"{SEARCHPATH}=[{','.join(map(quoted, places))}]"] if places else []
 
 
 def said(override: Override) -> list[tuple[str, Any]]:
