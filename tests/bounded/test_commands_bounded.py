@@ -47,7 +47,7 @@ def test_a_run_whose_configuration_is_of_aliases(tmp_path: Path) -> None:
     opened(tmp_path)
     (tmp_path / "config.yaml").write_text(LAUGHS)
     with pytest.raises(RunError, match=r"config.yaml: line \d+, column \d+: found more than 100,000 values"):
-        opened(tmp_path).settings()
+        opened(tmp_path)
     run = read_run(tmp_path)
     assert run.config == LAUGHS and configured(run, "a1") is None
 
