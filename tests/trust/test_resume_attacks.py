@@ -194,7 +194,7 @@ def test_a_run_writes_through_no_link(name: str, there: bool, run: Path, command
 
 
 def test_a_pipe_is_not_opened(run: Path, command: Callable) -> None:
-    (run / "search.log").unlink()
+    (run / "search.log").unlink(missing_ok=True)
     os.mkfifo(run / "search.log")
     status, printed = command("search", f"resume={run}")
     assert status == 2 and "search.log is neither a file nor a folder" in printed
