@@ -14,6 +14,7 @@ from omegaconf import OmegaConf
 from pipeline_series import FinishedRun, composed
 
 from darts_pl.assembly import register
+from darts_pl.assembly.origins import OF_THE_MOMENT
 from darts_pl.forecasting import find_forecaster, parts, plan_of
 from darts_pl.paths import conf_dir
 from darts_pl.schema import DARTSConfig
@@ -74,8 +75,8 @@ class Watched(Mapping):
 
 def test_every_setting_is_read(whole: FinishedRun, csv: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """By what makes the parts, by the order of the stages over a finished run, by another setting that names it, or by
-    the opening of the run's folder."""
-    seen: set[str] = set()
+    what looks at the folder that is gone on with."""
+    seen: set[str] = set(OF_THE_MOMENT)
     config = Watched(composed(csv), "", seen)
     monkeypatch.setattr(parts, "json", SimpleNamespace(loads=lambda text: config))
     made = parts.parts_of("")
