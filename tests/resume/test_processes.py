@@ -1,5 +1,6 @@
 """Real commands stopped by kill -9, Ctrl-C and SIGTERM, then gone on with: what is found equals the whole run's."""
 
+import os
 import random
 import shlex
 import signal
@@ -97,9 +98,11 @@ def wait_for(path: Path, process) -> None:
 def test_of_two_resumes_one_is_refused_and_the_other_undisturbed(whole: Path, tmp_path: Path) -> None:
     first = start("search", [*SEARCH, EVERY_STEP, "hydra.run.dir=run"], tmp_path)
     wait_for(tmp_path / "run" / "checkpoints" / "last.ckpt", first)
+    os.kill(first.pid, signal.SIGSTOP)  # so that it does not end meanwhile
     elsewhere = tmp_path / "elsewhere"
     words = finish(start("search", [f"resume={tmp_path / 'run'}"], elsewhere), elsewhere, 2)
     assert f"run is being written to by process {first.pid} on" in words
+    os.kill(first.pid, signal.SIGCONT)
     finish(first, tmp_path)
     assert_same_command("search", tmp_path, whole / "search")
 
