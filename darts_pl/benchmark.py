@@ -7,9 +7,8 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from rich.logging import RichHandler
-
 from darts_pl.assembly import register
+from darts_pl.commands.console import ConsoleHandler
 from darts_pl.commands.explain import explain
 from darts_pl.commands.output import OutputClosed, checked_output
 from darts_pl.commands.stops import Stopped
@@ -74,7 +73,7 @@ def _run(benchmark: str, arguments: Sequence[str]) -> int:
 @contextmanager
 def _lines_on_the_terminal() -> Iterator[None]:
     """Show what darts_pl logs, one line a finished search, beside the progress bar."""
-    logger, handler = logging.getLogger("darts_pl"), RichHandler(show_path=False, markup=False)
+    logger, handler = logging.getLogger("darts_pl"), ConsoleHandler()
     before = logger.level
     logger.addHandler(handler)
     logger.setLevel(logging.INFO)

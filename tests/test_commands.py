@@ -185,7 +185,9 @@ def test_a_full_disk_is_a_message(conf, capsys):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "outputs/last.ckpt")
 
     assert run_command(task, "search", [], conf) == 2
-    assert told(capsys) == "error: outputs/last.ckpt: No space left on device\n"
+    message, way_on = told(capsys).splitlines()
+    assert message == "error: outputs/last.ckpt: No space left on device"
+    assert way_on.startswith("then continue with: python -m darts_pl.search resume=")
 
 
 def test_an_output_folder_that_is_a_file_is_a_message(conf, capsys):

@@ -16,6 +16,8 @@ import pytest
 import torch
 from safetensors.torch import load_file
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorboard.plugins.custom_scalar.layout_pb2 import Layout
+from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 
 import darts_pl
 from darts_pl import genotype as genotypes
@@ -162,7 +164,8 @@ def test_the_loaded_model_reaches_the_accuracy_in_the_results(run):
 def test_tensorboard_has_every_column_of_the_history(run, board):
     history = pd.read_csv(run.path / "history.csv")
     for column in history.columns.drop("epoch"):
-        events = board.Scalars(f"search/{column}")
+        group = "search" if not column.startswith(("train_", "val_")) else "loss" if "loss" in column else "metric"
+        events = board.Scalars(f"{group}/{column}")
         assert [event.step for event in events] == [1, 2], column
         assert [event.value for event in events] == pytest.approx(history[column].tolist(), rel=1e-6), column
 
@@ -172,17 +175,18 @@ def test_tensorboard_has_a_curve_of_every_edge_and_operation(run, board, what):
     with np.load(run.path / "alphas.npz") as arrays:
         edges, primitives = arrays["edges"].tolist(), arrays["primitives"].tolist()
         values = {kind: arrays[f"{what}_{kind}"] for kind in KINDS}
-    curves = {tag for tag in board.Tags()["scalars"] if tag.startswith(f"{what}s_")}
+    curves = {tag for tag in board.Tags()["scalars"] if tag.startswith(f"search_{what}s/")}
     assert len(curves) == 2 * len(edges) * len(primitives) == 2 * 5 * 8
     for kind in KINDS:
         for edge, operation in np.ndindex(len(edges), len(primitives)):
-            tag = f"{what}s_{kind}/{edges[edge].replace('<-', '_from_')}/{primitives[operation]}"
+            tag = f"search_{what}s/{kind}/{edges[edge].replace('<-', '_from_')}/{primitives[operation]}"
             found = [event.value for event in board.Scalars(tag)]
             np.testing.assert_allclose(found, values[kind][1:, edge, operation], rtol=1e-6)
 
 
 def test_tensorboard_shows_heat_maps_and_cells_of_each_epoch(board):
-    wanted = {f"{what}/{kind}" for what in ("alphas", "gates") for kind in KINDS} | {"cells"}
+    names = {f"{what}_{kind}" for what in ("alphas", "gates") for kind in KINDS} | {"cells"}
+    wanted = {f"search_pictures/{name}" for name in names}
     assert set(board.Tags()["images"]) == wanted
     for tag in wanted:
         images = board.Images(tag)
@@ -190,12 +194,37 @@ def test_tensorboard_shows_heat_maps_and_cells_of_each_epoch(board):
         assert min(images[0].width, images[0].height) > 100
 
 
+def settings_shown(board: EventAccumulator) -> set[str]:
+    """The columns of settings in TensorBoard's table of hyperparameters."""
+    told = board.PluginTagToContent("hparams")["_hparams_/session_start_info"]
+    return set(HParamsPluginData.FromString(told).session_start_info.hparams)
+
+
+def test_tensorboard_shows_losses_first_and_a_chart_an_edge(run, board):
+    tags = board.Tags()
+    assert sorted([*tags["scalars"], *tags["images"]])[0].startswith("loss/")
+    (event,) = board.Tensors("custom_scalars__config__")
+    layout = Layout.FromString(event.tensor_proto.string_val[0])
+    charts = {
+        chart.title: list(chart.multiline.tag)
+        for part in layout.category
+        if part.title == "gates, normal"
+        for chart in part.chart
+    }
+    with np.load(run.path / "alphas.npz") as arrays:
+        edges, primitives = arrays["edges"].tolist(), arrays["primitives"].tolist()
+    assert list(charts) == [edge.replace("<-", "_from_") for edge in edges]
+    (pattern,) = charts["3_from_2"]
+    drawn = [tag for tag in tags["scalars"] if re.fullmatch(pattern, tag)]
+    assert sorted(drawn) == sorted(f"search_gates/normal/3_from_2/{name}" for name in primitives)
+
+
 def test_tensorboard_has_the_settings_beside_the_final_figures(run, board):
-    assert "_hparams_/session_start_info" in board.PluginTagToContent("hparams")
+    assert settings_shown(board) == {"seed", *(word.lstrip("+").split("=")[0] for word in WHOLE)}
     for name in NAMES:
         (event,) = board.Scalars(f"test_acc/{name.replace(' ', '_')}")
         assert event.value == pytest.approx(run.rows[name]["test_acc"])
-    assert "retrain/train_loss" in run.events("retrain/tensorboard").Tags()["scalars"]
+    assert "loss/train_loss" in run.events("retrain/tensorboard").Tags()["scalars"]
 
 
 def test_the_report_has_every_section_and_the_numbers(run):
@@ -207,15 +236,17 @@ def test_the_report_has_every_section_and_the_numbers(run):
 
 
 def test_going_on_with_a_finished_run_changes_nothing(run, tmp_path):
-    again = tmp_path / run.path.name  # the report names its folder
+    again = tmp_path / run.path.name
     shutil.copytree(run.path, again)
-    kept = ["history.csv", "timing.csv", "alphas.npz", "results.json", "genotype_best.json", "report.html"]
+    kept = ["history.csv", "timing.csv", "alphas.npz", "results.json", "genotype_best.json"]
     kept += [f"{stage}/{name}" for stage in ("retrain", "random") for name in ("history.csv", "model.safetensors")]
     printed = command(f"resume={again}")
     assert re.search(r"epoch \d/\d", run.printed) and not re.search(r"epoch \d/\d", printed)
     assert closing_lines(printed.replace(str(again), str(run.path))) == closing_lines(run.printed)
     for name in kept:
         assert (again / name).read_bytes() == (run.path / name).read_bytes(), name
+    page = (again / "report.html").read_text(encoding="utf-8")  # which names its folder
+    assert page.replace(str(again), str(run.path)) == (run.path / "report.html").read_text(encoding="utf-8")
     stages = json.loads((again / "manifest.json").read_text())["stages"]
     assert stages == run.json("manifest.json")["stages"]
 
@@ -234,3 +265,5 @@ def test_a_sweep_is_compared_by_the_report(tmp_path, capsys):
     assert table["alpha_movement"].nunique() == 2  # the seeds made a difference
     assert "too few runs" in (folder / "report.html").read_text(encoding="utf-8")
     assert "Not in the run folder" not in (folder / "0" / "report.html").read_text(encoding="utf-8")
+    board = EventAccumulator(str(folder / "0" / "tensorboard")).Reload()
+    assert settings_shown(board) == {"seed"}  # all that the runs differ in

@@ -1,6 +1,7 @@
 """Files are written whole or not at all, and what a killed process leaves is removed."""
 
 import os
+import resource
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -10,7 +11,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from darts_pl.paths import remove_temporaries, write_atomically, write_text_atomically
+from darts_pl.paths import is_of_storage, remove_temporaries, write_atomically, write_text_atomically
 
 KILLED = """
 import os, sys
@@ -87,3 +88,18 @@ def test_many_threads_write_at_once_and_leave_the_umask_alone(tmp_path: Path) ->
         assert sorted(path.name for path in tmp_path.iterdir()) == [f"{n}.txt" for n in range(5)]
     finally:
         assert os.umask(before) == 0o027
+
+
+def test_an_error_of_the_system_names_the_file(tmp_path: Path) -> None:
+    """Python's own writing knows no name once a file is open, and libraries in Rust raise errors of their own."""
+    big, limits = {"x": torch.zeros(10_000)}, resource.getrlimit(resource.RLIMIT_FSIZE)
+    writers = [lambda path: path.write_bytes(bytes(40_000)), lambda path: save_file(big, path)]
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (4096, limits[1]))
+        for write in writers:
+            with pytest.raises(OSError, match="File too large") as caught:
+                write_atomically(tmp_path / "model", write)
+            assert caught.value.filename == str(tmp_path / "model") and is_of_storage(caught.value)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert not list(tmp_path.iterdir())

@@ -113,7 +113,8 @@ def search_architecture(
         ordered = {name: SeededPasses(loader, config.seed, name) for name, loader in loaders.items()}
         evaluation = SeededPasses(loaders["alphas"], config.seed, "evaluation")
         trainer.fit(module, train_dataloaders=ordered, val_dataloaders=evaluation)
-    return _result(history)
+        network = space.network(from_json(history.best["genotype"]), input_shape, outputs)
+    return _result(history, sum(weight.numel() for weight in network.parameters()))
 
 
 def _problem(loaders: Mapping[str, Iterable], config: SearchConfig) -> tuple[Any, Any, Any, Task]:
@@ -198,7 +199,7 @@ def _module(supernet, task: Task, config: SearchConfig, hardware: Hardware) -> S
     )
 
 
-def _result(history: SearchHistory) -> SearchResult:
+def _result(history: SearchHistory, parameters: int) -> SearchResult:
     last = history.rows[-1]
     return SearchResult(
         genotype=from_json(history.best["genotype"]),
@@ -208,4 +209,5 @@ def _result(history: SearchHistory) -> SearchResult:
         history=history.rows,
         alphas=history.snapshots[-1]["alpha"],
         stopped=history.best.get("reason"),
+        parameters=parameters,
     )

@@ -1,5 +1,6 @@
 """What a search from Python is told and what it gives."""
 
+import html
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -7,7 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from darts_pl.callbacks.history import in_figures
 from darts_pl.genotype import AnyGenotype, Cell
+from darts_pl.genotype.wording import in_lines
 from darts_pl.ops.image import PRIMITIVES, Builder
 from darts_pl.relaxations import Relaxation, Softmax
 from darts_pl.relaxations.mixing import full
@@ -15,6 +18,7 @@ from darts_pl.rules import Rule
 from darts_pl.spaces.mixed import Mixing
 from darts_pl.tasks import Task
 
+SAVING = "result.genotype.save('genotype.json') keeps the genotype, result.history a row of figures an epoch."
 OptimizerFactory = Callable[[Iterable[Tensor]], torch.optim.Optimizer]
 
 
@@ -64,9 +68,9 @@ class SearchConfig:
     seed: int = 0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class SearchResult:
-    """What a search found.
+    """What a search found; printed, it tells so in words.
 
     Attributes:
         genotype: the genotype of the epoch best in validation (by accuracy, or the task's metric), or of the epoch that
@@ -76,6 +80,8 @@ class SearchResult:
         history: one row an epoch (losses, accuracies, learning rate, alpha movement, gate entropy, skip connections).
         alphas: logits [E, K] a kind after the last epoch.
         stopped: why a rule ended the search early; None where none did.
+        parameters: weights of the network of `genotype` at the size of the search, as `space.network` builds it; None
+            where it was not counted.
     """
 
     genotype: AnyGenotype
@@ -85,6 +91,26 @@ class SearchResult:
     history: list[dict[str, float]]
     alphas: dict[str, Tensor]
     stopped: str | None = None
+    parameters: int | None = None
+
+    def __repr__(self) -> str:
+        lines = ["Genotype, the best of the search by validation:", *in_lines(self.genotype), self._figures()]
+        if self.parameters is not None:
+            lines.append(f"Its network has {self.parameters:,} weights at the size of the search, not trained yet.")
+        if self.stopped:
+            lines.append(f"The search was ended early: {self.stopped}.")
+        return "\n".join([*lines, f"Nothing was written to disk; {SAVING}"])
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the same words, lines kept."""
+        return f"<pre>{html.escape(repr(self))}</pre>"
+
+    def _figures(self) -> str:
+        if not self.history:
+            return "No epoch was run."
+        last = self.history[-1]
+        told = in_figures(last, [name for name in last if name.startswith(("train_", "val_"))])
+        return f"After the last of {len(self.history)} epochs: {told}, {last['alpha_updates']} updates of the alphas."
 
     @property
     def normal_genotype(self) -> Cell:

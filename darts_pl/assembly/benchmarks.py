@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 import torch
-from hydra import compose, initialize_config_dir
+from hydra import compose
 from hydra.errors import HydraException
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
@@ -19,6 +19,7 @@ from rich import get_console
 
 from darts_pl.assembly.asked import ASKED, asked_in, going_on
 from darts_pl.assembly.parts import search_method
+from darts_pl.commands.apart import hydra_apart
 from darts_pl.commands.check import check_config
 from darts_pl.commands.explain import explain
 from darts_pl.commands.stops import goes_on_by
@@ -83,7 +84,7 @@ def _jobs(folder: Path, method: str, settings: Settings) -> list[Job]:
 
 def _composed(method: str, settings: Settings) -> tuple[DictConfig, dict]:
     """(the configuration of a method's searches, the sweep it consists of: key → values)."""
-    with initialize_config_dir(str(conf_dir()), version_base="1.3"):
+    with hydra_apart():
         try:
             given = [*experiment(method, settings.scale, conf_dir()), *settings.overrides]
             config = compose("search", given, return_hydra_config=True)

@@ -14,11 +14,12 @@ from darts_pl.bounded import read_yaml
 from darts_pl.bounded.texts import shown
 from darts_pl.commands.foreign import leaves
 from darts_pl.errors import RunError
+from darts_pl.overrides import quoted
 from darts_pl.stages.run import MANIFEST, SWEEP, read_manifest
 
 OF_THE_MOMENT = ("resume", "trust")  # what a command says of itself, not of the run
 PLAIN = (*OF_THE_MOMENT, "name", "genotype")  # keys without a dot that are no group of files, and may hold a path
-LONGEST = 200_000  # characters of all overrides together; Hydra's grammar reads some 50,000 a second
+LONGEST = 30_000  # characters of all overrides together: Hydra's grammar takes ever longer for longer lists
 HYDRA, SEARCHPATH = "hydra", "hydra.searchpath"
 
 
@@ -101,15 +102,18 @@ def override_of(file: Path, text: Any) -> Override:
     """
     try:
         found = parsed(text)
-    except (HydraException, TypeError, RecursionError) as error:
+    except (HydraException, TypeError, ValueError, RecursionError) as error:  # also digits beyond Python's limit
         raise RunError(f"{file}: found {shown(repr(text))} among its overrides, expected key=value") from error
     if HYDRA in re.split(r"\W", f"{found.key_or_group} {found.package}"):
         raise RunError(
-            f"{file}: found {text!r} among its overrides. Settings of Hydra say where files are written and what runs, "
-            "so they are never taken from a folder, and no run leaves them there: bring the file back to what it was"
+            f"{file}: found {shown(repr(text))} among its overrides. Settings of Hydra say where files are written and "
+            "what runs, so they are never taken from a folder, and no run leaves them there: bring the file "
+            "back to what it was"
         )
     if "." not in found.key_or_group and key_of(found) not in PLAIN and not all(map(_is_choice, _values(found))):
-        raise RunError(f"{file}: found {text!r} among its overrides, expected the name of a configuration file")
+        raise RunError(
+            f"{file}: found {shown(repr(text))} among its overrides, expected the name of a configuration file"
+        )
     return found
 
 
@@ -145,8 +149,7 @@ def key_of(override: Override) -> str:
 
 def searchpath_override(places: Sequence[str]) -> list[str]:
     """The override that gives Hydra further folders of configuration files; none where there are none."""
-    quoted = ["'" + place.replace("'", "\\'") + "'" for place in places]
-    return [f"{SEARCHPATH}=[{','.join(quoted)}]"] if quoted else []
+    return [f"{SEARCHPATH}=[{','.join(map(quoted, places))}]"] if places else []
 
 
 def said(override: Override) -> list[tuple[str, Any]]:

@@ -10,10 +10,13 @@ import pandas as pd
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 
-from darts_pl.metric_names import of_single_tasks, written
+from darts_pl.metric_names import in_words, of_single_tasks, written
 from darts_pl.paths import write_atomically
 
 log = logging.getLogger("darts_pl")
+
+PARTS = {"train_": "training", "val_": "validation"}
+COLUMNS = {"lr": "learning rate", "alpha_movement": "alphas moved by"}
 
 
 class History(Callback):
@@ -100,10 +103,15 @@ def shown(row: Mapping[str, float], monitor: str) -> list[str]:
 
 
 def in_figures(row: Mapping[str, float], columns: Iterable[str]) -> str:
-    """ "val_loss 0.3125 val_acc 91.2%": columns of a row with their values."""
-    return " ".join(
-        f"{name} {written(name.removeprefix('train_').removeprefix('val_'), row[name])}" for name in columns
-    )
+    """ "training loss 1.25 accuracy 61.0%, validation loss 0.3125 accuracy 91.2%": columns of a row in words."""
+    told, before = [], None
+    for column in columns:
+        part, _, name = column.partition("_") if column.startswith(tuple(PARTS)) else ("", "", column)
+        begin = "" if before is None else ", " if part != before or not part else " "
+        words = [PARTS[f"{part}_"]] if part and part != before else []
+        told.append(begin + " ".join([*words, COLUMNS.get(name, in_words(name)), written(name, row[column])]))
+        before = part
+    return "".join(told)
 
 
 def _write_csv(rows: list[dict], path: Path) -> None:

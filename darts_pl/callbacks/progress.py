@@ -1,8 +1,9 @@
-"""One bar for the whole of a search or a retraining, with the time left."""
+"""A bar for the whole of a search or a training, with the time left."""
 
 from lightning.pytorch import Callback, LightningModule, Trainer
-from rich import get_console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from darts_pl.metric_names import in_words, written
+from darts_pl.progress import Bar
 
 
 class RunProgress(Callback):
@@ -10,35 +11,28 @@ class RunProgress(Callback):
 
     def __init__(self, title: str):
         self.title = title
-        self.bar: Progress | None = None
+        self.bar: Bar | None = None
 
     def on_train_start(self, trainer: Trainer, module: LightningModule) -> None:
-        columns = [TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("steps")]
-        times = [TimeElapsedColumn(), TextColumn("gone,"), TimeRemainingColumn()]
-        note = TextColumn("left {task.fields[note]}")
-        console = get_console()
-        self.bar = Progress(*columns, *times, note, console=console, transient=True, disable=not console.is_terminal)
-        self.bar.start()
         total = (module.elapsed_epochs + trainer.max_epochs) * trainer.num_training_batches
-        self.task = self.bar.add_task(self.title, total=total, completed=module.steps_done, note="")
+        self.bar = Bar(self.title, total, completed=module.steps_done, unit="steps")
 
     def on_train_epoch_start(self, trainer: Trainer, module: LightningModule) -> None:
         last = module.elapsed_epochs + trainer.max_epochs
-        description = f"{self.title}, epoch {module.finished_epochs}/{last}"
-        self.bar.update(self.task, description=description)
+        self.bar.update(description=f"{self.title}, epoch {module.finished_epochs}/{last}")
 
     def on_train_batch_end(self, trainer: Trainer, module: LightningModule, outputs, batch, batch_idx: int) -> None:
-        self.bar.update(self.task, completed=module.steps_done)
+        self.bar.update(completed=module.steps_done)
 
     def on_validation_end(self, trainer: Trainer, module: LightningModule) -> None:
         if self.bar is not None:
-            value = module.epoch_row().get(f"val_{module.task.monitor}", float("nan"))
-            told = f"{value:.1%}" if module.task.monitor == "acc" else f"{module.task.monitor} {value:.4g}"
-            self.bar.update(self.task, note=f"(validation {told})")
+            monitor = module.task.monitor
+            value = module.epoch_row().get(f"val_{monitor}", float("nan"))
+            self.bar.update(note=f"(validation {in_words(monitor)} {written(monitor, value)})")
 
     def on_train_end(self, trainer: Trainer, module: LightningModule) -> None:
-        self.bar.stop()
+        self.bar.close()
 
     def on_exception(self, trainer: Trainer, module: LightningModule, exception: BaseException) -> None:
         if self.bar is not None:
-            self.bar.stop()
+            self.bar.close()

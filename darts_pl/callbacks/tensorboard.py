@@ -1,6 +1,11 @@
-"""What TensorBoard shows: figures of every epoch, alphas as heat map and curves, choices as text, cells as pictures."""
+"""What TensorBoard shows: figures of every epoch, alphas as heat map and curves, choices as text, cells as pictures.
 
-from collections.abc import Callable, Mapping
+TensorBoard sorts by name and folds all groups but the first ones: losses are in `loss`, metrics in `metric`, what a
+search or training is doing in `search` or `retrain`, and what there is much of in groups that begin with `search_`.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from lightning.pytorch import Callback, LightningModule, Trainer
@@ -14,8 +19,15 @@ from darts_pl.genotype.wording import choice_text, choices_of
 MOST_MAPS = 8  # kinds whose heat maps are drawn at every epoch: each takes a tenth of a second
 
 
+def scalar_tag(phase: str, column: str) -> str:
+    """The tag of a column of the history: `loss/<column>`, `metric/<column>`, else `<phase>/<column>`."""
+    if not column.startswith(("train_", "val_")):
+        return f"{phase}/{column}"
+    return f"{'loss' if column.endswith('loss') else 'metric'}/{column}"
+
+
 class ScalarBoard(Callback):
-    """Writes each column of the epoch's row as a scalar, `<phase>/<column>`, at the epoch."""
+    """Writes each column of the epoch's row as a scalar under its `scalar_tag`, at the epoch."""
 
     def __init__(self, history: History):
         self.history = history
@@ -26,15 +38,16 @@ class ScalarBoard(Callback):
         row = self.history.rows[-1]
         for name, value in row.items():
             if name != "epoch" and value is not None:
-                trainer.logger.experiment.add_scalar(f"{module.phase}/{name}", value, row["epoch"])
+                trainer.logger.experiment.add_scalar(scalar_tag(module.phase, name), value, row["epoch"])
 
 
 class ArchitectureBoard(ScalarBoard):
     """Adds the curves of every edge and heat maps, of alphas and of gates, pictures of the cells, choices as text.
 
-    Curves are tagged `alphas_<kind>/<edge>/<operation>` and `gates_<kind>/...`, heat maps `alphas/<kind>` and
-    `gates/<kind>`, the cells `cells`, the choices `choices`. Heat maps are drawn of the first kinds with several edges:
-    of a single edge the curves say as much.
+    Curves are tagged `search_gates/<kind>/<edge>/<operation>` and `search_alphas/...`; the tab of custom scalars has a
+    chart for each edge with all of its operations. Pictures are `search_pictures/cells`, `.../gates_<kind>` and
+    `.../alphas_<kind>`, the choices `choices`. Heat maps are drawn of the first kinds with several edges: of a single
+    edge the curves say as much.
 
     Args:
         history: a `SearchHistory`.
@@ -53,36 +66,66 @@ class ArchitectureBoard(ScalarBoard):
         super().__init__(history)
         self.draw_genotype = draw_genotype
         self.draw = {"alpha": draw_alphas, "gate": draw_gates}
+        self.laid_out = False
 
     def on_train_epoch_end(self, trainer: Trainer, module: LightningModule) -> None:
         super().on_train_epoch_end(trainer, module)
         if trainer.logger is None:
             return
         writer, snapshot = trainer.logger.experiment, self.history.snapshots[-1]
+        if not self.laid_out:
+            writer.add_custom_scalars(self.layout(snapshot["gate"]))
+            self.laid_out = True
         mapped = [kind for kind, values in snapshot["gate"].items() if len(values) > 1][:MOST_MAPS]
         for what in ("alpha", "gate"):
             for kind, values in snapshot[what].items():
                 self._write(writer, what, kind, values, snapshot["epoch"], kind in mapped)
         genotype, epoch = self.history.genotype, snapshot["epoch"]
         if genotype.cells:
-            writer.add_figure("cells", self.draw_genotype(genotype), epoch)
+            writer.add_figure("search_pictures/cells", self.draw_genotype(genotype), epoch)
         if choices := choices_of(genotype):
             text = "\n".join(f"- {label}: {choice_text(chosen)}" for label, chosen in choices.items())
             writer.add_text("choices", text, epoch)
+
+    def layout(self, kinds: Iterable[str]) -> dict[str, dict[str, list]]:
+        """The charts of TensorBoard's tab of custom scalars: losses, metrics, then one for each edge of each kind, with
+        a line for each of its operations."""
+        charts = {"losses": {"loss": _lines("loss/"), "metric": _lines("metric/")}}
+        for what in ("gate", "alpha"):
+            for kind in kinds:
+                beginnings = {_edge(name): _edge_tag(what, kind, name) for name in self.history.names_of(kind)[1]}
+                charts[f"{what}s, {kind}"] = {name: _lines(beginning) for name, beginning in beginnings.items()}
+        return charts
 
     def _write(self, writer: SummaryWriter, what: str, kind: str, values: Tensor, epoch: int, mapped: bool) -> None:
         """The curves and, where `mapped`, the heat map of `values` [E, K], the alphas or gates of one kind."""
         primitives, edges = self.history.names_of(kind)
         for edge, row in zip(edges, values.tolist()):
             for name, value in zip(primitives, row):
-                writer.add_scalar(f"{what}s_{kind}/{edge.replace('<-', '_from_')}/{name}", value, epoch)
+                writer.add_scalar(f"{_edge_tag(what, kind, edge)}{name}", value, epoch)
         if mapped and (draw := self.draw[what]) is not None:
             title = f"{kind} cell, {what}s, epoch {epoch}"
-            writer.add_figure(f"{what}s/{kind}", draw(values.numpy(), edges, primitives, title), epoch)
+            writer.add_figure(f"search_pictures/{what}s_{kind}", draw(values.numpy(), edges, primitives, title), epoch)
+
+
+def _edge(edge: str) -> str:
+    """An edge in a name: `3<-0`, from state 0 into state 3, is "3_from_0"."""
+    return edge.replace("<-", "_from_")
+
+
+def _edge_tag(what: str, kind: str, edge: str) -> str:
+    """What the tags of all operations of an edge begin with."""
+    return f"search_{what}s/{kind}/{_edge(edge)}/"
+
+
+def _lines(beginning: str) -> list:
+    """A chart of all scalars whose tags begin so."""
+    return ["Multiline", [f"{re.escape(beginning)}.*"]]
 
 
 def write_hparams(folder: Path, settings: Mapping[str, object], figures: Mapping[str, float]) -> None:
-    """Enter a finished run in TensorBoard's hparams table: its settings (flat) beside its final figures."""
+    """Enter a finished run in TensorBoard's hparams table: the settings that tell it from others beside its final
+    figures."""
     plain = {
         key: value if isinstance(value, (bool, int, float, str)) else str(value) for key, value in settings.items()
     }

@@ -11,7 +11,9 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
 from darts_pl.commands.composition import EXPERIMENT_HEADER
+from darts_pl.commands.elsewhere import options_hint
 from darts_pl.errors import ConfigError, nearest
+from darts_pl.overrides import shell_word
 
 CHECKED = (bool, int, float, str, type(None))
 
@@ -84,7 +86,9 @@ def _check_names(found: Iterable[object], place: str, allowed: Iterable[str], ch
     allowed = set(allowed)
     for key in map(str, found):
         if key not in allowed:
-            raise ConfigError(f"{place}{key}: unknown key. {nearest(key, choices)}")
+            hint = nearest(key, choices)
+            elsewhere = "" if hint.startswith("Did you mean") else options_hint(place.removesuffix("."), key)
+            raise ConfigError(f"{place}{key}: unknown key. {elsewhere or hint}")
 
 
 def _check_arguments(values: Mapping[object, object], place: str) -> None:
@@ -122,7 +126,10 @@ def _check_type(value: object, annotation: object, place: str) -> None:
         return
     if not any(_fits(value, kind) for kind in allowed):
         names = " or ".join("null" if kind is type(None) else kind.__name__ for kind in allowed)
-        raise ConfigError(f"{place}: found {value!r}, expected {names}")
+        told = f"{place}: found {value!r}, expected {names}"
+        if str in allowed:
+            told += ". A text that looks like something else goes into quotes: " + shell_word(f'{place}="{value}"')
+        raise ConfigError(told)
 
 
 def _fits(value: object, kind: type) -> bool:

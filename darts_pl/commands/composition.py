@@ -1,29 +1,45 @@
 """Errors of composing a configuration, told with the key, what was found, what was expected and the nearest choice."""
 
 import dataclasses
+import difflib
 import re
 import typing
+from collections.abc import Sequence
 
+from hydra._internal.utils import get_args_parser
 from hydra.errors import MissingConfigException, OverrideParseException, SearchPathException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException, ValidationError
 
+from darts_pl.commands.elsewhere import experiment_hint, options_hint, section_hint
+from darts_pl.commands.words import explain_several, explain_word
 from darts_pl.errors import nearest
 
 EXPERIMENT_HEADER = "an experiment's file must begin with the line '# @package _global_', before any comment"
 PLUS = re.compile(r"Could not override '(?P<group>[^']+)'\. No match.*use (?P<override>\+\S+)", re.DOTALL)
 
+SEVERAL = re.compile(r"(?P<form>Ambiguous value for argument|Sweep parameters) '(?P<word>.+?)'(?:\n| req)", re.DOTALL)
+EXPERIMENT = re.compile(r"In '(?:[^']*/)?experiment/(?P<name>[^']+)'")
 
-def explain_composition(error: BaseException) -> str:
-    """The message for an error that Hydra or OmegaConf raised before the command began."""
+
+def explain_composition(error: BaseException, command: str | None = None, words: Sequence[str] = ()) -> str:
+    """The message for an error that Hydra or OmegaConf raised before the command began.
+
+    Args:
+        command: its name, such as "search". words: those of the command line.
+    """
     if isinstance(error, MissingConfigException):
         return _missing_file(error)
     if isinstance(error, OverrideParseException):
-        return f"{error.override!r}: {_first_line(error)}; expected key=value"
+        return explain_word(str(error.override), words)
+    if found := SEVERAL.search(str(error)):
+        return explain_several(found["word"], sweep=found["form"] == "Sweep parameters")
     if isinstance(error, SearchPathException):
         return f"--config-dir: {_first_line(error)}, expected a folder of configuration files"
     if found := PLUS.search(str(error)):
         return f"{found['group']}: not part of this configuration; to add it write {found['override']}, with a plus"
+    if (found := EXPERIMENT.match(str(error))) and (hint := _experiment_hint(found["name"], command, words)):
+        return hint
     cause = _cause(error)
     if "@experiment." in str(error) or (_where(error) and cause is not None and cause.key == "experiment"):
         return f"{_where(error)}{EXPERIMENT_HEADER}"
@@ -37,13 +53,31 @@ def explain_key(error: OmegaConfBaseException) -> str:
     key = error.full_key or error.key or "configuration"
     parent = error.parent_node
     if isinstance(error, ConfigAttributeError | ConfigKeyError) and isinstance(parent, DictConfig):
-        choices = _choices(parent)
-        if not choices:
-            return f"{key}: no such key; its mapping is free, and what is new in it is added with a plus: +{key}=..."
-        return f"{key}: no such key. {nearest(str(error.key), choices)}"
+        return _unknown_key(key, str(error.key), parent)
     if isinstance(error, ValidationError):
         return f"{key}: found {error.value!r}, expected {_expected(error)}"
     return f"{key}: {_first_line(error)}"
+
+
+def _unknown_key(place: str, key: str, parent: DictConfig) -> str:
+    choices = _choices(parent)
+    if not choices and "_target_" in parent and (hint := options_hint(place.rsplit(".", 1)[0], key)):
+        return f"{place}: no such key. {hint}"
+    if not choices:
+        return f"{place}: no such key; its mapping is free, and what is new in it is added with a plus: +{place}=..."
+    hint = nearest(key, choices)
+    if not hint.startswith("Did you mean"):
+        if parent._get_parent() is None:
+            misspelt = difflib.get_close_matches(key, ["hydra"])
+            hint = nearest(key, misspelt) if misspelt else section_hint(parent, key) or hint
+        elif "_target_" in parent:
+            hint = " ".join([options_hint(place.rsplit(".", 1)[0], key), hint]).strip()
+    return f"{place}: no such key. {hint}"
+
+
+def _experiment_hint(name: str, command: str | None, words: Sequence[str]) -> str:
+    given, _ = get_args_parser().parse_known_args(list(words))
+    return experiment_hint(name, command, given.config_dir)
 
 
 def _missing_file(error: MissingConfigException) -> str:

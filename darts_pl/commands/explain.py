@@ -3,6 +3,7 @@
 import errno
 import re
 import traceback
+from collections.abc import Sequence
 from pathlib import Path
 
 import yaml
@@ -14,18 +15,21 @@ from darts_pl.errors import DartsError, StorageError
 from darts_pl.paths import FolderVanished, is_of_storage
 
 
-def explain(error: BaseException, *, composing: bool) -> str | None:
+def explain(
+    error: BaseException, *, composing: bool, command: str | None = None, words: Sequence[str] = ()
+) -> str | None:
     """The message for `error`, or None for a defect, whose traceback should be kept.
 
     Args:
         composing: no job had started yet, so that only Hydra and files of the user can be the cause.
+        command, words: the command's name and the words of its line, where it is told how to type them.
     """
     if isinstance(error, DartsError):
         return str(error)
     if isinstance(error, InstantiationException):
         return _explain_instantiation(error)
     if composing:
-        return _explain_composing(error)
+        return _explain_composing(error, command, words)
     if isinstance(error, MissingMandatoryValue | InterpolationResolutionError):
         return explain_key(error)
     if isinstance(error, FolderVanished):
@@ -42,9 +46,9 @@ def can_go_on(error: BaseException | None, folder: Path | str) -> bool:
     return error is not None and (isinstance(error, StorageError) or is_of_storage(error)) and Path(folder).is_dir()
 
 
-def _explain_composing(error: BaseException) -> str | None:
+def _explain_composing(error: BaseException, command: str | None, words: Sequence[str]) -> str | None:
     if isinstance(error, HydraException | OmegaConfBaseException):
-        return explain_composition(error)
+        return explain_composition(error, command, words)
     if isinstance(error, yaml.YAMLError):
         return f"a configuration file is not valid YAML: {error}"
     if isinstance(error, OSError) and error.filename:

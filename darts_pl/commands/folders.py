@@ -116,8 +116,9 @@ class BeforeHydra(Callback):
     """Called by Hydra before it makes folders and writes to them; named in conf/hydra/default.yaml."""
 
     def on_run_start(self, config: DictConfig, **others: Any) -> None:
-        """Note what there is; the run itself is locked with its job."""
+        """Note what there is, and leave a sweep that is going on alone; the run itself is locked with its job."""
         with _refusals(config, "hydra.run.dir") as (folders, _, root):
+            check_free(root.parent)
             folders.begin(root)
 
     def on_multirun_start(self, config: DictConfig, **others: Any) -> None:
@@ -147,16 +148,3 @@ def _refusals(config: DictConfig, key: str) -> Iterator[tuple[Folders, ExitStack
         yield folders, locks, root
     except RunError as error:
         raise Refused(error) from error
-
-
-@contextmanager
-def locked_job(folder: Path, sweeping: bool) -> Iterator[None]:
-    """`locked` for a run; a run of a sweep that is going on is left alone but by the sweep itself.
-
-    Raises:
-        RunError: another command writes there.
-    """
-    if not sweeping and (folder.parent / SWEEP).is_file():
-        check_free(folder.parent)
-    with locked(folder):
-        yield

@@ -1,7 +1,7 @@
 """Run a command under Hydra: user errors become messages, an interruption tells how to go on."""
 
+import logging
 import os
-import re
 import shlex
 import signal
 import sys
@@ -23,8 +23,14 @@ from darts_pl import paths
 from darts_pl.commands.check import check_config
 from darts_pl.commands.config_files import read_within_bounds
 from darts_pl.commands.explain import can_go_on, explain
-from darts_pl.commands.folders import Folders, Refused, folders_of_command, locked_job
+from darts_pl.commands.folders import Folders, Refused, folders_of_command
 from darts_pl.commands.output import OutputClosed, checked_output
+from darts_pl.commands.words import check_options, lists_values
+from darts_pl.overrides import quoted
+from darts_pl.stages.lock import locked
+from darts_pl.stages.orphans import end_with_process
+
+log = logging.getLogger("darts_pl")
 
 Task = Callable[[DictConfig], object]
 USER_ERROR, INTERRUPTED, TERMINATED = 2, 130, 143
@@ -62,6 +68,7 @@ def run_command(
     with _process(argv), checked_output(), folders_of_command() as folders:
         try:
             folder = str(Path(conf_dir or paths.conf_dir()).absolute())
+            check_options(sys.argv[1:])
             main = hydra.main(version_base="1.3", config_path=folder, config_name=config_name)
             main(_recorded(task, config_name, jobs, folders))()
             sys.stdout.flush()
@@ -75,7 +82,7 @@ def run_command(
         except SystemExit as stop:
             return _exit_status(stop, config_name, jobs)
         except Exception as error:
-            if not _report(error, jobs):
+            if not _report(error, jobs, config_name):
                 raise
             if any(can_go_on(job.error, job.folder) for job in jobs):
                 print(f"then continue with: {_going_on(config_name, jobs)}", file=sys.stderr)
@@ -116,16 +123,21 @@ def _recorded(task: Task, config_name: str, jobs: list[Job], folders: Folders) -
     """`task` behind the lock of its folder and the check of its configuration, entering itself and its error in `jobs`.
     Where it is refused, its folder goes again."""
 
+    command = os.getpid()
+
     def job(cfg: DictConfig) -> object:
+        end_with_process(command)  # where Hydra's launcher runs jobs in processes of its own
         settings = HydraConfig.get()
         sweeping = settings.mode == RunMode.MULTIRUN
         place = Path(settings.runtime.output_dir).absolute()
         folder = Path(settings.sweep.dir).absolute() if sweeping else place
         overrides = OmegaConf.to_container(settings.overrides.task, resolve=False)  # as typed, with their ${...}
         record = Job(overrides, str(folder))
+        if sweeping and not jobs and not settings.sweeper.get("params") and not lists_values(sys.argv[1:]):
+            log.info("-m with one value of everything is a sweep of one run; a list of values is seed=0,1,2")
         jobs.append(record)
         try:
-            with locked_job(place, sweeping), _taken_away_if_refused(place, folders):
+            with locked(place), _taken_away_if_refused(place, folders):
                 check_config(cfg)
                 return task(cfg)
         except Exception as error:
@@ -146,12 +158,12 @@ def _taken_away_if_refused(place: Path, folders: Folders) -> Iterator[None]:
         raise
 
 
-def _report(error: Exception, jobs: list[Job]) -> bool:
+def _report(error: Exception, jobs: list[Job], command: str) -> bool:
     """Print what went wrong; whether all of it was for the user to mend."""
     failed = [job for job in jobs if job.error is not None]
     if len(jobs) > 1 and failed:
         return _report_jobs(error, failed, len(jobs))
-    message = explain(error, composing=not failed)
+    message = explain(error, composing=not failed, command=command, words=sys.argv[1:])
     if message is not None:
         print(f"error: {message}", file=sys.stderr)
     return message is not None
@@ -195,7 +207,7 @@ def _stopped(config_name: str, jobs: list[Job], status: int, how: str = "stopped
 
 def _going_on(config_name: str, jobs: list[Job]) -> str:
     """The command that goes on with what was begun."""
-    command = shlex.join([*_arguments_without_resume(), f"resume={_quoted(jobs[-1].folder)}"])
+    command = shlex.join([*_arguments_without_resume(), f"resume={quoted(jobs[-1].folder)}"])
     return f"python -m darts_pl.{config_name} {command}"
 
 
@@ -205,11 +217,3 @@ def _arguments_without_resume() -> list[str]:
     options = ["--config-dir", given.config_dir] if given.config_dir else []
     options += ["-m"] if given.multirun else []
     return [*options, *(word for word in given.overrides if not word.lstrip("+").startswith(FOLDER_KEYS))]
-
-
-def _quoted(value: str) -> str:
-    """`value` as Hydra's override grammar reads it back; there "=", a space and others need quotes."""
-    if re.fullmatch(r"[\w./+-]+", value):
-        return value
-    escaped = value.replace("\\", "\\\\").replace("'", "\\'")
-    return f"'{escaped}'"

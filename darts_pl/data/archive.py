@@ -5,12 +5,14 @@ import stat
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
 
+from darts_pl.data.folder import SPECIAL, check_source, is_system_file, walk
+from darts_pl.data.notes import Notes
 from darts_pl.errors import DataError
 
 DAMAGED = (
@@ -39,23 +41,29 @@ class Member:
 
 
 @contextmanager
-def open_members(source: Path) -> Iterator[list[Member]]:
-    """All members of a folder or archive, in stored order (a folder's sorted), readable inside the `with`.
+def open_members(source: Path, notes: Notes | None = None) -> Iterator[list[Member]]:
+    """All members of a folder or archive in stored order (a folder's sorted), readable inside the `with`, without
+    hidden and system files. Of members of one name the last is taken, as unpacking would leave it.
+
+    Args:
+        notes: takes what is to be told: links followed, hidden files, names that occur twice.
 
     Raises:
-        DataError: an archive cut short or damaged, a member outside the archive's folder (an absolute path,
-            `..` or a link), a device file, a member above 1 GiB or all above 64 GiB by their headers.
+        DataError: an archive cut short or damaged, a member outside the archive's folder (an absolute path, `..` or a
+            link), a device file, a member above 1 GiB or all above 64 GiB by their headers; in a folder, see `walk`.
     """
+    check_source(source)
+    notes = Notes() if notes is None else notes
     if source.is_dir():
-        yield list(_folder_members(source))
+        yield list(_folder_members(source, notes))
         return
     with _as_data_error(source):
         zipped = zipfile.is_zipfile(source)
-        archive = zipfile.ZipFile(source) if zipped else tarfile.open(source, tarinfo=_BoundedInfo)  # noqa: SIM115
+        archive = zipfile.ZipFile(source) if zipped else _open_tar(source)
     with archive:
         listing = _zip_members if zipped else _tar_members
         with _as_data_error(source):
-            members = list(listing(archive, source))
+            members = _last_of_each_name(listing(archive, source, notes), notes)
         yield members
 
 
@@ -70,9 +78,9 @@ def _as_data_error(source: Path) -> Iterator[None]:
         ) from error
 
 
-def _folder_members(root: Path) -> Iterator[Member]:
-    for path in sorted(root.rglob("*")):
-        yield Member(PurePosixPath(path.relative_to(root).as_posix()), path.is_dir(), partial(_read_file, path))
+def _folder_members(root: Path, notes: Notes) -> Iterator[Member]:
+    for found in walk(root, notes):
+        yield Member(PurePosixPath(found.path), found.is_folder, partial(_read_file, root / found.path))
 
 
 def _read_file(path: Path) -> bytes:
@@ -82,16 +90,36 @@ def _read_file(path: Path) -> bytes:
         raise DataError(f"{path} cannot be read ({error})") from error
 
 
+def _last_of_each_name(members: Iterable[Member], notes: Notes) -> list[Member]:
+    last: dict[PurePosixPath, Member] = {}
+    for member in members:
+        if is_system_file(str(member.path)):
+            notes.add("hidden or system files not read", str(member.path))
+            continue
+        earlier = last.pop(member.path, None)
+        if earlier is not None and not (earlier.is_folder and member.is_folder):
+            notes.add("names that occur again, of which the last is read", str(member.path), warning=True)
+        last[member.path] = member
+    return list(last.values())
+
+
 class _BoundedInfo(tarfile.TarInfo):
-    """Refuses long names and attributes that would fill the memory."""
+    """Refuses long names and attributes that would fill the memory, and keeps the last header read."""
+
+    last = b""
 
     @classmethod
     def frombuf(cls, buf: bytes, encoding: str, errors: str) -> "_BoundedInfo":
+        cls.last = buf
         info = super().frombuf(buf, encoding, errors)
         if not (info.isfile() or info.isdir()) and info.size > MAX_HEADER_BYTES:
             found = f"member {info.name!r} has a header of {info.size} bytes"
             raise tarfile.ReadError(f"{found}, expected {MAX_HEADER_BYTES} at most")
         return info
+
+
+def _open_tar(source: Path) -> tarfile.TarFile:
+    return tarfile.open(source, tarinfo=type("Info", (_BoundedInfo,), {}))  # of its own, for `last`
 
 
 class _Sizes:
@@ -111,19 +139,35 @@ class _Sizes:
         raise DataError(f"{self.source}: member {name!r} {found}. Larger data are read from a folder")
 
 
-def _tar_members(archive: tarfile.TarFile, source: Path) -> Iterator[Member]:
+def _tar_members(archive: tarfile.TarFile, source: Path, notes: Notes) -> Iterator[Member]:
     infos, sizes = [], _Sizes(source)
     for info in archive:  # sizes are checked before anything is unpacked to pass over it
         sizes.add(info.name, info.size)
         infos.append(info)
-    while archive.fileobj.read(1 << 20):  # to the end, where gzip's checksum lies
-        pass
+    _check_end(archive, notes)
     for info in infos:
+        if info.issym() or info.islnk():
+            advice = "Pack what it leads to: tar --dereference --hard-dereference"
+            raise DataError(f"{source}: member {info.name!r} is a link; only files and folders are read. {advice}")
         if not (info.isfile() or info.isdir()):
-            kind = "a link" if info.issym() or info.islnk() else "no plain file"
-            raise DataError(f"{source}: member {info.name!r} is {kind}; only files and folders are read")
+            raise DataError(f"{source}: member {info.name!r} is no plain file; only files and folders are read")
         path = _safe_path(info.name, source)
         yield Member(path, info.isdir(), partial(_read_tar, archive, info, source))
+
+
+def _check_end(archive: tarfile.TarFile, notes: Notes) -> None:
+    """Python's reader stops at the end of the file or at a damaged header as at the block of zeros that ends a tar."""
+    names = archive.getnames()
+    after = f"after {names[-1]!r}, member {len(names)}" if names else "before its first member"
+    if len(archive.tarinfo.last) < tarfile.BLOCKSIZE:
+        raise tarfile.ReadError(f"it ends {after}, without the blocks of zeros that end a tar")
+    if any(archive.tarinfo.last):
+        raise tarfile.ReadError(f"the header at byte {archive.offset}, {after}, is damaged")
+    further = False
+    while rest := archive.fileobj.read(1 << 20):  # to the end, where gzip's checksum lies
+        further = further or rest.count(0) < len(rest)
+    if further:
+        notes.add("bytes behind the end of the tar, not read, as of another tar", after, warning=True)
 
 
 def _read_tar(archive: tarfile.TarFile, info: tarfile.TarInfo, source: Path) -> bytes:
@@ -132,12 +176,14 @@ def _read_tar(archive: tarfile.TarFile, info: tarfile.TarInfo, source: Path) -> 
         return stream.read() if stream else b""
 
 
-def _zip_members(archive: zipfile.ZipFile, source: Path) -> Iterator[Member]:
+def _zip_members(archive: zipfile.ZipFile, source: Path, notes: Notes) -> Iterator[Member]:
     sizes = _Sizes(source)
     for info in archive.infolist():
         sizes.add(info.filename, info.file_size)
-        if stat.S_ISLNK(info.external_attr >> 16):
-            raise DataError(f"{source}: member {info.filename!r} is a link; only files and folders are read")
+        kind = stat.S_IFMT(info.external_attr >> 16)
+        if stat.S_ISLNK(kind) or kind in SPECIAL:
+            found = SPECIAL.get(kind, "a link")
+            raise DataError(f"{source}: member {info.filename!r} is {found}; only files and folders are read")
         path = _safe_path(info.filename, source)
         yield Member(path, info.is_dir(), partial(_read_zip, archive, info, source))
 

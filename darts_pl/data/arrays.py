@@ -1,10 +1,13 @@
 """What every image source returns: whole data sets as uint8 arrays, without torch."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from darts_pl.data.notes import Note
 from darts_pl.errors import ConfigError, DataError
 
 
@@ -19,6 +22,8 @@ class ImageArrays:
         class_sorted: the training images come sorted by class, as image folders do; then a cut without
             shuffling would give each half other classes.
         name: what the data set is called in reports.
+        preparation: how files became these pixels, as `ImageDecoder.settings` gives it; None where they were none.
+        notes: what is to be told of the data whenever they are used.
 
     Raises:
         DataError: arrays that do not fit together; the message names the array.
@@ -31,6 +36,8 @@ class ImageArrays:
     classes: tuple[str, ...]
     class_sorted: bool
     name: str
+    preparation: Mapping[str, Any] | None = None
+    notes: tuple[Note, ...] = ()
 
     def __post_init__(self) -> None:
         for part, x, y in (("train", self.train_x, self.train_y), ("test", self.test_x, self.test_y)):

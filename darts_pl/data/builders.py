@@ -24,9 +24,11 @@ def images_data(
     root: str,
     resize: tuple[int, int] | None = None,
     mode: str | None = None,
+    background: str | list[int] | None = None,
+    range: list[float] | None = None,
     test_fraction: float = 0.2,
     **image_data,
 ) -> ImageData:
     """Images in class folders or an archive of them; further keyword arguments go to `ImageData`."""
-    source = ImageFiles(root=root, resize=resize, mode=mode, test_fraction=test_fraction)
+    source = ImageFiles(root, test_fraction, resize, mode, background=background, range=range)
     return ImageData(source=source, **image_data)

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import logging
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -12,25 +13,33 @@ import numpy.typing as npt
 from darts_pl.bounded.arrays import read_arrays
 from darts_pl.bounded.digests import file_digest
 from darts_pl.data.arrays import ImageArrays
+from darts_pl.data.folder import check_source, walk
+from darts_pl.data.notes import Note, Notes
 from darts_pl.data.own_cache import FILE_MODE, check_own, make_folder
 from darts_pl.errors import DataError
 from darts_pl.paths import cache_dir, write_atomically
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 LARGEST = 1 << 40  # bytes: decoded data are as large as they are
-PARTS = ("train_x", "train_y", "test_x", "test_y", "classes", "class_sorted", "name")
+PARTS = ("train_x", "train_y", "test_x", "test_y", "classes", "class_sorted", "name", "preparation", "notes")
 DIGEST = "sha256"
 log = logging.getLogger(__name__)
 
 
 def fingerprint(source: Path) -> str:
-    """A digest that changes with the source: of an archive's bytes, of a folder's names, sizes and times."""
+    """A digest that changes with the source: of an archive's bytes, of a folder's names, sizes and times, those
+    behind links included.
+
+    Raises:
+        DataError: see `check_source` and `walk`.
+    """
+    check_source(source)
     if source.is_file():
         return file_digest(source)
     listing = hashlib.sha256()
-    for path in sorted(source.rglob("*")):
-        facts = path.stat()
-        listing.update(f"{path.relative_to(source)}\0{facts.st_size}\0{facts.st_mtime_ns}\n".encode())
+    for found in walk(source, Notes()):
+        facts = found.entry.stat()
+        listing.update(os.fsencode(f"{found.path}\0{facts.st_size}\0{facts.st_mtime_ns}\n"))
     return listing.hexdigest()
 
 
@@ -78,6 +87,8 @@ def _read(path: Path) -> ImageArrays | None:
             classes=tuple(map(str, stored["classes"])),
             class_sorted=bool(stored["class_sorted"]),
             name=str(stored["name"]),
+            preparation=json.loads(str(stored["preparation"])),
+            notes=tuple(Note(text, warning) for text, warning in json.loads(str(stored["notes"]))),
         )
     except (DataError, OSError) as error:
         log.warning("The cached images in %s are damaged (%s) and are decoded anew.", path, error)
@@ -85,7 +96,8 @@ def _read(path: Path) -> ImageArrays | None:
 
 
 def _write(path: Path, arrays: ImageArrays) -> None:
-    parts = {part: np.asarray(getattr(arrays, part)) for part in PARTS}
+    texts = {"preparation": json.dumps(arrays.preparation), "notes": json.dumps(arrays.notes)}
+    parts = {part: np.asarray(texts.get(part, getattr(arrays, part))) for part in PARTS}
     with path.open("wb") as stream:
         np.savez(stream, **parts, **{DIGEST: np.array(_digest(parts))})
 

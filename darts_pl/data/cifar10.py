@@ -11,6 +11,7 @@ from darts_pl.data.arrays import ImageArrays
 from darts_pl.data.cache import cached, fingerprint
 from darts_pl.data.cifar10_batches import CLASSES, SIDE, read_binary_batches, read_python_batches
 from darts_pl.data.download import download
+from darts_pl.data.folder import check_source
 from darts_pl.data.image_files import ImageFiles
 from darts_pl.errors import DataError
 from darts_pl.paths import cache_dir
@@ -83,6 +84,7 @@ class Cifar10:
         return [folder for base in bases for folder in (base, base / "cifar10")]
 
     def _official(self, path: Path, archive: str, md5: str, read: Reader) -> ImageArrays:
+        check_source(path)
         if path.name == archive and (found := file_digest(path, "md5")) != md5:
             raise DataError(
                 f"{path} has the md5 digest {found}, expected {md5}: cut short, damaged or another file. "

@@ -182,6 +182,13 @@ class ImageData(lightning.LightningDataModule):
         """Standard deviation of each channel, of pixels scaled to 0..1."""
         return tuple(self.augment.std)
 
+    @property
+    def preparation(self) -> dict[str, Any] | None:
+        """How image files become the network's input before the normalisation, as `prepared_images` takes it; None
+        where the images came from no files."""
+        settings = self.arrays.preparation
+        return None if settings is None else {**settings, "shrink": self.shrink}
+
     def train_arrays(self) -> tuple[npt.NDArray[np.uint8], Index]:
         """Training images uint8 [N, H, W, C] and labels int64 [N], after `limit_train` and `shrink`."""
         return self._limited(self.arrays.train_x, self.arrays.train_y, self.limit_train)

@@ -4,17 +4,16 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from hydra import compose, initialize_config_dir
-from hydra.core.global_hydra import GlobalHydra
+from hydra import compose
 from hydra.errors import HydraException
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from darts_pl import schema
 from darts_pl.commands import check_config
+from darts_pl.commands.apart import hydra_apart
 from darts_pl.commands.explain import explain
 from darts_pl.errors import ConfigError, nearest
-from darts_pl.paths import conf_dir
 
 GROUPS = ("relaxation", "mixing", "hypergradient", "rule", "derivation", "hardware")
 SECTIONS = ("space", "train", "final", "multi_fidelity", "ablation", "robust_pool")
@@ -35,9 +34,8 @@ def composed(
         ConfigError: a group, name, key or value that does not exist or cannot be, with the nearest.
     """
     overrides = [_override(group, choice) for group, choice in choices.items()]
-    schema.register()
     try:
-        with _HydraKept(), initialize_config_dir(str(conf_dir()), version_base="1.3"):
+        with hydra_apart():
             found = compose("pipeline", ["data=windows", *overrides])
             OmegaConf.set_struct(found, False)
             given = dataclasses.asdict(config)
@@ -62,14 +60,3 @@ def _override(group: str, choice: str | Sequence[str]) -> str:
     if group not in GROUPS:
         raise ConfigError(f"parts: {group!r} is no part. {nearest(group, GROUPS)}")
     return f"{group}={choice}" if isinstance(choice, str) else f"{group}=[{','.join(choice)}]"
-
-
-class _HydraKept:
-    """Leaves Hydra as it was: a user may call this from an application of their own that runs under Hydra."""
-
-    def __enter__(self) -> None:
-        self.before = GlobalHydra.get_state()
-        GlobalHydra.instance().clear()
-
-    def __exit__(self, *error: object) -> None:
-        GlobalHydra.set_state(self.before)

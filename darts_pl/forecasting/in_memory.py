@@ -1,7 +1,6 @@
 """Training a model that Python hands over: the loops of the pipeline, with nothing left on the disk."""
 
 import copy
-import logging
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ from darts_pl.callbacks import History, SearchHistory
 from darts_pl.data.series import GivenWindows
 from darts_pl.errors import ConfigError
 from darts_pl.genotype import from_json
-from darts_pl.lit.surroundings import lightning_at, random_state_kept
+from darts_pl.lit.surroundings import random_state_kept
 from darts_pl.spaces.network import DerivedNetwork
 from darts_pl.spaces.series import SeriesSpace, SeriesSupernet
 from darts_pl.stages.fitting import fit
@@ -95,7 +94,7 @@ def train_network(network: nn.Module, data: GivenWindows, parts: Parts, epochs: 
 
 def _fit(module, data: GivenWindows, parts: Parts, epochs: int, history: History, title: str) -> None:
     data.prepare()
-    with random_state_kept(), lightning_at(logging.WARNING), tempfile.TemporaryDirectory() as folder:
+    with random_state_kept(), tempfile.TemporaryDirectory() as folder:
         fit(
             module,
             data,

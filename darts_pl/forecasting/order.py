@@ -10,6 +10,7 @@ from typing import Any
 from darts_pl.errors import ConfigError, nearest
 from darts_pl.ops.series import FAMILIES
 from darts_pl.paths import write_atomically
+from darts_pl.progress import part_done, whole_run
 from darts_pl.proxies import PROXIES, random_schemes, scheme
 from darts_pl.reports.pipeline_page import write_pipeline_report
 from darts_pl.spaces.series.labels import ARGUMENTS
@@ -28,6 +29,7 @@ from darts_pl.stages.run import RunFolder
 
 log = logging.getLogger("darts_pl")
 
+PARTS = 4  # of a run: the screening, the searches, the choice, the training of what was chosen
 PLAIN_OPERATION = "identity"
 MAIN_SCHEME = "the run's"  # the row of ablation.csv that others are compared with
 
@@ -142,10 +144,11 @@ def find_forecaster(run: RunFolder, source: Source, config: Mapping[str, Any], p
     measuring = measuring_of(config)
     if not run.done("data"):
         with run.stage("data", data=data.fingerprint):
-            log.info("data of sha256 %s", data.fingerprint)
+            pass
     run.check_data(data.fingerprint)
     pool = candidates(run, plan.ranges, count=fidelity["num_candidates"], seed=seed)
-    with Workers(source, worker_count(fidelity["max_workers"]), run.path) as workers:
+    parts = PARTS + bool(config["robust_pool"]["pools"])
+    with whole_run(parts), Workers(source, worker_count(fidelity["max_workers"]), run.path) as workers:
         scores = screen(
             run,
             workers,
@@ -155,10 +158,13 @@ def find_forecaster(run: RunFolder, source: Source, config: Mapping[str, Any], p
             collect_stats=fidelity["collect_stats"],
             **measuring,
         )
+        part_done()
         promoted = promote(run, scores, fidelity["top_k"])
         rungs = halve(run, workers, pool, promoted, ends=plan.ends, eta=fidelity["eta"], timeout_s=timeout_s)
+        part_done()
         reached = rungs[(rungs["rung"] == rungs["rung"].max()) & rungs["kept"]]["id"]
         choices = choose(run, workers, pool, list(reached), epochs=fidelity["choice_epochs"], timeout_s=timeout_s)
+        part_done()
         winner = choices[choices["chosen"]]["id"].iloc[0]
         figures = final(
             run,
@@ -172,6 +178,7 @@ def find_forecaster(run: RunFolder, source: Source, config: Mapping[str, Any], p
             baseline_epochs=last["baseline_epochs"],
             seed=seed,
         )
+        part_done()
         if (robust := config["robust_pool"])["pools"]:
             robust_pool(
                 run,
@@ -185,6 +192,7 @@ def find_forecaster(run: RunFolder, source: Source, config: Mapping[str, Any], p
                 timeout_s=timeout_s,
                 **measuring,
             )
+            part_done()
     table = candidate_table(run, pool, proxies, scores, promoted, rungs, choices)
     # after the first rung, so that all that were searched have had the same
     losses = rungs[rungs["rung"] == 0].set_index("id")["val_mse"].astype("float64").dropna()

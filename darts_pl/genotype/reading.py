@@ -14,6 +14,7 @@ from darts_pl.genotype.nasbench201 import SPACE as NASBENCH201
 from darts_pl.genotype.nasbench201 import Nasbench201Genotype
 from darts_pl.genotype.nni import KEY, from_nni
 from darts_pl.genotype.original import from_original_text
+from darts_pl.genotype.pasted import is_call, looks_pasted, without_surroundings
 from darts_pl.genotype.series import SeriesGenotype
 from darts_pl.paths import leads_out
 
@@ -26,7 +27,8 @@ AnyGenotype = Genotype | Nasbench201Genotype | SeriesGenotype | ModuleGenotype
 
 def read(spec: str | Path) -> AnyGenotype:
     """The genotype that `spec` names: a known name (any case), a genotype file, a run folder, or a cell of
-    NAS-Bench-201 as `nasbench201:421211` or `|op~0|+|op~0|op~1|+|op~0|op~1|op~2|`.
+    NAS-Bench-201 as `nasbench201:421211` or `|op~0|+|op~0|op~1|+|op~0|op~1|op~2|`; or the text itself of what a file
+    may hold. A line of a log that has `Genotype(...)` in it is read without the rest.
 
     A known name wins over a file of the same name, so that the result does not depend on the current folder;
     write `./NAME` for the file. A file holds this package's JSON, the original `Genotype(...)` text, NNI's
@@ -41,6 +43,10 @@ def read(spec: str | Path) -> AnyGenotype:
         return Nasbench201Genotype.from_text(spec)
     if isinstance(spec, str) and spec.lower() in (names := _names_by_lower_case()):
         return KNOWN[names[spec.lower()]]
+    if isinstance(spec, str) and not spec.strip():
+        raise GenotypeError("genotype: found nothing, expected a file, a run folder or a known name such as DARTS_V2")
+    if isinstance(spec, str) and looks_pasted(spec):
+        return _parse(spec, "genotype")
     path = Path(spec).expanduser()
     if path.is_dir():
         if not (path / BEST).is_file():
@@ -86,8 +92,8 @@ def _parse(text: str, where: str) -> AnyGenotype:
         raise GenotypeError(f"{where}: an empty file, expected a genotype")
     if text.lstrip().startswith("|"):
         return Nasbench201Genotype.from_text(text, where)
-    if not text.lstrip().startswith(("{", "[")):
-        return from_original_text(text, where)
+    if is_call(text) or not text.lstrip().startswith(("{", "[")):
+        return from_original_text(without_surroundings(text, where), where)
     document = parse_json(text, where)
     if isinstance(document, dict) and any(KEY.fullmatch(key) for key in document):
         return from_nni(document, where)

@@ -13,6 +13,12 @@ from darts_pl.ops.strided import may_corrupt
 log = logging.getLogger("darts_pl")
 
 PRECISIONS = ("auto", "32-true", "bf16-mixed", "16-mixed", "64-true")
+NUMBERS = {
+    "32-true": "32-bit numbers",
+    "bf16-mixed": "16-bit (bfloat16) and 32-bit numbers",
+    "16-mixed": "16-bit (float16) and 32-bit numbers",
+    "64-true": "64-bit numbers",
+}
 ACCELERATORS = ("auto", "cpu", "cuda", "mps")
 
 
@@ -92,7 +98,7 @@ class Hardware:
         own = _threads_at_first()
         torch.set_num_threads(own if self.threads is None else self.threads)
         self.apply_determinism()
-        log.info("device %s, precision %s", self.name, self.settled_precision)
+        log.info("device %s, in %s", self.name, NUMBERS[self.settled_precision])
 
     def apply_determinism(self) -> None:
         """Set determinism alone, for processes that have threads of their own."""

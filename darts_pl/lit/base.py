@@ -81,7 +81,7 @@ class StepModule(LightningModule):
     def check_finite(self, value: Tensor, what: str) -> None:
         """Raises TrainingError, naming the step, where `value` is not finite; nothing has been updated by it yet."""
         if not torch.isfinite(value).all():
-            found = float(value) if value.numel() == 1 else "not finite"
+            found = value.item() if value.numel() == 1 else "not finite"
             raise TrainingError(
                 f"{what} is {found} at step {self.steps_done} (epoch {self.current_epoch}, batch "
                 f"{self.trainer.fit_loop.batch_idx}). The last good checkpoint is kept. "

@@ -94,7 +94,7 @@ class RetrainModule(StepModule):
 
         self.steps_done += 1
         self.train_metrics.update(loss, output, y)
-        self.log(f"{self.phase}/train_loss_step", loss.detach())
+        self.log_dict({"loss/train_loss_step": loss.detach(), "step": float(self.steps_done - 1)})
 
     def _training_loss(self, output: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
         if self.label_smoothing:

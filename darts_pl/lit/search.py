@@ -127,7 +127,7 @@ class SearchModule(RuleSteps):
         self.keep_alpha_batch(valid)
         self.train_metrics.update(loss, logits, train[1])
         # Lightning takes "step" for the x axis; its own count would begin anew with each phase.
-        self.log_dict({f"{self.phase}/train_loss_step": loss.detach(), "step": float(self.steps_done - 1)})
+        self.log_dict({"loss/train_loss_step": loss.detach(), "step": float(self.steps_done - 1)})
 
     def trained_weights(self) -> list[torch.nn.Parameter]:
         """What the lower level trains: the network's weights, and what the task learns."""

@@ -2,6 +2,8 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -9,8 +11,10 @@ from matplotlib.figure import Figure
 
 from darts_pl.paths import write_atomically, write_text_atomically
 from darts_pl.reports import tables
-from darts_pl.reports.page import Page, Section, Text, picture, save
-from darts_pl.reports.style import INK, MUTED, PAGE_WIDTH, SERIES, VALID, styled
+from darts_pl.reports.boundary import attempt, filled_sections
+from darts_pl.reports.lines import line_look
+from darts_pl.reports.page import Page, Table, Text, drawn, link_to, save
+from darts_pl.reports.style import INK, MUTED, PAGE_WIDTH, VALID, save_png, shortened, styled
 
 COLUMNS = {
     "method": "method",
@@ -73,11 +77,12 @@ def anytime_figure(curves: pd.DataFrame, runs: pd.DataFrame, methods: Sequence[s
         axes.axhline(marks["median"], color=MUTED, linestyle="--", linewidth=1)
         axes.axhline(marks["random_10"], color=VALID, linestyle=":", linewidth=1.2)
         for index, (seed, line) in enumerate(own.groupby("seed")):
-            colour = SERIES[index % len(SERIES)]
-            axes.plot(line["epoch"], line["test_acc"].clip(lower=LOWEST), color=colour, linewidth=1.3, alpha=0.85)
-            chosen = runs[(runs["method"] == method) & (runs["seed"] == seed)].iloc[0]
-            axes.plot(chosen["epochs"], max(LOWEST, chosen["test_acc"]), "o", color=colour, markersize=5)
-        axes.set_title(method, color=INK, size=10)
+            look = {**line_look(index, len(line)), "marker": None}
+            axes.plot(line["epoch"], line["test_acc"].clip(lower=LOWEST), linewidth=1.3, alpha=0.85, **look)
+            for chosen in runs[(runs["method"] == method) & (runs["seed"] == seed)].head(1).itertuples():
+                point = {**line_look(index, 1, size=6), "linestyle": "none"}
+                axes.plot([chosen.epochs], [max(LOWEST, chosen.test_acc)], **point)
+        axes.set_title(shortened(method), color=INK, size=10)
         axes.set_ylim(LOWEST - 0.4, marks["optimum"] + 0.4)
     for axes in list(panels):
         axes.set_visible(False)
@@ -100,19 +105,35 @@ def write_benchmark(
     for name, frame in (("runs", runs), ("curves", curves), ("summary", summary)):
         write_atomically(folder / f"{name}.csv", lambda path, frame=frame: frame.to_csv(path, index=False))
     write_text_atomically(folder / "summary.md", markdown(summary, references))
-    chosen = runs[runs["folder"].isin(curves["folder"])]
-    figure = anytime_figure(curves, chosen, list(summary["method"]), marks)
-    write_atomically(folder / "curves.png", lambda path: figure.savefig(path, format="png", dpi=130))
+    chosen = runs[runs["folder"].isin(curves.get("folder", []))]
+    left_out: list[str] = []
+    methods = list(summary["method"])
+    plot = attempt("curves.png", lambda: drawn(anytime_figure(curves, chosen, methods, marks), CURVES), None, left_out)
+    if plot is not None:
+        write_atomically(folder / "curves.png", partial(save_png, plot.figure))
     beside = pd.DataFrame(references, columns=["to compare with", "test accuracy, %"])
     shown = runs[["method", "seed", "cell", "test_acc", "skips", "entropy", "seconds", "stopped"]]
-    sections = [
-        Section("Methods", [tables.table_block(readable(summary)), Text(READING)]),
-        Section("To compare with", [tables.table_block(beside, {"test accuracy, %": lambda value: f"{value:.2f}"})]),
-        Section("Accuracy by epoch", [picture(figure, CURVES)]),
-        Section("Runs", [tables.table_block(shown, {"test_acc": lambda value: f"{value:.2f}"})]),
+    page_path = folder / "report.html"
+    pages = [folder / str(name) / "report.html" for name in runs["folder"]]
+    parts = [
+        ("Methods", lambda: [tables.table_block(readable(summary)), Text(READING)]),
+        ("To compare with", lambda: [tables.table_block(beside, {"test accuracy, %": _two})]),
+        ("Accuracy by epoch", lambda: [] if plot is None else [plot.block]),
+        ("Runs", lambda: [_linked(tables.table_block(shown, {"test_acc": _two}), pages, page_path)]),
     ]
+    sections = filled_sections(parts, left_out)
     status = "unfinished" if notices else "complete"
-    return save(Page("NAS-Bench-201", status, facts, sections, notices), folder / "report.html")
+    return save(Page("NAS-Bench-201", status, facts, sections, [*notices, *left_out]), page_path)
+
+
+def _two(value: float) -> str:
+    return f"{value:.2f}"
+
+
+def _linked(table: Table, pages: Sequence[Path], page_path: Path) -> Table:
+    """`table` with a link from the seed of each row to the page of its search."""
+    rows = [[row[0], link_to(str(row[1]), page, page_path), *row[2:]] for row, page in zip(table.rows, pages)]
+    return replace(table, rows=rows)
 
 
 READING = (

@@ -22,7 +22,7 @@ from darts_pl.reports.style import (
     figure_svg,
     kind_title,
     operation_colour,
-    state_label,
+    shortened,
     styled,
     text_on,
 )
@@ -49,19 +49,19 @@ def cell_dot(cell: Cell, title: str) -> graphviz.Digraph:
     """`cell` as a graph for dot, laid out from left to right."""
     font = {"fontname": "Helvetica,Arial,sans-serif", "fontsize": "12"}
     graph = graphviz.Digraph(
-        graph_attr={"rankdir": "LR", "nodesep": "0.14", "ranksep": "0.42", "bgcolor": "white", "fontcolor": INK,
+        graph_attr={"rankdir": "LR", "nodesep": "0.14", "ranksep": "0.42", "bgcolor": "transparent", "fontcolor": INK,
                     "label": f"<<B>{html.escape(title)}</B>>", "labelloc": "t", "labeljust": "l", **font},
         node_attr={"style": "filled", "fontcolor": INK, "color": "#b8c1cc", "fillcolor": PALE, **font},
         edge_attr={"color": MUTED, "arrowsize": "0.6"},
     )  # fmt: skip
     output, inputs = layout_module.output_state(cell), cell.first_state
     for state in range(output):
-        graph.node(f"s{state}", _dot_label(state, inputs), shape="circle" if state >= inputs else "box", **STATE_SIZE)
-    graph.node(f"s{output}", "c_{k}" if inputs == 2 else "output", shape="box", **STATE_SIZE)
+        graph.node(f"s{state}", str(state), shape="circle" if state >= inputs else "box", **STATE_SIZE)
+    graph.node(f"s{output}", "output", shape="box", **STATE_SIZE)
     for state, edges in enumerate(cell.nodes, start=inputs):
         for number, edge in enumerate(edges):
             colour = operation_colour(edge.op)
-            graph.node(f"o{state}_{number}", graphviz.escape(edge.op), shape="box", style="filled,rounded",
+            graph.node(f"o{state}_{number}", graphviz.escape(shortened(edge.op)), shape="box", style="filled,rounded",
                        fillcolor=colour, color=colour, fontcolor=text_on(colour), height="0.3")  # fmt: skip
             graph.edge(f"s{edge.source}", f"o{state}_{number}:w", color=_line_colour(cell, edge.source))
             graph.edge(f"o{state}_{number}", f"s{state}", arrowhead="none", color=colour)
@@ -72,11 +72,6 @@ def cell_dot(cell: Cell, title: str) -> graphviz.Digraph:
 
 def _line_colour(cell: Cell, source: int) -> str:
     return INPUT_COLOURS.get(source, MUTED) if source < cell.first_state else MUTED
-
-
-def _dot_label(state: int, inputs: int) -> str:
-    # Plain text: not every browser lowers the subscripts that dot writes.
-    return state_label(state, inputs).strip("$")
 
 
 def _svg_of_dot(graph: graphviz.Digraph) -> str:
@@ -123,8 +118,7 @@ def _draw(axes: Axes, cell: Cell, layout: CellLayout) -> None:
         _operation(axes, cell.nodes[state - cell.first_state][number].op, centre, layout.states[state])
     output, inputs = layout_module.output_state(cell), cell.first_state
     for state, centre in layout.states.items():
-        name = state_label(state, inputs) if state < output else "$c_k$" if inputs == 2 else "output"
-        _state(axes, name, centre, boxed=state < inputs or state == output)
+        _state(axes, str(state) if state < output else "output", centre, boxed=state < inputs or state == output)
 
 
 def _line(axes: Axes, points: list[Point], colour: str, dashed: bool) -> None:
@@ -151,6 +145,7 @@ def _operation(axes: Axes, name: str, centre: Point, state: Point) -> None:
             boxstyle="round,pad=0,rounding_size=0.08", facecolor=colour, edgecolor="none", zorder=2,
         )
     )  # fmt: skip
+    name = shortened(name, 24)
     size = min(10.5, 10.5 * 14 / max(len(name), 1))
     axes.text(x, y - 0.01, name, color=text_on(colour), ha="center", va="center", size=size, zorder=3)
 

@@ -2,16 +2,32 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from darts_pl.metric_names import as_title, is_accuracy
-from darts_pl.reports.style import MUTED, PAGE_WIDTH, SERIES, TRAIN, VALID, kind_title, styled
+from darts_pl.reports.lines import line_look
+from darts_pl.reports.style import MUTED, PAGE_WIDTH, SERIES, TRAIN, kind_title, shortened, styled, wrapped
 
-Line = tuple[str, str, str]  # column of the table, name in the legend, colour
+DASHED, SOLID = (0, (5, 2)), "-"  # training, validation
+
+
+@dataclass(frozen=True)
+class Line:
+    """A column of a table as a line: its name in the legend, its place among the lines of the picture, which gives its
+    look; dashes and colour where they say something else."""
+
+    column: str
+    name: str = ""
+    place: int = 0
+    dashes: Any = None
+    colour: str | None = None
 
 
 def has_any(history: pd.DataFrame | None, columns: Sequence[str]) -> bool:
@@ -19,19 +35,23 @@ def has_any(history: pd.DataFrame | None, columns: Sequence[str]) -> bool:
     return history is not None and any(name in history and history[name].notna().any() for name in columns)
 
 
-def _plot(axes: Axes, history: pd.DataFrame, lines: Sequence[Line], dashed: bool = False) -> None:
-    """Draw the columns that are there; few points get markers, so that a single epoch can be seen."""
-    marker = "o" if len(history) <= 30 else None
-    for column, name, colour in lines:
-        if has_any(history, [column]):
-            axes.plot(
-                history["epoch"], history[column], label=name, color=colour,
-                marker=marker, markersize=3.5, linestyle="--" if dashed else "-",
-            )  # fmt: skip
+def _plot(axes: Axes, history: pd.DataFrame, lines: Sequence[Line]) -> None:
+    """Draw the columns that are there; a value that is not finite is a gap."""
+    for line in lines:
+        if has_any(history, [line.column]):
+            look = line_look(line.place, len(history), line.colour)
+            look = look if line.dashes is None else {**look, "linestyle": line.dashes}
+            axes.plot(history["epoch"], finite(history[line.column]), label=shortened(line.name), **look)
+
+
+def finite(values: pd.Series) -> pd.Series:
+    """`values` with NaN where they are infinite: a scale cannot end there."""
+    return values.replace([np.inf, -np.inf], np.nan)
 
 
 def _finish(axes: Axes, title: str) -> None:
-    axes.set(title=title, xlabel="epoch")
+    """Title, ticks and legend of one of three panels in a row."""
+    axes.set(title=wrapped(title, PAGE_WIDTH / 3), xlabel="epoch")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=7))
     if axes.get_legend_handles_labels()[1]:
         axes.legend()
@@ -46,14 +66,15 @@ def training_curves(history: pd.DataFrame, monitor: str = "acc") -> Figure:
     panels = figure.subplots(1, len(metrics) + 1)
     for axes, metric in zip(panels, metrics):
         _metric(axes, history, metric)
-    _plot(panels[-1], history, [("lr", "", MUTED)])
+    _plot(panels[-1], history, [Line("lr", colour=MUTED)])
     _finish(panels[-1], "Learning rate of the weights")
     return figure
 
 
 def _metric(axes: Axes, history: pd.DataFrame, metric: str) -> None:
     """A metric in training and validation, in per cent where it is an accuracy."""
-    _plot(axes, history, [(f"train_{metric}", "training", TRAIN), (f"val_{metric}", "validation", VALID)])
+    training, validation = Line(f"train_{metric}", "training", 0, DASHED), Line(f"val_{metric}", "validation", 1, SOLID)
+    _plot(axes, history, [training, validation])
     if is_accuracy(metric):
         axes.yaxis.set_major_formatter(PercentFormatter(1.0))
     _finish(axes, as_title(metric))
@@ -89,7 +110,7 @@ def _line_a_kind(history: pd.DataFrame, prefix: str) -> list[Line]:
     columns = columns_by_kind(history, prefix)
     names = [kind_title(name.removeprefix(prefix)).removesuffix(" cell").lower() for name in columns]
     names = names if len(names) > 1 else [""] * len(names)
-    return [(column, name, SERIES[i % len(SERIES)]) for i, (column, name) in enumerate(zip(columns, names))]
+    return [Line(column, name, place) for place, (column, name) in enumerate(zip(columns, names))]
 
 
 def too_many_kinds(history: pd.DataFrame | None, prefix: str) -> bool:
@@ -99,7 +120,7 @@ def too_many_kinds(history: pd.DataFrame | None, prefix: str) -> bool:
 
 def _plot_range(axes: Axes, history: pd.DataFrame, columns: Sequence[str]) -> None:
     """The mean of many columns as a line, from the least to the largest as a band."""
-    values, epochs = history[list(columns)], history["epoch"]
+    values, epochs = history[list(columns)].apply(finite), history["epoch"]
     axes.fill_between(
         epochs, values.min(axis=1), values.max(axis=1), color=TRAIN, alpha=0.15, linewidth=0, label="range"
     )
@@ -111,7 +132,7 @@ def architecture_curves(history: pd.DataFrame, operations: int | None = None) ->
     """Movement of alpha, gate entropy (nats) and skips by epoch; `operations` gives the entropy's maximum."""
     figure = Figure(figsize=(PAGE_WIDTH, 3.1), layout="constrained", facecolor="white")
     movement, entropy, skips = figure.subplots(1, 3)
-    _plot(movement, history, [("alpha_movement", "", TRAIN)])
+    _plot(movement, history, [Line("alpha_movement")])
     for axes, prefix in ((entropy, "entropy_"), (skips, "skips_")):
         if too_many_kinds(history, prefix):
             _plot_range(axes, history, columns_by_kind(history, prefix))
@@ -143,22 +164,22 @@ def rule_curves(history: pd.DataFrame, columns: Sequence[str]) -> Figure:
     """One panel a column by epoch, three in a row."""
     figure, panels = _grid(len(columns))
     for name, axes in zip(columns, panels):
-        _plot(axes, history.dropna(subset=[name]), [(name, "", TRAIN)])
+        _plot(axes, history.dropna(subset=[name]), [Line(name)])
         _finish(axes, name.replace("_", " "))
     return figure
 
 
 @styled
 def compared_training(histories: Mapping[str, pd.DataFrame], monitor: str = "acc") -> Figure:
-    """Loss and the metric `monitor` of several trainings, one colour each: training dashed, validation solid."""
+    """Loss and the metric `monitor` of several trainings, each of a colour and marker: training dashed, validation
+    solid."""
     metrics = list(dict.fromkeys(("loss", monitor)))
     figure = Figure(figsize=(PAGE_WIDTH, 3.3), layout="constrained", facecolor="white")
     panels = figure.subplots(1, len(metrics), squeeze=False)[0]
     for number, (name, history) in enumerate(histories.items()):
-        colour = SERIES[number % len(SERIES)]
         for axes, quantity in zip(panels, metrics):
-            _plot(axes, history, [(f"train_{quantity}", f"{name}, training", colour)], dashed=True)
-            _plot(axes, history, [(f"val_{quantity}", f"{name}, validation", colour)])
+            of_training = Line(f"train_{quantity}", f"{name}, training", number, DASHED)
+            _plot(axes, history, [of_training, Line(f"val_{quantity}", f"{name}, validation", number, SOLID)])
     for axes, metric in zip(panels, metrics):
         if is_accuracy(metric):
             axes.yaxis.set_major_formatter(PercentFormatter(1.0))

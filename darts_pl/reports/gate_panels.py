@@ -8,7 +8,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from darts_pl.reports.gate_records import GateRecord
-from darts_pl.reports.style import OPERATION_COLOURS, PAGE_WIDTH, SERIES, kind_title, operation_colour, styled
+from darts_pl.reports.lines import line_look
+from darts_pl.reports.style import OPERATION_COLOURS, PAGE_WIDTH, kind_title, operation_colour, shortened, styled
 
 PANELS_A_ROW = 4
 PANEL, GAP = 1.1, 0.62  # inches: the height of a panel; title, ticks and air of its row
@@ -30,7 +31,6 @@ def gates_figure(records: Mapping[str, GateRecord], title: str) -> Figure:
             box = (0.45 + column * width, above - 0.27 - PANEL, width - 0.25, PANEL)
             axes = figure.add_axes((box[0] / PAGE_WIDTH, box[1] / height, box[2] / PAGE_WIDTH, box[3] / height))
             _panel(axes, kind, records[kind])
-            axes.tick_params(labelleft=column == 0)
         above -= PANEL + GAP + legend
     return figure
 
@@ -39,16 +39,14 @@ def _panel(axes: Axes, kind: str, record: GateRecord) -> None:
     means = np.asarray(record.gates, dtype=float).mean(axis=1)
     edges = len(record.edges)
     for column, name in enumerate(record.primitives):
-        colour = operation_colour(name) if name in OPERATION_COLOURS else SERIES[column % len(SERIES)]
-        axes.plot(
-            record.epochs, means[:, column], color=colour, label=name, linewidth=1.6,
-            linestyle="--" if name == "none" else "-", marker="o" if len(record.epochs) <= 4 else None, markersize=3,
-        )  # fmt: skip
+        colour = operation_colour(name) if name in OPERATION_COLOURS else None
+        look = line_look(column, len(record.epochs), colour, size=3)
+        axes.plot(record.epochs, means[:, column], label=shortened(name, 16), linewidth=1.4, **look)
     title = f"{kind_title(kind)}, mean of {edges} edges" if edges > 1 else kind.replace("_", " ")
-    axes.set_title(title, size=9.5, weight="normal", pad=4)
+    axes.set_title(shortened(title, 36), size=9.5, weight="normal", pad=4)
     axes.set(ylim=(-0.03, 1.03), yticks=(0, 0.5, 1))
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
     axes.legend(
-        loc="upper left", bbox_to_anchor=(-0.06, -0.2), ncols=2, fontsize=8.5, handlelength=1.1,
+        loc="upper left", bbox_to_anchor=(-0.06, -0.2), ncols=2, fontsize=8.5, handlelength=1.8,
         columnspacing=0.9, labelspacing=0.25, borderaxespad=0.1, handletextpad=0.5,
     )  # fmt: skip

@@ -4,7 +4,7 @@ from darts_pl.genotype.wording import choices_of
 from darts_pl.reports import alphas
 from darts_pl.reports.gate_panels import gates_figure
 from darts_pl.reports.gate_records import GateRecord
-from darts_pl.reports.page import Block, Text, picture
+from darts_pl.reports.page import Block, Text, panels, picture
 from darts_pl.reports.run_files import RunFiles
 from darts_pl.reports.style import kind_title
 
@@ -34,8 +34,8 @@ def alpha_blocks(run: RunFiles) -> list[Block]:
     for kind in drawn:
         record = records[kind]
         title = f"{kind_heading(run, kind)}: gates by epoch"
-        figure = alphas.edge_curves(record.epochs, record.gates, record.edges, record.primitives, title)
-        blocks.append(picture(figure, HOW_TO_READ_CURVES))
+        figure = alphas.edge_curves(record.epochs, record.gates, record.edges, record.primitives, "")
+        blocks.append(picture(figure, HOW_TO_READ_CURVES, title=title))
     return blocks
 
 
@@ -52,9 +52,12 @@ def _panels(records: dict[str, GateRecord]) -> list[Block]:
         return []
     most = sorted(records, key=lambda kind: -records[kind].movement)[:MOST_PANELS]
     shown = {kind: record for kind, record in records.items() if kind in most}
-    figure = gates_figure(shown, "Choices: gates by epoch")
+    figure = gates_figure(shown, "")
     left = [kind for kind in records if kind not in most]
-    return [picture(figure, HOW_TO_READ_PANELS), *_left_out(left, " whose gates moved less")]
+    return [
+        panels(figure, HOW_TO_READ_PANELS, title="Choices: gates by epoch"),
+        *_left_out(left, " whose gates moved less"),
+    ]
 
 
 def _left_out(kinds: list[str], why: str) -> list[Block]:
@@ -70,13 +73,13 @@ def _heatmaps(run: RunFiles, kind: str, record: GateRecord) -> list[Block]:
     cell = run.last.cells.get(kind) if run.last else None
     framed = alphas.chosen_places(cell, edges, primitives) if cell else ()
     heading = f"{kind_heading(run, kind)}: gates after epoch {last}"
-    figure = alphas.gate_heatmap(record.gates[-1], edges, primitives, heading, framed)
+    figure = alphas.gate_heatmap(record.gates[-1], edges, primitives, "", framed)
     note = ", and a frame marks what the last genotype keeps" if framed else ""
-    caption = f"A row is an edge, a column an operation; the darker, the larger its share{note}."
-    blocks: list[Block] = [picture(figure, caption, narrow=True)]
+    caption = f"A row is an edge, a column an operation; the stronger the colour, the larger its share{note}."
+    blocks: list[Block] = [picture(figure, caption, True, heading)]
     if f"alpha_{kind}" in run.alphas:
         heading = f"{kind_heading(run, kind)}: alphas after epoch {last}"
-        figure = alphas.alpha_heatmap(run.alphas[f"alpha_{kind}"][-1], edges, primitives, heading)
-        caption = "The logits behind these gates: blue above 0, orange below, and the darker, the further from 0."
-        blocks.append(picture(figure, caption, narrow=True))
+        figure = alphas.alpha_heatmap(run.alphas[f"alpha_{kind}"][-1], edges, primitives, "")
+        caption = "The logits behind these gates: blue above 0, orange below; the stronger, the further from 0."
+        blocks.append(picture(figure, caption, True, heading))
     return blocks

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from darts_pl.genotype import Cell
-from darts_pl.reports.style import PAGE_WIDTH, operation_colour, styled
+from darts_pl.reports.style import PAGE_WIDTH, operation_colour, shortened, styled
 
 
 def operation_shares(cell: Cell, gates: np.ndarray | None, primitives: Sequence[str]) -> pd.DataFrame:
@@ -34,8 +34,8 @@ def operation_bars(shares: Mapping[str, pd.DataFrame]) -> Figure:
     size = (PAGE_WIDTH, 1.0 + 0.42 * rows)
     figure = Figure(figsize=size, layout="constrained", facecolor="white")
     panels = figure.subplots(1, len(shares), sharex=True, squeeze=False)[0]
-    longest = max(table[["share", "mean_gate"]].max(axis=None) for table in shares.values())
-    panels[0].set_xlim(0, 1.12 * max(longest, 0.1))
+    longest = np.concatenate([table[["share", "mean_gate"]].to_numpy().ravel() for table in shares.values()])
+    panels[0].set_xlim(0, 1.12 * max([0.1, *longest[np.isfinite(longest)]]))
     for axes, (title, table) in zip(panels, shares.items()):
         _bars(axes, table)
         axes.set_title(title)
@@ -46,12 +46,13 @@ def _bars(axes: Axes, table: pd.DataFrame) -> None:
     y = np.arange(len(table))
     colours = [operation_colour(name) for name in table["operation"]]
     axes.barh(y - 0.2, table["share"], height=0.36, color=colours)
-    axes.barh(y + 0.2, table["mean_gate"].fillna(0.0), height=0.36, color=colours, alpha=0.38)
+    shown = table["mean_gate"].where(np.isfinite(table["mean_gate"]), 0.0)
+    axes.barh(y + 0.2, shown, height=0.36, color=colours, alpha=0.38)
     for row, (count, share, mean) in enumerate(zip(table["count"], table["share"], table["mean_gate"])):
         axes.text(share, row - 0.2, f" {count}", va="center", size=9)
         if np.isfinite(mean):
             axes.text(mean, row + 0.2, f" {mean:.2f}", va="center", size=9, alpha=0.8)
-    axes.set_yticks(y, table["operation"])
+    axes.set_yticks(y, [shortened(name) for name in table["operation"]])
     axes.invert_yaxis()
     axes.grid(axis="y", visible=False)
     axes.tick_params(axis="y", length=0)

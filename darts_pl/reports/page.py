@@ -1,36 +1,55 @@
 """The HTML page: titled sections of pictures, tables and texts, rendered by one template into one file."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import quote
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from matplotlib.figure import Figure
 
 from darts_pl.errors import RunError
 from darts_pl.paths import write_text_atomically
+from darts_pl.reports.panels import panels_of
 from darts_pl.reports.style import data_uri, figure_svg
 
 
 @dataclass(frozen=True)
-class Picture:
-    """An image held in the page itself; `caption` says in a sentence how to read it.
+class Link:
+    """A cell of a table that leads to a file; `address` is relative to the page and made by `link_to`."""
 
-    Two `narrow` pictures stand side by side where there is room.
+    text: str
+    address: str
+
+    def __str__(self) -> str:
+        return self.text
+
+
+@dataclass(frozen=True)
+class Picture:
+    """An image held in the page itself; `caption` says in a sentence how to read it, `title` stands above it.
+
+    Two `narrow` pictures stand side by side where there is room. `more` are further panels of the same picture, up to
+    `columns` of them side by side and in a column on a narrow page; `legends` stand below all of them.
     """
 
     source: str
     caption: str
     narrow: bool = False
+    title: str = ""
+    more: Sequence[str] = ()
+    legends: Sequence[str] = ()
+    columns: int = 1
     kind: str = "picture"
 
 
 @dataclass(frozen=True)
 class Table:
-    """Rows of texts; `numeric` tells which columns are set flush right, `strong` which row is set in bold."""
+    """Rows of texts and links; `numeric` tells which columns are set flush right, `strong` which row is set in bold."""
 
     columns: Sequence[str]
-    rows: Sequence[Sequence[str]]
+    rows: Sequence[Sequence[str | Link]]
     numeric: Sequence[bool]
     caption: str = ""
     strong: int | None = None
@@ -54,7 +73,16 @@ class Fold:
     kind: str = "fold"
 
 
-Block = Picture | Table | Text | Fold
+@dataclass(frozen=True)
+class Command:
+    """Lines that are meant to be copied into a terminal or into Python, and before them what they do."""
+
+    purpose: str
+    text: str
+    kind: str = "command"
+
+
+Block = Picture | Table | Text | Fold | Command
 
 
 @dataclass(frozen=True)
@@ -81,9 +109,41 @@ class Page:
     notices: Sequence[str] = field(default_factory=tuple)
 
 
-def picture(figure: Figure, caption: str, narrow: bool = False) -> Picture:
+def link_to(text: str, target: Path, page: Path) -> Link | str:
+    """A link from the file `page` to the file `target`, plain text where there is no such file or it is a link.
+
+    Every character of a name that has a meaning in addresses is encoded and the address begins with a dot, so that no
+    name of a folder can make it lead elsewhere.
+    """
+    if target.is_symlink() or not target.is_file():
+        return text
+    relative = Path(os.path.relpath(target, page.parent)).as_posix()
+    return Link(text, quote(relative if relative.startswith("../") else f"./{relative}"))
+
+
+def picture(figure: Figure, caption: str, narrow: bool = False, title: str = "") -> Picture:
     """A matplotlib figure as a block."""
-    return Picture(data_uri(figure_svg(figure)), caption, narrow)
+    return Picture(data_uri(figure_svg(figure)), caption, narrow, title)
+
+
+def panels(figure: Figure, caption: str, title: str = "") -> Picture:
+    """A matplotlib figure as a block whose panels find their own places in the page."""
+    parts = panels_of(figure)
+    first, *more = map(data_uri, parts.panels)
+    return Picture(first, caption, False, title, more, list(map(data_uri, parts.legends)), parts.columns)
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A figure that is also written to a file of its own, and its picture in the page."""
+
+    figure: Figure
+    block: Picture
+
+
+def drawn(figure: Figure, caption: str, apart: bool = False) -> Drawn:
+    """The figure drawn, its panels `apart` or as a whole: what cannot be raises here, not where its file is written."""
+    return Drawn(figure, panels(figure, caption) if apart else picture(figure, caption))
 
 
 def render(page: Page) -> str:
@@ -95,7 +155,8 @@ def render(page: Page) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    return environment.get_template("page.html.jinja").render(page=page)
+    text = environment.get_template("page.html.jinja").render(page=page)
+    return text.encode("utf-8", "replace").decode("utf-8")  # halves of surrogate pairs, which JSON can hold
 
 
 def save(page: Page, path: Path) -> Path:

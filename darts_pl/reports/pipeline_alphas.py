@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from darts_pl.reports import alphas
 from darts_pl.reports.gate_panels import gates_figure
 from darts_pl.reports.gate_records import GateRecord
-from darts_pl.reports.page import Block, Text, picture
+from darts_pl.reports.page import Block, Text, panels, picture
 from darts_pl.reports.pipeline_files import PipelineFiles
 from darts_pl.reports.style import kind_title
 
@@ -25,7 +25,7 @@ def alpha_blocks(found: PipelineFiles) -> list[Block]:
         moved = ", ".join(f"{_title(kind)} {value:.2f}" for kind, value in movement(found.gates[name]).items())
         title = f"Candidate {name}, the chosen one" if name == found.chosen else f"Candidate {name}"
         caption = f"Largest change of a gate of {name} from the start to the end: {moved}."
-        blocks.append(picture(gates_figure(found.gates[name], title), caption))
+        blocks.append(panels(gates_figure(found.gates[name], ""), caption, title))
         if name == found.chosen:
             blocks += _edges_of(found.gates[name])
     if left := order[MOST:]:
@@ -44,11 +44,11 @@ def _edges_of(records: Mapping[str, GateRecord]) -> list[Block]:
     for kind, record in records.items():
         if 1 < len(record.edges) <= MOST_EDGES:
             title = f"{kind_title(kind)}: gates by epoch"
-            figure = alphas.edge_curves(record.epochs, record.gates, record.edges, record.primitives, title)
+            figure = alphas.edge_curves(record.epochs, record.gates, record.edges, record.primitives, "")
             caption = (
                 "Each small picture is an edge of the cell: its row is the node it leads into, its column its source."
             )
-            blocks.append(picture(figure, caption))
+            blocks.append(picture(figure, caption, title=title))
     return blocks
 
 

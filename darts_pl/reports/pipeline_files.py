@@ -14,6 +14,7 @@ from darts_pl.bounded.arrays import read_arrays
 from darts_pl.bounded.tables import read_table
 from darts_pl.errors import GenotypeError
 from darts_pl.genotype import SeriesGenotype
+from darts_pl.reports.boundary import CONTENT_ERRORS, reason
 from darts_pl.reports.gate_records import GateRecord, gate_records
 from darts_pl.reports.run_files import (
     LARGEST_ALPHAS,
@@ -67,7 +68,7 @@ class PipelineFiles:
     @property
     def chosen(self) -> str | None:
         """The identifier of the winner; None before there is one."""
-        if found := (self.run.results.get("chosen") or {}).get("id"):
+        if found := _told(self.run).get("id"):
             return str(found)
         if self.choices is None or "chosen" not in self.choices:
             return None
@@ -136,10 +137,16 @@ def _read_trainings(found: PipelineFiles) -> None:
 def _winner(found: PipelineFiles) -> SeriesGenotype | None:
     """The genotype that was retrained, else that of the results, else that of the chosen candidate's search."""
     genotype = read_file(found.run, "retrain/genotype.json", _genotype, expected=False)
-    told = (found.run.results.get("chosen") or {}).get("genotype")
+    told = _told(found.run).get("genotype")
     if genotype is None and told:
         genotype = _from_text(found.run, told if isinstance(told, str) else json.dumps(told), "results.json, chosen")
     return genotype or found.genotypes.get(found.chosen or "")
+
+
+def _told(run: RunFiles) -> Mapping[str, Any]:
+    """What the results say of the chosen candidate; nothing where that is no object."""
+    told = run.results.get("chosen")
+    return told if isinstance(told, Mapping) else {}
 
 
 def _genotype(path: Path) -> SeriesGenotype:
@@ -149,8 +156,8 @@ def _genotype(path: Path) -> SeriesGenotype:
 def _from_text(run: RunFiles, text: str, where: str) -> SeriesGenotype | None:
     try:
         return SeriesGenotype.from_json(text, where)
-    except GenotypeError as error:
-        run.damaged.append(str(error))
+    except CONTENT_ERRORS as error:
+        run.damaged.append(f"{where} ({reason(error)})")
         return None
 
 

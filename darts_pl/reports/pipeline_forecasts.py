@@ -8,14 +8,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from darts_pl.reports.page import Block, Text, picture
+from darts_pl.reports.curves import finite
+from darts_pl.reports.page import Block, Text, panels, picture
 from darts_pl.reports.pipeline_files import PipelineFiles
-from darts_pl.reports.pipeline_names import SEARCHED, colour, is_random, label
-from darts_pl.reports.style import INK, MUTED, PAGE_WIDTH, styled
+from darts_pl.reports.pipeline_names import SEARCHED, is_random, label, look
+from darts_pl.reports.style import INK, MUTED, PAGE_WIDTH, shortened, styled
 
 MOST_WINDOWS, MOST_TARGETS = 4, 3
 BESIDE = ("DLinear", "seasonal naive")  # forecasts drawn beside the searched model's; more would hide each other
-DASHED = ("seasonal naive", "last value")
 
 
 def forecast_blocks(found: PipelineFiles) -> list[Block]:
@@ -56,7 +56,7 @@ def forecast_figure(forecasts: Mapping[str, np.ndarray], drawn: Mapping[str, str
     for row, window in zip(panels, windows):
         for axes, target in zip(row, targets):
             _window(axes, forecasts, drawn, window, target)
-            axes.set_title(f"{names[target]}   {starts[window]}", size=9.5, weight="normal")
+            axes.set_title(f"{shortened(names[target], 20)}   {starts[window]}", size=9.5, weight="normal")
         row[0].set_ylabel("original scale")
     for axes in panels[-1]:
         axes.set_xlabel("step")
@@ -77,8 +77,7 @@ def _window(axes: Axes, forecasts, drawn: Mapping[str, str], window: int, target
     axes.plot(ahead, truth, color=INK, linewidth=1.5, label="truth")
     for name, array in reversed(drawn.items()):
         axes.plot(
-            ahead, forecasts[array][window, :, target], color=colour(name), label=name,
-            linewidth=1.8 if name == SEARCHED else 1.3, linestyle="--" if name in DASHED else "-",
+            ahead, forecasts[array][window, :, target], label=name, **{**look(name, len(ahead)), "markersize": 3}
         )  # fmt: skip
     axes.axvline(0.5, color=MUTED, linewidth=0.8)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
@@ -95,7 +94,7 @@ def horizon_blocks(found: PipelineFiles) -> list[Block]:
         "Test error of each step of the horizon, the mean over all windows and targets (standardised); the random "
         "architectures are the thin grey lines."
     )
-    blocks: list[Block] = [picture(horizon_figure(table, metrics), caption)]
+    blocks: list[Block] = [panels(horizon_figure(table, metrics), caption)]
     return [*blocks, *map(Text, _by_parts(table, metrics[0]))]
 
 
@@ -108,26 +107,14 @@ def horizon_figure(table: pd.DataFrame, metrics: Sequence[str]) -> Figure:
     for axes, metric in zip(panels, metrics):
         for name in order:
             own = table[table["name"] == name].sort_values("step")
-            axes.plot(own["step"], own[metric], **_line(name))
+            told = "random architectures" if is_random(name) else label(name)
+            axes.plot(own["step"], finite(own[metric]), label=told, **look(name, len(own)))
         axes.set(xlabel="step of the horizon", ylabel=f"{metric.upper()} (standardised)")
         axes.set_ylim(bottom=0)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     unique = dict(zip(*reversed(panels[0].get_legend_handles_labels())))
-    figure.legend(unique.values(), unique, loc="outside lower center", ncols=6)
+    figure.legend(unique.values(), unique, loc="outside lower center", ncols=3)
     return figure
-
-
-def _line(name: str) -> dict:
-    if name.startswith("random"):
-        told = "random architectures" if is_random(name) else label(name)
-        return {"color": colour(name), "label": told, "linewidth": 1.0}
-    dashed = "--" if label(name) in DASHED else "-"
-    return {
-        "color": colour(name),
-        "label": label(name),
-        "linestyle": dashed,
-        "linewidth": 2.6 if name == SEARCHED else 1.6,
-    }
 
 
 def _by_parts(table: pd.DataFrame, metric: str) -> list[str]:

@@ -5,10 +5,12 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from darts_pl.reports import tables
+from darts_pl.reports.curves import finite
+from darts_pl.reports.lines import line_look
 from darts_pl.reports.page import Block, Text, picture
 from darts_pl.reports.pipeline_files import PipelineFiles, true_values
 from darts_pl.reports.pipeline_names import error_text
-from darts_pl.reports.style import INK, PAGE_WIDTH, SERIES, styled
+from darts_pl.reports.style import INK, PAGE_WIDTH, SERIES, shortened, styled
 
 MOST_ROWS = 12  # of the table of candidates; all of them are in candidates.csv
 LONGEST_ERROR = 240  # characters
@@ -89,7 +91,7 @@ def funnel_figure(counts: pd.DataFrame) -> Figure:
         axes.text(count, place, text, va="center", color=INK)
     axes.set_yticks(list(places), counts["stage"])
     axes.invert_yaxis()
-    axes.set(xlabel="candidates", xlim=(0, 1.15 * counts["count"].max()))
+    axes.set(xlabel="candidates", xlim=(0, 1.15 * max(1, counts["count"].max())))
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.grid(axis="y", visible=False)
     axes.tick_params(axis="y", length=0, labelcolor=INK)
@@ -104,12 +106,10 @@ def halving_figure(rungs: pd.DataFrame, chosen: str | None) -> Figure:
     names = list(dict.fromkeys(rungs["id"]))
     for place, name in enumerate(names):
         line = rungs[rungs["id"] == name].sort_values("epochs")
-        colour = SERIES[place % len(SERIES)]
-        dashed = "--" if place >= len(SERIES) else "-"
-        width = 3.2 if name == chosen else 1.5
-        axes.plot(line["epochs"], line["val_mse"], dashed, color=colour, label=name, linewidth=width, marker="o", ms=4)
+        look, errors = line_look(place, len(line), size=5), finite(line["val_mse"])
+        axes.plot(line["epochs"], errors, label=shortened(name), linewidth=3.2 if name == chosen else 1.5, **look)
         if "kept" in line and not true_values(line["kept"]).iloc[-1]:
-            axes.plot(line["epochs"].iloc[-1:], line["val_mse"].iloc[-1:], "x", color=colour, markersize=9, mew=2)
+            axes.plot(line["epochs"].iloc[-1:], errors.iloc[-1:], "x", color=look["color"], markersize=10, mew=2)
     axes.set(xlabel="epochs of search", ylabel="validation MSE (standardised)")
     axes.margins(x=0.04, y=0.1)
     axes.set_xticks(sorted(rungs["epochs"].unique()))

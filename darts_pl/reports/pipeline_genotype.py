@@ -7,7 +7,7 @@ from darts_pl.genotype import SeriesGenotype
 from darts_pl.reports import cell_graph, tables
 from darts_pl.reports.page import Block, Picture, Text
 from darts_pl.reports.pipeline_files import PipelineFiles
-from darts_pl.reports.sections import HOW_TO_READ_A_CELL
+from darts_pl.reports.sections import how_to_read
 from darts_pl.reports.style import data_uri, kind_title
 
 SIZES = ("hidden_dim", "layers", "num_nodes", "patch_length", "heads", "dropout")
@@ -30,7 +30,8 @@ def genotype_blocks(found: PipelineFiles) -> list[Block]:
         blocks.append(tables.text_table(["choice", "selected", "other candidates"], rows))
     for kind, cell in found.genotype.cells.items():
         title = kind_title(kind)
-        blocks.append(Picture(data_uri(cell_graph.cell_svg(cell, title)), f"{title}, {HOW_TO_READ_A_CELL}"))
+        source = data_uri(cell_graph.cell_svg(cell, ""))
+        blocks.append(Picture(source, f"{title}, {how_to_read(cell)}", title=title))
     return blocks
 
 

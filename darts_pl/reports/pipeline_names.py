@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from darts_pl.reports.lines import MARKERS, line_look
 from darts_pl.reports.style import MUTED, SERIES
 
 SEARCHED, RANDOM_MEAN = "searched", "random, mean"
@@ -16,13 +17,7 @@ LABELS = {
     "last_value": "last value",
     "seasonal_naive": "seasonal naive",
 }
-COLOURS: Mapping[str, str] = {
-    SEARCHED: SERIES[0],
-    "DLinear": SERIES[1],
-    "NLinear": SERIES[4],
-    "seasonal naive": SERIES[3],
-    "last value": SERIES[7],
-}
+PLACES: Mapping[str, int] = {SEARCHED: 0, "DLinear": 1, "NLinear": 4, "seasonal naive": 3, "last value": 5}
 RANDOM = re.compile(r"random[ _]architecture[ _]?\d*|random[ _]\d+|random")
 RANDOM_COLOUR = "#98a1ad"  # as pale as the operation "none": several of them must not hide the others
 METRICS = ("test_mse", "test_mae", "test_mase", "test_mse_original", "test_mae_original", "val_mse")
@@ -52,7 +47,17 @@ def colour(name: str) -> str:
     """The colour of a network, the same in every picture; all random architectures share one."""
     if name.startswith("random"):
         return RANDOM_COLOUR
-    return COLOURS.get(label(name), MUTED)
+    place = PLACES.get(label(name))
+    return MUTED if place is None else SERIES[place]
+
+
+def look(name: str, points: int) -> dict[str, Any]:
+    """The arguments for `Axes.plot` of a network's line, the same in every picture."""
+    place = PLACES.get(label(name), 2)
+    told = {**line_look(place, points, colour(name)), "linewidth": 2.4 if name == SEARCHED else 1.5}
+    if name.startswith("random"):  # the many are thin and bare: they must not hide the others
+        return {**told, "linestyle": "-", "marker": MARKERS[0] if points < 4 else None, "linewidth": 1.0}
+    return {**told, "linestyle": "-"} if name == SEARCHED else told
 
 
 def number(row: Mapping[str, Any], key: str) -> float:

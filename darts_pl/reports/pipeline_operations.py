@@ -7,9 +7,9 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from darts_pl.reports.page import Block, Text, picture
+from darts_pl.reports.page import Block, Text, panels, picture
 from darts_pl.reports.pipeline_files import PipelineFiles
-from darts_pl.reports.style import INK, PAGE_WIDTH, SERIES, operation_colour, styled
+from darts_pl.reports.style import INK, PAGE_WIDTH, SERIES, operation_colour, shortened, styled
 
 
 def operation_blocks(found: PipelineFiles) -> list[Block]:
@@ -28,7 +28,7 @@ def operation_blocks(found: PipelineFiles) -> list[Block]:
     choices = choice_frequencies(found)
     if not choices.empty:
         caption = f"How many of the {derived} derived genotypes hold each choice; what was fixed is included."
-        blocks.append(picture(choice_figure(choices), caption))
+        blocks.append(panels(choice_figure(choices), caption))
     return blocks
 
 
@@ -89,7 +89,7 @@ def frequency_figure(table: pd.DataFrame) -> Figure:
             axes.barh(place + offset, value, height=0.24, color=operation_colour(row.operation), alpha=alpha)
         if row.edges:
             axes.text(row.derived, place + 0.27, f" {row.edges}", va="center", size=9, color=INK)
-    axes.set_yticks(range(len(table)), table["operation"])
+    axes.set_yticks(range(len(table)), [shortened(name) for name in table["operation"]])
     axes.invert_yaxis()
     axes.set_xlabel("share of candidates, or of derived edges")
     axes.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
@@ -112,8 +112,10 @@ def choice_figure(choices: pd.DataFrame) -> Figure:
         axes.barh(range(len(own)), own["count"], height=0.62, color=SERIES[0])
         for place, count in enumerate(own["count"]):
             axes.text(count, place, f" {count}", va="center", size=9)
-        axes.set_yticks(range(len(own)), own["name"])
-        axes.set(ylim=(most - 0.4, -0.6), xlim=(0, 1.15 * choices["count"].max()), title=name.replace("_", " "))
+        axes.set_yticks(range(len(own)), [shortened(name, 22) for name in own["name"]])
+        axes.set(
+            ylim=(most - 0.4, -0.6), xlim=(0, 1.15 * choices["count"].max()), title=shortened(name.replace("_", " "))
+        )
         axes.set_xticks([])
         axes.grid(visible=False)
         axes.spines["bottom"].set_visible(False)

@@ -1,8 +1,12 @@
 """The report of one staged pipeline: read its folder, collect the sections, say what is not there yet."""
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
-from darts_pl.reports.page import Page, Section, Text, save
+from darts_pl.reports.boundary import attempt, filled_sections
+from darts_pl.reports.next_steps import command_blocks
+from darts_pl.reports.page import Block, Page, Text, save
 from darts_pl.reports.pipeline_alphas import alpha_blocks
 from darts_pl.reports.pipeline_files import PipelineFiles, read_pipeline
 from darts_pl.reports.pipeline_forecasts import forecast_blocks, horizon_blocks
@@ -12,7 +16,7 @@ from darts_pl.reports.pipeline_operations import operation_blocks
 from darts_pl.reports.pipeline_proxies import proxy_blocks
 from darts_pl.reports.pipeline_results import result_blocks
 from darts_pl.reports.pipeline_stats import stats_blocks, training_blocks
-from darts_pl.reports.run_page import facts
+from darts_pl.reports.run_page import facts, title_of
 from darts_pl.reports.sections import configuration_blocks, version_blocks
 
 # Title, what makes its blocks, and the stage that it waits for where there are none.
@@ -29,6 +33,7 @@ SECTIONS = (
     ("Time, memory and workers", stats_blocks, "the first stage"),
 )
 ENDING = (
+    ("What next", lambda found: command_blocks(found.run)),
     ("Configuration", lambda found: configuration_blocks(found.run)),
     ("Versions", lambda found: version_blocks(found.run)),
 )
@@ -45,16 +50,20 @@ def write_pipeline_report(run_dir: Path | str, output: Path | str | None = None)
 
 
 def pipeline_page(found: PipelineFiles) -> Page:
-    """The page of a pipeline that has been read; a section without data says which stage it waits for."""
-    filled = [Section(title, make(found) or [Text(_absent(found, stage))]) for title, make, stage in SECTIONS]
-    filled += [Section(title, blocks) for title, make in ENDING if (blocks := make(found))]
+    """The page of a pipeline that has been read; a section without data says which stage it waits for, and sections
+    whose data cannot be drawn are left out and named in the notices."""
+    left_out: list[str] = []
+    parts = [(title, partial(_made, found, make, stage)) for title, make, stage in SECTIONS]
+    filled = filled_sections([*parts, *((title, partial(make, found)) for title, make in ENDING)], left_out)
     run = found.run
     status = str(run.manifest.get("status", "unknown"))
-    return Page(f"pipeline: {run.folder.name}", status, facts(run), filled, notices(found))
+    head = attempt("what stands under the title", partial(facts, run), [], left_out)
+    told = attempt("what is unfinished", partial(notices, found), [], left_out)
+    return Page(title_of(run), status, head, filled, [*told, *left_out])
 
 
-def _absent(found: PipelineFiles, stage: str) -> str:
-    return f"Nothing here{'' if found.run.complete else ' yet'}: this comes from {stage}."
+def _made(found: PipelineFiles, make: Callable[[PipelineFiles], list[Block]], stage: str) -> list[Block]:
+    return make(found) or [Text(f"Nothing here{'' if found.run.complete else ' yet'}: this comes from {stage}.")]
 
 
 def notices(found: PipelineFiles) -> list[str]:

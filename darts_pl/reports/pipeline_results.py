@@ -53,7 +53,7 @@ def result_table(rows: Sequence[Mapping[str, Any]]) -> Table:
         if not all(map(math.isnan, values)):
             frame[HEADINGS[key]] = _starred(rows, values)
     reference = next((number(row, "test_mse") for row in rows if row["name"] == "DLinear"), math.nan)
-    if not math.isnan(reference):
+    if not math.isnan(reference) and reference != 0:
         differences = [number(row, "test_mse") / reference - 1 for row in rows]
         frame.insert(
             2, "MSE against DLinear", [tables.shown(value or math.nan, signed_percent) for value in differences]
@@ -109,7 +109,8 @@ def _against(own: float, other: float, name: str) -> str:
     """One comparison in words; lower is better."""
     if math.isnan(other):
         return f"{name[0].upper()}{name[1:]} is missing from this run, so the comparison with it is not made."
-    numbers = f"{error_text(own)} against {error_text(other)}, {signed_percent(own / other - 1)}"
+    numbers = f"{error_text(own)} against {error_text(other)}"
+    numbers += f", {signed_percent(own / other - 1)}" if other else ""
     if own < other:
         return f"The searched model beat {name}: test MSE {numbers}."
     return f"The searched model did not beat {name}: test MSE {numbers}."

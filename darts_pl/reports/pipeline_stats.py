@@ -7,10 +7,10 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from darts_pl.reports import tables
-from darts_pl.reports.curves import has_any
-from darts_pl.reports.page import Block, Text, picture
+from darts_pl.reports.curves import finite, has_any
+from darts_pl.reports.page import Block, Text, panels, picture
 from darts_pl.reports.pipeline_files import PipelineFiles
-from darts_pl.reports.pipeline_names import SEARCHED, colour, is_random, label
+from darts_pl.reports.pipeline_names import SEARCHED, is_random, label, look
 from darts_pl.reports.sections import timing_blocks
 from darts_pl.reports.style import INK, PAGE_WIDTH, SERIES, styled
 
@@ -70,12 +70,13 @@ def stats_figure(table: pd.DataFrame) -> Figure:
     """Seconds of each phase as bars."""
     figure = Figure(figsize=(PAGE_WIDTH, 0.7 + 0.32 * len(table)), layout="constrained", facecolor="white")
     axes = figure.subplots()
-    axes.barh(range(len(table)), table["seconds"], height=0.62, color=SERIES[0])
+    drawn = finite(table["seconds"])
+    axes.barh(range(len(table)), drawn, height=0.62, color=SERIES[0])
     for place, seconds in enumerate(table["seconds"]):
         axes.text(seconds, place, f" {tables.shown(seconds, tables.duration)}", va="center", size=9)
     axes.set_yticks(range(len(table)), table["phase"])
     axes.invert_yaxis()
-    axes.set(xlabel="seconds", xlim=(0, 1.15 * max(float(table["seconds"].max()), 1e-9)))
+    axes.set(xlabel="seconds", xlim=(0, 1.15 * max(float(drawn.fillna(0).max()), 1e-9)))
     axes.grid(axis="y", visible=False)
     axes.tick_params(axis="y", length=0, labelcolor=INK)
     return figure
@@ -90,7 +91,7 @@ def training_blocks(found: PipelineFiles) -> list[Block]:
         "Left the error in training, right that in validation after each epoch, of the networks of the final table, "
         "whatever loss each was trained with. Where the right side rises while the left one falls, a network overfits."
     )
-    return [picture(training_figure(histories), caption)]
+    return [panels(training_figure(histories), caption)]
 
 
 @styled
@@ -104,14 +105,12 @@ def training_figure(histories: Mapping[str, pd.DataFrame]) -> Figure:
             history = histories[name]
             if has_any(history, [column]):
                 told = "random architectures" if is_random(name) else label(name)
-                axes.plot(
-                    history["epoch"], history[column], color=colour(name), label=told,
-                    linewidth=1.1 if is_random(name) else 1.8, marker="o" if len(history) < 4 else None, markersize=3.5,
-                )  # fmt: skip
+                axes.plot(history["epoch"], finite(history[column]), label=told, **look(name, len(history)))
         axes.set(title=title, xlabel="epoch")
+        axes.tick_params(labelleft=True)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     panels[0].set_ylabel("MSE (standardised)")
     labelled = max(panels, key=lambda axes: len(axes.get_lines()))
     unique = dict(zip(*reversed(labelled.get_legend_handles_labels())))
-    figure.legend(unique.values(), unique, loc="outside lower center", ncols=6)
+    figure.legend(unique.values(), unique, loc="outside lower center", ncols=3)
     return figure

@@ -2,11 +2,13 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 import numpy as np
 import pandas as pd
 from scipy import stats
 
+from darts_pl.reports.boundary import attempt
 from darts_pl.reports.pipeline_files import PipelineFiles
 from darts_pl.reports.pipeline_names import METRICS, RANDOM_MEAN, SEARCHED, is_random, number, with_random_mean
 from darts_pl.reports.sweep import FEWEST_RUNS, TOO_FEW, differing_settings, group_name
@@ -15,11 +17,13 @@ CONFIDENCE = 0.95
 REFERENCES = ("DLinear", RANDOM_MEAN)
 
 
-def long_table(runs: Mapping[str, PipelineFiles]) -> pd.DataFrame:
+def long_table(runs: Mapping[str, PipelineFiles], left_out: list[str] | None = None) -> pd.DataFrame:
     """One row a run and network of the final tables: run, status, group, seed, name, the errors, parameters, seconds.
 
-    Random architectures are one row a run, their mean: a run is the unit over which seeds are compared.
+    Random architectures are one row a run, their mean: a run is the unit over which seeds are compared. A run whose
+    results cannot be compared has no rows, and is named in `left_out`.
     """
+    left_out = [] if left_out is None else left_out
     settings = differing_settings({name: found.run for name, found in runs.items()})
     rows = []
     for name, found in runs.items():
@@ -30,7 +34,8 @@ def long_table(runs: Mapping[str, PipelineFiles]) -> pd.DataFrame:
             "group": group,
             "seed": found.run.manifest.get("seed"),
         }
-        for row in with_random_mean(found.run.results.get("rows") or []):
+        listed = found.run.results.get("rows") or []
+        for row in attempt(f"the results of run {name}", partial(with_random_mean, listed), [], left_out):
             if not is_random(row["name"]):
                 values = {key: number(row, key) for key in (*METRICS, "parameters", "seconds")}
                 rows.append({**head, "name": row["name"], **values})

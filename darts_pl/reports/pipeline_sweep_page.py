@@ -1,24 +1,26 @@
 """The comparison of pipeline runs over seeds: one page, its table as CSV and its picture as PNG."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from darts_pl.errors import RunError
 from darts_pl.genotype import SeriesGenotype
-from darts_pl.paths import write_atomically
 from darts_pl.reports import tables
-from darts_pl.reports.page import Block, Page, Section, Table, Text, picture, save
+from darts_pl.reports.boundary import attempt, filled_sections
+from darts_pl.reports.next_steps import sweep_blocks
+from darts_pl.reports.page import Block, Drawn, Page, Table, Text, drawn, save
 from darts_pl.reports.pipeline_files import PipelineFiles, is_pipeline, read_pipeline
 from darts_pl.reports.pipeline_genotype import operations_of
 from darts_pl.reports.pipeline_names import SEARCHED, colour
 from darts_pl.reports.pipeline_sweep import long_table, over_seeds, paired_differences, sentences, written
 from darts_pl.reports.run_files import existing_folder, no_run, runs_of_sweep, told_elsewhere
-from darts_pl.reports.style import INK, PAGE_WIDTH, styled
+from darts_pl.reports.style import INK, PAGE_WIDTH, shortened, styled, wrapped
 from darts_pl.reports.sweep import FEWEST_RUNS, TOO_FEW
+from darts_pl.reports.sweep_page import linked, sweep_title, write_beside
 
 HEADINGS = {"test_mse": "test MSE", "test_mae": "test MAE", "test_mase": "test MASE", "val_mse": "validation MSE"}
 FARTHEST = 1.3  # times the searched model's error: beyond it a point would press all others together
@@ -26,6 +28,10 @@ CAPTION = (
     "Mean ± standard deviation (n - 1) over the complete runs that differ only in the seed, and the 95 % interval "
     f"of the mean by the t distribution, both from {FEWEST_RUNS} runs on. All errors but MASE are of "
     "standardised series. The random architectures of a run count as one, their mean."
+)
+POINTS = (
+    "A point is a run, an upright bar the mean, the level line its 95 % interval, from three runs on. "
+    f"Networks with more than {FARTHEST} times the searched model's error are left to the table."
 )
 
 
@@ -46,35 +52,37 @@ def write_pipeline_comparison(sweep_dir: Path | str, output: Path | str | None =
     if not runs:
         raise no_run(folder)
     others = [path.name for path in children if path.name not in runs]
-    page_path = Path(output) if output else folder / "report.html"
-    table = long_table(runs)
-    figure = seeds_figure(table)
-    save(_page(folder, runs, table, figure, others), page_path)
-    try:
-        write_atomically(page_path.parent / "comparison.csv", lambda path: table.to_csv(path, index=False))
-        write_atomically(page_path.parent / "comparison.png", lambda path: figure.savefig(path, format="png", dpi=150))
-    except OSError as error:
-        raise RunError(f"{page_path.parent}: the comparison cannot be written: {error.strerror}") from error
+    page_path = Path(output).absolute() if output else folder / "report.html"
+    left_out: list[str] = []
+    table = long_table(runs, left_out)
+    plot = attempt("comparison.png", lambda: drawn(seeds_figure(table), POINTS), None, left_out)
+    page = _page(runs, table, plot, page_path, left_out)
+    save(replace(page, notices=[*_notices(folder, runs, others), *page.notices]), page_path)
+    write_beside(page_path, table, plot)
     return page_path
 
 
-def _page(folder: Path, runs: Mapping[str, PipelineFiles], table: pd.DataFrame, figure: Figure, others) -> Page:
+def _page(
+    runs: Mapping[str, PipelineFiles], table: pd.DataFrame, plot: Drawn | None, page_path: Path, left_out: list[str]
+) -> Page:
+    first = next(iter(runs.values())).run
+    folder = first.folder.parent
     complete = [name for name, found in runs.items() if found.run.complete]
     seeds = sorted({str(found.run.manifest.get("seed")) for found in runs.values()})
     facts = [("runs", str(len(runs))), ("complete", str(len(complete))), ("seeds", ", ".join(seeds))]
-    caption = (
-        "A point is a run, an upright bar the mean, the level line its 95 % interval, from three runs on. "
-        f"Networks with more than {FARTHEST} times the searched model's error are left to the table."
-    )
-    drawn: list[Block] = [picture(figure, caption)] if len(table) else [Text("No run has test errors yet.")]
-    sections = [
-        Section("Results over seeds", [*map(Text, sentences(paired_differences(table))), *seed_tables(table)]),
-        Section("Test error of every run", drawn),
-        Section("Chosen architectures", [winner_table(runs)]),
-        Section("Runs", [_run_table(runs)]),
+    folders = {name: found.run.folder for name, found in runs.items()}
+    none: list[Block] = [] if len(table) else [Text("No run has test errors yet.")]
+    parts = [
+        ("Results over seeds", lambda: [*map(Text, sentences(paired_differences(table))), *seed_tables(table)]),
+        ("Test error of every run", lambda: none or ([] if plot is None else [plot.block])),
+        ("Chosen architectures", lambda: [winner_table(runs)]),
+        ("Runs", lambda: [linked(_run_table(runs), folders, page_path)]),
+        ("What next", lambda: sweep_blocks(folder, first.command, len(complete) == len(runs))),
     ]
+    sections = filled_sections(parts, left_out)
     status = "complete" if len(complete) == len(runs) else "unfinished"
-    return Page(f"Pipelines: {folder.name}", status, facts, sections, _notices(folder, runs, others))
+    title = sweep_title((found.run for found in runs.values()), folder).replace("Sweep", "Pipelines", 1)
+    return Page(title, status, facts, sections, left_out)
 
 
 def _notices(folder: Path, runs: Mapping[str, PipelineFiles], others: list[str]) -> list[str]:
@@ -141,10 +149,11 @@ def _run_table(runs: Mapping[str, PipelineFiles]) -> Table:
             "status": [str(manifest.get("status", "unknown")) for manifest in manifests.values()],
             "seed": [tables.shown(manifest.get("seed")) for manifest in manifests.values()],
             "time": [manifest.get("seconds") for manifest in manifests.values()],
-            "overrides": [" ".join(map(str, m.get("overrides") or [])) for m in manifests.values()],
+            "overrides": [" ".join(found.run.overrides) for found in runs.values()],
         }
     )
-    return tables.table_block(frame, {"time": tables.duration}, "Errors of every run and network: comparison.csv.")
+    caption = "A run's number is a link to its page. Errors of every run and network: comparison.csv."
+    return tables.table_block(frame, {"time": tables.duration}, caption)
 
 
 def _near(table: pd.DataFrame) -> list[str]:
@@ -167,15 +176,15 @@ def seeds_figure(table: pd.DataFrame) -> Figure:
         for place, name in enumerate(names):
             values = table.loc[(table["group"] == group) & (table["name"] == name), "test_mse"].to_numpy()
             spread = place + (np.linspace(-0.18, 0.18, len(values)) if len(values) > 1 else np.zeros(len(values)))
-            axes.plot(values, spread, "o", color=colour(name), markersize=6, alpha=0.8)
+            axes.plot(values, spread, "o", color=colour(name), markersize=6, alpha=0.8)  # a row each tells them apart
             for row in means[(means["group"] == group) & (means["name"] == name)].itertuples():
                 axes.plot([row.low, row.high], [place] * 2, color=INK, linewidth=1.2)
                 axes.plot([row.mean] * 2, [place - 0.28, place + 0.28], color=INK, linewidth=2)
-        axes.set_yticks(range(len(names)), names)
+        axes.set_yticks(range(len(names)), [shortened(name) for name in names])
         axes.set_ylim(len(names) - 0.4, -0.6)
         axes.tick_params(axis="y", length=0, labelcolor=INK)
         axes.grid(axis="y", visible=False)
         if len(groups) > 1:
-            axes.set_title(group, size=10)
+            axes.set_title(wrapped(shortened(group, 200), PAGE_WIDTH), size=10)
     panels[-1].set_xlabel("test MSE (standardised)")
     return figure

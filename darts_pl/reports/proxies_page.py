@@ -1,12 +1,13 @@
 """What a benchmark of proxies leaves behind: tables, and a bar a proxy with its interval."""
 
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
 from matplotlib.figure import Figure
 
 from darts_pl.paths import write_atomically, write_text_atomically
-from darts_pl.reports.style import INK, MUTED, PAGE_WIDTH, TRAIN, VALID, styled
+from darts_pl.reports.style import INK, MUTED, PAGE_WIDTH, TRAIN, VALID, save_png, styled
 
 BASELINE = "params"
 
@@ -59,5 +60,5 @@ def write_proxies(folder: Path, scores: pd.DataFrame, ranks: pd.DataFrame, facts
     text = proxies_markdown(ranks, facts)
     write_text_atomically(folder / "summary.md", text)
     figure = proxies_figure(ranks)
-    write_atomically(folder / "correlations.png", lambda path: figure.savefig(path, format="png", dpi=130))
+    write_atomically(folder / "correlations.png", partial(save_png, figure))
     return text

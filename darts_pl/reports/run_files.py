@@ -13,10 +13,11 @@ from darts_pl.bounded import parse_yaml, read_json, read_text
 from darts_pl.bounded.arrays import read_arrays
 from darts_pl.bounded.tables import read_table
 from darts_pl.bounded.yaml_text import LARGEST_YAML
-from darts_pl.errors import DartsError, RunError, nearest
+from darts_pl.errors import RunError, nearest
 from darts_pl.genotype import AnyGenotype
 from darts_pl.genotype import read as read_genotype
 from darts_pl.paths import leads_out
+from darts_pl.reports.boundary import CONTENT_ERRORS, reason
 from darts_pl.reports.gate_records import GateRecord, gate_records
 
 MANIFEST = "manifest.json"
@@ -56,6 +57,12 @@ class RunFiles:
     def command(self) -> str:
         """The command that made the run, "search" where the manifest does not say."""
         return str(self.manifest.get("command", "search"))
+
+    @property
+    def overrides(self) -> list[str]:
+        """What the command set, as texts such as "epochs=3"; empty where the manifest does not tell."""
+        told = self.manifest.get("overrides")
+        return [str(text) for text in told] if isinstance(told, list) else []
 
     @property
     def gates(self) -> dict[str, GateRecord]:
@@ -191,11 +198,9 @@ def read_file(run: RunFiles, name: str, reader: Callable[[Path], Read], expected
         return None
     try:
         return reader(path)
-    except DartsError as error:
-        run.damaged.append(f"{name} ({str(error).removeprefix(f'{path}: ')})")
-    except (OSError, ValueError, KeyError) as error:
-        run.damaged.append(f"{name} ({type(error).__name__}: {error})")
-    return None
+    except CONTENT_ERRORS as error:
+        run.damaged.append(f"{name} ({reason(error).removeprefix(f'{path}: ')})")
+        return None
 
 
 def config_text(path: Path) -> str:

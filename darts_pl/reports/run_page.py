@@ -1,10 +1,12 @@
 """The report of one run: read its folder, collect the sections that have something to show, write it."""
 
+from functools import partial
 from pathlib import Path
 
-from darts_pl.reports import gate_sections, sections, tables
-from darts_pl.reports.page import Page, Section, save
-from darts_pl.reports.run_files import RunFiles, read_run
+from darts_pl.reports import gate_sections, next_steps, sections, tables
+from darts_pl.reports.boundary import attempt, filled_sections
+from darts_pl.reports.page import Page, save
+from darts_pl.reports.run_files import RunFiles, configured, read_run
 
 SECTIONS = (
     ("Results", sections.result_blocks),
@@ -17,6 +19,7 @@ SECTIONS = (
     ("Retraining", sections.training_blocks),
     ("Size beside published genotypes", sections.size_blocks),
     ("Timing", sections.timing_blocks),
+    ("What next", next_steps.command_blocks),
     ("Configuration", sections.configuration_blocks),
     ("Versions", sections.version_blocks),
 )
@@ -33,10 +36,23 @@ def write_report(run_dir: Path | str, output: Path | str | None = None) -> Path:
 
 
 def run_page(run: RunFiles) -> Page:
-    """The page of a run that has been read; sections without data are left out and named in the notices."""
-    filled = [Section(title, blocks) for title, make in SECTIONS if (blocks := make(run))]
+    """The page of a run that has been read; sections without data are left out, and those whose data cannot be drawn
+    are named in the notices."""
+    left_out: list[str] = []
+    filled = filled_sections(((title, partial(make, run)) for title, make in SECTIONS), left_out)
     status = str(run.manifest.get("status", "unknown"))
-    return Page(f"{run.command}: {run.folder.name}", status, facts(run), filled, _notices(run))
+    head = attempt("what stands under the title", partial(facts, run), [], left_out)
+    return Page(title_of(run), status, head, filled, [*_notices(run), *left_out])
+
+
+def title_of(run: RunFiles) -> str:
+    """What made the run, what it is called, and its folder: "Search: digits, run 3 of sweep_2026-01-02"."""
+    called = configured(run, "name")
+    named = called if isinstance(called, str) and called and called not in run.folder.name else None
+    folder = run.folder.name
+    if folder.isdecimal():
+        folder = f"run {folder} of {run.folder.parent.name}"
+    return f"{run.command.capitalize()}: {', '.join(filter(None, (named, folder)))}"
 
 
 def facts(run: RunFiles) -> list[tuple[str, str]]:
@@ -51,6 +67,8 @@ def facts(run: RunFiles) -> list[tuple[str, str]]:
         ("time", tables.shown(manifest.get("seconds"), tables.duration)),
         (tables.memory_name(manifest.get("device")), memory),
     ]
+    overrides = [text for text in run.overrides if not text.startswith("seed=")]
+    pairs += [("set", " ".join(overrides))] if overrides else []
     versions = manifest.get("versions") or {}
     return pairs + [(name, str(versions[name])) for name in ("darts_pl", "torch", "lightning") if name in versions]
 

@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 
-from darts_pl.genotype import AnyGenotype, Genotype, Nasbench201Genotype
+from darts_pl.genotype import AnyGenotype, Cell, Genotype, Nasbench201Genotype
 from darts_pl.genotype.nasbench201 import OPERATIONS
 from darts_pl.metric_names import of_single_tasks
 from darts_pl.reports import cell_graph, curves, operations, sizes, tables
 from darts_pl.reports.choice_table import choice_table
 from darts_pl.reports.monitor import monitor_of
-from darts_pl.reports.page import Block, Fold, Picture, Text, picture
+from darts_pl.reports.page import Block, Fold, Picture, Text, panels, picture
 from darts_pl.reports.run_files import RunFiles
 from darts_pl.reports.style import data_uri, kind_title
 
@@ -19,6 +19,12 @@ HOW_TO_READ_A_CELL = (
     "from left to right: coloured boxes are operations, each circle adds up what leads to it, and the dashed "
     "lines join the nodes that form the output."
 )
+OF_TWO_INPUTS = " 0 is the output of the cell before the last one, 1 that of the last; nodes are counted on from 2."
+
+
+def how_to_read(cell: Cell) -> str:
+    """How the drawing of a cell is read, its numbers included."""
+    return HOW_TO_READ_A_CELL + (OF_TWO_INPUTS if cell.first_state == 2 else "")
 
 
 def result_blocks(run: RunFiles) -> list[Block]:
@@ -90,9 +96,9 @@ def _drawings(name: str, genotype: AnyGenotype) -> list[Block]:
         blocks.append(Text(f"The cell of {name} as tables write it: {_published_writing(genotype)}."))
     kinds = list(genotype.cells)
     for kind in kinds[:MOST_CELLS]:
-        title = f"{kind_title(kind)} of {name}"
-        source = data_uri(cell_graph.cell_svg(genotype.cells[kind], title))
-        blocks.append(Picture(source, f"{title}, {HOW_TO_READ_A_CELL}"))
+        cell, title = genotype.cells[kind], f"{kind_title(kind)} of {name}"
+        source = data_uri(cell_graph.cell_svg(cell, ""))
+        blocks.append(Picture(source, f"{title}, {how_to_read(cell)}", title=title))
     return blocks + _not_drawn(kinds[MOST_CELLS:], f"cells of {name}")
 
 
@@ -120,13 +126,13 @@ def curve_blocks(run: RunFiles) -> list[Block]:
     if not curves.has_any(run.history, ["train_loss", "val_loss", f"train_{metric}", f"val_{metric}", "lr"]):
         return []
     caption = "Each point is the mean over an epoch; where validation falls behind training, the network overfits."
-    blocks: list[Block] = [picture(curves.training_curves(run.history, metric), caption)]
+    blocks: list[Block] = [panels(curves.training_curves(run.history, metric), caption)]
     tasks = [name for prefix in ("train_", "val_") for name in of_single_tasks(run.history.columns, prefix, metric)]
     if tasks := [
         name for name in dict.fromkeys(tasks) if curves.has_any(run.history, [f"train_{name}", f"val_{name}"])
     ]:
         caption = "The same for each task by itself; a task that falls behind the others pays for them."
-        blocks.append(picture(curves.metric_curves(run.history, tasks[:MOST_TASKS]), caption))
+        blocks.append(panels(curves.metric_curves(run.history, tasks[:MOST_TASKS]), caption))
         blocks += _not_drawn(tasks[MOST_TASKS:], "metrics, which history.csv holds")
     return blocks
 
@@ -144,10 +150,10 @@ def architecture_blocks(run: RunFiles) -> list[Block]:
     )
     if curves.too_many_kinds(run.history, "entropy_"):
         caption += " There are too many choices for a line each: a line is their mean, the band their range."
-    blocks: list[Block] = [picture(curves.architecture_curves(run.history, candidates), caption)]
+    blocks: list[Block] = [panels(curves.architecture_curves(run.history, candidates), caption)]
     if recorded := curves.columns_of_rules(run.history):
         caption = "What the search's rules recorded after each epoch; where an epoch has no value, no point."
-        blocks.append(picture(curves.rule_curves(run.history, recorded), caption))
+        blocks.append(panels(curves.rule_curves(run.history, recorded), caption))
     return blocks
 
 
@@ -165,7 +171,7 @@ def operation_blocks(run: RunFiles) -> list[Block]:
     which = "last" if run.last is not None else "trained" if run.command == "retrain" else "best"
     gates = ", the pale bar its mean gate over all edges" if run.alphas is not None else ""
     caption = f"The solid bar is an operation's share of the {which} genotype (the number counts its edges){gates}."
-    return [picture(operations.operation_bars(shares), caption), *_not_drawn(kinds[MOST_BARS:], "cells")]
+    return [panels(operations.operation_bars(shares), caption), *_not_drawn(kinds[MOST_BARS:], "cells")]
 
 
 def training_blocks(run: RunFiles) -> list[Block]:
@@ -176,7 +182,7 @@ def training_blocks(run: RunFiles) -> list[Block]:
     if not histories or (run.command == "retrain" and run.random is None):
         return []
     caption = "Dashed lines are training, solid ones validation; each colour is a network from fresh weights."
-    return [picture(curves.compared_training(histories, monitor_of(run).name), caption)]
+    return [panels(curves.compared_training(histories, monitor_of(run).name), caption)]
 
 
 def size_blocks(run: RunFiles) -> list[Block]:
@@ -206,8 +212,8 @@ def timing_blocks(run: RunFiles) -> list[Block]:
 def configuration_blocks(run: RunFiles) -> list[Block]:
     """The resolved configuration, folded, and the overrides it was started with."""
     blocks: list[Block] = []
-    if overrides := run.manifest.get("overrides"):
-        blocks.append(Text("Overrides: " + " ".join(map(str, overrides))))
+    if run.overrides:
+        blocks.append(Text("Overrides: " + " ".join(run.overrides)))
     if run.config:
         blocks.append(Fold("The whole configuration (config.yaml)", run.config))
     return blocks

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
-from darts_pl.reports.style import PAGE_WIDTH, VALID, styled
+from darts_pl.reports.style import PAGE_WIDTH, VALID, shortened, styled
 
 PUBLISHED = "#a9b7c8"
 
@@ -24,8 +24,8 @@ def parameter_bars(published: Sequence[tuple[str, int]], derived: int | None) ->
     axes.barh(y, [count / 1e6 for _, count, _ in entries], color=[colour for *_, colour in entries], height=0.64)
     for row, (_, count, _) in enumerate(entries):
         axes.text(count / 1e6, row, f"  {count:,}", va="center", size=9.5)
-    axes.set_yticks(y, [name for name, *_ in entries])
-    axes.set_xlim(0, 1.18 * max(count for _, count, _ in entries) / 1e6)
+    axes.set_yticks(y, [shortened(name) for name, *_ in entries])
+    axes.set_xlim(0, 1.18 * max(1, *(count for _, count, _ in entries)) / 1e6)
     axes.set_xlabel("million parameters")
     axes.invert_yaxis()
     axes.grid(axis="y", visible=False)

@@ -1,10 +1,12 @@
 """Comparison of the runs of a sweep: what they differ in, what they reached, means over seeds."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import pandas as pd
 
+from darts_pl.reports.boundary import attempt
 from darts_pl.reports.curves import columns_by_kind, has_any
 from darts_pl.reports.monitor import monitor_of
 from darts_pl.reports.run_files import RunFiles, configured
@@ -18,7 +20,7 @@ NOT_SET = "not set"
 
 def settings_of(run: RunFiles) -> dict[str, str]:
     """The overrides of a run as key and value, without the `+` that added a key."""
-    pairs = (str(text).lstrip("+").partition("=") for text in run.manifest.get("overrides") or [])
+    pairs = (text.lstrip("+").partition("=") for text in run.overrides)
     settings = {key: value for key, found, value in pairs if found}
     if run.manifest.get("seed") is not None:
         settings["seed"] = str(run.manifest["seed"])
@@ -65,10 +67,15 @@ def metrics_of(run: RunFiles) -> dict[str, Any]:
     return metrics
 
 
-def comparison(runs: Mapping[str, RunFiles]) -> tuple[pd.DataFrame, list[str], list[str]]:
-    """One row a run (run, status, differing settings, metrics); the names of the settings; of the metrics."""
+def comparison(
+    runs: Mapping[str, RunFiles], left_out: list[str] | None = None
+) -> tuple[pd.DataFrame, list[str], list[str]]:
+    """One row a run (run, status, differing settings, metrics); the names of the settings; of the metrics. A run whose
+    numbers cannot be compared has none, and is named in `left_out`."""
+    left_out = [] if left_out is None else left_out
     settings = differing_settings(runs)
-    metrics = pd.DataFrame({name: metrics_of(run) for name, run in runs.items()}).T.reindex(list(runs))
+    reached = {n: attempt(f"the numbers of run {n}", partial(metrics_of, run), {}, left_out) for n, run in runs.items()}
+    metrics = pd.DataFrame(reached).T.reindex(list(runs))
     metrics = metrics.astype(float)[in_order(list(metrics))]
     state = pd.DataFrame(
         {"run": list(runs), "status": [str(run.manifest.get("status", "unknown")) for run in runs.values()]},

@@ -8,11 +8,15 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
+from darts_pl.reports.curves import finite
+from darts_pl.reports.lines import line_look
 from darts_pl.reports.monitor import Monitor
-from darts_pl.reports.style import INK, PAGE_WIDTH, SERIES, styled
+from darts_pl.reports.style import INK, PAGE_WIDTH, shortened, styled, wrapped
 from darts_pl.reports.sweep_metrics import is_percent, metric_of, title
 
 MOST_SKIPS = 6  # kinds of cell whose skip connections are drawn
+MOST_GROUPS = 40  # lines of a picture that are told apart
+LONGEST_GROUP = 100  # characters of a group's settings in the legend
 
 
 @styled
@@ -36,23 +40,28 @@ def comparison_figure(
     titles = {name: title(name) for name in metrics if table[name].notna().any()}
     drawn = [name for name, text in titles.items() if text and name not in not_drawn(metrics)]
     names = list(dict.fromkeys(groups))
-    colours = {name: SERIES[number % len(SERIES)] for number, name in enumerate(names)}
+    if len(names) > MOST_GROUPS:
+        raise ValueError(f"{len(names)} groups of equal settings, of which {MOST_GROUPS} at most are told apart")
+    places = {name: place for place, name in enumerate(names)}
     rows = -(-(len(drawn) + len(monitors)) // 3)
     height = rows * max(2.3, 1.3 + 0.3 * len(names)) + 0.3 * len(names) + 0.4
     figure = Figure(figsize=(PAGE_WIDTH, height), layout="constrained", facecolor="white")
     panels = figure.subplots(rows, 3, squeeze=False).ravel()
     for axes, monitor in zip(panels, monitors):
-        _by_epoch(axes, table["run"], groups, colours, histories, monitor)
+        _by_epoch(axes, table["run"], groups, places, histories, monitor)
     for axes, metric in zip(panels[len(monitors) :], drawn):
-        _points(axes, table[metric], groups, colours, whole=metric.startswith("skips"))
-        axes.set_title(titles[metric])
+        _points(axes, finite(table[metric]), groups, places, whole=metric.startswith("skips"))
+        axes.set_title(wrapped(titles[metric], PAGE_WIDTH / 3))
         axes.set_xlabel("less is better" if metric_of(metric) in falling else "")
         if is_percent(metric):
             axes.xaxis.set_major_formatter(PercentFormatter(1.0))
     for axes in panels[len(drawn) + len(monitors) :]:
         axes.set_axis_off()
-    handles = _legend_lines(panels[0], colours)
-    figure.legend(handles, names, loc="outside lower left", ncols=1 if max(map(len, names)) > 40 else 2)
+    handles = [panels[0].plot([], [], **line_look(place, 1, size=6))[0] for place in places.values()]
+    told = [shortened(name, LONGEST_GROUP) for name in names]
+    figure.legend(
+        handles, told, loc="outside lower left", ncols=1 if max(map(len, told), default=0) > 40 else 2, handlelength=3
+    )
     return figure
 
 
@@ -61,42 +70,33 @@ def not_drawn(metrics: Sequence[str]) -> list[str]:
     return [name for name in metrics if name.startswith("skips_")][MOST_SKIPS:]
 
 
-def _legend_lines(axes: Axes, colours: Mapping[str, str]) -> list:
-    return [axes.plot([], [], color=colour, marker="o", markersize=6)[0] for colour in colours.values()]
-
-
-def _by_epoch(axes: Axes, runs, groups, colours, histories: Mapping[str, pd.DataFrame], monitor: Monitor) -> None:
+def _by_epoch(axes: Axes, runs, groups, places, histories: Mapping[str, pd.DataFrame], monitor: Monitor) -> None:
     column = f"val_{monitor.name}"
     for run, group in zip(runs, groups):
         history = histories.get(run)
         if history is not None and column in history:
-            marker = "o" if len(history) <= 30 else None
             axes.plot(
-                history["epoch"],
-                history[column],
-                color=colours[group],
-                marker=marker,
-                markersize=3,
-                linewidth=1.4,
+                history["epoch"], finite(history[column]), linewidth=1.4, **line_look(places[group], len(history))
             )
-    axes.set(title=f"Validation {monitor.words}", xlabel="epoch")
+    axes.set(title=wrapped(f"Validation {monitor.words}", PAGE_WIDTH / 3), xlabel="epoch")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
     if monitor.percent:
         axes.yaxis.set_major_formatter(PercentFormatter(1.0))
 
 
-def _points(axes: Axes, values: pd.Series, groups: Sequence[str], colours: Mapping[str, str], whole: bool) -> None:
+def _points(axes: Axes, values: pd.Series, groups: Sequence[str], places: Mapping[str, int], whole: bool) -> None:
     """A row a group: its runs as points, spread a little so that equal values show, and their mean."""
-    for row, (name, colour) in enumerate(colours.items()):
+    for name, row in places.items():
         members = values[[group == name for group in groups]].dropna()
         if members.empty:
             continue
         spread = np.linspace(-0.16, 0.16, len(members)) if len(members) > 1 else [0.0]
-        axes.plot(members, row + np.asarray(spread), "o", color=colour, markersize=6, alpha=0.85)
+        look = {**line_look(row, 1, size=6), "linestyle": "none"}
+        axes.plot(members, row + np.asarray(spread), alpha=0.85, **look)
         axes.plot([members.mean()] * 2, [row - 0.34, row + 0.34], color=INK, linewidth=2)
-    axes.set_ylim(len(colours) - 0.4, -0.6)
+    axes.set_ylim(len(places) - 0.4, -0.6)
     axes.set_yticks([])
     axes.grid(axis="y", visible=False)
     axes.xaxis.set_major_locator(MaxNLocator(nbins=4, integer=whole, min_n_ticks=1))
-    if whole:
-        axes.set_xlim(min(values) - 0.5, max(values) + 0.5)
+    if whole and values.notna().any():
+        axes.set_xlim(values.min() - 0.5, values.max() + 0.5)

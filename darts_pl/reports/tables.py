@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from pandas.api.types import is_numeric_dtype
 
@@ -20,6 +21,8 @@ def percent(fraction: float) -> str:
 
 def duration(seconds: float) -> str:
     """Seconds in the two largest units that matter: 4210 is "1 h 10 min"."""
+    if math.isinf(seconds):
+        return shown(float(seconds))
     if seconds < 60:
         return f"{seconds:.3g} s" if seconds < 10 else f"{seconds:.0f} s"
     minutes, rest = divmod(round(seconds), 60)
@@ -39,10 +42,13 @@ def short(number: float) -> str:
 
 
 def shown(value: Any, form: Callable[[float], str] | None = None) -> str:
-    """`value` as text by `form`; a dash for what is absent or not a number."""
+    """`value` as text, numbers by `form`; a dash for what is absent or NaN."""
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return NOTHING
-    return form(value) if form and not isinstance(value, str) else str(value)
+    if isinstance(value, float) and math.isinf(value):
+        return "∞" if value > 0 else "−∞"
+    number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
+    return form(value) if form and number else str(value)
 
 
 def table_block(

@@ -8,6 +8,7 @@ from darts_pl.callbacks import without_thread_tracebacks, write_hparams
 from darts_pl.genotype import KNOWN, Genotype, from_json
 from darts_pl.genotype.wording import in_lines
 from darts_pl.metric_names import in_words, others, written
+from darts_pl.progress import bar, part_done, whole_run
 from darts_pl.reports.run_page import write_report
 from darts_pl.stages.baselines import random_architecture, reference_rows
 from darts_pl.stages.run import RunFolder
@@ -38,9 +39,12 @@ def find_architecture(
         reference_data: a prepared data module for the simple models of `reference_rows`; None leaves them out.
     """
     run.note(**compared_by(task))
-    genotype = search()
-    retrain = None if retrain is None else partial(retrain, run)
-    rows = compare(run, genotype, "searched", space, retrain, random_seed, reference_data) if retrain else []
+    compared = 0 if retrain is None else _parts(random_seed, reference_data)
+    with whole_run(1 + compared):
+        genotype = search()
+        part_done()
+        retrain = None if retrain is None else partial(retrain, run)
+        rows = compare(run, genotype, "searched", space, retrain, random_seed, reference_data) if retrain else []
     found = run.manifest["stages"]["search"]
     keys = (f"val_{task.monitor}_best", "epoch_best", "alpha_updates", "alpha_movement")
     figures = {key: found[key] for key in keys}
@@ -54,7 +58,8 @@ def retrain_only(
     """The stages of `darts_pl.retrain`: as `find_architecture` with the genotype given."""
     run.note(**compared_by(task))
     genotype.save(run.path / "genotype_best.json")
-    rows = compare(run, genotype, "retrained", space, partial(retrain, run), random_seed, reference_data)
+    with whole_run(_parts(random_seed, reference_data)):
+        rows = compare(run, genotype, "retrained", space, partial(retrain, run), random_seed, reference_data)
     return finish(run, genotype, space, {**compared_by(task), "rows": rows})
 
 
@@ -63,17 +68,28 @@ def compared_by(task: Task) -> dict[str, str | bool]:
     return {"monitor": task.monitor, "higher_is_better": bool(task.better(1.0, 0.0))}
 
 
+def _parts(random_seed: int | None, reference_data) -> int:
+    """The parts of a comparison, as `compare` tells them: the network, the random one, the simple models."""
+    return 1 + (random_seed is not None) + (reference_data is not None)
+
+
 def compare(run: RunFolder, genotype: Genotype, name: str, space, retrain, random_seed, reference_data) -> list[dict]:
     """Figures of the genotype and of what it is compared with, each trained in a stage of its own.
 
     The simple models, last of the rows, are fitted first: minutes at most, and what is wrong with them shows before the
     long stages.
     """
-    references = [] if reference_data is None else _references(run, reference_data)
+    references = []
+    if reference_data is not None:
+        with bar("simple models", None):
+            references = _references(run, reference_data)
+        part_done()
     rows = [{"name": name, **retrain(genotype, "retrain")}]
+    part_done()
     if random_seed is not None:
         other = random_architecture(space, random_seed)
         rows.append({"name": "random architecture", **retrain(other, "random")})
+        part_done()
     return rows + references
 
 
@@ -83,7 +99,7 @@ def finish(run: RunFolder, genotype: Genotype, space, results: dict) -> dict:
     run.write_json("results.json", results)
     if not run.done("hparams"):
         with run.stage("hparams"), without_thread_tracebacks():
-            write_hparams(run.path / "tensorboard", run.settings(), final_figures(results))
+            write_hparams(run.path / "tensorboard", run.telling_settings(), final_figures(results))
     run.complete()
     write_report(run.path)
     return results

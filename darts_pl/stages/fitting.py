@@ -19,6 +19,7 @@ from darts_pl.callbacks import (
 from darts_pl.errors import RunError, TrainingError
 from darts_pl.hardware import Hardware
 from darts_pl.lit.base import StepModule
+from darts_pl.lit.surroundings import lightning_at
 from darts_pl.paths import remove_temporaries
 
 log = logging.getLogger("darts_pl")
@@ -27,6 +28,7 @@ log = logging.getLogger("darts_pl")
 OUT_OF_MEMORY = ("out of memory", "alloc_failed", "can't allocate memory")
 
 
+@lightning_at(logging.WARNING)  # it tells the device, as `Hardware` does, and advertises
 def fit(
     module: StepModule,
     data: LightningDataModule,

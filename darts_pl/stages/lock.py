@@ -43,17 +43,17 @@ def locked(folder: Path) -> Iterator[None]:
             stack.enter_context(_hold(folder))
         except OSError as error:
             reason = error.strerror or str(error)
-            raise RunError(f"the folder {folder} cannot be written: {reason}. Choose another, or mend it") from error
+            raise RunError(f"the folder {folder} cannot be written: {reason}. Choose another, or mend it.") from error
         stack.enter_context(not_made_anew(folder))
         yield
 
 
 def check_free(folder: Path) -> None:
     """Raises RunError where a command writes to `folder`, without writing there."""
-    if not (folder / LOCK).is_file():
-        return
     lock = _lock(folder)
     try:
+        if not (folder / LOCK).is_file():
+            return
         lock.acquire()
     except Timeout as error:
         raise _refusal(folder) from error

@@ -2,15 +2,17 @@
 
 import json
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
 import torch.nn as nn
 from torch import Tensor
 
 from darts_pl.bounded.tensors import check_digest, read_tensors, write_tensors
+from darts_pl.data.prepared_images import ImageFile, is_image_file, prepared_images
 from darts_pl.errors import ConfigError, GenotypeError, RunError
 from darts_pl.genotype import AnyGenotype, from_json
 from darts_pl.ops.image import Builder
@@ -20,6 +22,7 @@ from darts_pl.spaces.network import DerivedNetwork
 from darts_pl.stages.model_header import FORMAT, MODULE, SERIES, SPACES, VERSION, read_header, space_of
 from darts_pl.stages.model_size import check_size
 from darts_pl.stages.module_model import ModuleModel, load_module_model, save_module_model
+from darts_pl.stages.predicting import Predicting, images_of
 from darts_pl.stages.provenance import versions
 from darts_pl.stages.series_model import ForecastModel, load_series_model
 
@@ -29,24 +32,56 @@ OWN_STEM = "given"
 BUILDERS = {"cells": CellSpace, "nasbench201": Nasbench201Space}
 
 
-class TrainedModel(nn.Module):
-    """A network with its preprocessing, ready for raw images.
+class TrainedModel(Predicting, nn.Module):
+    """A network with its preprocessing, ready for raw images; `predict` and `predict_proba` take arrays and files too.
 
     Attributes:
-        genotype, classes (names by class index), input_shape (C, H, W), details (metrics and settings of the training).
+        genotype, classes (names by class index), input_shape (C, H, W), details (metrics and settings of the training),
+        preparation (of image files, None where it is not known).
     """
 
-    def __init__(self, network: nn.Module, mean, std, *, genotype: AnyGenotype, classes, input_shape, details: dict):
+    def __init__(
+        self,
+        network: nn.Module,
+        mean,
+        std,
+        *,
+        genotype: AnyGenotype,
+        classes,
+        input_shape,
+        details: dict,
+        preparation: dict | None = None,
+    ):
         super().__init__()
         self.network = network
         self.register_buffer("mean", torch.as_tensor(mean, dtype=torch.float32).view(1, -1, 1, 1))
         self.register_buffer("std", torch.as_tensor(std, dtype=torch.float32).view(1, -1, 1, 1))
         self.genotype, self.classes = genotype, tuple(classes)
-        self.input_shape, self.details = tuple(input_shape), details
+        self.input_shape, self.details, self.preparation = tuple(input_shape), details, preparation
+
+    def prepared(self, images: ImageFile | Sequence[ImageFile]) -> Tensor:
+        """Image files as `forward` takes them, uint8 (B, C, H, W), prepared exactly as in the training: orientation,
+        depth, background, mode and size.
+
+        Raises:
+            DataError: see `prepared_images`.
+        """
+        return torch.from_numpy(prepared_images(self.preparation, images)).permute(0, 3, 1, 2)
 
     def forward(self, x: Tensor) -> Tensor:
         """Raw images (B, C, H, W), values 0 to 255, uint8 or float → logits (B, number of classes)."""
         return self.network((x.float() / 255 - self.mean) / self.std)
+
+    def inputs_of(self, raw: Any) -> Tensor:
+        """Raw images, or image files, as `forward` takes them; see `images_of` and `prepared`."""
+        if is_image_file(raw):
+            return self.prepared(raw)
+        channels, *size = self.input_shape
+        return images_of(raw, channels, size)
+
+    def outputs_of(self, inputs: Tensor) -> Tensor:
+        """Logits of raw images."""
+        return self(inputs)
 
 
 def save_model(path: Path, network: DerivedNetwork, space, *, data, details: dict) -> Path:
@@ -62,6 +97,7 @@ def save_model(path: Path, network: DerivedNetwork, space, *, data, details: dic
         "classes": list(map(str, data.classes)),
         "mean": [float(v) for v in data.mean],
         "std": [float(v) for v in data.std],
+        "preparation": getattr(data, "preparation", None),
         "details": details,
         "versions": versions(),
     }
@@ -114,6 +150,7 @@ def load_model(
         classes=header["classes"],
         input_shape=header["input_shape"],
         details=header["details"],
+        preparation=header["preparation"],
     )
     return model.eval()
 

@@ -5,6 +5,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from darts_pl.bounded import parse_json
+from darts_pl.data.decode import CHANNELS
+from darts_pl.data.depth import DEPTHS, EIGHT
 from darts_pl.errors import RunError, nearest
 
 FORMAT, VERSION = "darts_pl.model", 1
@@ -66,6 +68,20 @@ KEYS = {
     "classes": Rule("a list of names", lambda v: _is_list(v, _is_text)),
     "mean": Rule("a list of numbers that float32 can hold", lambda v: _is_list(v, _is_number)),
     "std": Rule("a list of numbers above 0", lambda v: _is_list(v, lambda n: _is_number(n) and n >= SMALLEST_NUMBER)),
+    "preparation": Rule("a mapping or null", lambda v: v is None or _is_mapping(v)),
+}
+FLAG = Rule("true or false", lambda v: type(v) is bool)
+PREPARATION = {  # of image files, as `ImageData.preparation` gives it
+    "size": Rule(f"[H, W], each from 1 to {MAX_SIZE}", lambda v: _is_list(v, SIZE.holds, 2)),
+    **dict.fromkeys(("resizes", "converts"), FLAG),
+    "mode": Rule(f"one of {', '.join(CHANNELS)}", lambda v: _is_text(v) and v in CHANNELS),
+    "background": Rule(
+        "[r, g, b] of 0 to 255, or null",
+        lambda v: v is None or _is_list(v, lambda n: type(n) is int and 0 <= n <= 255, 3),
+    ),
+    "range": Rule("[lowest, highest], or null", lambda v: v is None or (_is_list(v, _is_number, 2) and v[0] < v[1])),
+    "depths": Rule(f"some of {', '.join(DEPTHS)}", lambda v: _is_list(v, lambda depth: depth in DEPTHS)),
+    "shrink": SIZE,
 }
 SERIES_KEYS = {**ALL, "shape": MAPPING, "preprocessing": MAPPING}
 SHAPE = {
@@ -106,7 +122,7 @@ MODULE_KEYS = {
 MODULE_SPACE = {"builder": TEXT, "arguments": MAPPING}
 OWN_BUILDER = {**MODULE_SPACE, "target": TEXT, "further": MAPPING}
 MODULE_PREPROCESSING = {"kind": TEXT, "values": MAPPING}
-IMAGES = {"mean": KEYS["mean"], "std": KEYS["std"], "shrink": _whole(MAX_SIZE)}
+IMAGES = {**{key: KEYS[key] for key in ("mean", "std", "preparation")}, "shrink": _whole(MAX_SIZE)}
 DENSE = {
     "init_channels": SIZE,
     "num_nodes": _whole(MAX_NODES),
@@ -147,6 +163,8 @@ def read_header(text: str, where: str) -> dict[str, Any]:
         raise RunError(f"{where}: found {found}, expected {FORMAT!r} version {VERSION}")
     header.setdefault("versions", {})  # absent from the first files of this version
     space = space_of(header)
+    if space not in (SERIES, MODULE):
+        header.setdefault("preparation", None)  # absent where image files were not prepared for predictions
     values = {key: header[key] for key in header if key not in ("format", "version")}
     _check(values, {SERIES: SERIES_KEYS, MODULE: MODULE_KEYS}.get(space, KEYS), where, "")
     if space != MODULE:
@@ -164,7 +182,10 @@ def _check_module(header: Mapping[str, Any], where: str) -> None:
         _check(space["arguments"], known, where, "space.arguments.")
     _check(header["preprocessing"], MODULE_PREPROCESSING, where, "preprocessing.")
     if header["preprocessing"]["kind"] == "images":
-        _check(header["preprocessing"]["values"], IMAGES, where, "preprocessing.values.")
+        values = header["preprocessing"]["values"]
+        values.setdefault("preparation", None)  # absent where image files were not prepared for predictions
+        _check(values, IMAGES, where, "preprocessing.values.")
+        _check_preparation(values["preparation"], where, "preprocessing.values.preparation")
     if not isinstance(header["inputs"].get("parts", {}), (dict, list)):
         raise RunError(f"{where}: inputs.parts is {_shown(header['inputs']['parts'])}, expected a mapping or a list")
 
@@ -176,6 +197,21 @@ def _check_channels(header: Mapping[str, Any], where: str) -> None:
             raise RunError(
                 f"{where}: {key} has {len(header[key])} values, expected one for each of {channels} channels"
             )
+
+    preparation = header["preparation"]
+    _check_preparation(preparation, where, "preparation")
+    if preparation is not None:
+        found = [CHANNELS[preparation["mode"]], *(side // preparation["shrink"] for side in preparation["size"])]
+        if found != header["input_shape"]:
+            raise RunError(f"{where}: preparation makes images of {found}, its input_shape is {header['input_shape']}")
+
+
+def _check_preparation(preparation: Any, where: str, place: str) -> None:
+    if preparation is None:
+        return
+    _check(preparation, PREPARATION, where, f"{place}.")
+    if preparation["range"] is None and preparation["depths"] != [EIGHT]:
+        raise RunError(f"{where}: {place}.range is null, expected numbers for images of {preparation['depths']}")
 
 
 def _check_series(header: Mapping[str, Any], where: str) -> None:

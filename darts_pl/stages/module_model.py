@@ -2,12 +2,11 @@
 
 import inspect
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import torch
 import torch.nn as nn
 import torch.nn.functional as F
@@ -15,9 +14,10 @@ from torch import Tensor
 
 from darts_pl.bounded.tensors import write_tensors
 from darts_pl.data import ImageData
+from darts_pl.data.prepared_images import is_image_file, prepared_images
 from darts_pl.data.tables import TableData, TablePreprocessing
 from darts_pl.data.text import TextData, TextPreprocessing
-from darts_pl.errors import ConfigError, DataError, RunError
+from darts_pl.errors import ConfigError, RunError
 from darts_pl.genotype import ModuleGenotype
 from darts_pl.inputs import as_inputs, from_plain, to_plain
 from darts_pl.ops.image import Builder
@@ -25,6 +25,7 @@ from darts_pl.paths import write_atomically
 from darts_pl.spaces import DenseSpace, ModuleSpace, TextSpace
 from darts_pl.spaces.calling import call
 from darts_pl.stages.model_header import FORMAT, VERSION
+from darts_pl.stages.predicting import Predicting, images_of, rows_of, texts_of
 from darts_pl.stages.provenance import versions
 
 OWN = "given"
@@ -32,8 +33,8 @@ BUILDERS = {"dense": DenseSpace, "text": TextSpace}
 PREPROCESSING = {"table": (TableData, TablePreprocessing), "text": (TextData, TextPreprocessing)}
 
 
-class ModuleModel(nn.Module):
-    """A network with its preprocessing.
+class ModuleModel(Predicting, nn.Module):
+    """A network with its preprocessing; `predict` and `predict_proba` take raw rows, texts and images.
 
     Attributes:
         network: takes what `prepared` gives. genotype; details (metrics and settings of the training).
@@ -63,43 +64,38 @@ class ModuleModel(nn.Module):
         return self.network(*inputs, **named)
 
     def prepared(self, raw: Any) -> Any:
-        """Raw rows (a DataFrame) or texts (a list) as the network takes them; anything else as it is.
+        """Raw rows (a DataFrame, or dictionaries) or texts (a list) as the network takes them, image files as raw
+        images uint8 (B, C, H, W), prepared as in the training; anything else as it is.
 
         Raises:
-            DataError: rows that lack a column, no texts.
+            DataError: rows that lack a column or were read otherwise than the training's, no texts, what
+                `prepared_images` raises.
         """
+        if self.preprocessing.get("kind") == "images" and is_image_file(raw):
+            preparation = self.preprocessing["values"].get("preparation")
+            whole = preparation and {**preparation, "shrink": 1}  # `forward` shrinks
+            return torch.from_numpy(prepared_images(whole, raw)).permute(0, 3, 1, 2)
         if self.processing is None:
             return raw
         if isinstance(self.processing, TablePreprocessing):
-            if not isinstance(raw, pd.DataFrame):
-                raise DataError(f"found {type(raw).__name__}, expected a DataFrame with the columns of the training")
-            return self.processing.transform(raw)
-        if isinstance(raw, str):
-            raise DataError("found one text, expected a list of texts")
-        return self.processing.encode(list(raw))
+            return self.processing.transform_read(rows_of(raw))
+        return self.processing.encode(texts_of(raw))
 
-    @torch.no_grad()
-    def predict(self, raw: Any) -> Any:
-        """What the model says of raw rows, texts or inputs: names of classes, numbers in the target's units, or outputs
-        as they are; by task where there are several.
+    def inputs_of(self, raw: Any) -> Any:
+        """Raw rows, texts or images as `outputs_of` takes them; arrays for other networks as tensors."""
+        raw = self.prepared(raw)
+        if self.preprocessing.get("kind") == "images":
+            return images_of(raw, self.mean.numel())
+        return torch.from_numpy(raw) if isinstance(raw, np.ndarray) else raw
 
-        Raises:
-            DataError: see `prepared`.
-        """
-        inputs = self.prepared(raw)
-        outputs = self(inputs) if self.preprocessing.get("kind") == "images" else call(self.network, inputs)
-        if isinstance(outputs, Mapping):
-            return {name: self._said(output, self.classes.get(name)) for name, output in outputs.items()}
-        return self._said(outputs, self.classes)
+    def outputs_of(self, inputs: Any) -> Any:
+        """What the network makes of prepared inputs."""
+        return self(inputs) if self.preprocessing.get("kind") == "images" else call(self.network, inputs)
 
-    def _said(self, output: Tensor, classes: Sequence[str] | None) -> Any:
-        if not classes:
-            original = getattr(getattr(self.processing, "target", None), "original", None)
-            values = output if original is None else original(output)
-            return (values.squeeze(1) if values.dim() == 2 and values.shape[1] == 1 else values).cpu().numpy()
-        one = len(classes) == 2 and output.shape[1:] in ((), (1,))
-        chosen = (output.flatten() > 0).long() if one else output.argmax(dim=1)
-        return np.array(classes)[chosen.cpu().numpy()]
+    def in_units(self, output: Tensor) -> Tensor:
+        """A network's numbers in the target's units."""
+        original = getattr(getattr(self.processing, "target", None), "original", None)
+        return output if original is None else original(output)
 
 
 def save_module_model(path: Path, network: nn.Module, space: ModuleSpace, genotype: ModuleGenotype, *, data, details):
@@ -146,6 +142,7 @@ def _preprocessing_header(data) -> dict[str, Any]:
             return {"kind": kind, "values": data.preprocessing()}
     if isinstance(data, ImageData):
         values = {"mean": list(map(float, data.mean)), "std": list(map(float, data.std)), "shrink": data.shrink}
+        values["preparation"] = data.preparation
         return {"kind": "images", "values": values}
     return {"kind": "none", "values": {}}
 

@@ -1,18 +1,33 @@
 """Processes that end with the one that started them, however that ended: its work can be gone on with at once."""
 
+import functools
 import multiprocessing
 import os
 import sys
 import threading
+import time
 from collections.abc import Callable
 from functools import partial
 
+POLL_S = 0.5
 ENDS_WITH_STDIN = "DARTS_PL_ENDS_WITH_STDIN"  # set by a starter that keeps the other end of this command's stdin open
 
 
 def end_with_parent() -> None:
     """End this process of multiprocessing when its parent has ended."""
     _end_after(multiprocessing.parent_process().join)
+
+
+@functools.cache  # once a process, however many jobs it runs
+def end_with_process(pid: int) -> None:
+    """End this process when the process `pid` that started it has ended; does nothing within `pid` itself."""
+    if os.getppid() == pid:
+        _end_after(partial(_poll_parent, pid))
+
+
+def _poll_parent(pid: int) -> None:
+    while os.getppid() == pid:
+        time.sleep(POLL_S)
 
 
 def end_with_starter() -> None:

@@ -11,9 +11,9 @@ from typing import Any
 VOLATILE = ("resume", "trust", "checkpoint_every_s", "multi_fidelity.max_workers")
 
 
-def config_digest(config: Mapping[str, Any]) -> str:
-    """sha256 of the configuration without the keys that change no result."""
-    kept = _without(config, VOLATILE)
+def config_digest(config: Mapping[str, Any], leave_out: Collection[str] = ()) -> str:
+    """sha256 of the configuration without the keys that change no result, and some further dotted ones."""
+    kept = _without(config, {*VOLATILE, *leave_out})
     return hashlib.sha256(json.dumps(kept, sort_keys=True, default=str).encode()).hexdigest()
 
 

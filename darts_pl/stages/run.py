@@ -68,7 +68,7 @@ class RunFolder:
         last_words.note(folder=str(path.absolute()), torch=versions()["torch"])
         if (path / MANIFEST).is_file():
             run = cls(path, read_manifest(path), resumed=True)
-            run._check_same(command, config)
+            run._check_same(command, config, overrides)
             run._warn_of_changes(device)
             run._update(status="running")
             return run
@@ -91,7 +91,7 @@ class RunFolder:
         run._update()
         return run
 
-    def _check_same(self, command: str, config: Mapping[str, Any]) -> None:
+    def _check_same(self, command: str, config: Mapping[str, Any], overrides: Sequence[str]) -> None:
         if self.manifest["command"] != command:
             raise RunError(f"{self.path} holds a {self.manifest['command']} run, this is {command}")
         if self.manifest["config_sha256"] == config_digest(config):
@@ -99,6 +99,11 @@ class RunFolder:
             return
         before = flatten(_mapping(self.path / CONFIG))
         now = flatten(config)
+        given = {override.lstrip("+~").partition("=")[0] for override in overrides}
+        later = [key for key in now if key not in before and key not in given]  # options that came after the run
+        if self.manifest["config_sha256"] == config_digest(config, later):
+            self._check_file()
+            return
         changed = [k for k in {**before, **now} if before.get(k) != now.get(k) and k.split(".")[0] not in VOLATILE]
         listed = "; ".join(f"{key}: {before.get(key)!r} there, {now.get(key)!r} here" for key in changed[:8])
         raise RunError(
@@ -179,9 +184,12 @@ class RunFolder:
         """Keep facts of the whole run in the manifest."""
         self._update(**facts)
 
-    def settings(self) -> dict[str, Any]:
-        """The run's configuration with dotted keys."""
-        return flatten(_mapping(self.path / CONFIG))
+    def telling_settings(self) -> dict[str, Any]:
+        """What tells this run from others: its seed and what its command set, in a sweep only what its runs differ
+        in."""
+        shared = _overrides_of_sweep(self.path.parent)
+        pairs = [text.lstrip("+~").partition("=") for text in self.manifest["overrides"] if text not in shared]
+        return {"seed": self.manifest["seed"], **{key: _number_or_text(value) for key, sign, value in pairs if sign}}
 
     def complete(self) -> None:
         """Mark the whole run complete."""
@@ -194,6 +202,27 @@ class RunFolder:
     def write_json(self, name: str, content: Any) -> Path:
         """Write `content` as JSON to the file `name` of the folder."""
         return write_text_atomically(self.path / name, json.dumps(content, indent=2) + "\n")
+
+
+def _overrides_of_sweep(folder: Path) -> list[str]:
+    """What the command of a sweep gave to all of its runs alike, among what it gave them in turn; empty for a folder
+    that is no sweep's."""
+    if not (folder / SWEEP).is_file():
+        return []
+    try:
+        return list(_mapping(folder / SWEEP)["hydra"]["overrides"]["task"])
+    except (RunError, LookupError, TypeError) as error:
+        log.warning("%s cannot be read, so TensorBoard shows what is alike in all runs too: %s", folder / SWEEP, error)
+        return []
+
+
+def _number_or_text(value: str) -> int | float | str:
+    for kind in (int, float):
+        try:
+            return kind(value)
+        except ValueError:
+            continue
+    return value
 
 
 def check_writable(path: Path) -> None:

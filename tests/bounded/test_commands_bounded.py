@@ -47,16 +47,16 @@ def test_a_run_whose_configuration_is_of_aliases(tmp_path: Path) -> None:
     opened(tmp_path)
     (tmp_path / "config.yaml").write_text(LAUGHS)
     with pytest.raises(RunError, match=r"config.yaml: line \d+, column \d+: found more than 100,000 values"):
-        opened(tmp_path).settings()
+        opened(tmp_path)
     run = read_run(tmp_path)
     assert run.config == LAUGHS and configured(run, "a1") is None
 
 
 def test_a_sweep_whose_file_is_of_aliases_or_another(tmp_path: Path) -> None:
-    for text, words in ((LAUGHS, "found more than 100,000 values"), ("a: 1", "is damaged: it lacks what Hydra writes")):
+    for text, words in ((LAUGHS, "found more than 100,000 values"), ("a: 1", "is damaged: it does not tell")):
         (tmp_path / "multirun.yaml").write_text(text)
         with pytest.raises(RunError, match=f"multirun.yaml.*{words}"):
-            arguments(["-m", f"resume={tmp_path}"])
+            arguments(["-m", f"resume={tmp_path}"], "search")
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ def test_a_manifest_of_other_types_is_named(tmp_path: Path, change: dict, words:
     for text, told in (("[1]", r"found \[1\], expected a mapping"), ('{"a": 1, "a": 2}', "key 'a' is given twice")):
         path.write_text(text)
         with pytest.raises(RunError, match=rf"manifest.json.*: {told}|manifest.json is damaged: {told}"):
-            arguments([f"resume={tmp_path}"])
+            arguments([f"resume={tmp_path}"], "search")
 
 
 def test_more_gates_than_a_page_can_show_are_named(tmp_path: Path) -> None:
@@ -93,3 +93,21 @@ def test_more_gates_than_a_page_can_show_are_named(tmp_path: Path) -> None:
         np.savez(tmp_path / "alphas.npz", epoch=np.arange(epochs), gate_normal=gates, **names)
         run = read_run(tmp_path)
         assert run.alphas is None and any(words in told for told in run.damaged)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "words"),
+    [
+        (["space.primitives=[" + "a," * 100_000 + "a]"], "found overrides of 200,020 characters, expected at most"),
+        (["seed=1"] * 100_000, "found overrides of 600,000 characters"),
+        (["seed=" + "9" * 5_000], "found 'seed=9{50}9*... among its overrides, expected key=value"),
+        (["seed=" + "[" * 4_000 + "]" * 4_000], "among its overrides, expected key=value"),
+    ],
+)
+def test_overrides_beyond_bounds(tmp_path: Path, overrides: list[str], words: str) -> None:
+    opened(tmp_path)
+    path = tmp_path / "manifest.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"overrides": overrides}))
+    with pytest.raises(RunError, match=f"manifest.json: {words}|manifest.json: found .*{words}") as raised:
+        arguments([f"resume={tmp_path}"], "search")
+    assert len(str(raised.value)) < 400

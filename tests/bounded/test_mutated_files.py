@@ -61,7 +61,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def gone_on_with(path: Path) -> None:
-    RunFolder.open(path.parent, command="search", config={"seed": 1, "space": {"layers": 3}}, device="cpu").settings()
+    RunFolder.open(path.parent, command="search", config={"seed": 1, "space": {"layers": 3}}, device="cpu")
 
 
 def tensors_of(path: Path) -> None:

@@ -31,6 +31,7 @@ BASE = SearchConfig(
     arch_learning_rate=0.01,
     primitives=PRIMITIVES[2:5],
 )
+SIZES = ("init_channels", "layers", "num_nodes", "primitives")
 HALVES = (two_classes(16, seed=1), two_classes(16, seed=2))
 
 
@@ -55,6 +56,17 @@ def test_a_result_holds_what_was_found(base):
     assert 0 <= base.final_val_acc <= 1
     with pytest.raises(dataclasses.FrozenInstanceError):
         base.final_val_acc = 1.0
+
+
+def test_a_result_tells_in_words_what_was_found(base):
+    text, cells, shape = str(base), base.genotype.cells, tuple(HALVES[0][0][0].shape)
+    network = CellSpace(**{key: getattr(BASE, key) for key in SIZES}).network(base.genotype, shape, 2)
+    assert base.parameters == sum(weight.numel() for weight in network.parameters())
+    assert f"{base.parameters:,} weights" in text and f"validation loss {base.history[-1]['val_loss']:.4g}" in text
+    assert f"accuracy {base.final_val_acc:.1%}" in text and "result.genotype.save(" in text
+    assert all(f"{edge.op}({edge.source})" in text for cell in cells.values() for node in cell.nodes for edge in node)
+    assert "tensor(" not in text and repr(base) == text
+    assert base._repr_html_().startswith("<pre>") and base.genotype.normal.nodes[0][0].op in base._repr_html_()
 
 
 def test_the_genotype_is_the_best_epochs_not_the_lasts(monkeypatch):

@@ -71,7 +71,7 @@ def test_the_file_holds_no_pickle_and_no_auxiliary_head(model):
     length = int.from_bytes(raw[:8], "little")
     names = set(json.loads(raw[8 : 8 + length])) - {"__metadata__"}
     assert names == {name for name in model[1].state_dict() if not name.startswith("auxiliary.")}
-    assert not raw.startswith((b"PK", b"\x80"))
+    assert not raw.startswith((b"PK", *(b"\x80" + bytes([protocol]) for protocol in range(2, 6))))
 
 
 def test_nothing_is_unpickled(tmp_path):

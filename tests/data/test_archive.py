@@ -1,7 +1,9 @@
 """Archives are read whole or refused, and never reach outside themselves."""
 
+import bz2
 import gzip
 import io
+import lzma
 import tarfile
 import tracemalloc
 import zipfile
@@ -12,6 +14,7 @@ import pytest
 
 from darts_pl.data import archive as archives
 from darts_pl.data.archive import open_members
+from darts_pl.data.notes import Notes
 from darts_pl.errors import DataError
 
 CONTENT = {"a/one.bin": b"1" * 3000, "a/two.bin": bytes(range(256)) * 300, "b/three.bin": b""}
@@ -45,6 +48,77 @@ def test_an_archive_cut_short_is_named(folder: Path, tmp_path: Path, pack: Calla
     archive.write_bytes(whole[: int(len(whole) * share)])
     with pytest.raises(DataError, match=rf"packed\.{suffix} cannot be read: it is cut short"):
         _read(archive)
+
+
+def _blocks(tar: bytes) -> list[int]:
+    """Where each member begins, and where the blocks of zeros at the end do."""
+    with tarfile.open(fileobj=io.BytesIO(tar)) as stream:
+        return [*(info.offset for info in stream.getmembers()), stream.offset]
+
+
+@pytest.mark.parametrize("suffix", ["tar", "tar.gz", "tar.bz2", "tar.xz"])
+@pytest.mark.parametrize("further", [0, 1, 100, 511])
+@pytest.mark.parametrize("number", [1, 2, -1])
+def test_a_tar_that_ends_between_members_or_in_a_header_is_named(
+    folder: Path, tmp_path: Path, pack: Callable, suffix: str, further: int, number: int
+) -> None:
+    """Whole as a file of its compression, as a copy of a cut tar is."""
+    whole = pack(folder, tmp_path / "whole.tar").read_bytes()
+    cut = whole[: _blocks(whole)[number] + further]
+    compress = {"tar": bytes, "tar.gz": gzip.compress, "tar.bz2": bz2.compress, "tar.xz": lzma.compress}[suffix]
+    archive = tmp_path / f"packed.{suffix}"
+    archive.write_bytes(compress(cut))
+    with pytest.raises(DataError, match=rf"packed\.{suffix} cannot be read: it is cut short.*blocks of zeros"):
+        _read(archive)
+
+
+def test_a_damaged_header_within_a_tar_is_named(folder: Path, tmp_path: Path, pack: Callable) -> None:
+    archive = pack(folder, tmp_path / "packed.tar")
+    content = bytearray(archive.read_bytes())
+    start = _blocks(bytes(content))[2]
+    content[start + 100 : start + 108] = b"damaged!"
+    archive.write_bytes(content)
+    with pytest.raises(DataError, match=rf"the header at byte {start}, after '.*', member 2, is damaged"):
+        _read(archive)
+
+
+@pytest.mark.parametrize("zeros", [1, 2, 20])
+def test_a_tar_may_end_in_any_number_of_blocks(folder: Path, tmp_path: Path, pack: Callable, zeros: int) -> None:
+    archive = pack(folder, tmp_path / "packed.tar")
+    whole = archive.read_bytes()
+    archive.write_bytes(whole[: _blocks(whole)[-1]] + bytes(512 * zeros))
+    assert _read(archive) == CONTENT
+
+
+def _notes(archive: Path) -> str:
+    notes = Notes()
+    with open_members(archive, notes):
+        return " ".join(note.text for note in notes.found("here") if note.warning)
+
+
+def test_a_second_tar_behind_the_first_is_told(folder: Path, tmp_path: Path, pack: Callable) -> None:
+    archive = pack(folder, tmp_path / "packed.tar")
+    assert _notes(archive) == ""
+    archive.write_bytes(2 * archive.read_bytes())
+    assert "bytes behind the end of the tar, not read" in _notes(archive) and _read(archive) == CONTENT
+
+
+@pytest.mark.parametrize("kind", ["tar", "zip"])
+def test_of_names_that_occur_twice_the_last_is_read_and_told(tmp_path: Path, kind: str) -> None:
+    archive = tmp_path / f"twice.{kind}"
+    contents = [("a/one.bin", b"old"), ("a/two.bin", b"2"), ("./a/one.bin", b"new")]
+    if kind == "tar":
+        with tarfile.open(archive, "w") as stream:
+            for name, content in contents:
+                info = tarfile.TarInfo(name)
+                info.size = len(content)
+                stream.addfile(info, io.BytesIO(content))
+    else:
+        with zipfile.ZipFile(archive, "w") as stream:
+            for name, content in contents:
+                stream.writestr(name, content)
+    assert _read(archive) == {"a/two.bin": b"2", "a/one.bin": b"new"}
+    assert "names that occur again, of which the last is read (1), such as a/one.bin" in _notes(archive)
 
 
 @pytest.mark.parametrize("suffix", ["tar.gz", "tar.xz", "zip"])

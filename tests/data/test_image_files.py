@@ -86,7 +86,7 @@ def test_an_image_of_another_size_is_named_and_resize_takes_it(image_folder: Pat
 
 def test_an_image_of_another_mode_is_named_and_mode_takes_it(image_folder: Path, save_image: Callable) -> None:
     save_image(image_folder / "train/item2/zz.png", 3, mode="L")
-    with pytest.raises(DataError, match=r"zz\.png has mode 'L', expected RGB\. mode=RGB"):
+    with pytest.raises(DataError, match=r"zz\.png has mode 'L', expected RGB like .*before it\. data\.mode=RGB"):
         ImageFiles(image_folder).load()
     assert ImageFiles(image_folder, mode="RGB").load().train_x.shape == (7, 4, 6, 3)
 
@@ -94,7 +94,7 @@ def test_an_image_of_another_mode_is_named_and_mode_takes_it(image_folder: Path,
 def test_a_mode_without_plain_pixels_names_the_option(tmp_path: Path, save_image: Callable) -> None:
     for name in ("ant", "bee"):
         save_image(tmp_path / "palette" / name / "1.png", 3, mode="P")
-    with pytest.raises(DataError, match=r"mode 'P', expected one of L, RGB, RGBA\. mode=RGB"):
+    with pytest.raises(DataError, match=r"mode 'P', expected one of L, RGB, RGBA\. data\.mode=RGB"):
         ImageFiles(tmp_path / "palette").load()
 
 
@@ -185,3 +185,11 @@ def test_a_missing_folder_says_what_was_expected(tmp_path: Path) -> None:
 def test_impossible_options_are_named(image_folder: Path, options: dict, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         ImageFiles(image_folder, **options).load()
+
+
+def test_what_no_memory_could_hold_is_refused_at_the_first_image(
+    image_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("darts_pl.data.image_files.os.sysconf", lambda name: 20)  # a machine of 400 bytes
+    with pytest.raises(DataError, match=r"8 images of 4x6 pixels take .* GiB.*data\.resize=\[1,1\]"):
+        ImageFiles(image_folder).load()

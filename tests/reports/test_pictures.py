@@ -16,7 +16,7 @@ def test_heat_map_writes_every_gate_beside_its_edge_and_operation():
     axes = alphas.gate_heatmap(GATES, EDGES, PRIMITIVES, "Normal cell").axes[0]
     assert [text.get_text() for text in axes.texts] == [f"{gate:.2f}" for gate in GATES.ravel()]
     assert [label.get_text() for label in axes.get_xticklabels()] == PRIMITIVES
-    assert axes.get_yticklabels()[4].get_text() == "0 → 1"
+    assert axes.get_yticklabels()[4].get_text() == "2 → 3"
     assert axes.get_title(loc="left") == "Normal cell"
 
 
@@ -49,10 +49,10 @@ def test_edge_curves_stand_in_the_row_of_their_node_and_the_column_of_their_sour
     figure = alphas.edge_curves([-1, 0, 1], gates, EDGES, PRIMITIVES, "Normal cell")
     shown = {axes.get_title(loc="left"): axes for axes in figure.axes if axes.lines}
     assert len(shown) == len(EDGES)
-    lines = shown["0 → 1"].lines
+    lines = shown["2 → 3"].lines
     assert [line.get_label() for line in lines] == PRIMITIVES
     np.testing.assert_allclose(lines[2].get_ydata(), gates[:, 4, 2])
-    place = shown["0 → 1"].get_subplotspec()
+    place = shown["2 → 3"].get_subplotspec()
     assert (place.rowspan.start, place.colspan.start) == (1, 2)
     assert figure.axes[0].get_ylim() == figure.axes[-1].get_ylim()
 

@@ -1,5 +1,8 @@
 """The page of a real `darts_pl.retrain` run: its curves, timing and genotype lie in other files than a search's."""
 
+import contextlib
+import io
+import re
 import shutil
 
 import pandas as pd
@@ -8,6 +11,7 @@ from test_report import read_page
 
 from darts_pl.genotype import KNOWN
 from darts_pl.reports import sections
+from darts_pl.reports.next_steps import command_blocks
 from darts_pl.reports.run_files import read_run
 from darts_pl.reports.run_page import run_page, write_report
 from darts_pl.reports.sweep import metrics_of
@@ -26,7 +30,7 @@ def test_the_page_shows_all_that_a_retraining_has(retrained):
     page = read_page(write_report(retrained))
     assert page.texts["h2"] == [
         "Results", "Genotype", "Training curves", "Operations", "Retraining", "Size beside published genotypes",
-        "Timing", "Configuration", "Versions",
+        "Timing", "What next", "Configuration", "Versions",
     ]  # fmt: skip
     assert {"retrained", "random architecture", "retrain", "random", "all epochs"} <= set(page.texts["td"])
     captions = " ".join(page.texts["figcaption"])
@@ -59,3 +63,10 @@ def test_retrainings_can_be_compared(retrained):
     assert metrics["test_acc retrained"] == run.results["rows"][0]["test_acc"]
     spent, steps = run.timing["seconds_per_step"] * run.timing["steps"], run.timing["steps"]
     assert metrics["seconds_per_step"] == pytest.approx(spent.sum() / steps.sum())
+
+
+def test_the_lines_that_load_the_network_run_as_they_stand(retrained):
+    (code,) = (block.text for block in command_blocks(read_run(retrained)) if block.purpose.startswith("Load"))
+    with contextlib.redirect_stdout(io.StringIO()) as printed:
+        exec(code, {})
+    assert re.fullmatch(r"\[('\d', ){4}'\d'\]\n", printed.getvalue())

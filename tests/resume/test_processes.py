@@ -1,8 +1,10 @@
 """Real commands stopped by kill -9, Ctrl-C and SIGTERM, then gone on with: what is found equals the whole run's."""
 
+import os
 import random
 import shlex
 import signal
+import time
 from pathlib import Path
 
 import pytest
@@ -84,3 +86,35 @@ def test_a_sweep_goes_on_where_it_stopped(whole: Path, tmp_path: Path) -> None:
     assert (sweep / "0" / "checkpoints" / "final.ckpt").stat().st_mtime_ns == first
     assert_same_run(sweep / "0", whole / "search" / "run")
     assert load_final(sweep / "1")["steps_done"] == load_final(sweep / "0")["steps_done"]
+
+
+def wait_for(path: Path, process) -> None:
+    while not path.exists():
+        assert process.is_alive()
+        time.sleep(0.01)
+
+
+@pytest.mark.slow
+def test_of_two_resumes_one_is_refused_and_the_other_undisturbed(whole: Path, tmp_path: Path) -> None:
+    first = start("search", [*SEARCH, EVERY_STEP, "hydra.run.dir=run"], tmp_path)
+    wait_for(tmp_path / "run" / "checkpoints" / "last.ckpt", first)
+    os.kill(first.pid, signal.SIGSTOP)  # so that it does not end meanwhile
+    elsewhere = tmp_path / "elsewhere"
+    words = finish(start("search", [f"resume={tmp_path / 'run'}"], elsewhere), elsewhere, 2)
+    assert f"run is being written to by process {first.pid} on" in words
+    os.kill(first.pid, signal.SIGCONT)
+    finish(first, tmp_path)
+    assert_same_command("search", tmp_path, whole / "search")
+
+
+@pytest.mark.slow
+def test_a_run_whose_folder_vanished_goes_on_once_it_is_back(whole: Path, tmp_path: Path) -> None:
+    process = start("search", [*SEARCH, EVERY_STEP, "hydra.run.dir=run"], tmp_path)
+    wait_for(tmp_path / "run" / "history.csv", process)
+    (tmp_path / "run").rename(tmp_path / "moved")
+    words = finish(process, tmp_path, 2)
+    assert "Traceback" not in words and f"{tmp_path / 'run'}: the folder has vanished" in words
+    assert not (tmp_path / "run").exists()
+    (tmp_path / "moved").rename(tmp_path / "run")
+    finish(start("search", ["resume=run"], tmp_path), tmp_path)
+    assert_same_command("search", tmp_path, whole / "search")

@@ -61,8 +61,10 @@ def test_a_search_tells_of_each_best_genotype_and_writes_what_pages_need(tmp_pat
 
     board = EventAccumulator(str(run.path / "tensorboard"), size_guidance={"images": 0}).Reload()
     scalars, pictures = board.Tags()["scalars"], board.Tags()["images"]
-    assert "gates_normalization/normalization/last" in scalars and "alphas_encoder/2_from_0/grn" in scalars
-    assert set(pictures) == {"cells", "gates/encoder", "alphas/encoder"}
+    assert (
+        "search_gates/normalization/normalization/last" in scalars and "search_alphas/encoder/2_from_0/grn" in scalars
+    )
+    assert set(pictures) == {f"search_pictures/{name}" for name in ("cells", "gates_encoder", "alphas_encoder")}
     assert any(tag.startswith("choices") for tag in board.Tags()["tensors"])
 
     page = write_report(run.path).read_text(encoding="utf-8")

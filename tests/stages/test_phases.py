@@ -153,8 +153,8 @@ def test_everything_counts_on(tmp_path: Path, begun: list[Begun]) -> None:
     names = sorted(path.name for path in (tmp_path / "genotypes").glob("*.json"))
     assert names == [f"epoch_{epoch:03d}.json" for epoch in (1, 2, 3, 4)]
     board = EventAccumulator(str(tmp_path / "tensorboard"), size_guidance={"scalars": 0}).Reload()
-    assert [event.step for event in board.Scalars("search/val_acc")] == [1, 2, 3, 4]
-    steps = [event.step for event in board.Scalars("search/train_loss_step")]
+    assert [event.step for event in board.Scalars("metric/val_acc")] == [1, 2, 3, 4]
+    steps = [event.step for event in board.Scalars("loss/train_loss_step")]
     assert steps == sorted(set(steps)) and 2 * STEPS <= max(steps) < 4 * STEPS
     assert sorted(path.name for path in (tmp_path / "checkpoints").iterdir()) == ["phase_1", "phase_2"]
 

@@ -56,3 +56,14 @@ def test_the_same_machine_is_not_worth_a_word(tmp_path: Path, caplog: pytest.Log
     with caplog.at_level(logging.WARNING, "darts_pl"):
         assert opened(tmp_path).resumed
     assert not caplog.records
+
+
+def test_an_option_that_came_later_hinders_no_resumption(tmp_path: Path) -> None:
+    before, now = {"data": {"csv": "a"}}, {"data": {"csv": "a", "decimal": "."}, "rules": {}}
+    before["rules"] = {}
+    RunFolder.open(tmp_path, command="search", config=before, device="cpu")
+    assert RunFolder.open(tmp_path, command="search", config=now, device="cpu", overrides=["data.csv=a"]).resumed
+    with pytest.raises(RunError, match=r"another configuration \(data.decimal: None there, '.' here\)"):
+        RunFolder.open(tmp_path, command="search", config=now, device="cpu", overrides=["data.decimal='.'"])
+    with pytest.raises(RunError, match=r"data.csv: 'a' there, 'b' here"):
+        RunFolder.open(tmp_path, command="search", config={"data": {"csv": "b", "decimal": "."}}, device="cpu")

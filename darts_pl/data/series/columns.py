@@ -7,12 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from darts_pl.data.delimited.columns import is_text, number_column, words_of
 from darts_pl.data.series.magnitude import check_standardisable, check_whole
 from darts_pl.data.series.reading import RawTable
 from darts_pl.errors import ConfigError, DataError, nearest
 
 log = logging.getLogger(__name__)
-SHOWN = 60  # characters of a value in a message
+OTHERWISE = "where it holds something else, leave it out of data.targets and the covariates"
 
 
 @dataclass(frozen=True)
@@ -122,8 +123,10 @@ def _holds_numbers(raw: RawTable, name: str) -> bool:
     column = raw.frame[name]
     if pd.api.types.is_numeric_dtype(column):
         return True
-    if not pd.api.types.is_datetime64_any_dtype(column) and pd.to_numeric(column, errors="coerce").notna().any():
-        return True  # text among numbers is refused later, not left out
+    if is_text(column):
+        words = words_of(raw, name)
+        if words.any_number or words.seem_numbers:
+            return True  # text among numbers, and numbers of another notation, are refused later, not left out
     log.warning("%s: column %r holds no numbers and is left out; data.targets chooses columns.", raw.name, name)
     return False
 
@@ -133,14 +136,7 @@ def _numbers(raw: RawTable, name: str) -> np.ndarray:
     where = f"{raw.name}, column {name!r}"
     if pd.api.types.is_datetime64_any_dtype(column) or pd.api.types.is_timedelta64_dtype(column):
         raise DataError(f"{where}: found times, expected numbers")
-    numbers = pd.to_numeric(column, errors="coerce").to_numpy(np.float64, na_value=np.nan)
-    if (text := np.isnan(numbers) & column.notna().to_numpy()).any():
-        at = int(text.argmax())
-        raise DataError(
-            f"{where}, {raw.place(at)}: found {str(column.iloc[at])[:SHOWN]!r}, expected a number with a point before "
-            f"its decimals, or nothing where it is missing ({int(text.sum())} such values). Mend the column or leave "
-            "it out of data.targets and the covariates"
-        )
+    numbers = number_column(raw, name, OTHERWISE).to_numpy(np.float64, na_value=np.nan)
     if (infinite := np.isinf(numbers)).any():
         at = int(infinite.argmax())
         raise DataError(

@@ -31,7 +31,7 @@ def check_standardisable(numbers: Floats, where: str, place: Callable[[int], str
 def check_whole(column: pd.Series, numbers: Floats, where: str) -> None:
     """Raises DataError for whole numbers of a `column` that become equal, or much rounded, as float64 `numbers`."""
     largest = np.nanmax(np.abs(numbers), initial=0)
-    if largest <= 2**53 or not pd.api.types.is_integer_dtype(column) or column.nunique() == 1:
+    if largest <= 2**53 or pd.api.types.is_float_dtype(column) or column.nunique() == 1:
         return
     step, deviation = float(np.spacing(largest)), float(typical_deviations(numbers[:, None])[0])
     if step > COARSEST * deviation:

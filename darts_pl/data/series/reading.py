@@ -1,36 +1,18 @@
 """Tables as they come: a CSV or Parquet file or a frame at hand, with the place of each row kept for messages."""
 
-import difflib
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
 import pandas as pd
 
+from darts_pl.data.delimited import Dialect, RawTable, read_delimited
+from darts_pl.data.delimited.reading import check_names
 from darts_pl.errors import ConfigError, DataError
 
 PARQUET = (".parquet", ".pq")
 TEXT = (".csv", ".txt", ".tsv")
-NEIGHBOURS = 5  # files that a message about a missing one names
-
-
-@dataclass(frozen=True)
-class RawTable:
-    """A table before any check.
-
-    Attributes:
-        frame: its columns; the index holds the number of each row in the source.
-        name: what messages call the source.
-        unit: what the index counts: "line" of a file (the header is line 1) or "row" (from 1).
-    """
-
-    frame: pd.DataFrame
-    name: str
-    unit: str
-
-    def place(self, position: int) -> str:
-        """Where the row at `position` of the frame stands in the source, such as "line 17"."""
-        return f"{self.unit} {self.frame.index[position]}"
 
 
 class TableSource(Protocol):
@@ -43,29 +25,32 @@ class TableSource(Protocol):
 
 @dataclass(frozen=True)
 class TableFile:
-    """A CSV file in UTF-8 with one line of column names, or a Parquet file (`.parquet`, `.pq`).
+    """A CSV file with one line of column names, or a Parquet file (`.parquet`, `.pq`).
 
     Args:
-        path: the file. separator: of a CSV's columns.
+        path: the file. dialect: how a CSV is written.
     """
 
     path: str | Path
-    separator: str = ","
+    dialect: Dialect = field(default_factory=Dialect)
 
-    def load(self) -> RawTable:
+    def load(self, text: Callable[[str], bool] = lambda name: False) -> RawTable:
         """The table.
 
+        Args:
+            text: whether the column of a name is read from a CSV as text, whatever it holds.
+
         Raises:
-            DataError: no such file, an empty or damaged one, not UTF-8, columns of one name, rows longer than the
-                header. ConfigError: pyarrow is missing, or a file that is neither kind.
+            DataError: no such file, an empty or damaged one, and what `read_delimited` refuses.
+            ConfigError: pyarrow is missing, or a file that is neither kind.
         """
         path = Path(self.path).expanduser()
-        if not path.is_file():
-            raise DataError(f"{path} is no file. {_neighbours(path)}")
         kind = path.suffix.lower()
-        if kind not in PARQUET + TEXT:
+        if path.is_file() and kind not in PARQUET + TEXT:
             raise ConfigError(f"{path}: found the suffix {kind!r}, expected {', '.join(TEXT + PARQUET)}")
-        table = _read_parquet(path) if kind in PARQUET else _read_csv(path, self.separator)
+        if not path.is_file() or kind in TEXT:
+            return read_delimited(path, self.dialect, text, PARQUET + TEXT)
+        table = _read_parquet(path, self.dialect)
         if table.frame.empty:
             raise DataError(f"{path} holds no rows below its {len(table.frame.columns)} column names")
         return table
@@ -73,10 +58,15 @@ class TableFile:
 
 @dataclass(frozen=True)
 class TableFrame:
-    """A pandas frame; an index of times becomes a column of its name, or `time`."""
+    """A pandas frame; an index of times becomes a column of its name, or `time`.
+
+    Args:
+        frame: the rows. name: what messages call them. dialect: how numbers are written in columns of text.
+    """
 
     frame: pd.DataFrame
     name: str = "the table"
+    dialect: Dialect = field(default_factory=Dialect)
 
     def load(self) -> RawTable:
         """The table.
@@ -86,37 +76,10 @@ class TableFrame:
         """
         if self.frame.empty:
             raise DataError(f"{self.name} holds no rows")
-        return _numbered(self.frame, self.name)
+        return _numbered(self.frame, self.name, self.dialect)
 
 
-def _read_csv(path: Path, separator: str) -> RawTable:
-    separator = "\t" if separator == r"\t" else separator  # as a command line gives it
-    if len(separator) != 1:
-        raise ConfigError(f"data.separator={separator!r}: expected one character")
-    options = {"sep": separator, "encoding": "utf-8-sig", "skip_blank_lines": False}
-    try:
-        header = pd.read_csv(path, header=None, nrows=1, dtype=str, **options)
-        frame = pd.read_csv(path, low_memory=False, **options)
-    except UnicodeDecodeError as error:
-        raise DataError(
-            f"{path} is not UTF-8: byte {error.start} is 0x{error.object[error.start]:02x}. Save it as UTF-8"
-        ) from error
-    except pd.errors.EmptyDataError as error:
-        raise DataError(f"{path} is empty; expected a line of column names and rows below it") from error
-    except pd.errors.ParserError as error:
-        raise DataError(f"{path} is no readable CSV with the separator {separator!r}: {error}") from error
-    names = [str(name).strip() for name in header.iloc[0]]
-    if len(names) == 1 and (other := next((mark for mark in ";\t|" if mark in names[0]), None)):
-        raise DataError(f"{path}: found one column, {names[0]!r}. Give its separator: data.separator={other!r}")
-    _check_names(names, str(path))
-    if not isinstance(frame.index, pd.RangeIndex):
-        raise DataError(f"{path}: the rows hold more values than the {len(names)} column names of line 1")
-    frame.columns = names
-    frame.index = frame.index + 2  # the header is line 1
-    return RawTable(frame.dropna(how="all"), str(path), "line")  # blank lines
-
-
-def _read_parquet(path: Path) -> RawTable:
+def _read_parquet(path: Path, dialect: Dialect) -> RawTable:
     try:
         import pyarrow
     except ImportError as error:
@@ -125,36 +88,12 @@ def _read_parquet(path: Path) -> RawTable:
         frame = pd.read_parquet(path, engine="pyarrow")
     except (pyarrow.ArrowException, OSError) as error:
         raise DataError(f"{path} is no readable Parquet file ({type(error).__name__}: {error})") from error
-    return _numbered(frame, str(path))
+    return _numbered(frame, str(path), dialect)
 
 
-def _numbered(frame: pd.DataFrame, name: str) -> RawTable:
+def _numbered(frame: pd.DataFrame, name: str, dialect: Dialect) -> RawTable:
     if isinstance(frame.index, pd.DatetimeIndex):
         frame = frame.rename_axis(frame.index.name or "time").reset_index()
     names = [str(column) for column in frame.columns]
-    _check_names(names, name)
-    return RawTable(frame.set_axis(names, axis=1).set_axis(range(1, len(frame) + 1), axis=0), name, "row")
-
-
-def _check_names(names: list[str], where: str) -> None:
-    if nameless := [i for i, name in enumerate(names, 1) if name in ("", "nan")]:
-        raise DataError(
-            f"{where}: column {nameless[0]} of {len(names)} has no name, as where row numbers were saved. Name it "
-            "(`date` where it holds the times) or leave it out"
-        )
-    if twice := sorted({name for name in names if names.count(name) > 1}):
-        raise DataError(f"{where}: two columns are named {', '.join(map(repr, twice))}; expected each name once")
-
-
-def _neighbours(path: Path) -> str:
-    folder = path.parent.absolute()
-    if path.is_dir():
-        return "It is a folder; give the file in it"
-    if not folder.is_dir():
-        return f"The folder {path.parent} does not exist"
-    tables = sorted(other.name for other in folder.iterdir() if other.suffix.lower() in PARQUET + TEXT)
-    if close := difflib.get_close_matches(path.name, tables, n=1):
-        return f"Did you mean {close[0]!r}?"
-    tables = [name for name in tables if not name.lower().endswith(".txt")]  # few of these are tables
-    shown = ", ".join(tables[:NEIGHBOURS]) + (", ..." if len(tables) > NEIGHBOURS else "")
-    return f"In {folder} there {f'are the tables {shown}' if tables else 'is no table'}"
+    check_names(names, name)
+    return RawTable(frame.set_axis(names, axis=1).set_axis(range(1, len(frame) + 1), axis=0), name, "row", dialect)

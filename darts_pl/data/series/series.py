@@ -9,6 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 from pandas.tseries.offsets import BaseOffset
 
+from darts_pl.data.delimited.telling import tell_columns
 from darts_pl.data.series.columns import Roles, as_numbers, resolve_roles, without_missing
 from darts_pl.data.series.grid import each_once, in_order, on_grid
 from darts_pl.data.series.reading import TableSource
@@ -68,6 +69,7 @@ def load_series(
     roles = resolve_roles(raw, column, targets, past_covariates, future_covariates)
     unit = "\0" + raw.unit  # a column of places beside the numbers, of a name that no file's column has
     frame = as_numbers(raw, roles.all)
+    tell_columns(raw.name, frame, list(roles.all))
     place = raw.frame.index.to_numpy(np.float64)
     frame = frame.set_axis(times.rename(column), axis=0).assign(**{unit: place})
     frame = in_order(frame, unsorted, raw, unit)

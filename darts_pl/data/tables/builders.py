@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+from darts_pl.data.delimited import Dialect
 from darts_pl.data.passed_on import passes_on_to
 from darts_pl.data.tables.file import TableFile
 from darts_pl.data.tables.known import BreastCancer, Diabetes, DigitsTable, Wine
@@ -32,16 +33,16 @@ def digits_table_data(halves: bool = False, **table_data) -> TableData:
     return TableData(source=DigitsTable(halves), **table_data)
 
 
-@passes_on_to(TableData)
+@passes_on_to(Dialect, TableData)
 def csv_table_data(
     csv: str,
     target: str | Sequence[str],
     tables: Mapping[str, Sequence[str]] | None = None,
-    separator: str = ",",
     test: str | None = None,
     categories: Sequence[str] = (),
-    **table_data,
+    **others,
 ) -> TableData:
-    """One's own CSV or Parquet file, see `TableFile`; further keyword arguments go to `TableData`."""
+    """One's own CSV or Parquet file, see `TableFile`; further keyword arguments go to `Dialect` and to `TableData`."""
     targets = target if isinstance(target, str) else tuple(target)
-    return TableData(source=TableFile(csv, targets, tables, separator, test, tuple(categories)), **table_data)
+    dialect, table_data = Dialect.taken_from(others)
+    return TableData(source=TableFile(csv, targets, tables, test, tuple(categories), dialect), **table_data)

@@ -1,62 +1,119 @@
 """One's own table in a CSV or Parquet file."""
 
+import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from darts_pl.data.delimited import Dialect, RawTable
+from darts_pl.data.delimited.columns import Words, is_text, number_column, words_of
+from darts_pl.data.delimited.telling import is_number, tell_columns
 from darts_pl.data.series import reading
-from darts_pl.data.series.reading import RawTable
-from darts_pl.data.tables.columns import as_text, is_number
+from darts_pl.data.tables.columns import as_text
+from darts_pl.data.tables.shared import shared
 from darts_pl.data.tables.table import Table
 from darts_pl.errors import ConfigError, DataError, nearest
 
-MOSTLY = 0.9  # of the values of a column: then the others are taken for mistakes
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class TableFile:
-    """A CSV file in UTF-8 with one line of column names, or a Parquet file.
+    """A CSV file with one line of column names, or a Parquet file.
+
+    A column of a CSV whose cells are all numbers or empty holds numbers, one of texts holds categories; what is neither
+    for sure is refused, with the option that decides.
 
     Args:
         csv: the file.
         target: the column to predict, or several columns of numbers.
         tables: name of an input → its columns, where a network gets several tables; columns in none are left out.
             None: one table of all columns but the target.
-        separator: of a CSV's columns.
         test: a second file with the same columns that holds the test rows.
-        categories: columns of numbers that are codes, such as postal codes; text is taken for categories anyway.
+        categories: columns that hold categories whatever they look like, such as postal codes, read as they are
+            written; a target among them is of classes.
+        dialect: how the files are written.
     """
 
     csv: str | Path
     target: str | Sequence[str]
     tables: Mapping[str, Sequence[str]] | None = None
-    separator: str = ","
     test: str | Path | None = None
     categories: Sequence[str] = ()
+    dialect: Dialect = field(default_factory=Dialect)
 
     def load(self) -> Table:
-        """The table, checked.
+        """The table, checked; its size and the types of its columns are told in the log. A table that is still in use
+        somewhere is not read again.
 
         Raises:
-            DataError: what `darts_pl.data.series.TableFile` refuses (no such file, no rows, columns of one name, ...),
-                a test file of other columns, an infinite value, a text among numbers, with file, row and column.
+            DataError: what `read_delimited` and `number_column` refuse, a test file of other columns, an infinite
+                value, with file, row and column.
             ConfigError: a target, a table's column or a category that is no column, a table without columns.
         """
-        train = reading.TableFile(self.csv, self.separator).load()
-        test = None if self.test is None else reading.TableFile(self.test, self.separator).load()
-        frame, place, test_rows = _joined(train, test)
+        files = [Path(file).expanduser() for file in (self.csv, self.test) if file is not None]
+        states = [(each.st_mtime_ns, each.st_size) for file in files if file.is_file() and (each := file.stat())]
+        return shared((repr(self), *states), self._read)
+
+    def _read(self) -> Table:
+        train = reading.TableFile(self.csv, self.dialect).load(self._is_category)
+        names = [str(name) for name in train.frame.columns]
         targets = (self.target,) if isinstance(self.target, str) else tuple(self.target)
-        names = [str(name) for name in frame.columns]
         self._check_columns(names, targets, train.name)
-        for column in self.categories:
-            frame[column] = as_text(frame[column])
-        table = Table(frame, targets, train.name, self._inputs(), None, test_rows, place)
-        for column in (*targets, *table.features):
-            _check_values(table, column)
-        return table
+        used = [name for name in names if name in self._used(names, targets)]
+        columns = {name: self._column(train, name) for name in used}
+        tell_columns(train.name, pd.DataFrame(columns, copy=False), used, Path(self.csv).expanduser().stat().st_size)
+        test = self._test(train.name, columns) if self.test is not None else None
+        frame, place, test_rows = _joined(train, columns, *(test or (None, {})))
+        return Table(frame, targets, train.name, self._inputs(), None, test_rows, place)
+
+    def _is_category(self, name: str) -> bool:
+        return name in self.categories
+
+    def _used(self, names: list[str], targets: tuple[str, ...]) -> set[str]:
+        inputs = self._inputs()
+        return {*targets, *(names if inputs is None else (column for group in inputs.values() for column in group))}
+
+    def _column(self, raw: RawTable, name: str) -> pd.Series:
+        """A column as numbers, or as categories: texts or truth values."""
+        values = raw.frame[name]
+        if self._is_category(name):
+            return as_text(values)
+        if is_text(values):
+            words = words_of(raw, name)
+            if not words.seem_numbers or (raw.unit == "row" and words.digits_alone):  # text by its type, as codes are
+                _warn_of_blanks(raw, name, words)
+                return values.where(words.codes >= 0) if (words.codes < 0).any() else values
+        elif not is_number(values):
+            return values
+        otherwise = f"\"data.categories=['{name}']\" takes the column for categories"
+        numbers = number_column(raw, name, otherwise, codes=True)
+        infinite = np.isinf(numbers.to_numpy(np.float64, na_value=np.nan))
+        if infinite.any():
+            at = int(infinite.argmax())
+            raise DataError(f"{raw.name}, {raw.place(at)}, column {name!r}: found {numbers.iloc[at]}, not finite")
+        return numbers
+
+    def _test(self, train: str, columns: Mapping[str, pd.Series]) -> tuple[RawTable, dict[str, pd.Series]]:
+        """The test rows, whose columns are of the types of the training rows."""
+        words = {name for name, values in columns.items() if is_text(values)}
+        test = reading.TableFile(self.test, self.dialect).load(words.__contains__)
+        names = [str(name) for name in test.frame.columns]
+        if missing := [name for name in columns if name not in names]:
+            found = nearest(missing[0], names)
+            raise DataError(f"{test.name} has no column {missing[0]!r}, expected those of {train}. {found}")
+        found = {}
+        for name, values in columns.items():
+            if is_number(values):
+                otherwise = f"the column holds numbers in {train}"
+                found[name] = number_column(test, name, otherwise, codes=True)
+            else:
+                found[name] = as_text(test.frame[name]) if name in words else test.frame[name]
+        tell_columns(test.name, pd.DataFrame(found, copy=False), list(found))
+        return test, found
 
     def _inputs(self) -> dict[str, tuple[str, ...]] | None:
         return None if self.tables is None else {str(name): tuple(found) for name, found in self.tables.items()}
@@ -78,38 +135,28 @@ class TableFile:
             raise DataError(f"{file}: found no column but the target, expected some to predict it from")
 
 
-def _joined(train: RawTable, test: RawTable | None):
+def _warn_of_blanks(raw: RawTable, name: str, words: Words) -> None:
+    """Tell categories that blanks around them keep apart."""
+    seen: dict[str, str] = {}
+    for text in words.texts:
+        other = seen.setdefault(text.strip(), text)
+        if other != text:
+            log.warning("%s, column %r: %r and %r are two categories, by their blanks", raw.name, name, other, text)
+            return
+
+
+def _joined(
+    train: RawTable, columns: Mapping[str, pd.Series], test: RawTable | None, test_columns: Mapping[str, pd.Series]
+):
     """All rows, where each stands, and the numbers of the test rows."""
-    if test is None:
-        return train.frame.reset_index(drop=True), lambda position: f"{train.name}, {train.place(position)}", None
-    columns = list(train.frame.columns)
-    if missing := [column for column in columns if column not in test.frame.columns]:
-        found = nearest(missing[0], map(str, test.frame.columns))
-        raise DataError(f"{test.name} has no column {missing[0]!r}, expected those of {train.name}. {found}")
     size = len(train.frame)
-    frame = pd.concat([train.frame, test.frame[columns]], ignore_index=True)
+    frame = pd.DataFrame({name: values.array for name, values in columns.items()}, copy=False)
+    if test is None:
+        return frame, lambda position: f"{train.name}, {train.place(position)}", None
+    frame = pd.concat([frame, pd.DataFrame(test_columns)], ignore_index=True)
 
     def place(position: int) -> str:
         table, at = (train, position) if position < size else (test, position - size)
         return f"{table.name}, {table.place(at)}"
 
     return frame, place, np.arange(size, len(frame))
-
-
-def _check_values(table: Table, column: str) -> None:
-    """An infinite number, or a text in a column that else holds numbers."""
-    values = table.frame[column]
-    if is_number(values):
-        numbers = values.to_numpy(np.float64, na_value=np.nan)
-        if len(wrong := np.flatnonzero(np.isinf(numbers))):
-            raise DataError(f"{table.place(int(wrong[0]))}, column {column!r}: found {numbers[wrong[0]]}, not finite")
-        return
-    if values.map(lambda value: isinstance(value, (bool, np.bool_))).any():
-        return
-    numbers = pd.to_numeric(values, errors="coerce")
-    wrong = np.flatnonzero(numbers.isna() & values.notna())
-    if len(wrong) > 0 and numbers.notna().sum() >= MOSTLY * values.notna().sum():
-        raise DataError(
-            f"{table.place(int(wrong[0]))}, column {column!r}: found {values.iloc[int(wrong[0])]!r}, expected a number "
-            "as in other rows. Leave it empty where it is missing, or name the column in data.categories"
-        )

@@ -1,6 +1,8 @@
 """The LightningDataModule of tables: rows of numbers and categories for a number, a class, or yes or no."""
 
 import hashlib
+import logging
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -9,18 +11,31 @@ import pandas as pd
 from sklearn.model_selection import KFold, StratifiedKFold, train_test_split
 from torch import Tensor
 
+from darts_pl.data.delimited.telling import mebibytes
 from darts_pl.data.gather import gatherer
 from darts_pl.data.samples import SUBSET_SEED, SampleData
 from darts_pl.data.split import Index, holdout, paired_halves, stratified_subset
 from darts_pl.data.tables.preprocessing import TablePreprocessing
+from darts_pl.data.tables.shared import shared
 from darts_pl.data.tables.table import Source, Table
 from darts_pl.data.tables.target import KINDS, Classes, check_classes_known, check_present, fit_target, kind_of
 from darts_pl.errors import ConfigError, DataError, nearest
 from darts_pl.inputs import TensorInput
 from darts_pl.tasks import Task
 
+log = logging.getLogger(__name__)
+
 TEST_SEED = 0
+HASHED = 1 << 16  # rows at a time
 Rows = Tensor | dict[str, Tensor]
+
+
+@dataclass(frozen=True, eq=False)
+class Stored:
+    """Rows as a network takes them: (x, y) of "train" and "test", of a table that lives as long as they do."""
+
+    table: Table
+    parts: dict[str, tuple[Rows, Tensor]]
 
 
 class TableData(SampleData):
@@ -151,9 +166,11 @@ class TableData(SampleData):
         table = self.table
         facts = (self._kind, table.targets, table.features, table.inputs, self.classes, list(map(len, self.rows)))
         digest = hashlib.sha256(repr(facts).encode())
-        frame = table.frame[[*table.features, *table.targets]]
+        columns = [*table.features, *table.targets]
         for rows in self.rows:
-            digest.update(pd.util.hash_pandas_object(frame.iloc[rows], index=False).to_numpy("<u8").tobytes())
+            for first in range(0, len(rows), HASHED):
+                part = table.frame.iloc[rows[first : first + HASHED]][columns]
+                digest.update(pd.util.hash_pandas_object(part, index=False).to_numpy("<u8").tobytes())
         return digest.hexdigest()
 
     def preprocessing(self) -> dict[str, Any]:
@@ -163,11 +180,11 @@ class TableData(SampleData):
 
     def train_rows(self) -> tuple[Rows, Tensor]:
         """(x, y) of all training rows in use, both halves together."""
-        return self._stored["train"]
+        return self._stored.parts["train"]
 
     def test_rows(self) -> tuple[Rows, Tensor]:
         """(x, y) of the test rows."""
-        return self._stored["test"]
+        return self._stored.parts["test"]
 
     @property
     def training_count(self) -> int:
@@ -183,7 +200,7 @@ class TableData(SampleData):
 
     def gatherers_of(self, part: str) -> tuple[Any, Tensor]:
         """x and y of "train" or "test"."""
-        x, y = self._stored[part]
+        x, y = self._stored.parts[part]
         return gatherer(x), y
 
     @cached_property
@@ -202,16 +219,27 @@ class TableData(SampleData):
         return None if self._all_classes is None else self._all_classes.numbers(self.table).numpy()
 
     @cached_property
-    def _stored(self) -> dict[str, tuple[Rows, Tensor]]:
+    def _stored(self) -> Stored:
+        cuts = [hashlib.sha256(rows.tobytes()).digest() for rows in self.rows]
+        return shared((id(self.table), self._kind, *cuts), self._transformed)
+
+    def _transformed(self) -> Stored:
         processing, table = self.processing, self.table
         y = processing.target.numbers(table)
         found = {}
         for part, rows in zip(("train", "test"), self.rows):
-            x = processing.transform(
-                table.frame.iloc[rows], lambda position, rows=rows: table.place(int(rows[position]))
-            )
+            x = processing.transform(table.frame, lambda position, rows=rows: table.place(int(rows[position])), rows)
             found[part] = (x, y[rows])
-        return found
+        train, test = ([*x.values()] if isinstance(x, dict) else [x] for x, _ in found.values())
+        log.info(
+            "%s: %s training and %s test rows of %d features, %s in memory",
+            table.name,
+            f"{len(train[0]):,}",
+            f"{len(test[0]):,}",
+            sum(each.shape[1] for each in train),
+            mebibytes(sum(each.nbytes for each in (*train, *test))),
+        )
+        return Stored(table, found)
 
     def _cut(self, rows: Index, fraction: float, seed: int) -> tuple[Index, Index]:
         """Some rows of the table in two, the first with `fraction`: stratified for classes."""

@@ -20,6 +20,7 @@ from darts_pl.inputs import TensorInput
 
 log = logging.getLogger(__name__)
 
+AT_ONCE = 1 << 14  # rows, so that their features stay in a processor's cache
 SINGLE = ""  # the name of the only input, which is a tensor and not a dictionary
 
 
@@ -66,23 +67,33 @@ class TablePreprocessing:
         return {name: [each for column in columns for each in column.features] for name, columns in self.inputs.items()}
 
     def transform(
-        self, frame: pd.DataFrame, place: Callable[[int], str] = lambda position: f"row {position + 1}"
+        self,
+        frame: pd.DataFrame,
+        place: Callable[[int], str] = lambda position: f"row {position + 1}",
+        rows: Index | None = None,
     ) -> Tensor | dict[str, Tensor]:
         """Raw rows as a network takes them: float32 [rows, features], or a dictionary of these.
 
         Args:
             frame: has the columns of the training table by name, in any order; the target may be missing.
-            place: of a row, for messages.
+            place: of a row, for messages. rows: numbers of some rows, in whose order they come; None for all.
 
         Raises:
             DataError: a column is missing, or a value among numbers is none.
         """
-        names = list(map(str, frame.columns))
-        for column in (column for columns in self.inputs.values() for column in columns):
-            if column.name not in names:
-                raise DataError(f"the rows have no column {column.name!r}. {nearest(column.name, names)}")
-        found = {name: self._transformed(frame, columns, place) for name, columns in self.inputs.items()}
+        found = {name: self._transformed(frame, columns, place, rows) for name, columns in self.inputs.items()}
         return found.get(SINGLE, found)
+
+    def transform_read(self, frame: pd.DataFrame) -> Tensor | dict[str, Tensor]:
+        """`transform` of rows that somebody else read, whose columns may have lost what the training's reader keeps.
+
+        Raises:
+            DataError: see `transform` and `Category.check_reading`.
+        """
+        for columns in self.inputs.values():
+            for column in columns:
+                column.check_reading(_column_of(frame, column.name))
+        return self.transform(frame)
 
     def to_plain(self) -> dict[str, Any]:
         """As JSON can write it."""
@@ -105,9 +116,31 @@ class TablePreprocessing:
                 return cls(columns, target_from_plain(target))
         raise ConfigError(f"preprocessing: found {shown(repr(plain))}, expected the inputs and the target of a table")
 
-    def _transformed(self, frame: pd.DataFrame, columns: Sequence[Column], place: Callable[[int], str]) -> Tensor:
-        parts = [column.transform(frame[column.name], place) for column in columns]
-        return torch.from_numpy(np.concatenate(parts, axis=1).astype(np.float32))
+    def _transformed(
+        self, frame: pd.DataFrame, columns: Sequence[Column], place: Callable[[int], str], rows: Index | None
+    ) -> Tensor:
+        """Some rows at a time into one tensor, so that a large table is not held several times."""
+        values = [_column_of(frame, column.name) for column in columns]
+        ends = np.cumsum([len(column.features) for column in columns])
+        count = len(frame) if rows is None else len(rows)
+        out = np.empty((count, int(ends[-1])), np.float32)
+        for first in range(0, count, AT_ONCE):
+            part = slice(first, first + AT_ONCE) if rows is None else rows[first : first + AT_ONCE]
+
+            def at(position: int, first: int = first) -> str:
+                return place(first + position)
+
+            for column, each, end in zip(columns, values, ends):
+                column.transform(each.iloc[part], at, out[first : first + AT_ONCE, end - len(column.features) : end])
+        return torch.from_numpy(out)
+
+
+def _column_of(frame: pd.DataFrame, name: str) -> pd.Series:
+    """The column of a name; columns that are named by numbers have these as text."""
+    names = list(map(str, frame.columns))
+    if name not in names:
+        raise DataError(f"the rows have no column {name!r}. {nearest(name, names)}")
+    return frame.iloc[:, names.index(name)]
 
 
 def _column(plain: Any) -> Column:

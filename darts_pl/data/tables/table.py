@@ -13,7 +13,7 @@ def _row(position: int) -> str:
     return f"row {position + 1}"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Table:
     """Rows of features and targets.
 

@@ -10,8 +10,9 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from darts_pl.data.delimited.telling import is_number
 from darts_pl.data.split import Index
-from darts_pl.data.tables.columns import as_text, is_number
+from darts_pl.data.tables.columns import as_text
 from darts_pl.data.tables.table import Table
 from darts_pl.errors import ConfigError, DataError, nearest
 from darts_pl.tasks import BinaryClassification, Classification, Regression, Task
@@ -160,10 +161,11 @@ def check_classes_known(table: Table, target: Target, training: Index, test: Ind
         return
     text = as_text(table.frame[target.name])
     known = set(text.iloc[training])
-    if unknown := [int(row) for row in test if text.iloc[row] not in known]:
-        value = text.iloc[unknown[0]]
+    if (unknown := ~text.iloc[test].isin(known).to_numpy()).any():
+        row = int(np.asarray(test)[unknown][0])
+        value = text.iloc[row]
         raise DataError(
-            f"{table.place(unknown[0])}, column {target.name!r}: no training row is of the class {value!r}. "
+            f"{table.place(row)}, column {target.name!r}: no training row is of the class {value!r}. "
             f"{nearest(value, known)}"
         )
 

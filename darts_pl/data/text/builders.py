@@ -20,9 +20,10 @@ def text_data(
     text: str = "text",
     labels: str | Sequence[str] = "label",
     separator: str | None = None,
+    quoting: str = "auto",
     encoding: str = "utf-8",
     **text_data,
 ) -> TextData:
     """One's own texts, see `TextFiles`; further keyword arguments go to `TextData`."""
     named = labels if isinstance(labels, str) else tuple(labels)
-    return TextData(source=TextFiles(train, test, text, named, separator, encoding), **text_data)
+    return TextData(source=TextFiles(train, test, text, named, separator, quoting, encoding), **text_data)

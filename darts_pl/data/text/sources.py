@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from darts_pl.data.delimited import Dialect
 from darts_pl.data.text.reading import labelled_lines, labelled_table
 from darts_pl.data.text.texts import LabelledTexts
 from darts_pl.errors import ConfigError, DataError
@@ -56,7 +57,7 @@ class TextFiles:
         train: the file of training texts. test: of test texts, in the same form.
         text: the column of texts. labels: the column of labels, or several, each a task by its name.
         separator: of columns; None: by the suffix, and lines `label text` where it is neither .csv nor .tsv.
-        encoding: of the files.
+        quoting, encoding: of the files, see `Dialect`.
     """
 
     train: str | Path
@@ -64,6 +65,7 @@ class TextFiles:
     text: str = "text"
     labels: str | Sequence[str] = "label"
     separator: str | None = None
+    quoting: str = "auto"
     encoding: str = "utf-8"
 
     def load(self) -> tuple[LabelledTexts, LabelledTexts | None]:
@@ -81,12 +83,10 @@ class TextFiles:
         labels = (self.labels,) if isinstance(self.labels, str) else tuple(self.labels)
         if not labels or self.text in labels:
             raise ConfigError(f"data.labels: found {list(labels)}, expected columns of labels beside {self.text!r}")
+        dialect = Dialect(separator=separator or ",", quoting=self.quoting, encoding=self.encoding)
         if separator is None:
             return labelled_lines(path, self.encoding)
-        separator = "\t" if separator == r"\t" else separator  # as a command line gives it
-        if len(separator) != 1:
-            raise ConfigError(f"data.separator={separator!r}: expected one character")
-        return labelled_table(path, self.encoding, separator, self.text, {name: name for name in labels})
+        return labelled_table(path, dialect, self.text, {name: name for name in labels})
 
 
 def _both_labels(found: LabelledTexts) -> LabelledTexts:

@@ -11,10 +11,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from rich import get_console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-
 from darts_pl import last_words
+from darts_pl.overrides import quoted
+from darts_pl.progress import bar
 from darts_pl.stages.orphans import tied_environment
 from darts_pl.stages.run import MANIFEST, read_manifest
 
@@ -41,7 +40,7 @@ class Job:
     def command(self) -> list[str]:
         """The process that runs it, or goes on with what lies in its folder."""
         begun = (self.folder / MANIFEST).is_file()
-        place = f"resume='{self.folder}'" if begun else f"hydra.run.dir='{self.folder}'"
+        place = f"{'resume' if begun else 'hydra.run.dir'}={quoted(str(self.folder))}"
         return [sys.executable, "-m", "darts_pl.search", *self.overrides, place]
 
 
@@ -56,7 +55,7 @@ def run_jobs(jobs: Sequence[Job], at_once: int, threads: int) -> list[Job]:
         log.info("%d of %d searches are done already", len(jobs) - len(waiting), len(jobs))
     running: dict[str, tuple[Job, subprocess.Popen, float]] = {}
     failed: list[Job] = []
-    with _bar(len(jobs), len(jobs) - len(waiting)) as bar, interrupted_by("SIGTERM", "SIGHUP"):
+    with bar("searches", len(jobs), completed=len(jobs) - len(waiting)) as shown, interrupted_by("SIGTERM", "SIGHUP"):
         try:
             while waiting or running:
                 while waiting and len(running) < at_once:
@@ -67,7 +66,7 @@ def run_jobs(jobs: Sequence[Job], at_once: int, threads: int) -> list[Job]:
                     if process.poll() is None:
                         continue
                     del running[name]
-                    bar.advance(bar.task_ids[0])
+                    shown.advance()
                     _report(job, process.returncode, time.monotonic() - started)
                     if process.returncode:
                         failed.append(job)
@@ -128,11 +127,3 @@ def _stop(processes: Sequence[subprocess.Popen]) -> None:
             process.wait(max(0.1, deadline - time.monotonic()))
         except subprocess.TimeoutExpired:
             process.kill()
-
-
-def _bar(total: int, done: int) -> Progress:
-    console = get_console()
-    columns = [TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()]
-    bar = Progress(*columns, TimeRemainingColumn(), console=console, transient=True, disable=not console.is_terminal)
-    bar.add_task("searches", total=total, completed=done)
-    return bar

@@ -15,9 +15,9 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures import TimeoutError as FutureTimeout
-from concurrent.futures import as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -26,14 +26,13 @@ from typing import Any
 
 import rich
 import torch
-from rich import get_console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from darts_pl import last_words
 from darts_pl.bounded import read_json
 from darts_pl.callbacks import peak_memory_mib
 from darts_pl.errors import ConfigError, RunError
 from darts_pl.paths import is_of_storage, not_made_anew, write_text_atomically
+from darts_pl.progress import Bar, bar
 from darts_pl.stages.log_file import LogFile
 from darts_pl.stages.orphans import end_with_parent
 from darts_pl.stages.pipeline.parts import Parts, Source
@@ -41,6 +40,7 @@ from darts_pl.stages.pipeline.parts import Parts, Source
 log = logging.getLogger("darts_pl")
 
 LOG = "workers.log"
+POLL_S = 0.2
 START_METHOD = "spawn"  # a fork would copy threads' locks and CUDA's state
 
 
@@ -126,9 +126,9 @@ class Workers:
         started, waiting = time.perf_counter(), [job for job in jobs if not job.done]
         if len(waiting) < len(jobs):
             log.info("%s: %d of %d are done already", title, len(jobs) - len(waiting), len(jobs))
-        with _bar(title, len(jobs), len(jobs) - len(waiting)) as bar:
+        with bar(title, len(jobs), completed=len(jobs) - len(waiting)) as shown:
             futures = {self._submit(job, timeout_s): job for job in waiting}
-            for future in as_completed(futures):
+            for future in self._ended(futures, shown, title):
                 job, error = futures[future], future.exception()
                 # pebble's errors of a job are OSErrors too
                 of_the_job = isinstance(error, FutureTimeout | self.pebble.ProcessExpired)
@@ -141,11 +141,21 @@ class Workers:
                     ) from error
                 if error is not None:
                     job.write({"error": self._reason(error, timeout_s), "seconds": None, "peak_memory_mib": None})
-                bar.advance(bar.task_ids[0])
+                shown.advance()
                 _tell(title, job, told)
         self.wall_s = time.perf_counter() - started
         self.busy_s = sum(job.figures()["seconds"] or 0.0 for job in waiting)
         return {job.name: job.figures() for job in jobs}
+
+    def _ended(self, futures: Iterable[Future], shown: Bar, title: str) -> Iterator[Future]:
+        """The futures as they end; until the first worker is ready, the bar says what is waited for."""
+        waiting = set(futures)
+        while waiting:
+            begun = len(list(Path(self.words.name).iterdir()))
+            starting = f"{title}: starting {self.count} worker processes" if begun < 1 else title
+            shown.update(description=starting)
+            ended, waiting = wait(waiting, POLL_S, FIRST_COMPLETED)
+            yield from ended
 
     def alone(self, jobs: Sequence[Job], *, timeout_s: float | None) -> float:
         """Seconds to run `jobs` one after the other, done or not."""
@@ -238,15 +248,6 @@ def _tell(title: str, job: Job, told: Callable[[dict], str] | None) -> None:
         log.warning("%s %s failed, passed over: %s", title, job.name, figures["error"].splitlines()[0])
     else:
         log.info("%s %s: %s(%.1f s)", title, job.name, f"{told(figures)} " if told else "", figures["seconds"])
-
-
-def _bar(title: str, total: int, done: int) -> Progress:
-    console = get_console()
-    columns = [TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()]
-    times = [TextColumn("gone,"), TimeRemainingColumn(), TextColumn("left")]
-    bar = Progress(*columns, *times, console=console, transient=True, disable=not console.is_terminal)
-    bar.add_task(title, total=total, completed=done)
-    return bar
 
 
 def _finite(value: Any) -> Any:

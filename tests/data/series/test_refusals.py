@@ -32,9 +32,12 @@ def read(path, **options):
             lines(line5="2021-01-04 03:00,,13"),
             r"'a', line 5, 2021-01-04 03:00:00: .*missing \(1 of 24\).*data\.missing=i",
         ),
-        (lines(line5="2021-01-04 03:00,nan,13"), r"'a', line 5, .*data\.missing=forward_fill"),
-        (lines(line5="2021-01-04 03:00,inf,13"), r"'a', line 5: found inf, expected a finite number"),
-        (lines(line5="2021-01-04 03:00,1.5.2,13"), r"'a', line 5: found '1\.5\.2', expected a number.*\(1 such"),
+        (lines(line5="2021-01-04 03:00,nan,13"), r"line 5, column 'a': found 'nan', .*data\.missing_words=\['nan'\]"),
+        (lines(line5="2021-01-04 03:00,inf,13"), r"line 5, column 'a': found 'inf', not finite"),
+        (
+            lines(line5="2021-01-04 03:00,1.5.2,13"),
+            r"line 5, column 'a': found '1\.5\.2', expected a number as in other rows \(23 of 24\)",
+        ),
         (
             lines(line5="2021-01-04 02:00,3,13"),
             r"2021-01-04 02:00:00 \(line 4\) stands in line 5 too.*data\.duplicates=last",
@@ -60,15 +63,15 @@ def read(path, **options):
             lines(line5="2021-01-04 03:00+01:00,3,13"),
             r"line 2 is '2021-01-04 00:00', line 5 '2021-01-04 03:00\+01:00'.*offset",
         ),
-        (lines(line5="2021-01-04 03:00,3,13,9"), "no readable CSV.*line 5"),
-        (lines(line1="date,a"), "the rows hold more values than the 2 column names"),
+        (lines(line5="2021-01-04 03:00,3,13,9"), "line 5: found 4 values, expected 3 as in line 1"),
+        (lines(line1="date,a"), "line 2: found 3 values, expected 2 as in line 1"),
         (lines(line1="date,a,a"), "two columns are named 'a'"),
         (lines(line1=",a,b"), "column 1 of 3 has no name"),
         (lines(line1="when,a,b"), "no column is named as times.*data.time=<one of when, a, b>"),
         (lines(line1="date,time,b"), "columns date, time could each be the times"),
         (["date,a,b"], "holds no rows below its 3 column names"),
         ([], "is empty"),
-        (lines(line1="date;a;b"), "found one column, 'date;a;b'. Give its separator: data.separator=';'"),
+        (lines(line1="date;a;b"), "found one column, 'date;a;b'. Give its separator: \"data.separator=';'\""),
         (lines()[:8], "the weights block of a search holds 2 of 4 training rows, 3 are needed"),
     ],
 )
@@ -150,6 +153,28 @@ def test_a_column_of_text_is_left_out_and_named(csv_of, caplog) -> None:
     assert series.roles.targets == ("a", "b") and "column 'place' holds no numbers" in caplog.text
 
 
+def test_numbers_of_another_notation_are_read_or_refused(csv_of, caplog) -> None:
+    caplog.set_level("INFO")
+    path = csv_of(*(line.replace(",", ";").replace(".", ",") for line in lines()))
+    with pytest.raises(DataError, match=r"line 2, column 'a': found '0,5', .*data.decimal=','\" reads it as 0.5"):
+        read(path, separator=";")
+    series = read(path, separator=";", decimal=",")
+    assert series.roles.targets == ("a", "b") and series.values[:, 0].tolist() == [i + 0.5 for i in range(24)]
+    assert "a: 24 numbers from 0.5 to 23.5" in caplog.text
+    stray = csv_of(
+        *(f"{line},{mark}x" for line, mark in zip(["date,a,b,n", *lines()[1:]], [*[""] * 9, '"', *[""] * 15]))
+    )
+    stray.write_text(stray.read_text().replace("date,a,b,n,x", "date,a,b,n"))
+    with pytest.raises(DataError, match=r"line 10, byte \d+: a quotation mark opens the cell"):
+        read(stray)
+    short = csv_of(*lines(line7="2021-01-04 05:00,5.5"))
+    with pytest.raises(DataError, match="line 7: found 2 values, expected 3 as in line 1"):
+        read(short, missing="interpolate")
+    with pytest.raises(DataError, match=r"row 5, column 'a': found 'x', expected a number"):
+        frame = pd.DataFrame({"date": HOURS, "a": ["1", "2", "3", "4", "x", *"6" * 19]})
+        SeriesData(source=TableFrame(frame), look_back=2, horizon=1, batch_size=2).prepare()
+
+
 def test_files_that_cannot_be_read(csv_of, tmp_path) -> None:
     csv_of(*lines())
     with pytest.raises(DataError, match=r"mi\.csv is no file\. Did you mean 'my\.csv'"):
@@ -157,7 +182,7 @@ def test_files_that_cannot_be_read(csv_of, tmp_path) -> None:
     with pytest.raises(DataError, match=r"The folder .*nowhere does not exist"):
         read(tmp_path / "nowhere" / "my.csv")
     (tmp_path / "latin.csv").write_bytes("date,Tür\n2021-01-01,1\n".encode("latin-1"))
-    with pytest.raises(DataError, match=r"latin\.csv is not UTF-8: byte 6 is 0xfc"):
+    with pytest.raises(DataError, match=r"latin\.csv, line 1: byte 7 of it is 0xfc, no utf-8.*data\.encoding=cp1252"):
         read(tmp_path / "latin.csv")
     (tmp_path / "bad.parquet").write_bytes(b"PAR1 no parquet")
     with pytest.raises(DataError, match=r"bad\.parquet is no readable Parquet file"):

@@ -46,9 +46,25 @@ def test_tables_with_several_tasks(tmp_path, name: str, mark: str, separator: st
     assert text_data(path, tasks=["topic"], batch_size=2, **settings).outputs == 3
 
 
+def test_a_stray_quotation_mark_swallows_no_texts(tmp_path, caplog) -> None:
+    caplog.set_level("INFO")
+    rows = [f"text number {i}\t{'good' if i % 2 else 'bad'}" for i in range(60)]
+    rows[10], rows[34] = '"Bravo, said nobody\tbad', 'what a day, they said"\tbad'
+    path = written(tmp_path, "\n".join(["text\tlabel", *rows]) + "\n", "my.tsv")
+    with pytest.raises(DataError, match=r"my.tsv, line 12, byte 1: .*closes in line 36 only.*data.quoting=none"):
+        text_data(path).prepare()
+    data = text_data(path, quoting="none", batch_size=2)
+    data.prepare()
+    texts = [*data.train_texts()[0], *data.test_texts()[0]]
+    assert len(texts) == 60 and {'"Bravo, said nobody', 'what a day, they said"'} <= set(texts)
+    assert "my.tsv: 60 rows" in caplog.text and "label: 2 categories (bad, good)" in caplog.text
+
+
 def test_another_encoding(tmp_path) -> None:
     path = written(tmp_path, LINES.encode() + "pos café\n".encode("latin-1") * 2)
-    with pytest.raises(DataError, match=r"my.txt, line 13: byte 8 of it is 0xe9, no utf-8\. .* encoding=latin-1"):
+    with pytest.raises(
+        DataError, match=r"my.txt, line 13: byte 8 of it is 0xe9, no utf-8\. .* data.encoding=cp1252 or latin-1"
+    ):
         text_data(path).prepare()
     data = text_data(path, encoding="latin-1", batch_size=2)
     data.prepare()
@@ -81,9 +97,11 @@ def test_lines_that_are_refused(tmp_path, content: str, message: str) -> None:
         ("text,label\nx,a\nso, yes,b\n", r"my.csv, line 3: found 3 values, expected 2 .* in quotation marks"),
         ('text,label\n"two\nlines",a\n,b\n', "my.csv, line 4: the column 'text' is empty"),
         ("text,label\nx,a\ny,\n", "my.csv, line 3: the column 'label' is empty"),
-        ("text,label\nx,a\n\ny,b\n", "my.csv, line 3 is empty, expected 2 values"),
         ("text,text,label\nx,y,a\n", "two columns are named 'text'"),
-        ('text,label\nx,a\n"y,b\n', "my.csv, line 3: no readable table"),
+        (
+            'text,label\nx,a\n"y,b\n',
+            "my.csv, line 3, byte 1: a quotation mark opens the cell '\"y,b', which no other closes",
+        ),
     ],
 )
 def test_tables_that_are_refused(tmp_path, content: str, message: str) -> None:
