@@ -153,8 +153,10 @@ def test_workers_that_cannot_begin_fail_the_run_and_no_candidate(csv: Path, tmp_
     job_ = job(tmp_path, "never", jobs.square, value=2)
     with Workers(partial(parts_from, csv), 1, tmp_path) as workers:
         words = Path(workers.words.name)
-        words.rmdir()  # where they keep their last words
+        words.rmdir()
+        words.write_text("")  # where they keep their last words is no folder
         with pytest.raises(RunError, match="worker processes did not start"):
             workers.run([job_], timeout_s=None, title="begin")
+        words.unlink()
         words.mkdir()
     assert not job_.done
