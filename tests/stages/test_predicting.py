@@ -92,7 +92,7 @@ def test_images_as_arrays_and_tensors(tmp_path):
         (raw[:, :4], r"found an array of \(5, 4, 8\)"),
         (raw / 255, "from 0 to 1, expected the values of images, 0 to 255"),
         (raw - 300.0, "expected the values of images"),
-        ("no numbers", "found str"),
+        ({"a": 1}, "found dict"),
     ):
         with pytest.raises(DataError, match=told):
             model.predict(wrong)
