@@ -151,10 +151,12 @@ def test_whole_runs_may_be_processes_of_joblib(csv: Path, tmp_path: Path, names:
 
 def test_workers_that_cannot_begin_fail_the_run_and_no_candidate(csv: Path, tmp_path: Path) -> None:
     job_ = job(tmp_path, "never", jobs.square, value=2)
-    with (
-        Workers(partial(parts_from, csv), 1, tmp_path) as workers,
-        pytest.raises(RunError, match="worker processes did not start"),
-    ):
-        workers.words.cleanup()  # where they keep their last words
-        workers.run([job_], timeout_s=None, title="begin")
+    with Workers(partial(parts_from, csv), 1, tmp_path) as workers:
+        words = Path(workers.words.name)
+        words.rmdir()
+        words.write_text("")  # where they keep their last words is no folder
+        with pytest.raises(RunError, match="worker processes did not start"):
+            workers.run([job_], timeout_s=None, title="begin")
+        words.unlink()
+        words.mkdir()
     assert not job_.done

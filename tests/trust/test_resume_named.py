@@ -43,7 +43,7 @@ GOES_ON = {
             *(
                 "task=custom",
                 "task.loss={_target_: torch.nn.SmoothL1Loss}",
-                "weights_optimizer._target_=torch.optim.NAdam",
+                "weights_optimizer._target_=torch.optim.RMSprop",
             ),
             *("mixing=partial", "+mixing.inner._target_=darts_pl.relaxations.mixing.SinglePath"),
         ],
