@@ -9,6 +9,7 @@ as a script with the standard library alone).
 import contextlib
 import faulthandler
 import json
+import logging
 import mmap
 import os
 import re
@@ -19,6 +20,8 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+
+log = logging.getLogger("darts_pl")
 
 ROOM = 4096  # bytes of the note; what faulthandler writes comes behind them
 PATIENCE_S = 2.0
@@ -59,18 +62,18 @@ class _Kept:
 def keep(path: Path | str) -> None:
     """Keep this process's last words in the file `path` from now on."""
     forget()
-    _Kept.file = Path(path).open("w+b")  # noqa: SIM115 - open as long as the process lives
+    _Kept.file = Path(path).open("w+b", buffering=0)  # noqa: SIM115 - open as long as the process lives
     _Kept.file.write(b" " * ROOM)
-    _Kept.file.flush()
     _Kept.note, _Kept.facts = mmap.mmap(_Kept.file.fileno(), ROOM), {}
     faulthandler.enable(_Kept.file, all_threads=False)
 
 
 def forget() -> None:
     """Keep no last words any more."""
-    if _Kept.file is not None:
+    if _Kept.note is not None:
         faulthandler.disable()
         _Kept.note.close()
+    if _Kept.file is not None:
         _Kept.file.close()
         _Kept.file = _Kept.note = None
 
@@ -129,18 +132,30 @@ def told_beside(command: str) -> Iterator[None]:
     if faulthandler.is_enabled():
         yield
         return
-    handle, path = tempfile.mkstemp(prefix="darts_pl-", suffix=".words")
-    os.close(handle)
-    beside = subprocess.Popen([sys.executable, "-I", "-S", __file__, path], stdin=subprocess.PIPE, **_apart())
-    keep(path)
+    beside = _beside()
     note(command=command)
     try:
         yield
     finally:
         forget()
-        beside.stdin.close()
-        with contextlib.suppress(subprocess.TimeoutExpired):  # a forked process that goes on holds the pipe too
-            beside.wait(PATIENCE_S)
+        if beside is not None:
+            beside.stdin.close()
+            with contextlib.suppress(subprocess.TimeoutExpired):  # a forked process that goes on holds the pipe too
+                beside.wait(PATIENCE_S)
+
+
+def _beside() -> subprocess.Popen | None:
+    """The process that reads this one's last words; None where the temporary folder is full or missing, which is no
+    reason not to run."""
+    try:
+        handle, path = tempfile.mkstemp(prefix="darts_pl-", suffix=".words")
+        os.close(handle)
+        keep(path)
+        return subprocess.Popen([sys.executable, "-I", "-S", __file__, path], stdin=subprocess.PIPE, **_apart())
+    except OSError as error:
+        forget()
+        log.warning("a death in native code would not be told: %s", error)
+        return None
 
 
 def _apart() -> dict:

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from test_commands import conf, told  # noqa: F401
+from test_commands import begin_run, conf, told  # noqa: F401
 
 from darts_pl.callbacks import without_thread_tracebacks
 from darts_pl.commands import run_command
@@ -44,6 +44,7 @@ def test_a_closed_output_ends_the_command_with_the_way_on(output, reason, conf, 
     went_on = []
 
     def task(cfg) -> None:
+        begin_run()
         print("a line", flush=True)
         went_on.append(cfg)
 
@@ -60,7 +61,7 @@ def test_what_is_printed_last_is_missed_too(conf, capsys, monkeypatch):  # noqa:
     """A pipe is written to in blocks: the closing lines leave only when all is done."""
     with broken_pipe() as stream:
         monkeypatch.setattr(sys, "stdout", stream)
-        assert run_command(lambda cfg: print("the closing lines"), "search", [], conf) == 2
+        assert run_command(lambda cfg: (begin_run(), print("the closing lines")), "search", [], conf) == 2
     assert "standard output cannot be written (Broken pipe); continue with: " in told(capsys)
 
 

@@ -6,12 +6,14 @@ import subprocess
 import sys
 from pathlib import Path
 
-from test_commands import build, conf  # noqa: F401
+from test_commands import begin_run, build, conf  # noqa: F401
 
 from darts_pl.commands import run_command
 
 TRAINING = """
 import sys, time, torch
+from pathlib import Path
+from hydra.core.hydra_config import HydraConfig
 from lightning.pytorch import LightningModule, Trainer
 from darts_pl.commands import run_command
 
@@ -28,6 +30,7 @@ class Endless(LightningModule):
         return torch.optim.SGD(self.parameters(), 0.1)
 
 def task(cfg):
+    Path(HydraConfig.get().runtime.output_dir, "manifest.json").write_text("{}")
     trainer = Trainer(accelerator="cpu", max_epochs=-1, logger=False, enable_checkpointing=False,
                       enable_progress_bar=False, enable_model_summary=False)
     trainer.fit(Endless(), torch.utils.data.DataLoader(torch.ones(100000, 1)))
@@ -72,8 +75,13 @@ def test_hydras_own_exits_keep_their_status(conf, capsys):  # noqa: F811
 
 def test_sigterm_outside_training_gives_its_status_and_the_way_on(conf, capsys):  # noqa: F811
     """While data are loaded or a baseline is fitted, no Lightning trainer catches the signal."""
+
+    def load(cfg):
+        begin_run()
+        signal.raise_signal(signal.SIGTERM)
+
     before = signal.getsignal(signal.SIGTERM)
-    status = run_command(lambda cfg: signal.raise_signal(signal.SIGTERM), "search", [], conf)
+    status = run_command(load, "search", [], conf)
     assert status == 143
     assert "resume=" in capsys.readouterr().err
     assert signal.getsignal(signal.SIGTERM) is before

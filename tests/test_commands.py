@@ -251,8 +251,23 @@ def test_a_wrong_choice_in_a_sweep_stops_it_before_any_job(conf, capsys):
     assert not Path("done_0").exists()
 
 
+def begin_run() -> None:
+    """What makes a run of the folder of the present job."""
+    Path(HydraConfig.get().runtime.output_dir, "manifest.json").write_text("{}")
+
+
 def interrupt(cfg):
+    """Ctrl-C in a run that had begun."""
+    begin_run()
     raise KeyboardInterrupt
+
+
+def test_ctrl_c_before_a_run_has_begun(conf, capsys):
+    def early(cfg):
+        raise KeyboardInterrupt
+
+    assert run_command(early, "search", [], conf) == 130
+    assert capsys.readouterr().err == "stopped before the run began\n"
 
 
 def test_ctrl_c_tells_how_to_go_on(conf, capsys):

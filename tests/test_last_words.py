@@ -57,6 +57,14 @@ def test_an_error_of_python_keeps_its_traceback(tmp_path):
     assert "native" not in done.stderr
 
 
+def test_a_full_temporary_folder_stops_nothing(tmp_path):
+    program = "import resource\nresource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))\n" + PROGRAM.format(ending="pass")
+    environment = {"PYTHONPATH": ":".join(sys.path), "TMPDIR": str(tmp_path)}
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=60)
+    assert done.returncode == 0 and "would not be told: [Errno " in done.stderr, done.stderr
+
+
 def test_words_of_no_process(tmp_path):
     assert last_words.read(tmp_path / "nobody") is None
     (tmp_path / "1.words").write_bytes(b"{" + b" " * (last_words.ROOM - 1) + b"Fatal Python error: Bus error\n\n")

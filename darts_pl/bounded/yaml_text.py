@@ -1,5 +1,7 @@
 """YAML of bounded size and depth: plain values, aliases counted by what they stand for."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -32,9 +34,15 @@ def parse_yaml(text: str, where: str, *, error: type[DartsError] = RunError) -> 
         DartsError: `error`, with line and column; not YAML, nested too deeply, a key given twice, a number too long, an
             alias within itself, or more values than 100,000, each alias counted as what it stands for.
     """
-    try:
-        check_yaml(text, where, error=error)
+    check_yaml(text, where, error=error)
+    with _problems_told(where, error):
         return yaml.load(text, LOADER)
+
+
+@contextmanager
+def _problems_told(where: str, error: type[DartsError]) -> Iterator[None]:
+    try:
+        yield
     except yaml.MarkedYAMLError as problem:
         place = "" if problem.problem_mark is None else f" at {_place(problem.problem_mark)}"
         raise error(f"{where}: not valid YAML{place}: {problem.problem}") from problem
@@ -57,8 +65,13 @@ def check_yaml(text: str, where: str, *, error: type[DartsError] = RunError) -> 
     """Go through the text's events, which neither nest nor follow aliases, before any value is made of them.
 
     Raises:
-        DartsError: `error`; out of bounds or a key given twice, see `parse_yaml`. yaml.YAMLError: not YAML.
+        DartsError: `error`; not YAML, out of bounds or a key given twice, see `parse_yaml`.
     """
+    with _problems_told(where, error):
+        _check_events(text, where, error)
+
+
+def _check_events(text: str, where: str, error: type[DartsError]) -> None:
     if len(text) > LARGEST_YAML:
         raise error(f"{where}: found {len(text):,} characters, expected at most {LARGEST_YAML:,}")
     sizes: dict[str, int] = {}

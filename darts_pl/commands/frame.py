@@ -28,7 +28,9 @@ from darts_pl.commands.output import OutputClosed, checked_output
 from darts_pl.commands.words import check_options, lists_values
 from darts_pl.overrides import quoted
 from darts_pl.stages.lock import locked
+from darts_pl.stages.manifest import MANIFEST
 from darts_pl.stages.orphans import end_with_process
+from darts_pl.stages.run import SWEEP
 
 log = logging.getLogger("darts_pl")
 
@@ -198,7 +200,7 @@ def _exit_status(stop: SystemExit, config_name: str, jobs: list[Job]) -> int:
 
 
 def _stopped(config_name: str, jobs: list[Job], status: int, how: str = "stopped") -> int:
-    if not jobs:
+    if not jobs or not any(Path(jobs[-1].folder, name).is_file() for name in (MANIFEST, SWEEP)):
         print(f"{how} before the run began", file=sys.stderr)
         return status
     print(f"{how}; continue with: {_going_on(config_name, jobs)}", file=sys.stderr)
