@@ -12,7 +12,8 @@ from darts_pl import report
 from darts_pl.commands import run_command
 from darts_pl.errors import DataError
 from darts_pl.stages.lock import LOCK, locked
-from darts_pl.stages.run import MANIFEST, RunFolder
+from darts_pl.stages.manifest import MANIFEST
+from darts_pl.stages.run import RunFolder
 
 BEFORE = "hydra: {output_subdir: null, callbacks: {folders: {_target_: darts_pl.commands.folders.BeforeHydra}}, "
 OUTPUTS = Path("outputs")

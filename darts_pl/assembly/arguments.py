@@ -15,7 +15,8 @@ from darts_pl.assembly.origins import SEARCHPATH, Origin, key_of, origin_of, par
 from darts_pl.assembly.replay import Replay, Word, check_replay
 from darts_pl.commands.explain import explain
 from darts_pl.errors import ConfigError, RunError
-from darts_pl.stages.run import MANIFEST, check_inside, existing_run
+from darts_pl.stages.manifest import MANIFEST
+from darts_pl.stages.places import check_inside, existing_run
 
 
 def arguments(argv: list[str], command: str) -> list[str]:

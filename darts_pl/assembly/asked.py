@@ -11,7 +11,7 @@ from darts_pl.bounded import read_json
 from darts_pl.errors import ConfigError, RunError
 from darts_pl.paths import conf_dir
 from darts_pl.stages.benchmark.settings import OPTIONS, Settings, experiment, methods_in, parse
-from darts_pl.stages.run import check_inside
+from darts_pl.stages.places import check_inside
 
 ASKED = "benchmark.json"
 LISTS = {"methods": "method", "seeds": "seed"}  # how the settings that have several values are given

@@ -15,7 +15,8 @@ from darts_pl.bounded.texts import shown
 from darts_pl.commands.foreign import leaves
 from darts_pl.errors import RunError
 from darts_pl.overrides import quoted
-from darts_pl.stages.run import MANIFEST, SWEEP, read_manifest
+from darts_pl.stages.manifest import MANIFEST, read_manifest
+from darts_pl.stages.places import SWEEP
 
 OF_THE_MOMENT = ("resume", "trust")  # what a command says of itself, not of the run
 PLAIN = (*OF_THE_MOMENT, "name", "genotype")  # keys without a dot that are no group of files, and may hold a path

@@ -9,7 +9,8 @@ from omegaconf import DictConfig, OmegaConf
 from darts_pl.assembly.origins import config_folders, without_those_of_the_moment
 from darts_pl.errors import RunError
 from darts_pl.hardware import Hardware
-from darts_pl.stages.run import MANIFEST, RunFolder, read_manifest
+from darts_pl.stages.manifest import MANIFEST, read_manifest
+from darts_pl.stages.run import RunFolder
 
 
 def open_run(config: DictConfig, command: str, hardware: Hardware) -> RunFolder:

@@ -15,7 +15,8 @@ from omegaconf import DictConfig, OmegaConf
 from darts_pl.errors import RunError
 from darts_pl.stages.lock import LOCK, check_free, locked
 from darts_pl.stages.manifest import MANIFEST, read_manifest
-from darts_pl.stages.run import CONFIG, SWEEP
+from darts_pl.stages.places import SWEEP
+from darts_pl.stages.run import CONFIG
 
 LOGS = "*.log"
 

@@ -30,7 +30,7 @@ from darts_pl.overrides import quoted
 from darts_pl.stages.lock import locked
 from darts_pl.stages.manifest import MANIFEST
 from darts_pl.stages.orphans import end_with_process
-from darts_pl.stages.run import SWEEP
+from darts_pl.stages.places import SWEEP
 
 log = logging.getLogger("darts_pl")
 

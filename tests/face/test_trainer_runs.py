@@ -12,7 +12,7 @@ from windows import LOOK_BACK, loaders, series, trainer
 
 import darts_pl
 from darts_pl.errors import RunError
-from darts_pl.stages.run import read_manifest
+from darts_pl.stages.manifest import read_manifest
 
 SMALL = {"num_candidates": 3, "search_epochs": 3, "final_epochs": 2, "top_k": 2, "max_workers": 1}
 HERE = Path(__file__).resolve().parent

@@ -10,7 +10,7 @@ from commands import finish, start, stop_at
 from pipeline_series import TINY, FinishedRun, assert_same_run, command
 from safetensors.torch import load_file
 
-from darts_pl.stages.run import read_manifest
+from darts_pl.stages.manifest import read_manifest
 
 EVERY_STEP = "checkpoint_every_s=0"
 WEIGHTS = "retrain/model.safetensors"

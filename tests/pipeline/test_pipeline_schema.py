@@ -18,7 +18,8 @@ from darts_pl.assembly.origins import OF_THE_MOMENT
 from darts_pl.forecasting import find_forecaster, parts, plan_of
 from darts_pl.paths import conf_dir
 from darts_pl.schema import DARTSConfig
-from darts_pl.stages.run import RunFolder, read_manifest
+from darts_pl.stages.manifest import read_manifest
+from darts_pl.stages.run import RunFolder
 
 
 def fields(schema: type, prefix: str = "") -> Iterator[tuple[str, Any]]:

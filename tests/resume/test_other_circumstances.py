@@ -11,7 +11,7 @@ from darts_pl.errors import RunError, TrainingError
 from darts_pl.genotype import KNOWN
 from darts_pl.hypergradient import first
 from darts_pl.lit import RetrainModule
-from darts_pl.stages.run import read_manifest
+from darts_pl.stages.manifest import read_manifest
 
 
 class Stop(Exception):

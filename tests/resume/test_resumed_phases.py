@@ -10,8 +10,8 @@ from darts_pl.hypergradient import first
 from darts_pl.relaxations import Dirichlet
 from darts_pl.relaxations.mixing import PartialChannels
 from darts_pl.rules import SkipDropout
+from darts_pl.stages.manifest import read_manifest
 from darts_pl.stages.phases import Phase
-from darts_pl.stages.run import read_manifest
 
 LIKE_PDARTS = {
     "phases": (Phase(), Phase(share=2, layers=4, keep=2, alpha_warmup_share=0.5)),

@@ -21,8 +21,8 @@ from darts_pl.relaxations.mixing import PartialChannels, full
 from darts_pl.rules import SkipDropout
 from darts_pl.spaces import CellSpace, inherit_weights
 from darts_pl.stages import search as stage
+from darts_pl.stages.manifest import MANIFEST, read_manifest
 from darts_pl.stages.phases import Phase, strongest_masks
-from darts_pl.stages.run import MANIFEST, read_manifest
 
 PDARTS_LIKE = (Phase(layers=3, alpha_warmup_share=0.4), Phase(layers=4, keep=2, alpha_warmup_share=0.4))
 DRNAS_LIKE = (Phase(channel_divisor=2), Phase(channel_divisor=1, keep=2, continues=True))

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from darts_pl.errors import RunError
-from darts_pl.stages.run import MANIFEST, RunFolder
+from darts_pl.stages.manifest import MANIFEST
+from darts_pl.stages.run import RunFolder
 
 
 def opened(folder: Path, device: str = "cpu (8 threads)") -> RunFolder:

@@ -9,7 +9,7 @@ from darts_pl.bounded.tables import read_table
 from darts_pl.errors import RunError
 from darts_pl.paths import write_atomically
 from darts_pl.stages.benchmark.jobs import Job, run_jobs
-from darts_pl.stages.run import read_manifest
+from darts_pl.stages.manifest import read_manifest
 
 REFERENCE = "darts"
 EPOCHS = 3  # as many as a search in phases needs at least

@@ -14,8 +14,8 @@ from pathlib import Path
 from darts_pl import last_words
 from darts_pl.overrides import quoted
 from darts_pl.progress import bar
+from darts_pl.stages.manifest import MANIFEST, read_manifest
 from darts_pl.stages.orphans import tied_environment
-from darts_pl.stages.run import MANIFEST, read_manifest
 
 log = logging.getLogger("darts_pl")
 

@@ -10,7 +10,7 @@ from darts_pl.bounded import read_json, read_text
 from darts_pl.bounded.tables import read_table
 from darts_pl.data.nasbench201_tables import Tables
 from darts_pl.genotype import from_json
-from darts_pl.stages.run import read_manifest
+from darts_pl.stages.manifest import read_manifest
 
 PUBLISHED = {  # CIFAR-10 test accuracy in percent, as tabulated by the DrNAS authors (arXiv:2006.10355)
     "ENAS": 54.30,

@@ -9,7 +9,7 @@ from darts_pl.bounded import read_json
 from darts_pl.errors import ConfigError, RunError, nearest
 from darts_pl.proxies import PROXIES
 from darts_pl.stages.benchmark.proxies import SIDE, Setup
-from darts_pl.stages.run import check_inside
+from darts_pl.stages.places import check_inside
 
 ASKED = "benchmark.json"
 SMALLEST = {"cells": 3, "seed": 0, "channels": 1, "layers": 1, "batch": 2, "shrink": 1, "repeats": 1}
