@@ -9,7 +9,7 @@ from test_module_model import Net, rows, saved
 
 import darts_pl
 from darts_pl.data import digits_data
-from darts_pl.data.tables import breast_cancer_data, diabetes_data, wine_data
+from darts_pl.data.tables import breast_cancer_data, csv_table_data, diabetes_data, wine_data
 from darts_pl.data.text import trec_data
 from darts_pl.errors import ConfigError, DataError
 from darts_pl.genotype import KNOWN
@@ -36,6 +36,20 @@ def test_probabilities_of_a_table_follow_the_classes(tmp_path):
     np.testing.assert_allclose(model.predict_proba(rows(data).iloc[2]), found[2:3], rtol=1e-5)
     with pytest.raises(DataError, match="which number belongs to which column"):
         model.predict(rows(data).to_numpy())
+
+
+def test_a_target_far_from_0_keeps_its_swing(tmp_path):
+    """float32 has steps of 64 at a thousand million: standardised values go back to their units in float64."""
+    frame = pd.DataFrame({"x": np.linspace(-1, 1, 200), "y": 1e9 + 25 * np.sin(np.linspace(0, 9, 200))})
+    frame.to_csv(tmp_path / "meter.csv", index=False)
+    data = csv_table_data(str(tmp_path / "meter.csv"), "y", purpose="retrain")
+    network, path = saved(DenseSpace(init_channels=8, layers=1), data, tmp_path)
+    x, y = data.test_rows()
+    target = data.processing.target
+    truth = data.table.frame["y"].to_numpy()[data.rows[1]]
+    np.testing.assert_allclose(target.original(y[:, None])[:, 0].numpy(), truth, rtol=0, atol=1e-4)
+    found = darts_pl.load(path).predict(frame.iloc[:20])
+    assert found.dtype == np.float64 and len(np.unique(found)) == 20
 
 
 def test_two_classes_with_one_output_have_two_columns(tmp_path):

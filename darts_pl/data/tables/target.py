@@ -74,8 +74,9 @@ class Quantities:
         return torch.from_numpy(values.astype(np.float32)).squeeze(1)
 
     def original(self, output: Tensor) -> Tensor:
-        """A network's outputs [..., targets] in the targets' units."""
-        return output * output.new_tensor(self.stds) + output.new_tensor(self.means)
+        """A network's outputs [..., targets] in the targets' units, float64: far from 0 float32 has no small steps."""
+        wide = {"dtype": torch.float64, "device": output.device}
+        return output.double() * torch.tensor(self.stds, **wide) + torch.tensor(self.means, **wide)
 
     def to_plain(self) -> dict[str, Any]:
         """As JSON can write it."""
