@@ -73,6 +73,7 @@ def run_command(
             check_options(sys.argv[1:])
             main = hydra.main(version_base="1.3", config_path=folder, config_name=config_name)
             main(_recorded(task, config_name, jobs, folders))()
+            _raise_first(jobs)
             sys.stdout.flush()
         except Refused as refused:
             print(f"error: {refused.error}", file=sys.stderr)
@@ -144,7 +145,9 @@ def _recorded(task: Task, config_name: str, jobs: list[Job], folders: Folders) -
                 return task(cfg)
         except Exception as error:
             record.error = error
-            raise
+            if os.getpid() != command:
+                raise
+            return None  # raised when all jobs are done: Hydra would put a line of its own before the message
 
     job.__module__ = f"darts_pl.{config_name}"  # Hydra names the job, and so its folder, after the module
     return job
@@ -158,6 +161,12 @@ def _taken_away_if_refused(place: Path, folders: Folders) -> Iterator[None]:
         if explain(error, composing=False) is not None:
             folders.take_away(place)
         raise
+
+
+def _raise_first(jobs: list[Job]) -> None:
+    for job in jobs:
+        if job.error is not None:
+            raise job.error
 
 
 def _report(error: Exception, jobs: list[Job], command: str) -> bool:
