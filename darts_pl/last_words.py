@@ -60,11 +60,16 @@ class _Kept:
 
 
 def keep(path: Path | str) -> None:
-    """Keep this process's last words in the file `path` from now on."""
+    """Keep this process's last words in the file `path` from now on; a full or missing disk is no reason not to run."""
     forget()
-    _Kept.file = Path(path).open("w+b", buffering=0)  # noqa: SIM115 - open as long as the process lives
-    _Kept.file.write(b" " * ROOM)
-    _Kept.note, _Kept.facts = mmap.mmap(_Kept.file.fileno(), ROOM), {}
+    try:
+        _Kept.file = Path(path).open("w+b", buffering=0)  # noqa: SIM115 - open as long as the process lives
+        _Kept.file.write(b" " * ROOM)
+        _Kept.note, _Kept.facts = mmap.mmap(_Kept.file.fileno(), ROOM), {}
+    except (OSError, ValueError) as error:  # the mapping of a file that is too short
+        forget()
+        log.warning("a death in native code would not be told: %s", error)
+        return
     faulthandler.enable(_Kept.file, all_threads=False)
 
 

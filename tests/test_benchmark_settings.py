@@ -98,7 +98,8 @@ def test_a_failed_job_is_passed_over(tmp_path, monkeypatch):
 
     done = script("done", "raise SystemExit(9)")
     done.folder.mkdir()
-    (done.folder / "manifest.json").write_text(json.dumps({"status": "complete"}))
+    manifest = {"command": "search", "config_sha256": "", "stages": {}, "seconds": 0.0, "peak_memory_mib": 0.0}
+    (done.folder / "manifest.json").write_text(json.dumps({**manifest, "status": "complete"}))
     good = script("good", f"open(r'{tmp_path / 'good' / 'ran'}', 'w')")
     last = script("last", f"open(r'{tmp_path / 'last' / 'ran'}', 'w')")
     bad = script("bad", "raise SystemExit('no memory')")

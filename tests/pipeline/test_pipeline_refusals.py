@@ -38,7 +38,7 @@ def test_text_among_the_numbers_is_told_with_its_place(tmp_path: Path) -> None:
     frame = hourly().astype({"load": object})
     frame.loc[3, "load"] = "12,5"
     said = refused(write_csv(tmp_path / "text.csv", frame), tmp_path / "run")
-    assert "column 'load', line 5: found '12,5', expected a number" in said
+    assert "line 5, column 'load': found '12,5', " in said and "data.decimal=','\" reads it as 12.5" in said
 
 
 BY_THE_COMMAND = {

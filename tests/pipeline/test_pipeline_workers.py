@@ -151,12 +151,18 @@ def test_whole_runs_may_be_processes_of_joblib(csv: Path, tmp_path: Path, names:
 
 def test_workers_that_cannot_begin_fail_the_run_and_no_candidate(csv: Path, tmp_path: Path) -> None:
     job_ = job(tmp_path, "never", jobs.square, value=2)
-    with Workers(partial(parts_from, csv), 1, tmp_path) as workers:
-        words = Path(workers.words.name)
-        words.rmdir()
-        words.write_text("")  # where they keep their last words is no folder
-        with pytest.raises(NotADirectoryError):
-            workers.run([job_], timeout_s=None, title="begin")
-        words.unlink()
-        words.mkdir()
+    with (
+        pytest.raises(RunError, match="begin: worker processes did not start"),
+        Workers(jobs.Elsewhere(), 1, tmp_path) as workers,
+    ):
+        workers.run([job_], timeout_s=None, title="begin")
     assert not job_.done
+
+
+def test_workers_whose_last_words_have_no_place_work_all_the_same(csv: Path, tmp_path: Path) -> None:
+    with Workers(partial(parts_from, csv), 1, tmp_path) as workers:
+        Path(workers.words.name).rmdir()
+        found = workers.run([job(tmp_path, "done", jobs.square, value=2)], timeout_s=None, title="begin")
+        Path(workers.words.name).mkdir()
+    assert found["done"]["square"] == 4
+    assert "a death in native code would not be told" in (tmp_path / "workers.log").read_text()

@@ -40,10 +40,10 @@ def test_a_search_tells_of_each_best_genotype_and_writes_what_pages_need(tmp_pat
     history = pd.read_csv(run.path / "history.csv")
     improved = (history["val_mse"] < history["val_mse"].cummin().shift(fill_value=np.inf)).sum()
     assert len(lines) == improved > 0
-    assert re.match(r"search epoch 1, best so far, val_loss \S+ val_mse \S+: normalization=\w+", lines[0])
+    assert re.match(r"search epoch 1, best so far, validation loss \S+ mse \S+: normalization=\w+", lines[0])
     assert "encoder 2: " in lines[0]
     epochs = [record.message for record in caplog.records if record.message.startswith("search epoch 1/2")]
-    assert "train_mse" in epochs[0] and "val_mse" in epochs[0] and "acc" not in epochs[0]
+    assert re.search(r"training loss \S+ mse \S+, validation loss \S+ mse", epochs[0]) and "acc" not in epochs[0]
 
     decisions = pd.read_csv(run.path / "selection" / "decisions.csv", keep_default_na=False)
     names = space().names_by_kind

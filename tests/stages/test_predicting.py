@@ -43,8 +43,8 @@ def test_a_target_far_from_0_keeps_its_swing(tmp_path):
     frame = pd.DataFrame({"x": np.linspace(-1, 1, 200), "y": 1e9 + 25 * np.sin(np.linspace(0, 9, 200))})
     frame.to_csv(tmp_path / "meter.csv", index=False)
     data = csv_table_data(str(tmp_path / "meter.csv"), "y", purpose="retrain")
-    network, path = saved(DenseSpace(init_channels=8, layers=1), data, tmp_path)
-    x, y = data.test_rows()
+    _, path = saved(DenseSpace(init_channels=8, layers=1), data, tmp_path)
+    _, y = data.test_rows()
     target = data.processing.target
     truth = data.table.frame["y"].to_numpy()[data.rows[1]]
     np.testing.assert_allclose(target.original(y[:, None])[:, 0].numpy(), truth, rtol=0, atol=1e-4)

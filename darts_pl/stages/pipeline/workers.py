@@ -151,7 +151,7 @@ class Workers:
         """The futures as they end; until the first worker is ready, the bar says what is waited for."""
         waiting = set(futures)
         while waiting:
-            begun = len(list(Path(self.words.name).iterdir()))
+            begun = len(list(Path(self.words.name).glob("*")))
             starting = f"{title}: starting {self.count} worker processes" if begun < 1 else title
             shown.update(description=starting)
             ended, waiting = wait(waiting, POLL_S, FIRST_COMPLETED)
