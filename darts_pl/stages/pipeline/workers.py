@@ -209,8 +209,6 @@ def _begin(source: Source, folder: Path, words: Path) -> None:
     """Prepare a worker process: one thread, its words in the log, Ctrl-C left to the process that started it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     end_with_parent()
-    last_words.keep(last_words.words_file(words, os.getpid()))
-    last_words.note(torch=torch.__version__)
     torch.set_num_threads(1)
     _worker["kept"] = ExitStack()
     _worker["kept"].enter_context(not_made_anew(folder))
@@ -222,6 +220,8 @@ def _begin(source: Source, folder: Path, words: Path) -> None:
     lightning.propagate = True
     lightning.setLevel(logging.WARNING)
     rich.reconfigure(stderr=True, force_terminal=False)  # bars belong to the process that started this one
+    last_words.keep(last_words.words_file(words, os.getpid()))
+    last_words.note(torch=torch.__version__)
     _worker["source"] = source
 
 
