@@ -20,7 +20,7 @@ AGAIN = re.compile(r"\+{0,2}(data|space|retraining|hardware)(\.\w+)*=[\w./:+-]*"
 CODE = re.compile(r"(target|imports)_*=")
 IMAGES = """\
 images = torch.randint(0, 256, (5, *model.input_shape))  # yours: (B, C, H, W), values from 0 to 255
-print([model.classes[i] for i in model(images).argmax(dim=1)])"""
+print(model.predict(images))  # or image files, where it was trained on such"""
 ROWS = "print(model.predict(raw))  # your table's rows, texts or inputs, as the run read them"
 SERIES = """\
 frame = pd.read_csv("your.csv", index_col=0, parse_dates=True)  # columns and steps as the run read them

@@ -69,4 +69,4 @@ def test_the_lines_that_load_the_network_run_as_they_stand(retrained):
     (code,) = (block.text for block in command_blocks(read_run(retrained)) if block.purpose.startswith("Load"))
     with contextlib.redirect_stdout(io.StringIO()) as printed:
         exec(code, {})
-    assert re.fullmatch(r"\[('\d', ){4}'\d'\]\n", printed.getvalue())
+    assert re.fullmatch(r"\[('\d' ){4}'\d'\]\n", printed.getvalue())
