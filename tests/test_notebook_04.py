@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 from notebook_runs import executed, pictures, printed, tables
 
+pytestmark = pytest.mark.slow  # its subject is tested by default in smaller pieces; notebook 01 is run whole
+
 
 @pytest.fixture(scope="module")
 def notebook(real_data, tmp_path_factory):

@@ -207,7 +207,10 @@ def test_alphas_that_do_not_learn_do_not_pass():
         check_solved(found, COPY)
 
 
-@pytest.mark.parametrize("name", [name for name in PROBLEMS if name not in ("dlinear", "attention", "cross_attention")])
+OTHERS = [name for name in PROBLEMS if name not in ("dlinear", "attention", "cross_attention")]
+
+
+@pytest.mark.parametrize("name", [*OTHERS[:2], *(pytest.param(name, marks=pytest.mark.slow) for name in OTHERS[2:])])
 def test_without_the_answer_there_is_no_forecast(name):
     """The bounds mean something: a supernet of all but the answer stays above. (Of two of those left out COPY tells as
     much, of the third its proof.)"""
