@@ -25,6 +25,7 @@ def test_series_belong_to_the_pipeline(command, words, key, tmp_path, monkeypatc
     assert key in told and "python -m darts_pl.pipeline" in told
 
 
+@pytest.mark.slow
 def test_a_step_of_every_mode_is_timed(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert benchmark.main(["modes", "steps=1", "rounds=1"]) == 0

@@ -110,7 +110,12 @@ def test_any_module_can_be_scored():
     assert raw["spread"]["l2_norm"] == 0  # the same weights in every repeat
 
 
-@pytest.mark.parametrize("parts", [{"relaxation": "dirichlet"}, {"rule": ["beta_decay"]}, {"derivation": "top_edges"}])
+ALIKE = [
+    pytest.param(parts, marks=pytest.mark.slow) for parts in ({"rule": ["beta_decay"]}, {"derivation": "top_edges"})
+]
+
+
+@pytest.mark.parametrize("parts", [{"relaxation": "dirichlet"}, *ALIKE])
 def test_methods_are_composed_of_parts(parts):
     made = trainer(parts=parts)
     model = made.create_model({"mode": "mamba", "hidden_dim": 8, "layers": 1, "patch_length": 8})

@@ -138,7 +138,8 @@ def free(lock: Path) -> bool:
     return True
 
 
-@pytest.mark.parametrize("names", ["a", pytest.param("ab", marks=pytest.mark.slow)], ids=["one", "two at a time"])
+@pytest.mark.slow
+@pytest.mark.parametrize("names", ["a", "ab"], ids=["one", "two at a time"])
 def test_whole_runs_may_be_processes_of_joblib(csv: Path, tmp_path: Path, names: str) -> None:
     """As under hydra/launcher=joblib, whose processes have a start method that others do not know."""
     folders = [tmp_path / name for name in names]

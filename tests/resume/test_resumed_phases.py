@@ -46,7 +46,9 @@ def assert_same(found: Path, expected: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("settings", "lengths"), [(LIKE_PDARTS, [1, 2]), (LIKE_DRNAS, [1, 1])], ids=["pdarts", "drnas"]
+    ("settings", "lengths"),
+    [pytest.param(LIKE_PDARTS, [1, 2], marks=pytest.mark.slow), (LIKE_DRNAS, [1, 1])],
+    ids=["pdarts", "drnas"],
 )
 def test_every_point_of_every_phase(settings: dict, lengths: list[int], tmp_path: Path) -> None:
     whole = tmp_path / "whole"

@@ -84,7 +84,7 @@ def over_all(request: pytest.FixtureRequest):
     return space, supernet(space)
 
 
-@pytest.mark.parametrize("tokens", TOKENS)
+@pytest.mark.parametrize("tokens", [TOKENS[0], *(pytest.param(t, marks=pytest.mark.slow) for t in TOKENS[1:])])
 def test_one_hot_gates_give_the_derived_network(over_all, tokens):
     """Over all 16 operations: with every kind of tokens two genotypes drawn at random."""
     space, net = over_all
