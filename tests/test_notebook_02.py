@@ -8,7 +8,7 @@ from notebook_runs import executed, pictures, printed, scores
 
 from darts_pl.genotype import from_json
 
-pytestmark = pytest.mark.slow  # its subject is tested by default in smaller pieces; notebook 01 is run whole
+pytestmark = pytest.mark.slow  # its subject is tested by default in smaller pieces
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from notebook_runs import executed, pictures, printed, scores, tables
 
-pytestmark = pytest.mark.slow  # its subject is tested by default in smaller pieces; notebook 01 is run whole
+pytestmark = pytest.mark.slow  # its subject is tested by default in smaller pieces
 
 
 @pytest.fixture(scope="module")

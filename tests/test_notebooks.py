@@ -6,6 +6,8 @@ import nbformat
 import pytest
 from notebook_runs import NOTEBOOKS, executed, pictures, printed, scores
 
+pytestmark = pytest.mark.slow  # CI runs the same search as a command
+
 
 @pytest.fixture(scope="module")
 def first_search(tmp_path_factory) -> nbformat.NotebookNode:

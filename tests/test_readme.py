@@ -113,7 +113,8 @@ SHORTER = {  # the rest of its call as it is
 }
 
 
-@pytest.mark.parametrize("changes", [SHORTER, pytest.param({}, marks=pytest.mark.slow)], ids=["shorter", "as it is"])
+@pytest.mark.slow
+@pytest.mark.parametrize("changes", [SHORTER, {}], ids=["shorter", "as it is"])
 def test_forecasting_from_python_runs(reader, changes):
     """As a script of its own, since it starts processes that import it."""
     script = python_block("multi_fidelity_search")

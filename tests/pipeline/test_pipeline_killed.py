@@ -12,6 +12,8 @@ from safetensors.torch import load_file
 
 from darts_pl.stages.manifest import read_manifest
 
+pytestmark = pytest.mark.slow  # by default a search is killed; what a pipeline keeps is tested in its stages
+
 EVERY_STEP = "checkpoint_every_s=0"
 WEIGHTS = "retrain/model.safetensors"
 
