@@ -23,6 +23,7 @@ def task(config: DictConfig) -> None:
     from darts_pl.lit import check_warmup
     from darts_pl.stages.architecture import find_architecture, summary
     from darts_pl.stages.search import search
+    from darts_pl.stages.trainer import TrainerSettings
 
     check_no_series(config)
     check_warmup(config.alpha_warmup_epochs, config.epochs)
@@ -48,7 +49,7 @@ def task(config: DictConfig) -> None:
             hardware=hardware,
             epochs=config.epochs,
             seed=config.seed,
-            checkpoint_every_s=config.checkpoint_every_s,
+            trainer=TrainerSettings(checkpoint_every_s=config.checkpoint_every_s),
             guards=config.guards,
         ),
         retrain=retrain,

@@ -21,6 +21,7 @@ from darts_pl.stages.phases import phases_of
 from darts_pl.stages.retrain import retrain
 from darts_pl.stages.run import RunFolder
 from darts_pl.stages.search import Method
+from darts_pl.stages.trainer import TrainerSettings
 
 SERIES = (SeriesSpace, SeriesData, csv_data, etth1_data, co2_data, windows_data)
 
@@ -154,7 +155,7 @@ def retraining_parts(config: DictConfig, space, hardware: Hardware) -> tuple[Cal
             epochs=recipe.epochs,
             seed=config.seed,
             auxiliary=recipe.auxiliary,
-            checkpoint_every_s=config.checkpoint_every_s,
+            trainer=TrainerSettings(checkpoint_every_s=config.checkpoint_every_s),
         )
 
     return run_stage, data

@@ -1,7 +1,7 @@
 """Callbacks: resume points, the record of a run, progress, TensorBoard."""
 
 from darts_pl.callbacks.alphas import SearchHistory
-from darts_pl.callbacks.checkpoint import ResumePoints, newest_loadable
+from darts_pl.callbacks.checkpoint import ResumePoints, check_finite_weights, newest_loadable
 from darts_pl.callbacks.guards import CollapseGuards
 from darts_pl.callbacks.history import History, peak_memory_mib
 from darts_pl.callbacks.progress import RunProgress
@@ -19,6 +19,7 @@ __all__ = [
     "RunProgress",
     "ScalarBoard",
     "SearchHistory",
+    "check_finite_weights",
     "newest_loadable",
     "peak_memory_mib",
     "without_thread_tracebacks",

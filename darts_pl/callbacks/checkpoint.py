@@ -53,11 +53,9 @@ class ResumePoints(Checkpoint):
             self.save(trainer)
 
     def on_train_end(self, trainer: Trainer, module: LightningModule) -> None:
-        if not _all_finite(module):
-            raise TrainingError(
-                f"the last step, {module.steps_done - 1}, left weights that are not finite. The last good checkpoint "
-                f"in {self.folder} is kept. Start a new run with a lower learning_rate."
-            )
+        check_finite_weights(
+            module, f"The last good checkpoint in {self.folder} is kept. Start a new run with a lower learning_rate"
+        )
         self._write(trainer, self.folder / FINAL)
 
     def save(self, trainer: Trainer) -> None:
@@ -90,6 +88,12 @@ class ResumePoints(Checkpoint):
                 f"cannot write the checkpoint {path}: {reason}. The points saved before are intact; free space or "
                 "mend the folder, then resume."
             ) from error
+
+
+def check_finite_weights(module: LightningModule, remedy: str) -> None:
+    """Raises TrainingError, with `remedy`, where the last step has left weights that are not finite."""
+    if not _all_finite(module):
+        raise TrainingError(f"the last step, {module.steps_done - 1}, left weights that are not finite. {remedy}.")
 
 
 def _all_finite(module: LightningModule) -> bool:

@@ -1,8 +1,6 @@
 """Training a model that Python hands over: the loops of the pipeline, with nothing left on the disk."""
 
 import copy
-import tempfile
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -18,8 +16,6 @@ from darts_pl.spaces.series import SeriesSpace, SeriesSupernet
 from darts_pl.stages.fitting import fit
 from darts_pl.stages.pipeline.forecast_errors import forecast_errors, mase_scale
 from darts_pl.stages.pipeline.parts import Parts
-
-NEVER_S = 1e9  # between resume points: there is nothing to resume
 
 
 def space_of(model: nn.Module) -> SeriesSpace:
@@ -94,14 +90,5 @@ def train_network(network: nn.Module, data: GivenWindows, parts: Parts, epochs: 
 
 def _fit(module, data: GivenWindows, parts: Parts, epochs: int, history: History, title: str) -> None:
     data.prepare()
-    with random_state_kept(), tempfile.TemporaryDirectory() as folder:
-        fit(
-            module,
-            data,
-            folder=Path(folder),
-            epochs=epochs,
-            hardware=parts.hardware,
-            callbacks=[history],
-            title=title,
-            checkpoint_every_s=NEVER_S,
-        )
+    with random_state_kept():
+        fit(module, data, epochs=epochs, hardware=parts.hardware, callbacks=[history], title=title)

@@ -16,6 +16,7 @@ from darts_pl.stages.phases import Phase
 from darts_pl.stages.pipeline.parts import Parts, Source
 from darts_pl.stages.pipeline.single_level import SingleLevelModule
 from darts_pl.stages.search import Method
+from darts_pl.stages.trainer import TrainerSettings
 
 
 def source_of(config: Mapping[str, Any]) -> Source:
@@ -49,7 +50,7 @@ def parts_of(text: str) -> Parts:
     return Parts(
         seed=seed,
         hardware=instantiate(config["hardware"]),
-        checkpoint_every_s=config["checkpoint_every_s"],
+        trainer=TrainerSettings(checkpoint_every_s=config["checkpoint_every_s"]),
         make_space=make_space,
         search_data=partial(_data, config["data"], "search", train, seed),
         final_data=partial(_data, config["data"], "retrain", final, seed),

@@ -17,6 +17,7 @@ from darts_pl.spaces.network import trainable
 from darts_pl.stages.fitting import fit, memory_errors
 from darts_pl.stages.model_file import save_model
 from darts_pl.stages.run import RunFolder
+from darts_pl.stages.trainer import TrainerSettings
 
 log = logging.getLogger("darts_pl")
 
@@ -34,7 +35,7 @@ def retrain(
     epochs: int,
     seed: int,
     auxiliary: bool,
-    checkpoint_every_s: float,
+    trainer: TrainerSettings,
 ) -> dict:
     """Retrain `genotype` in `folder` and return its figures: test_acc, test_loss, parameters, seconds, steps.
 
@@ -48,7 +49,7 @@ def retrain(
         network = trainable(space.network(genotype, data.input_shape, data.outputs, auxiliary=auxiliary), genotype)
         module = make_module(network, task=data.task, channels_last=hardware.runs_channels_last(network))
         history = History(folder, stage)
-        trainer = fit(
+        fitted = fit(
             module,
             data,
             folder=folder,
@@ -56,11 +57,11 @@ def retrain(
             hardware=hardware,
             callbacks=[history, ScalarBoard(history)],
             title=stage,
-            checkpoint_every_s=checkpoint_every_s,
+            trainer=trainer,
         )
         module.finish()
         with memory_errors(data.batch_size, lambda: module.steps_done):
-            trainer.test(module, datamodule=data, verbose=False)
+            fitted.test(module, datamodule=data, verbose=False)
         figures = {
             **module.test_figures(),
             "parameters": network.count_parameters(),

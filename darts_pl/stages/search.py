@@ -23,6 +23,7 @@ from darts_pl.stages.fitting import fit
 from darts_pl.stages.phases import Phase, Schedule, schedule_of, strongest_masks
 from darts_pl.stages.run import PAUSED, RunFolder
 from darts_pl.stages.selection import Selection, Trained
+from darts_pl.stages.trainer import TrainerSettings
 
 log = logging.getLogger("darts_pl")
 
@@ -57,7 +58,7 @@ def search(
     hardware: Hardware,
     epochs: int,
     seed: int,
-    checkpoint_every_s: float,
+    trainer: TrainerSettings,
     guards: bool = True,
     pictures: bool = True,
     until: int | None = None,
@@ -109,7 +110,7 @@ def search(
                 hardware=hardware,
                 callbacks=[history, *boards, *watching],
                 title=f"search {index + 1}/{len(schedule.lengths)}" if several else "search",
-                checkpoint_every_s=checkpoint_every_s,
+                trainer=trainer,
             )
             peak_mib = max(peak_mib, peak_memory_mib(hardware.device))
             if module.verdict is not None:
@@ -120,7 +121,7 @@ def search(
         if paused:
             entry["status"] = PAUSED
         elif method.selection is not None:
-            genotype, entry["selection"] = _select(run, method, module, space, data, hardware, seed, checkpoint_every_s)
+            genotype, entry["selection"] = _select(run, method, module, space, data, hardware, seed, trainer)
         entry["peak_memory_mib"] = round(max(peak_mib, peak_memory_mib(hardware.device)), 1)
         _record(entry, module, history)
     return genotype
@@ -180,7 +181,7 @@ def _follow(module: SearchModule, before: SearchModule, phase: Phase) -> None:
 
 
 def _select(
-    run: RunFolder, method: Method, module: SearchModule, space, data, hardware, seed: int, checkpoint_every_s: float
+    run: RunFolder, method: Method, module: SearchModule, space, data, hardware, seed: int, trainer: TrainerSettings
 ) -> tuple[Genotype, dict]:
     trained = Trained(
         module=module,
@@ -191,7 +192,7 @@ def _select(
         hardware=hardware,
         seed=seed,
         folder=run.path / "selection",
-        checkpoint_every_s=checkpoint_every_s,
+        trainer=trainer,
     )
     genotype, figures = method.selection(trained)
     genotype.save(run.path / "genotype_best.json")

@@ -22,6 +22,7 @@ from darts_pl.spaces import CellSpace
 from darts_pl.stages.retrain import retrain
 from darts_pl.stages.run import RunFolder
 from darts_pl.stages.search import Method, search
+from darts_pl.stages.trainer import TrainerSettings
 
 PRIMITIVES = ("none", "skip_connect", "avg_pool_3x3", "dil_conv_3x3")
 HARDWARE = Hardware(accelerator="cpu", channels_last=True)
@@ -80,7 +81,7 @@ def tiny_search(
         hardware=HARDWARE,
         epochs=epochs,
         seed=SEED,
-        checkpoint_every_s=every_s,
+        trainer=TrainerSettings(checkpoint_every_s=every_s),
         until=until,
     )
 
@@ -113,7 +114,7 @@ def tiny_retrain(
         epochs=epochs,
         seed=SEED,
         auxiliary=True,
-        checkpoint_every_s=every_s,
+        trainer=TrainerSettings(checkpoint_every_s=every_s),
     )
 
 

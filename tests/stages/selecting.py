@@ -22,6 +22,7 @@ from darts_pl.spaces.mixed import MixedOperation
 from darts_pl.stages.fitting import fit
 from darts_pl.stages.selection import Trained
 from darts_pl.stages.selection.evaluation import Score
+from darts_pl.stages.trainer import DEFAULT
 from darts_pl.tasks import Classification
 
 HARDWARE = Hardware(accelerator="cpu", channels_last=False)
@@ -94,7 +95,7 @@ def searched(folder: Path, space, *, data=None, epochs: int = 2, relaxation=None
     if epochs:
         fit(module, data, folder=folder, epochs=epochs, hardware=HARDWARE, callbacks=[], title="search")
     derive = partial(space.derive, rule=top_edges)
-    return Trained(module, make_module, space, data, derive, HARDWARE, 0, folder / "selection", 30.0)
+    return Trained(module, make_module, space, data, derive, HARDWARE, 0, folder / "selection", DEFAULT)
 
 
 class AdditiveCell(nn.Module):
@@ -140,4 +141,4 @@ def additive(folder: Path, values, targets, edges, operations, edges_kept) -> Tr
     """A `Trained` around `Additive` that derives the gates themselves, to be looked at."""
     space = SimpleNamespace(edges=edges, primitives=operations, edges_kept=edges_kept)
     module = SimpleNamespace(supernet=Additive(values, targets, operations), task=Classification(2))
-    return Trained(module, None, space, None, lambda gates: gates, HARDWARE, 3, folder, 30.0)
+    return Trained(module, None, space, None, lambda gates: gates, HARDWARE, 3, folder, DEFAULT)

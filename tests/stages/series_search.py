@@ -15,6 +15,7 @@ from darts_pl.relaxations.mixing import full
 from darts_pl.spaces import SeriesSpace
 from darts_pl.stages.run import RunFolder
 from darts_pl.stages.search import Method, search
+from darts_pl.stages.trainer import TrainerSettings
 
 HARDWARE = Hardware(accelerator="cpu", channels_last=False)
 LOOK_BACK, HORIZON = 16, 4
@@ -61,6 +62,13 @@ def searched(folder: Path, *, selection=None, epochs: int = 2) -> RunFolder:
         selection=selection,
     )
     search(
-        run, method, space=built, data=data, hardware=HARDWARE, epochs=epochs, seed=0, checkpoint_every_s=1e9
-    )  # fmt: skip
+        run,
+        method,
+        space=built,
+        data=data,
+        hardware=HARDWARE,
+        epochs=epochs,
+        seed=0,
+        trainer=TrainerSettings(checkpoint_every_s=1e9),
+    )
     return run

@@ -38,7 +38,7 @@ def train_derived(
         epochs=epochs,
         make_module=parts.make_module,
         hardware=parts.hardware,
-        checkpoint_every_s=parts.checkpoint_every_s,
+        trainer=parts.trainer,
     )
 
 

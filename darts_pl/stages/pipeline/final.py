@@ -52,7 +52,7 @@ def retrain_derived(
         epochs=epochs,
         make_module=parts.make_module,
         hardware=parts.hardware,
-        checkpoint_every_s=parts.checkpoint_every_s,
+        trainer=parts.trainer,
     )
     figures |= _tested(parts, network, data, Path(folder), row)
     kept = {key: value for key, value in figures.items() if key != "by_step"}
@@ -73,7 +73,7 @@ def run_baseline(parts: Parts, *, row: str, folder: str, epochs: int) -> dict[st
             epochs=epochs,
             make_module=parts.make_baseline_module,
             hardware=parts.hardware,
-            checkpoint_every_s=parts.checkpoint_every_s,
+            trainer=parts.trainer,
         )
     else:
         network.to(parts.hardware.device)

@@ -74,7 +74,7 @@ def search_candidate(
         hardware=parts.hardware,
         epochs=parts.search_epochs,
         seed=parts.seed,
-        checkpoint_every_s=parts.checkpoint_every_s,
+        trainer=parts.trainer,
         guards=False,
         pictures=False,
         until=until if until < parts.search_epochs else None,

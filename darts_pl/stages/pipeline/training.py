@@ -11,6 +11,7 @@ from darts_pl.hardware import Hardware
 from darts_pl.lit import RetrainModule
 from darts_pl.stages.fitting import fit
 from darts_pl.stages.pipeline.forecast_errors import forecast_errors
+from darts_pl.stages.trainer import TrainerSettings
 
 
 def train(
@@ -22,7 +23,7 @@ def train(
     epochs: int,
     make_module: Callable[..., RetrainModule],
     hardware: Hardware,
-    checkpoint_every_s: float,
+    trainer: TrainerSettings,
 ) -> dict[str, float]:
     """Train `network`, or go on; leaves it the weights of its best epoch on the CPU or its device. Returns val_mse of
     these weights, epoch_best, epochs (that were run), steps, parameters.
@@ -40,7 +41,7 @@ def train(
         hardware=hardware,
         callbacks=[history],
         title=title,
-        checkpoint_every_s=checkpoint_every_s,
+        trainer=trainer,
     )
     module.finish()
     network.to(hardware.device)

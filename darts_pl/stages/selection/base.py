@@ -9,6 +9,7 @@ from lightning.pytorch import LightningDataModule
 from darts_pl.genotype import Genotype
 from darts_pl.hardware import Hardware
 from darts_pl.lit import SearchModule
+from darts_pl.stages.trainer import TrainerSettings
 
 
 @dataclass(frozen=True)
@@ -20,7 +21,6 @@ class Trained:
         make_module: `(supernet, epochs=…, …) -> SearchModule` with the search's other settings.
         derive: strengths [E, K] a kind → genotype, by the run's rule.
         folder: where the selection may keep files, to go on from after an interruption.
-        checkpoint_every_s: seconds between resume points of a fit.
     """
 
     module: SearchModule
@@ -31,7 +31,7 @@ class Trained:
     hardware: Hardware
     seed: int
     folder: Path
-    checkpoint_every_s: float
+    trainer: TrainerSettings
 
 
 Selection = Callable[[Trained], tuple[Genotype, dict]]
