@@ -5,6 +5,7 @@ whole search from where it was, until the last rung ends it. A search that survi
 without rungs.
 """
 
+import dataclasses
 import json
 import logging
 import math
@@ -74,9 +75,7 @@ def search_candidate(
         hardware=parts.hardware,
         epochs=parts.search_epochs,
         seed=parts.seed,
-        trainer=parts.trainer,
-        guards=False,
-        pictures=False,
+        trainer=dataclasses.replace(parts.trainer, guards=False, pictures=False),
         until=until if until < parts.search_epochs else None,
     )
     entry = run.manifest["stages"]["search"]
