@@ -51,6 +51,8 @@ def task(config: DictConfig) -> None:
             epochs=config.epochs,
             seed=config.seed,
             trainer=trainer,
+            guards=config.callbacks.guards,
+            pictures=config.callbacks.pictures,
         ),
         retrain=retrain,
         random_seed=config.seed if config.retraining.random_architecture else None,

@@ -62,9 +62,9 @@ def explain_key(error: OmegaConfBaseException) -> str:
 
 def _unknown_key(place: str, key: str, parent: DictConfig) -> str:
     choices = _choices(parent)
-    if place == f"trainer.{key}" and (close := difflib.get_close_matches(key, [*choices, *OWNED], n=1)):
-        if close[0] in OWNED:
-            return f"{place}: {owned(close[0])}"
+    meant = difflib.get_close_matches(key, [*choices, *OWNED], n=1) if place == f"trainer.{key}" else []
+    if meant and meant[0] in OWNED:
+        return f"{place}: {owned(meant[0])}"
     if not choices and "_target_" in parent and (hint := options_hint(place.rsplit(".", 1)[0], key)):
         return f"{place}: no such key. {hint}"
     if not choices:

@@ -58,7 +58,7 @@ def trainer_settings(config: Mapping[str, Any], deadline: float | None = None) -
         callbacks=functools.partial(_callbacks, own),
         checkpoint_every_s=config["checkpoint_every_s"],
         deadline=deadline_of(config) if deadline is None else deadline,
-        **{name: bool(config["callbacks"].get(name, True)) for name in SWITCHES},
+        progress=bool(config["callbacks"].get("progress", True)),
     )
     settings.make(hardware_of(config), logger=False, enable_checkpointing=False)  # what it refuses shows now
     return settings

@@ -59,12 +59,15 @@ def search(
     epochs: int,
     seed: int,
     trainer: TrainerSettings,
+    guards: bool = True,
+    pictures: bool = True,
     until: int | None = None,
 ) -> Genotype:
     """Search in `run`, or go on searching; returns the genotype that the method chooses.
 
     Args:
         space: a space such as `CellSpace`. data: a prepared `ImageData` for searching.
+        guards: warn of a search that collapses. pictures: draw gates and cells for TensorBoard at every epoch.
         until: pause after this epoch, to go on later on the same schedule, with the same result as without the pause;
             of a search in one phase.
 
@@ -88,8 +91,8 @@ def search(
         entry["memory_before_mib"] = round(peak_memory_mib(hardware.device), 1)
         names = getattr(space, "names_by_kind", None)
         history = SearchHistory(run.path, method.derive, list(space.primitives), space.edges, names=names)
-        boards = [ArchitectureBoard(history, gate_heatmap, genotype_figure, alpha_heatmap)] if trainer.pictures else []
-        watching = [CollapseGuards(history, run.path)] if trainer.guards else []
+        boards = [ArchitectureBoard(history, gate_heatmap, genotype_figure, alpha_heatmap)] if pictures else []
+        watching = [CollapseGuards(history, run.path)] if guards else []
         module, peak_mib, several = None, 0.0, len(schedule.lengths) > 1
         for index, length in enumerate(schedule.lengths):
             before, module = module, _phase_module(method, schedule, index, **parts)

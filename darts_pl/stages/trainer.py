@@ -36,7 +36,7 @@ class TrainerSettings:
         callbacks: makes the user's own callbacks, anew for each fit.
         checkpoint_every_s: seconds between points to resume from.
         deadline: seconds since 1970 from which on fits end with `TimeUp`, between two steps and after a point.
-        progress, pictures, guards: show a bar, draw a search in TensorBoard, warn of one that collapses.
+        progress: show a bar.
     """
 
     flags: Mapping[str, Any] = field(default_factory=dict)
@@ -46,8 +46,6 @@ class TrainerSettings:
     checkpoint_every_s: float = 30.0
     deadline: float | None = None
     progress: bool = True
-    pictures: bool = True
-    guards: bool = True
 
     def make(self, hardware: Hardware, *, steps: int = 1, folder: Path | None = None, **ours: Any) -> Trainer:
         """The trainer of one fit of `steps` a whole epoch; `ours` are the arguments that the fit owns.

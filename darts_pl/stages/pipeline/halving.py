@@ -5,7 +5,6 @@ whole search from where it was, until the last rung ends it. A search that survi
 without rungs.
 """
 
-import dataclasses
 import json
 import logging
 import math
@@ -75,7 +74,9 @@ def search_candidate(
         hardware=parts.hardware,
         epochs=parts.search_epochs,
         seed=parts.seed,
-        trainer=dataclasses.replace(parts.trainer, guards=False, pictures=False),
+        trainer=parts.trainer,
+        guards=False,
+        pictures=False,
         until=until if until < parts.search_epochs else None,
     )
     entry = run.manifest["stages"]["search"]
