@@ -1,6 +1,5 @@
 """The search: alphas and weights in alternation (DARTS, arXiv:1806.09055, algorithm 1)."""
 
-import functools
 from collections.abc import Callable, Iterable, Sequence
 
 import torch
@@ -9,8 +8,10 @@ from torch import Tensor
 from darts_pl.errors import ConfigError
 from darts_pl.hypergradient import Bilevel, Hypergradient, VirtualStep, first, fixed
 from darts_pl.lit.base import in_memory_layout
+from darts_pl.lit.method import check_warmup, plain
 from darts_pl.lit.rule_steps import Batch, RuleSteps
-from darts_pl.rules import Combination, PhaseStart, Rule, check_rules
+from darts_pl.rules import PhaseStart, Rule
+from darts_pl.spaces.base import Supernet
 from darts_pl.spaces.widening import widen
 from darts_pl.tasks import Task
 
@@ -25,7 +26,7 @@ class SearchModule(RuleSteps):
     alphas' half.
 
     Args:
-        supernet: a `SearchNetwork`.
+        supernet: a `Supernet`.
         hypergradient: `Bilevel -> dL_val/dα`, see `darts_pl.hypergradient`.
         weights_optimizer, alphas_optimizer: `parameters -> optimiser`.
         task: the loss of both levels, and the metrics.
@@ -47,7 +48,7 @@ class SearchModule(RuleSteps):
 
     def __init__(
         self,
-        supernet: torch.nn.Module,
+        supernet: Supernet,
         hypergradient: Hypergradient,
         weights_optimizer: OptimizerFactory,
         alphas_optimizer: OptimizerFactory,
@@ -136,7 +137,7 @@ class SearchModule(RuleSteps):
     @property
     def alphas_fixed(self) -> bool:
         """Whether the alphas are never trained (random search)."""
-        return _plain(self.hypergradient) is fixed
+        return plain(self.hypergradient) is fixed
 
     @property
     def alphas_learned(self) -> bool:
@@ -183,7 +184,7 @@ class SearchModule(RuleSteps):
         return self.hypergradient(problem, loss_scale=float(scaler.get_scale()))
 
     def _is_first_order(self) -> bool:
-        return _plain(self.hypergradient) in (first, fixed)
+        return plain(self.hypergradient) in (first, fixed)
 
     def step_alphas(self, optimizer: torch.optim.Optimizer) -> None:
         """Step; where float16 overflowed leave the update out, as the scaler does for the weights."""
@@ -266,34 +267,3 @@ class SearchModule(RuleSteps):
     def on_load_checkpoint(self, checkpoint: dict) -> None:
         super().on_load_checkpoint(checkpoint)
         self.alpha_updates = checkpoint["alpha_updates"]
-
-
-def _plain(hypergradient: Hypergradient) -> Hypergradient:
-    return hypergradient.func if isinstance(hypergradient, functools.partial) else hypergradient
-
-
-def check_method(relaxation, mixing, hypergradient: Hypergradient, rules: Sequence[Rule]) -> None:
-    """Raises ConfigError, with the reason, where parts of a method make no sense beside each other."""
-    if getattr(mixing, "needs_one_hot", False) and not getattr(relaxation, "one_hot", False):
-        raise ConfigError(
-            f"mixing={type(mixing).__name__} runs one candidate an edge, so it needs one-hot gates; found "
-            f"relaxation={type(relaxation).__name__}. Take relaxation=gumbel with relaxation.hard=true, or mixing=full"
-        )
-    plain = _plain(hypergradient)
-    if getattr(mixing, "needs_one_hot", False) and plain not in (first, fixed):
-        raise ConfigError(
-            f"mixing={type(mixing).__name__} trains only the candidates that were drawn, but a second order unrolls a "
-            "step of all weights, which is not the step that follows. Take hypergradient=first, or mixing=full"
-        )
-    if not getattr(relaxation, "trains_alphas", True) and plain is not fixed:
-        raise ConfigError(
-            f"relaxation={type(relaxation).__name__} gives gates that do not depend on alpha, so there is nothing to "
-            "train. Take hypergradient=fixed, or another relaxation"
-        )
-    check_rules(rules, Combination(relaxation, mixing, plain not in (first, fixed), plain is not fixed))
-
-
-def check_warmup(alpha_warmup_epochs: int, epochs: int) -> None:
-    """Raises ConfigError where the alphas would never be updated."""
-    if alpha_warmup_epochs >= epochs:
-        raise ConfigError(f"alpha_warmup_epochs={alpha_warmup_epochs}: expected less than epochs={epochs}")
