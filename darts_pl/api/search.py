@@ -23,6 +23,7 @@ from darts_pl.relaxations import Relaxation
 from darts_pl.rules import Rule
 from darts_pl.seeds import derived_seed
 from darts_pl.spaces import CellSpace
+from darts_pl.spaces.base import Outputs, Space, Supernet
 from darts_pl.stages.fitting import Loaders, fit
 from darts_pl.stages.trainer import TrainerSettings
 from darts_pl.tasks import Classification, Task
@@ -96,7 +97,7 @@ def search_architecture(
             list(space.primitives),
             space.edges,
             report=print if verbose else log.debug,
-            names=getattr(space, "names_by_kind", None),
+            names=space.names_by_kind,
         )
         ordered = {name: SeededPasses(loader, config.seed, name) for name, loader in loaders.items()}
         evaluation = SeededPasses(loaders["alphas"], config.seed, "evaluation")
@@ -113,13 +114,12 @@ def search_architecture(
     return _result(history, sum(weight.numel() for weight in network.parameters()))
 
 
-def _problem(loaders: Mapping[str, Iterable], config: SearchConfig) -> tuple[Any, Any, Any, Task]:
+def _problem(loaders: Mapping[str, Iterable], config: SearchConfig) -> tuple[Space, Any, Outputs, Task]:
     """(space, shape of the inputs, outputs, task) of the loaders."""
     if config.space is not None:
         input_shape, outputs, task = describe_any(loaders, config.num_classes, config.task)
-        if hasattr(config.space, "prepare"):
-            config.space.prepare(input_shape, outputs)
-        elif isinstance(input_shape, TensorInput):
+        config.space.prepare(input_shape, outputs)
+        if config.space.takes_images and isinstance(input_shape, TensorInput):
             input_shape = input_shape.shape
         return config.space, input_shape, outputs, task
     input_shape, num_classes = describe(loaders, config.num_classes)
@@ -169,7 +169,7 @@ def _loader(data: Iterable | Dataset, config: SearchConfig, name: str) -> Iterab
     return data
 
 
-def _module(supernet, task: Task, config: SearchConfig, hardware: Hardware) -> SearchModule:
+def _module(supernet: Supernet, task: Task, config: SearchConfig, hardware: Hardware) -> SearchModule:
     weights_optimizer = config.weights_optimizer or partial(
         torch.optim.SGD, lr=config.learning_rate, momentum=config.momentum, weight_decay=config.weight_decay
     )

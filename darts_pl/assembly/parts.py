@@ -16,6 +16,7 @@ from darts_pl.genotype import Genotype
 from darts_pl.hardware import Hardware
 from darts_pl.lit import RetrainModule, SearchModule
 from darts_pl.spaces import SeriesSpace
+from darts_pl.spaces.base import Space
 from darts_pl.stages.compatibility import check_parts
 from darts_pl.stages.phases import phases_of
 from darts_pl.stages.retrain import retrain
@@ -52,22 +53,22 @@ def prepared_data(config: DictConfig, **settings: Any):
     return data
 
 
-def prepare_space(space, data) -> None:
+def prepare_space(space: Space, data) -> None:
     """Let a space that is made of somebody's network see what the data are, so that what does not fit is told now.
 
     Raises:
         ConfigError: data other than images for cells of images, or what the space's `prepare` raises.
     """
-    if hasattr(space, "prepare"):
-        space.prepare(data.input_shape, data.outputs)
-    elif not isinstance(data.input_shape, tuple) or not all(isinstance(size, int) for size in data.input_shape):
+    space.prepare(data.input_shape, data.outputs)
+    images = isinstance(data.input_shape, tuple) and all(isinstance(size, int) for size in data.input_shape)
+    if space.takes_images and not images:
         raise ConfigError(
             f"space={type(space).__name__} takes images, found {type(data).__name__}. Take space=dense for tables, "
             "space=text for texts, or space=module with a network of your own"
         )
 
 
-def search_method(config: DictConfig, space) -> Method:
+def search_method(config: DictConfig, space: Space) -> Method:
     """The method that `config` composes, once its parts are known to fit each other."""
     relaxation, mixing = instantiate(config.relaxation), instantiate(config.mixing)
     rules, hypergradient = list(instantiate(config.rules).values()), instantiate(config.hypergradient)
@@ -104,7 +105,7 @@ def search_method(config: DictConfig, space) -> Method:
 
 
 def retraining_parts(
-    config: DictConfig, space, hardware: Hardware, trainer: TrainerSettings
+    config: DictConfig, space: Space, hardware: Hardware, trainer: TrainerSettings
 ) -> tuple[Callable | None, object]:
     """(`(run, genotype, stage) -> figures`, its data), both None where `retraining.epochs` is 0. The data are prepared,
     so that what is wrong with them shows before any work."""
@@ -163,7 +164,7 @@ def retraining_parts(
     return run_stage, data
 
 
-def _retraining_space(config: DictConfig):
+def _retraining_space(config: DictConfig) -> Space:
     """The space at the size of the retraining; what is wrong with it is told under the names of the retraining."""
     recipe = config.retraining
     known = inspect.signature(get_object(config.space["_target_"])).parameters

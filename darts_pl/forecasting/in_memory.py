@@ -11,7 +11,7 @@ from darts_pl.data.series import GivenWindows
 from darts_pl.errors import ConfigError
 from darts_pl.genotype import from_json
 from darts_pl.lit.surroundings import random_state_kept
-from darts_pl.spaces.network import DerivedNetwork
+from darts_pl.spaces.base import DerivedNetwork
 from darts_pl.spaces.series import SeriesSpace, SeriesSupernet
 from darts_pl.stages.fitting import fit
 from darts_pl.stages.pipeline.forecast_errors import forecast_errors, mase_scale

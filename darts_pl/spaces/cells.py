@@ -11,14 +11,16 @@ from darts_pl.derive import Rule, chooses_inputs, derive_genotype, random_genoty
 from darts_pl.errors import ConfigError, GenotypeError, nearest
 from darts_pl.genotype import Genotype, check_operations, check_space
 from darts_pl.ops.image import OPERATIONS, PRIMITIVES, Builder, build
+from darts_pl.relaxations import Relaxation
+from darts_pl.spaces.base import MixingFunction, Space, as_mixing
+from darts_pl.spaces.cell_network import CellNetwork
+from darts_pl.spaces.cell_supernet import CellSupernet
 from darts_pl.spaces.layout import StemBuilder, edge_sources, plan
-from darts_pl.spaces.mixed import MixedOperation, Mixing, divided_channels
-from darts_pl.spaces.network import Network
+from darts_pl.spaces.mixed import MixedOperation, divided_channels
 from darts_pl.spaces.primitives import check_primitives
-from darts_pl.spaces.supernet import Supernet
 
 
-class CellSpace:
+class CellSpace(Space[tuple[int, int, int], Genotype]):
     """Normal and reduction cells of `num_nodes` intermediate nodes over a set of primitives (arXiv:1806.09055).
 
     Args:
@@ -31,6 +33,8 @@ class CellSpace:
     Raises:
         ConfigError: an unknown primitive, the same twice, none besides `none`, or a size that cannot be built.
     """
+
+    takes_images = True
 
     def __init__(
         self,
@@ -63,11 +67,11 @@ class CellSpace:
         input_shape: tuple[int, int, int],
         num_classes: int,
         *,
-        relaxation: nn.Module,
-        mixing: Mixing,
+        relaxation: Relaxation,
+        mixing: MixingFunction,
         auxiliary_skip: bool = False,
         layers: int | None = None,
-    ) -> Supernet:
+    ) -> CellSupernet:
         """The supernet for images of shape (C, H, W), with alphas drawn from 10⁻³ · N(0, 1).
 
         Args:
@@ -78,7 +82,8 @@ class CellSpace:
         Raises:
             ConfigError: channels that the mixing cannot divide.
         """
-        divisor = getattr(mixing, "channel_divisor", 1)
+        mixing = as_mixing(mixing)
+        divisor = mixing.channel_divisor
 
         def make_choice(channels: int, stride: int) -> MixedOperation:
             part = divided_channels(channels, divisor)
@@ -86,7 +91,7 @@ class CellSpace:
             auxiliary = self._candidate("skip_connect", channels, stride) if auxiliary_skip else None
             return MixedOperation(candidates, mixing, auxiliary)
 
-        return Supernet(
+        return CellSupernet(
             input_shape,
             num_classes,
             init_channels=self.init_channels,
@@ -96,7 +101,7 @@ class CellSpace:
             num_candidates=len(self.primitives),
             relaxation=relaxation,
             make_choice=make_choice,
-            edge_normalization=getattr(mixing, "edge_normalization", False),
+            edge_normalization=mixing.edge_normalization,
         )
 
     def check_rule(self, rule: Rule) -> None:
@@ -127,7 +132,7 @@ class CellSpace:
         *,
         auxiliary: bool = False,
         searching: bool = False,
-    ) -> Network:
+    ) -> CellNetwork:
         """The network of `genotype` with fresh weights. With `searching` its operations are built as the supernet's
         are (no affine batch normalisation, normalised pooling), so that it can carry the supernet's weights.
 
@@ -136,7 +141,7 @@ class CellSpace:
         """
         check_space(genotype, Genotype.space)
         check_operations(genotype, self.operations)
-        return Network(
+        return CellNetwork(
             genotype,
             input_shape,
             num_classes,
@@ -175,7 +180,7 @@ class CellSpace:
 
 
 @singledispatch
-def inherit_weights(network: Network, supernet: Supernet) -> None:
+def inherit_weights(network: CellNetwork, supernet: CellSupernet) -> None:
     """Copy the supernet's weights and buffers into a network built with `searching=True` from the same space. Another
     space registers its own for its networks."""
     network.stem.load_state_dict(supernet.stem.state_dict())

@@ -7,9 +7,8 @@ import torch.nn as nn
 from torch import Tensor
 
 from darts_pl.errors import ConfigError
+from darts_pl.relaxations.mixing import MixingFunction
 from darts_pl.spaces.drop_path import drop_path
-
-Mixing = Callable[[Tensor, Iterable[Callable[[Tensor], Tensor]], Tensor], Tensor]
 
 
 class MixedOperation(nn.Module):
@@ -32,7 +31,7 @@ class MixedOperation(nn.Module):
         ConfigError: there is no candidate.
     """
 
-    def __init__(self, candidates: Mapping[str, nn.Module], mixing: Mixing, auxiliary: nn.Module | None = None):
+    def __init__(self, candidates: Mapping[str, nn.Module], mixing: MixingFunction, auxiliary: nn.Module | None = None):
         super().__init__()
         if not candidates:
             raise ConfigError("a choice needs at least one candidate, none was given")

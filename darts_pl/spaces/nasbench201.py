@@ -12,13 +12,15 @@ from darts_pl.genotype import Nasbench201Genotype, check_operations, check_space
 from darts_pl.genotype.nasbench201 import EDGES
 from darts_pl.genotype.nasbench201 import OPERATIONS as PRIMITIVES
 from darts_pl.ops.image import OPERATIONS, Builder, build
+from darts_pl.relaxations import Relaxation
+from darts_pl.spaces.base import MixingFunction, Space, as_mixing
 from darts_pl.spaces.cells import inherit_weights
-from darts_pl.spaces.mixed import MixedOperation, Mixing, divided_channels
+from darts_pl.spaces.mixed import MixedOperation, divided_channels
 from darts_pl.spaces.nasbench201_network import KIND, Nasbench201Network, Nasbench201Supernet, edge_key
 from darts_pl.spaces.primitives import check_primitives
 
 
-class Nasbench201Space:
+class Nasbench201Space(Space[tuple[int, int, int], Nasbench201Genotype]):
     """The cell space of NAS-Bench-201 (Dong and Yang, arXiv:2001.00326, section 2.1).
 
     What it is: a cell has four nodes, the first its input and the last its output. Every node is joined to all before
@@ -61,6 +63,7 @@ class Nasbench201Space:
     """
 
     edges_kept = None
+    takes_images = True
 
     def __init__(
         self,
@@ -88,8 +91,8 @@ class Nasbench201Space:
         input_shape: tuple[int, int, int],
         num_classes: int,
         *,
-        relaxation: nn.Module,
-        mixing: Mixing,
+        relaxation: Relaxation,
+        mixing: MixingFunction,
         auxiliary_skip: bool = False,
         layers: int | None = None,
     ) -> Nasbench201Supernet:
@@ -104,7 +107,8 @@ class Nasbench201Space:
         Raises:
             ConfigError: channels that the mixing cannot divide.
         """
-        divisor = getattr(mixing, "channel_divisor", 1)
+        mixing = as_mixing(mixing)
+        divisor = mixing.channel_divisor
 
         def make_choice(channels: int) -> MixedOperation:
             part = divided_channels(channels, divisor)
@@ -120,7 +124,7 @@ class Nasbench201Space:
             num_candidates=len(self.primitives),
             relaxation=relaxation,
             make_choice=make_choice,
-            edge_normalization=getattr(mixing, "edge_normalization", False),
+            edge_normalization=mixing.edge_normalization,
         )
 
     def _operation(self, name: str, channels: int, *, searching: bool) -> nn.Module:

@@ -8,10 +8,11 @@ from torch import Tensor
 from darts_pl.genotype import Nasbench201Genotype
 from darts_pl.genotype.nasbench201 import EDGES, NUM_NODES
 from darts_pl.ops.image import ReLUConvBN
-from darts_pl.spaces.architecture import SearchNetwork
+from darts_pl.relaxations import Relaxation
+from darts_pl.spaces.base import DerivedNetwork, Supernet
+from darts_pl.spaces.cell_network import AuxiliaryHead
 from darts_pl.spaces.drop_path import drop_path
 from darts_pl.spaces.mixed import MixedOperation
-from darts_pl.spaces.network import AuxiliaryHead, DerivedNetwork
 
 KIND = "cell"
 STAGES = 3
@@ -97,13 +98,13 @@ class Nasbench201SearchCell(nn.Module):
         return states[NUM_NODES]
 
 
-class Nasbench201Supernet(SearchNetwork):
+class Nasbench201Supernet(Supernet):
     """All cells of the space at once; the one kind is "cell". Build it by `Nasbench201Space.supernet`.
 
     Args:
         input_shape: (C, H, W) of one image.
         layers: cells a stage.
-        relaxation, edge_normalization: see `SearchNetwork`.
+        relaxation, edge_normalization: see `Supernet`.
         make_choice: `channels -> MixedOperation` with K candidates.
     """
 
@@ -115,7 +116,7 @@ class Nasbench201Supernet(SearchNetwork):
         init_channels: int,
         layers: int,
         num_candidates: int,
-        relaxation: nn.Module,
+        relaxation: Relaxation,
         make_choice: Callable[[int], MixedOperation],
         edge_normalization: bool = False,
     ):
@@ -127,7 +128,7 @@ class Nasbench201Supernet(SearchNetwork):
     def run(
         self, x: Tensor, gates: Sequence[Tensor], weights: Sequence[Tensor | None], *, alone: bool = False
     ) -> Tensor:
-        """See `SearchNetwork.run`."""
+        """See `Supernet.run`."""
         if not len(self.cells) == len(gates) == len(weights):
             raise ValueError(f"{len(gates)} gates and {len(weights)} edge weights for {len(self.cells)} cells")
         return self.skeleton(x, lambda i, y: self.cells[i](y, gates[i], weights[i], alone=alone))[0]

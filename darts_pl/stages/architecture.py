@@ -10,6 +10,7 @@ from darts_pl.genotype.wording import in_lines
 from darts_pl.metric_names import in_words, others, written
 from darts_pl.progress import bar, part_done, whole_run
 from darts_pl.reports.run_page import write_report
+from darts_pl.spaces.base import Space
 from darts_pl.stages.baselines import random_architecture, reference_rows
 from darts_pl.stages.run import RunFolder
 from darts_pl.stages.sizes import PAPER, paper_size
@@ -22,7 +23,7 @@ NOTHING = "–"
 def find_architecture(
     run: RunFolder,
     *,
-    space,
+    space: Space,
     task: Task,
     search: Callable[[], Genotype],
     retrain: Callable[[RunFolder, Genotype, str], dict] | None,
@@ -73,7 +74,9 @@ def _parts(random_seed: int | None, reference_data) -> int:
     return 1 + (random_seed is not None) + (reference_data is not None)
 
 
-def compare(run: RunFolder, genotype: Genotype, name: str, space, retrain, random_seed, reference_data) -> list[dict]:
+def compare(
+    run: RunFolder, genotype: Genotype, name: str, space: Space, retrain, random_seed, reference_data
+) -> list[dict]:
     """Figures of the genotype and of what it is compared with, each trained in a stage of its own.
 
     The simple models, last of the rows, are fitted first: minutes at most, and what is wrong with them shows before the
@@ -93,7 +96,7 @@ def compare(run: RunFolder, genotype: Genotype, name: str, space, retrain, rando
     return rows + references
 
 
-def finish(run: RunFolder, genotype: Genotype, space, results: dict) -> dict:
+def finish(run: RunFolder, genotype: Genotype, space: Space, results: dict) -> dict:
     """Write results.json and report.html, mark the run complete."""
     results = {"genotype_best": json.loads(genotype.to_json()), **results, **_sizes(genotype, space)}
     run.write_json("results.json", results)
@@ -106,7 +109,7 @@ def finish(run: RunFolder, genotype: Genotype, space, results: dict) -> dict:
     return results
 
 
-def _sizes(genotype: Genotype, space) -> dict:
+def _sizes(genotype: Genotype, space: Space) -> dict:
     """The size of the genotype and of published ones at the size of their paper; empty for a space without one."""
     if genotype.space not in PAPER:
         return {}

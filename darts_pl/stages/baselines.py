@@ -17,6 +17,7 @@ from darts_pl.data.tables import TableData
 from darts_pl.data.text import TextData
 from darts_pl.genotype import Genotype
 from darts_pl.seeds import derived_seed
+from darts_pl.spaces.base import Space
 from darts_pl.stages.table_baselines import table_rows
 from darts_pl.stages.text_baselines import text_rows
 
@@ -90,7 +91,7 @@ def _pooled_sides(x: npt.NDArray[np.uint8]) -> tuple[int, int]:
     return min(x.shape[1], LARGEST_SIDE), min(x.shape[2], LARGEST_SIDE)
 
 
-def random_architecture(space, seed: int) -> Genotype:
+def random_architecture(space: Space, seed: int) -> Genotype:
     """A genotype drawn uniformly from `space`."""
     generator = torch.Generator().manual_seed(derived_seed(seed, "random architecture"))
     return space.random_genotype(generator)

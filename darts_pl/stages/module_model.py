@@ -23,7 +23,7 @@ from darts_pl.inputs import as_inputs, from_plain, to_plain
 from darts_pl.ops.image import Builder
 from darts_pl.paths import write_atomically
 from darts_pl.spaces import DenseSpace, ModuleSpace, TextSpace
-from darts_pl.spaces.calling import call
+from darts_pl.spaces.base import call
 from darts_pl.stages.model_header import FORMAT, VERSION
 from darts_pl.stages.predicting import Predicting, images_of, rows_of, texts_of
 from darts_pl.stages.provenance import versions

@@ -13,7 +13,7 @@ from darts_pl.hardware import Hardware
 from darts_pl.lit import RetrainModule
 from darts_pl.seeds import derived_seed
 from darts_pl.spaces import ModuleSpace
-from darts_pl.spaces.network import trainable
+from darts_pl.spaces.base import Space, trainable
 from darts_pl.stages.fitting import fit, memory_errors
 from darts_pl.stages.model_file import save_model
 from darts_pl.stages.run import RunFolder
@@ -28,7 +28,7 @@ def retrain(
     *,
     stage: str,
     folder: Path,
-    space,
+    space: Space,
     data,
     make_module: Callable[..., RetrainModule],
     hardware: Hardware,
@@ -75,14 +75,14 @@ def retrain(
     return figures
 
 
-def check_builds(genotype: Genotype, space, data) -> None:
+def check_builds(genotype: Genotype, space: Space, data) -> None:
     """Raises GenotypeError or ConfigError before any work where one's own network cannot be built of `genotype`."""
     if isinstance(space, ModuleSpace):
         with torch.random.fork_rng(devices=[]):
             space.network(genotype, data.input_shape, data.outputs)
 
 
-def check_fits(genotype: Genotype, space) -> None:
+def check_fits(genotype: Genotype, space: Space) -> None:
     """Raises ConfigError before any work where `genotype` cannot be built in `space` (see the message)."""
     if not all(cell.nodes for cell in genotype.cells.values()):
         raise ConfigError("the genotype has a cell without nodes")

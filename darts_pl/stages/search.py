@@ -13,11 +13,12 @@ from darts_pl.errors import ConfigError
 from darts_pl.genotype import Genotype, from_json
 from darts_pl.hardware import Hardware
 from darts_pl.lit import SearchModule
-from darts_pl.relaxations.mixing import with_divisor
+from darts_pl.relaxations.mixing import as_mixing
 from darts_pl.reports.alphas import alpha_heatmap, gate_heatmap
 from darts_pl.reports.cell_graph import genotype_figure
 from darts_pl.rules import Rule
 from darts_pl.seeds import derived_seed
+from darts_pl.spaces.base import Space
 from darts_pl.spaces.widening import widen
 from darts_pl.stages.fitting import fit
 from darts_pl.stages.phases import Phase, Schedule, schedule_of, strongest_masks
@@ -53,7 +54,7 @@ def search(
     run: RunFolder,
     method: Method,
     *,
-    space,
+    space: Space,
     data,
     hardware: Hardware,
     epochs: int,
@@ -80,8 +81,7 @@ def search(
     """
     if run.done("search"):
         return genotypes.read(run.path / "genotype_best.json")
-    if hasattr(space, "prepare"):
-        space.prepare(data.input_shape, data.outputs)  # what it consists of is known with the data
+    space.prepare(data.input_shape, data.outputs)  # what it consists of is known with the data
     schedule = schedule_of(method.phases, epochs)
     parts = {"space": space, "data": data, "hardware": hardware, "seed": seed}
     _check_phases(method, schedule, **parts)
@@ -89,8 +89,7 @@ def search(
         raise ConfigError(f"until={until}: a search in {len(schedule.lengths)} phases cannot pause. Take phases=single")
     with run.stage("search", data=data.fingerprint) as entry:
         entry["memory_before_mib"] = round(peak_memory_mib(hardware.device), 1)
-        names = getattr(space, "names_by_kind", None)
-        history = SearchHistory(run.path, method.derive, list(space.primitives), space.edges, names=names)
+        history = SearchHistory(run.path, method.derive, list(space.primitives), space.edges, names=space.names_by_kind)
         boards = [ArchitectureBoard(history, gate_heatmap, genotype_figure, alpha_heatmap)] if pictures else []
         watching = [CollapseGuards(history, run.path)] if guards else []
         module, peak_mib, several = None, 0.0, len(schedule.lengths) > 1
@@ -148,7 +147,8 @@ def _phase_module(
     """The module of a phase over all candidates, drawn anew."""
     phase, epochs = schedule.phases[index], schedule.lengths[index]
     torch.manual_seed(derived_seed(seed, "supernet", *([index] if index else [])))
-    mixing = method.mixing if phase.channel_divisor is None else with_divisor(method.mixing, phase.channel_divisor)
+    mixing = as_mixing(method.mixing)
+    mixing = mixing if phase.channel_divisor is None else mixing.with_divisor(phase.channel_divisor)
     supernet = space.supernet(
         data.input_shape,
         data.outputs,

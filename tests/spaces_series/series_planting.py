@@ -23,7 +23,7 @@ from darts_pl.lit import SearchModule
 from darts_pl.relaxations import Dirichlet, Gumbel, Relaxation, Sigmoid, Softmax
 from darts_pl.relaxations.mixing import full
 from darts_pl.spaces import SeriesSpace
-from darts_pl.spaces.architecture import SearchNetwork
+from darts_pl.spaces.base import Supernet
 
 Values = npt.NDArray[np.float64]
 
@@ -143,7 +143,7 @@ class Found:
     history: SearchHistory
 
     @property
-    def supernet(self) -> SearchNetwork:
+    def supernet(self) -> Supernet:
         """At the end."""
         return self.module.supernet
 
@@ -163,7 +163,7 @@ class Found:
         return float((alpha[:, column] - alpha[:, others].max(dim=1).values).max())
 
 
-def search_module(supernet: SearchNetwork, data: SeriesData, hypergradient: Callable = first, **settings):
+def search_module(supernet: Supernet, data: SeriesData, hypergradient: Callable = first, **settings):
     """The real module; `settings` may replace its optimisers."""
     parts = {
         "weights_optimizer": partial(torch.optim.AdamW, lr=0.005, weight_decay=1e-4),

@@ -17,7 +17,7 @@ from darts_pl.lit import SearchModule
 from darts_pl.relaxations import Softmax
 from darts_pl.relaxations.mixing import full
 from darts_pl.spaces import CellSpace
-from darts_pl.spaces.architecture import SearchNetwork
+from darts_pl.spaces.base import Supernet
 from darts_pl.spaces.mixed import MixedOperation
 from darts_pl.stages.fitting import fit
 from darts_pl.stages.selection import Trained
@@ -108,7 +108,7 @@ class AdditiveCell(nn.Module):
         self.edges = nn.ModuleDict({str(row): choice for row, choice in enumerate(choices)})
 
 
-class Additive(SearchNetwork):
+class Additive(Supernet):
     """ "Accuracy" is Σ gate · value, so that what a removal costs is known in closed form."""
 
     def __init__(self, values: dict[str, torch.Tensor], targets: list[int], operations: tuple[str, ...]):

@@ -19,7 +19,7 @@ from darts_pl.data.tables import breast_cancer_data, diabetes_data, digits_table
 from darts_pl.data.text import trec_data
 from darts_pl.errors import DartsError, DataError, RunError
 from darts_pl.spaces import DenseSpace, TextSpace
-from darts_pl.spaces.network import trainable
+from darts_pl.spaces.base import trainable
 from darts_pl.stages.model_file import save_model
 
 

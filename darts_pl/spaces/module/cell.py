@@ -10,6 +10,7 @@ from darts_pl.derive import NONE, Rule, random_cell
 from darts_pl.errors import ConfigError, nearest
 from darts_pl.genotype import Cell as CellGenotype
 from darts_pl.genotype import Edge
+from darts_pl.relaxations.mixing import MixingFunction
 from darts_pl.spaces.layout import edge_sources
 from darts_pl.spaces.mixed import MixedOperation
 from darts_pl.spaces.module.choice import MixedCall
@@ -78,7 +79,7 @@ class Cell(Open):
         """Also the output."""
         return *super().signature(), self.output
 
-    def bind(self, mixing, auxiliary_skip: bool) -> None:
+    def bind(self, mixing: MixingFunction, auxiliary_skip: bool) -> None:
         """Auxiliary skips are identities, as operations keep the shape."""
         super().bind(mixing, auxiliary_skip)
         for edge in self.edges.values():

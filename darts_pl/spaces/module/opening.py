@@ -13,7 +13,8 @@ from torch import Tensor
 from darts_pl.derive import Rule, strongest
 from darts_pl.errors import ConfigError
 from darts_pl.genotype import Cell
-from darts_pl.spaces.mixed import MixedOperation, Mixing
+from darts_pl.relaxations.mixing import MixingFunction
+from darts_pl.spaces.mixed import MixedOperation
 
 Chosen = str | tuple[str, ...] | Cell
 """What a label is decided for: a candidate, inputs, or a cell."""
@@ -48,7 +49,7 @@ class Open(nn.Module):
 
     Attributes:
         gates: [E, K] while a supernet runs. alone: whether auxiliary skips are left out.
-        nodes: for each of the E rows the node that it enters, see `SearchNetwork.targets`.
+        nodes: for each of the E rows the node that it enters, see `Supernet.targets`.
         names: the K candidates. row_names: of the E rows.
     """
 
@@ -94,7 +95,7 @@ class Open(nn.Module):
             )
         return self.gates.unbind()
 
-    def bind(self, mixing: Mixing, auxiliary_skip: bool) -> None:
+    def bind(self, mixing: MixingFunction, auxiliary_skip: bool) -> None:
         """Take the mixing of a supernet, and where it is asked for auxiliary skips."""
         for edge in self.edges.values():
             edge.mixing = mixing

@@ -12,7 +12,8 @@ from darts_pl.derive import Rule, chooses_inputs, top_edges
 from darts_pl.errors import ConfigError, DartsError
 from darts_pl.genotype import ModuleGenotype, check_space
 from darts_pl.inputs import as_inputs
-from darts_pl.spaces.mixed import Mixing
+from darts_pl.relaxations import Relaxation
+from darts_pl.spaces.base import MixingFunction, Space, as_mixing
 from darts_pl.spaces.module.cell import Cell
 from darts_pl.spaces.module.channel_choice import ChannelChoice
 from darts_pl.spaces.module.opening import Chosen, Open, construction
@@ -22,7 +23,7 @@ from darts_pl.spaces.module.tree import decisions_of, genotype_of, label_choices
 from darts_pl.spaces.module.trial import try_out
 
 
-class ModuleSpace:
+class ModuleSpace(Space[Any, ModuleGenotype]):
     """The space of a network with `Choice`, `InputChoice`, `Repeat`, `ChannelChoice` or `Cell` in it.
 
     A label is a kind of its own: alphas [1, K] of a choice, depth or width, [k, n] of a choice of inputs, [E, K] of a
@@ -37,9 +38,6 @@ class ModuleSpace:
     Raises:
         ConfigError: a name that leads nowhere. Whatever is wrong with the network is told by `prepare`.
     """
-
-    primitives: tuple[str, ...] = ()
-    edges: tuple[str, ...] = ()
 
     def __init__(self, target: Callable[..., nn.Module] | str, arguments: Mapping[str, Any] | None = None):
         self.target = find_target(target) if isinstance(target, str) else target
@@ -132,8 +130,8 @@ class ModuleSpace:
         input_shape: Any = None,
         outputs: Any = None,
         *,
-        relaxation: nn.Module,
-        mixing: Mixing,
+        relaxation: Relaxation,
+        mixing: MixingFunction,
         auxiliary_skip: bool = False,
         layers: int | None = None,
     ) -> ModuleSupernet:
@@ -148,7 +146,8 @@ class ModuleSpace:
         """
         if layers is not None:
             raise ConfigError("a network of one's own has one depth. Take phases without layers")
-        if getattr(mixing, "channel_divisor", 1) != 1 or getattr(mixing, "edge_normalization", False):
+        mixing = as_mixing(mixing)
+        if mixing.channel_divisor != 1 or mixing.edge_normalization:
             raise ConfigError(
                 "mixing=partial builds candidates for a part of the channels, but those of one's own network are built "
                 "as they are. Take mixing=full, or mixing=single_path with relaxation=gumbel"

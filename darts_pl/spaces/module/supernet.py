@@ -6,18 +6,17 @@ from typing import Any
 import torch.nn as nn
 from torch import Tensor
 
-from darts_pl.spaces.architecture import SearchNetwork
-from darts_pl.spaces.calling import call
-from darts_pl.spaces.mixed import Mixing
+from darts_pl.relaxations import Relaxation
+from darts_pl.spaces.base import Mixing, Supernet, call
 from darts_pl.spaces.module.opening import Open
 
 
-class ModuleSupernet(SearchNetwork):
+class ModuleSupernet(Supernet):
     """All candidate networks of a module at once; a kind is a label. Build it by `ModuleSpace.supernet`.
 
     Args:
         module: the network. choices: label → a choice of that label.
-        relaxation: see `SearchNetwork`.
+        relaxation: see `Supernet`.
         mixing: of every choice. auxiliary_skip: give the choices of cells an auxiliary skip connection.
     """
 
@@ -26,7 +25,7 @@ class ModuleSupernet(SearchNetwork):
         module: nn.Module,
         choices: Mapping[str, Open],
         *,
-        relaxation: nn.Module,
+        relaxation: Relaxation,
         mixing: Mixing,
         auxiliary_skip: bool = False,
     ):
@@ -40,7 +39,7 @@ class ModuleSupernet(SearchNetwork):
         self.reset_architecture()
 
     def run(self, x: Any, gates: Sequence[Tensor], weights: Sequence[Tensor | None], *, alone: bool = False) -> Any:
-        """See `SearchNetwork.run`; inputs and outputs are those of the module."""
+        """See `Supernet.run`; inputs and outputs are those of the module."""
         for choice, rows in zip(self.cells, gates, strict=True):
             choice.gates, choice.alone = rows, alone  # left there: activation checkpointing runs parts again
         return call(self.module, x)

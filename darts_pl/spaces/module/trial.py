@@ -10,7 +10,7 @@ from torch import Tensor
 
 from darts_pl.errors import ConfigError
 from darts_pl.inputs import Inputs, example
-from darts_pl.spaces.calling import call
+from darts_pl.spaces.base import call
 from darts_pl.spaces.module.choice import Call
 from darts_pl.spaces.module.opening import Open
 

@@ -22,6 +22,7 @@ places of a kind share one alpha, over branches and layers.
 """
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import torch
 import torch.nn as nn
@@ -30,9 +31,9 @@ from torch import Tensor
 
 from darts_pl.genotype import SeriesGenotype
 from darts_pl.ops.series.shapes import SeriesShape
-from darts_pl.spaces.architecture import SearchNetwork
+from darts_pl.relaxations import Relaxation
+from darts_pl.spaces.base import DerivedNetwork, Supernet
 from darts_pl.spaces.layout import edge_sources
-from darts_pl.spaces.network import DerivedNetwork
 from darts_pl.spaces.series.branches import BRANCHES, Sizes
 from darts_pl.spaces.series.cell import SeriesSearchCell
 from darts_pl.spaces.series.decomposition import DECOMPOSITIONS, linear_map
@@ -41,6 +42,9 @@ from darts_pl.spaces.series.labels import NONE
 from darts_pl.spaces.series.normalization import NORMALIZATIONS
 from darts_pl.spaces.series.slots import DerivedParts, LabelGroup, Parts, SearchParts, Zero
 from darts_pl.spaces.series.tokens import Window
+
+if TYPE_CHECKING:
+    from darts_pl.spaces.series.space import SeriesSpace
 
 Batch = dict[str, Tensor]
 
@@ -119,7 +123,7 @@ def _shortcut(name: str, look_back: int, horizon: int) -> nn.Module:
     return NoShortcut(horizon) if name == NONE else linear_map(look_back, horizon, bias=True)
 
 
-class SeriesSupernet(SearchNetwork):
+class SeriesSupernet(Supernet):
     """All candidate networks of a series space at once. Build it by `SeriesSpace.supernet`.
 
     Kinds are the labels with more than one candidate, [1, K], and the cells of the mode, [E, K].
@@ -128,7 +132,9 @@ class SeriesSupernet(SearchNetwork):
         space, shape: what it was built by and for.
     """
 
-    def __init__(self, space, shape: SeriesShape, sizes: Sizes, parts: SearchParts, relaxation: nn.Module):
+    def __init__(
+        self, space: "SeriesSpace", shape: SeriesShape, sizes: Sizes, parts: SearchParts, relaxation: Relaxation
+    ):
         labels = {label: len(names) for label, names in parts.candidates.items() if len(names) > 1}
         forecaster = Forecaster(space.mode, shape, sizes, parts)
         kinds = dict.fromkeys(cell.kind for cell in forecaster.modules() if isinstance(cell, SeriesSearchCell))
@@ -150,7 +156,7 @@ class SeriesSupernet(SearchNetwork):
     def run(
         self, x: Batch, gates: Sequence[Tensor], weights: Sequence[Tensor | None], *, alone: bool = False
     ) -> Tensor:
-        """See `SearchNetwork.run`: a batch → forecast (B, P, Y). There are no edge weights."""
+        """See `Supernet.run`: a batch → forecast (B, P, Y). There are no edge weights."""
         rows = dict(zip(self.cells, gates, strict=True))
         return self.forecaster(x, Gating(rows, alone))
 

@@ -14,7 +14,8 @@ from torch import Tensor
 
 from darts_pl.genotype import SeriesGenotype
 from darts_pl.ops.series.shapes import TokenGrid
-from darts_pl.spaces.mixed import MixedOperation, Mixing
+from darts_pl.relaxations.mixing import MixingFunction
+from darts_pl.spaces.mixed import MixedOperation
 from darts_pl.spaces.series.cell import DerivedSeriesCell, SeriesSearchCell
 from darts_pl.spaces.series.gating import Gating
 from darts_pl.spaces.series.labels import NONE
@@ -42,7 +43,7 @@ class LabelGroup(nn.Module):
     """A choice among parts in the form of a cell with one edge, so that its alphas [1, K] are kept as those of cells
     are. All groups of a kind share them."""
 
-    def __init__(self, kind: str, candidates: Mapping[str, nn.Module], mixing: Mixing):
+    def __init__(self, kind: str, candidates: Mapping[str, nn.Module], mixing: MixingFunction):
         super().__init__()
         self.kind = kind
         self.edges = nn.ModuleDict({kind: LabelChoice(candidates, mixing)})
@@ -87,7 +88,7 @@ class SearchParts:
     primitives: tuple[str, ...]
     num_nodes: int
     operation: Callable[[str, TokenGrid], nn.Module]
-    mixing: Mixing
+    mixing: MixingFunction
     auxiliary_skip: bool = False
 
     def choice(self, label: str, make: Make) -> nn.Module | None:

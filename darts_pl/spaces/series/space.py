@@ -11,8 +11,9 @@ from darts_pl.errors import ConfigError
 from darts_pl.genotype import SeriesGenotype
 from darts_pl.genotype.series import cell_kinds
 from darts_pl.ops.series import OPERATIONS, Builder, SeriesShape, TokenGrid, build
+from darts_pl.relaxations import Relaxation
+from darts_pl.spaces.base import MixingFunction, Space, as_mixing
 from darts_pl.spaces.layout import edge_sources
-from darts_pl.spaces.mixed import Mixing
 from darts_pl.spaces.series import checks
 from darts_pl.spaces.series.branches import Sizes
 from darts_pl.spaces.series.genotypes import check_genotype, derive_genotype, draw_genotype, one_hot_gates
@@ -23,7 +24,7 @@ from darts_pl.spaces.series.slots import DerivedParts, SearchParts, Zero
 PRIMITIVES = ("none", "identity", "dlinear", "tcn", "fourier", "inverted_attention", "grn")
 
 
-class SeriesSpace:
+class SeriesSpace(Space[SeriesShape, SeriesGenotype]):
     """Forecasting networks of one architecture mode; `darts_pl.spaces.series.network` has the equations.
 
     The first group of arguments fixes the size. `primitives` are the candidates on the edges of the cells, and each of
@@ -129,8 +130,8 @@ class SeriesSpace:
         shape: SeriesShape,
         outputs: int,
         *,
-        relaxation: nn.Module,
-        mixing: Mixing,
+        relaxation: Relaxation,
+        mixing: MixingFunction,
         auxiliary_skip: bool = False,
         layers: int | None = None,
     ) -> SeriesSupernet:
@@ -145,6 +146,7 @@ class SeriesSpace:
         """
         self.check_shape(shape)
         checks.check_outputs(shape, outputs)
+        mixing = as_mixing(mixing)
         checks.check_mixing(mixing)
         parts = SearchParts(
             self.candidates, self.primitives, self.num_nodes, self._operation, mixing, auxiliary_skip=auxiliary_skip

@@ -9,6 +9,7 @@ from lightning.pytorch import LightningDataModule
 from darts_pl.genotype import Genotype
 from darts_pl.hardware import Hardware
 from darts_pl.lit import SearchModule
+from darts_pl.spaces.base import Space
 from darts_pl.stages.trainer import TrainerSettings
 
 
@@ -25,7 +26,7 @@ class Trained:
 
     module: SearchModule
     make_module: Callable[..., SearchModule]
-    space: object
+    space: Space
     data: LightningDataModule
     derive: Callable[..., Genotype]
     hardware: Hardware

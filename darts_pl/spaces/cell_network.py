@@ -1,16 +1,15 @@
 """The derived network: only what a genotype selected, to be trained from fresh weights (arXiv:1806.09055)."""
 
 from collections.abc import Mapping
-from typing import Any
 
 import torch
 import torch.nn as nn
 import torch.nn.functional as F
 from torch import Tensor
 
-from darts_pl.genotype import AnyGenotype, Cell, Genotype
+from darts_pl.genotype import Cell, Genotype
 from darts_pl.ops.image import Builder, FactorizedReduce, ReLUConvBN, build
-from darts_pl.spaces.calling import call
+from darts_pl.spaces.base import DerivedNetwork
 from darts_pl.spaces.drop_path import drop_path
 from darts_pl.spaces.layout import CellSpec, StemBuilder, make_stem, plan
 
@@ -74,55 +73,7 @@ class AuxiliaryHead(nn.Module):
         return self.classifier(self.expand(self.reduce(x)).flatten(1))
 
 
-class DerivedNetwork(nn.Module):
-    """The base of derived networks. A subclass sets `genotype` and `auxiliary`, a head or None, and defines `run`.
-
-    Attributes:
-        drop_path_probability: set by the retraining each epoch; acts in train mode only.
-    """
-
-    def __init__(self):
-        super().__init__()
-        self.drop_path_probability = 0.0
-
-    def run(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """(B, C, H, W) → logits (B, num_classes), and the map that the auxiliary head reads."""
-        raise NotImplementedError(f"{type(self).__name__} must define run(x)")
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, C, H, W) → logits (B, num_classes)."""
-        return self.run(x)[0]
-
-    def forward_with_auxiliary(self, x: Tensor) -> tuple[Tensor, Tensor | None]:
-        """Logits and, where the network has an auxiliary head, its logits; else None."""
-        logits, middle = self.run(x)
-        return logits, None if self.auxiliary is None else self.auxiliary(middle)
-
-    def count_parameters(self) -> int:
-        """Parameters without the auxiliary head, the count that papers give."""
-        return sum(p.numel() for name, p in self.named_parameters() if not name.startswith("auxiliary."))
-
-
-class PlainNetwork(DerivedNetwork):
-    """Any module as a derived network: no auxiliary head, no paths to drop."""
-
-    auxiliary = None
-
-    def __init__(self, module: nn.Module, genotype: AnyGenotype):
-        super().__init__()
-        self.module, self.genotype = module, genotype
-
-    def run(self, x: Any) -> tuple[Any, None]:
-        """The module's outputs on the inputs of a batch."""
-        return call(self.module, x), None
-
-
-def trainable(network: nn.Module, genotype: AnyGenotype) -> DerivedNetwork:
-    """A space's `network(genotype)` as what a retraining trains."""
-    return network if isinstance(network, DerivedNetwork) else PlainNetwork(network, genotype)
-
-
-class Network(DerivedNetwork):
+class CellNetwork(DerivedNetwork):
     """The network of a genotype. Build it by `CellSpace.network`."""
 
     def __init__(
