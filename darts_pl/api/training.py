@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from darts_pl.callbacks import History, RunProgress
-from darts_pl.data.given import SeededPasses, describe_any
+from darts_pl.data.user_loaders import SeededPasses, describe_any
 from darts_pl.errors import ConfigError
 from darts_pl.genotype import ModuleGenotype
 from darts_pl.hardware import Hardware
