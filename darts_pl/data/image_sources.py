@@ -48,7 +48,7 @@ class DigitsData(ImageData):
 class Cifar10Data(ImageData):
     """CIFAR-10 below `root`, else $DARTS_PL_DATA, else downloaded; the other arguments are those of `ImageData`."""
 
-    def __init__(self, *, root: str | None = None, download: bool = True, **image_data: Any) -> None:
+    def __init__(self, root: str | None = None, download: bool = True, **image_data: Any) -> None:
         super().__init__(source=Cifar10(root=root, download=download), **image_data)
 
 
@@ -58,7 +58,6 @@ class ImageFileData(ImageData):
     def __init__(
         self,
         root: str,
-        *,
         resize: tuple[int, int] | None = None,
         mode: str | None = None,
         background: str | Sequence[int] | None = None,

@@ -188,7 +188,7 @@ REFUSED = {
     "a batch": (
         Module(),
         {"batch_size": 16},
-        "batch_size=16 is larger than the 'weights' part of the training data, which holds 10 samples",
+        "batch_size=16 is larger than the 'weights' part",
     ),
 }
 

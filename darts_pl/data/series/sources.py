@@ -86,7 +86,6 @@ class CsvSeriesData(SeriesData):
 
     def __init__(
         self,
-        *,
         csv: str,
         separator: str = ",",
         decimal: str = ".",

@@ -94,7 +94,7 @@ class WineData(TableData):
 class DigitsTableData(TableData):
     """scikit-learn's digits as one table or, with `halves`, as two; the other arguments are those of `TableData`."""
 
-    def __init__(self, *, halves: bool = False, **table_data: Any) -> None:
+    def __init__(self, halves: bool = False, **table_data: Any) -> None:
         super().__init__(source=DigitsTable(halves), **table_data)
 
 
@@ -105,7 +105,6 @@ class CsvTableData(TableData):
         self,
         csv: str,
         target: str | Sequence[str],
-        *,
         tables: Mapping[str, Sequence[str]] | None = None,
         test: str | None = None,
         categories: Sequence[str] = (),

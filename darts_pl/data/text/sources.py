@@ -103,7 +103,7 @@ def _both_labels(found: LabelledTexts) -> LabelledTexts:
 class TrecData(TextData):
     """TREC's questions below `root`, else $DARTS_PL_DATA; the other arguments are those of `TextData`."""
 
-    def __init__(self, *, root: str | None = None, **text_data: Any) -> None:
+    def __init__(self, root: str | None = None, **text_data: Any) -> None:
         super().__init__(source=Trec(root), **text_data)
 
 
@@ -113,7 +113,6 @@ class TextFileData(TextData):
     def __init__(
         self,
         train: str,
-        *,
         test: str | None = None,
         text: str = "text",
         labels: str | Sequence[str] = "label",
