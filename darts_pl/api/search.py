@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader, Dataset
 from darts_pl import hypergradient as hypergradients
 from darts_pl.api.settings import SearchConfig, SearchResult
 from darts_pl.callbacks import CollapseGuards, SearchHistory
-from darts_pl.data.given import SeededPasses, describe, describe_any
+from darts_pl.data.user_loaders import SeededPasses, describe, describe_any
 from darts_pl.errors import ConfigError, DataError, nearest
 from darts_pl.genotype import from_json
 from darts_pl.hardware import Hardware

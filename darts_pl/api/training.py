@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from darts_pl.callbacks import History
-from darts_pl.data.given import SeededPasses, describe_any
+from darts_pl.data.user_loaders import SeededPasses, describe_any
 from darts_pl.errors import ConfigError
 from darts_pl.hardware import Hardware
 from darts_pl.lit import RetrainModule

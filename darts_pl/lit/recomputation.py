@@ -11,7 +11,7 @@ from torch.utils.checkpoint import checkpoint
 
 from darts_pl.lit.rule_steps import buffers_spared
 from darts_pl.spaces.architecture import SearchNetwork
-from darts_pl.spaces.network import DerivedNetwork
+from darts_pl.spaces.base import DerivedNetwork
 
 log = logging.getLogger("darts_pl")
 

@@ -16,7 +16,7 @@ from torch.utils.data import (
     WeightedRandomSampler,
 )
 
-from darts_pl.data import GivenData, module_data
+from darts_pl.data import UserModuleData, module_data
 from darts_pl.errors import ConfigError, DataError
 from darts_pl.inputs import TensorInput
 from darts_pl.tasks import BinaryClassification, Classification, MultiTask, Regression
@@ -63,11 +63,11 @@ def pair(number: int, drawn: float):
     return torch.tensor([float(number), drawn]), torch.tensor(number % 3)
 
 
-def given(module=None, **options) -> GivenData:
-    return GivenData(module=module or Module(), **{"batch_size": 4, "seed": 3, **options})
+def given(module=None, **options) -> UserModuleData:
+    return UserModuleData(module=module or Module(), **{"batch_size": 4, "seed": 3, **options})
 
 
-def batches(data: GivenData, loader) -> list:
+def batches(data: UserModuleData, loader) -> list:
     return [data.on_after_batch_transfer(batch, 0) for batch in loader]
 
 
@@ -185,7 +185,11 @@ REFUSED = {
     "no tensors": (Module(lambda i, d: ("text", torch.tensor(0))), {}, "found str inputs[0], expected tensors"),
     "no validation": (Module(), {"alphas_from": "val"}, "Module has no val_dataloader. Take train"),
     "a half": (Module(samples=2), {"weights_fraction": 0.1}, "leaves one half empty"),
-    "a batch": (Module(), {"batch_size": 16}, "batch_size=16 is larger than the 'alphas' part"),
+    "a batch": (
+        Module(),
+        {"batch_size": 16},
+        "batch_size=16 is larger than the 'weights' part",
+    ),
 }
 
 
@@ -199,7 +203,7 @@ def test_options_are_named():
     with pytest.raises(ConfigError, match="Did you mean 'val'"):
         given(alphas_from="valid")
     with pytest.raises(ConfigError, match="expected a LightningDataModule"):
-        GivenData(module=3)
+        UserModuleData(module=3)
     with pytest.raises(ConfigError, match=r"data\.target='no_such\.Data' cannot be loaded"):
         module_data("no_such.Data")
     with pytest.raises(ConfigError, match="cannot be built with them"):

@@ -2,8 +2,8 @@
 
 import codecs
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from darts_pl.errors import ConfigError, nearest
@@ -86,13 +86,6 @@ class Dialect:
     def between_thousands(self) -> str:
         """Every mark that stands for `thousands`; "" where there is none."""
         return "" if self.thousands is None else ALIKE.get(self.thousands, self.thousands)
-
-    @classmethod
-    def taken_from(cls, arguments: Mapping[str, Any]) -> "tuple[Dialect, dict[str, Any]]":
-        """The dialect that some keyword arguments describe, and the other arguments."""
-        names = [each.name for each in fields(cls)]
-        own = {name: value for name, value in arguments.items() if name in names}
-        return cls(**own), {name: value for name, value in arguments.items() if name not in names}
 
 
 def _missing(given: Any) -> tuple[str, ...]:

@@ -10,10 +10,11 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from darts_pl.data.base import Source, check_source
+from darts_pl.data.delimited import RawTable
+from darts_pl.data.series.calendar import calendar_names
 from darts_pl.data.series.frequency import seasonal_period
-from darts_pl.data.series.loaders import WindowLoaders
-from darts_pl.data.series.options import check_options
-from darts_pl.data.series.reading import TableSource
+from darts_pl.data.series.options import check_choices, check_dates, check_device, check_sizes, check_times
 from darts_pl.data.series.scaling import Scaler
 from darts_pl.data.series.series import Series, load_series, without_constants
 from darts_pl.data.series.split import (
@@ -26,12 +27,11 @@ from darts_pl.data.series.split import (
     window_starts,
 )
 from darts_pl.data.series.windowed import WindowedSeries
-from darts_pl.data.series.windows import Inputs, Truth, evenly
+from darts_pl.data.series.windows import WindowDataModule, WindowInputs, WindowTargets, evenly
 from darts_pl.ops.series.shapes import SeriesShape
-from darts_pl.tasks import Forecasting
 
 
-class SeriesData(WindowLoaders):
+class SeriesData(WindowDataModule):
     """Windows of a series for a search or a retraining, standardised by the training rows.
 
     A batch is `(x, y)` with `x = {"past": [B, T, C], "past_known": [B, T, F], "future_known": [B, P, F]}` (float32; the
@@ -75,7 +75,7 @@ class SeriesData(WindowLoaders):
     def __init__(
         self,
         *,
-        source: TableSource,
+        source: Source[RawTable],
         look_back: int = 96,
         horizon: int = 96,
         time: str | None = None,
@@ -109,21 +109,31 @@ class SeriesData(WindowLoaders):
         seed: int = 0,
         storage_device: str | None = None,
     ) -> None:
-        super().__init__()
-        self.source, self.purpose, self.seed = source, purpose, seed
-        self.look_back, self.horizon = look_back, horizon
+        super().__init__(
+            purpose=purpose,
+            batch_size=batch_size,
+            eval_batch_size=eval_batch_size,
+            seed=seed,
+            weights_fraction=weights_fraction,
+            limit_train=limit_train,
+            eval_stride=eval_stride,
+            loss=loss,
+        )
+        check_source(source, "TableFile, TableFrame")
+        mending = {"missing": missing, "duplicates": duplicates, "unsorted": unsorted, "gaps": gaps}
+        check_choices(split=split, scaling=scaling, constant=constant, alphas_block=alphas_block, **mending)
+        check_sizes(look_back=look_back, horizon=horizon, seasonal_period=seasonal_period)
+        check_dates(split, val_start, test_start)
+        calendar_names(calendar, "year")
+        check_times(series or {}, time_format, frequency)
+        self.source, self.look_back, self.horizon = source, look_back, horizon
         self.calendar, self.split, self.ratios = calendar, split, ratios
         self.val_start, self.test_start = val_start, test_start
-        self.scaling, self.constant = scaling, constant
-        self.weights_fraction, self.alphas_block = weights_fraction, alphas_block
-        self.limit_train, self.eval_stride = limit_train, eval_stride
-        self.batch_size = batch_size
-        self.eval_batch_size = 4 * batch_size if eval_batch_size is None else eval_batch_size
-        self.elapsed_epochs = 0  # of earlier phases of a search
+        self.scaling, self.constant, self.alphas_block = scaling, constant, alphas_block
         self.storage_device = torch.device(storage_device or "cpu")
-        self.task = Forecasting(loss)
-        self.given_period = seasonal_period
-        self.mending = {"missing": missing, "duplicates": duplicates, "unsorted": unsorted, "gaps": gaps}
+        self.season_asked = seasonal_period
+        check_device(self.storage_device)
+        self.mending = mending
         self.columns = {
             "time": time,
             "series": series or {},
@@ -134,7 +144,6 @@ class SeriesData(WindowLoaders):
             "past_covariates": past_covariates,
             "future_covariates": future_covariates,
         }
-        check_options(self)
 
     @cached_property
     def windowed(self) -> WindowedSeries:
@@ -181,11 +190,6 @@ class SeriesData(WindowLoaders):
         return self.windowed.shape
 
     @property
-    def outputs(self) -> int:
-        """Y, the targets."""
-        return len(self.target_names)
-
-    @property
     def target_names(self) -> tuple[str, ...]:
         """Names of the targets, in the order of the channels."""
         return self.windowed.series.roles.targets
@@ -198,7 +202,7 @@ class SeriesData(WindowLoaders):
     @property
     def seasonal_period(self) -> int:
         """Steps of a season: as given, else by frequency."""
-        return self.given_period or seasonal_period(self.windowed.series.offset)
+        return self.season_asked or seasonal_period(self.windowed.series.offset)
 
     @property
     def fingerprint(self) -> str:
@@ -218,11 +222,11 @@ class SeriesData(WindowLoaders):
         """The time of the first step that each window of a part forecasts."""
         return self.windowed.window_times(part)
 
-    def gatherers_of(self, part: str) -> tuple[Inputs, Truth]:
+    def samples_of(self, part: str) -> tuple[WindowInputs, WindowTargets]:
         """The same for every part: windows are numbered by their first rows."""
-        return self.windowed.gatherers
+        return self.windowed.samples
 
-    def every(self, part: str) -> Tensor:
+    def numbers_of(self, part: str) -> Tensor:
         """The first rows of all windows of "train", "val" or "test"."""
         return evenly(self.windowed.starts(part), None)
 

@@ -17,7 +17,7 @@ from darts_pl.data.series.magnitude import check_given, farthest, too_coarse, ty
 from darts_pl.data.series.scaling import Scaler
 from darts_pl.data.series.series import Series
 from darts_pl.data.series.split import Cuts, window_starts
-from darts_pl.data.series.windows import Inputs, Truth
+from darts_pl.data.series.windows import WindowInputs, WindowTargets
 from darts_pl.errors import ConfigError, DataError, nearest
 from darts_pl.ops.series.shapes import SeriesShape
 
@@ -58,13 +58,13 @@ class WindowedSeries:
         return SeriesShape(self.look_back, self.horizon, len(roles.targets), len(roles.past), known)
 
     @cached_property
-    def gatherers(self) -> tuple[Inputs, Truth]:
+    def samples(self) -> tuple[WindowInputs, WindowTargets]:
         """What gives the batches of the windows that start at some rows: float32 on `device`."""
         target, past, future = (self._scaled(role) for role in ("targets", "past", "future"))
         known = np.concatenate([future, calendar_features(self.series.times, self.calendar_names)], axis=1)
         seen = self._stored(np.concatenate([target, past], axis=1))
-        truth = Truth(seen[:, : target.shape[1]], self.look_back, self.horizon)
-        return Inputs(seen, self._stored(known), self.look_back, self.horizon), truth
+        targets = WindowTargets(seen[:, : target.shape[1]], self.look_back, self.horizon)
+        return WindowInputs(seen, self._stored(known), self.look_back, self.horizon), targets
 
     def starts(self, part: str) -> range:
         """The first row of each window of "train", "val" or "test".

@@ -13,8 +13,7 @@ from darts_pl.data.delimited.columns import Words, is_text, number_column, words
 from darts_pl.data.delimited.telling import is_number, tell_columns
 from darts_pl.data.series import reading
 from darts_pl.data.tables.columns import as_text
-from darts_pl.data.tables.shared import shared
-from darts_pl.data.tables.table import Table
+from darts_pl.data.tables.table import Table, made_once
 from darts_pl.errors import ConfigError, DataError, nearest
 
 log = logging.getLogger(__name__)
@@ -56,7 +55,7 @@ class TableFile:
         """
         files = [Path(file).expanduser() for file in (self.csv, self.test) if file is not None]
         states = [(each.st_mtime_ns, each.st_size) for file in files if file.is_file() and (each := file.stat())]
-        return shared((repr(self), *states), self._read)
+        return made_once((repr(self), *states), self._read)
 
     def _read(self) -> Table:
         train = reading.TableFile(self.csv, self.dialect).load(self._is_category)

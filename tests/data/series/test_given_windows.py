@@ -4,20 +4,20 @@ import numpy as np
 import pytest
 import torch
 
-from darts_pl.data.series import GivenWindows, windows_data
-from darts_pl.data.series.overlap import apart
-from darts_pl.data.series.window_file import GivenFile, GivenPart, read_windows, taken_from
+from darts_pl.data.series import UserWindows, windows_data
+from darts_pl.data.series.user_windows import disjoint
+from darts_pl.data.series.window_file import WindowFile, WindowPart, read_windows, taken_from
 from darts_pl.errors import ConfigError, DataError
 
 LOOK_BACK, HORIZON = 12, 4
 
 
-def part(rows: torch.Tensor, targets: int = 2) -> GivenPart:
+def part(rows: torch.Tensor, targets: int = 2) -> WindowPart:
     """All windows of the rows."""
     starts = range(len(rows) - LOOK_BACK - HORIZON + 1)
     x = torch.stack([rows[i : i + LOOK_BACK] for i in starts])
     y = torch.stack([rows[i + LOOK_BACK : i + LOOK_BACK + HORIZON, :targets] for i in starts])
-    return GivenPart({"past": x}, y)
+    return WindowPart({"past": x}, y)
 
 
 @pytest.fixture
@@ -25,15 +25,15 @@ def rows() -> torch.Tensor:
     return torch.randn(160, 3, generator=torch.Generator().manual_seed(0))
 
 
-def given(rows: torch.Tensor, **facts) -> GivenFile:
+def given(rows: torch.Tensor, **facts) -> WindowFile:
     cuts = {"train": rows[:80], "val": rows[80 - LOOK_BACK : 120], "test": rows[120 - LOOK_BACK :]}
-    return GivenFile({name: part(each) for name, each in cuts.items()}, facts)
+    return WindowFile({name: part(each) for name, each in cuts.items()}, facts)
 
 
 def test_windows_that_share_steps_are_told_by_their_values(rows):
     """A window shares a run of 8 steps with the training rows while its first 8 lie within them."""
     file = given(rows)
-    free = apart(file.parts["val"], file.parts["train"])
+    free = disjoint(file.parts["val"], file.parts["train"])
     first = 80 - LOOK_BACK
     expected = [first + number + 8 > 80 for number in range(len(free))]
     assert free.tolist() == expected and 0 < sum(expected) < len(expected)
@@ -41,25 +41,25 @@ def test_windows_that_share_steps_are_told_by_their_values(rows):
 
 def test_constant_stretches_are_no_evidence():
     still = torch.zeros(60, 3)
-    assert apart(part(still), part(still)).all()
+    assert disjoint(part(still), part(still)).all()
 
 
 def test_an_equal_series_shares_everything(rows):
-    assert not apart(part(rows), part(rows.clone())).any()
-    assert apart(part(rows + 1e-3), part(rows)).all()
+    assert not disjoint(part(rows), part(rows.clone())).any()
+    assert disjoint(part(rows + 1e-3), part(rows)).all()
 
 
 def test_halves_of_a_search_and_parts_of_a_retraining(rows):
     file = given(rows)
-    search = GivenWindows(windows=file, batch_size=8)
+    search = UserWindows(windows=file, batch_size=8)
     weights, alphas = search.halves
     assert len(weights) == 80 - LOOK_BACK - HORIZON + 1
-    assert torch.equal(alphas, apart(file.parts["val"], file.parts["train"]).nonzero().flatten())
+    assert torch.equal(alphas, disjoint(file.parts["val"], file.parts["train"]).nonzero().flatten())
     batch = search.on_after_batch_transfer(next(iter(search.train_dataloader())), 0)
     assert {name: (x["past"].shape, y.shape) for name, (x, y) in batch.items()} == dict.fromkeys(
         ("weights", "alphas"), ((8, LOOK_BACK, 3), (8, HORIZON, 2))
     )
-    retrain = GivenWindows(windows=file, batch_size=8, purpose="retrain")
+    retrain = UserWindows(windows=file, batch_size=8, purpose="retrain")
     assert [len(each) for each in retrain.halves] == [len(file.parts["train"]), len(file.parts["val"])]
     seen = torch.cat([y for _, y, _ in retrain.evaluation("test")])
     assert torch.equal(seen, file.parts["test"].y)
@@ -106,6 +106,6 @@ def test_batches_of_other_forms_are_refused(batches, words):
 
 def test_sizes_are_checked(rows):
     with pytest.raises(ConfigError, match="batch_size=0"):
-        GivenWindows(windows=given(rows), batch_size=0)
+        UserWindows(windows=given(rows), batch_size=0)
     with pytest.raises(DataError, match=r"batch_size=500 is larger than the 'weights' part"):
-        GivenWindows(windows=given(rows), batch_size=500).prepare()
+        UserWindows(windows=given(rows), batch_size=500).prepare()

@@ -95,7 +95,6 @@ def test_batches_of_a_part_are_its_windows(data_of) -> None:
     by_batch = [y for _, y, key in data.evaluation("test") if key == -1]
     assert [len(y) for y in by_batch] == [7, 7, 7, 1]
     assert torch.equal(torch.cat(by_batch), windows[:][1])
-    assert torch.equal(torch.cat([y for _, y in windows.batches(5)]), windows[:][1])
     assert len(data.window_times("test")) == len(windows) == 22
     with pytest.raises(ConfigError, match=r"part='tset' is unknown\. Did you mean 'test'"):
         data.windows("tset")

@@ -1,12 +1,17 @@
-"""Tables that scikit-learn ships: small real problems without a download."""
+"""What conf/data names for tables: small ones that scikit-learn ships, and a file of one's own."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from sklearn import datasets
 
+from darts_pl.data.delimited import Dialect
 from darts_pl.data.split import holdout
+from darts_pl.data.tables.file import TableFile
+from darts_pl.data.tables.module import TableData
 from darts_pl.data.tables.table import Table
 
 
@@ -63,3 +68,55 @@ def _with_names(loaded, target: str, name: str) -> Table:
     classes = tuple(str(each) for each in loaded.target_names)
     frame: pd.DataFrame = loaded.data.assign(**{target: [classes[code] for code in loaded.target]})
     return Table(frame, (target,), name, classes=classes)
+
+
+class DiabetesData(TableData):
+    """scikit-learn's diabetes, a regression; the arguments are those of `TableData`."""
+
+    def __init__(self, **table_data: Any) -> None:
+        super().__init__(source=Diabetes(), **table_data)
+
+
+class BreastCancerData(TableData):
+    """scikit-learn's breast cancer, two classes; the arguments are those of `TableData`."""
+
+    def __init__(self, **table_data: Any) -> None:
+        super().__init__(source=BreastCancer(), **table_data)
+
+
+class WineData(TableData):
+    """scikit-learn's wine, three classes; the arguments are those of `TableData`."""
+
+    def __init__(self, **table_data: Any) -> None:
+        super().__init__(source=Wine(), **table_data)
+
+
+class DigitsTableData(TableData):
+    """scikit-learn's digits as one table or, with `halves`, as two; the other arguments are those of `TableData`."""
+
+    def __init__(self, halves: bool = False, **table_data: Any) -> None:
+        super().__init__(source=DigitsTable(halves), **table_data)
+
+
+class CsvTableData(TableData):
+    """One's own CSV or Parquet file, see `TableFile`; the other arguments are those of `Dialect` and of `TableData`."""
+
+    def __init__(
+        self,
+        csv: str,
+        target: str | Sequence[str],
+        tables: Mapping[str, Sequence[str]] | None = None,
+        test: str | None = None,
+        categories: Sequence[str] = (),
+        separator: str = ",",
+        decimal: str = ".",
+        thousands: str | None = None,
+        units: Sequence[str] = (),
+        quoting: str = "auto",
+        missing_words: str | Sequence[str] = (),
+        encoding: str = "utf-8",
+        **table_data: Any,
+    ) -> None:
+        targets = target if isinstance(target, str) else tuple(target)
+        dialect = Dialect(separator, decimal, thousands, units, quoting, missing_words, encoding)
+        super().__init__(source=TableFile(csv, targets, tables, test, tuple(categories), dialect), **table_data)

@@ -18,7 +18,7 @@ from torch.utils.data import (
     default_collate,
 )
 
-from darts_pl.data.batches import Batches
+from darts_pl.data.batches import NO_AUGMENTATION, Batches, KeyedBatch
 from darts_pl.errors import DataError
 from darts_pl.seeds import derived_seed
 
@@ -39,6 +39,9 @@ class Samples:
     def __len__(self) -> int:
         return len(self.dataset)
 
+    def __getitem__(self, chosen: torch.Tensor) -> Any:
+        return self.batch(chosen.tolist())
+
     def batch(self, numbers: Sequence[int], *place: int) -> Any:
         """The samples of these numbers as the data set's loader would collate them."""
         with generators_kept():
@@ -49,25 +52,16 @@ class Samples:
             return self.collate(samples)
 
 
-class GivenBatches(Batches):
-    """`Batches` whose batches are made of samples: yields `(batch, None, key)`."""
+class UserBatches(Batches):
+    """`Batches` of a data set's own: x is `Samples`, y is not read; yields `(batch, None, key)`."""
 
-    def __init__(
-        self, samples: Samples, batch_size: int, *, index: torch.Tensor, seed: int, stream: str, shuffle: bool
-    ):
-        super().__init__(
-            samples, samples, batch_size, seed=seed, stream=stream, shuffle=shuffle, index=index
-        )  # fmt: skip
+    x: Samples
 
-    def mixed(self, batch_size: int, seed: int, stream: str) -> "GivenBatches":
-        """The same samples in training batches of this size, in an order of its own."""
-        return GivenBatches(self.x, batch_size, index=self.index, seed=seed, stream=stream, shuffle=True)
-
-    def batch_at(self, epoch: int, position: int) -> tuple[Any, None, int]:
+    def batch_at(self, epoch: int, position: int) -> KeyedBatch:
         """The batch of one place, whatever the current place is."""
         start, stop = self.bounds[position]
         numbers = self._order_of(epoch)[start:stop].tolist()
-        return self.x.batch(numbers, epoch if self.shuffle else 0), None, 0 if self.shuffle else -1
+        return self.x.batch(numbers, epoch if self.shuffle else 0), None, 0 if self.shuffle else NO_AUGMENTATION
 
 
 def seed_all(seed: int) -> None:

@@ -1,4 +1,4 @@
-"""A data module of windows that were handed over, with the face of `SeriesData`."""
+"""A data module of windows that a user cut: out of loaders, kept in a file; asked as `SeriesData` is."""
 
 from functools import cached_property
 from pathlib import Path
@@ -9,22 +9,23 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from darts_pl.data.series.loaders import WindowLoaders, evenly
-from darts_pl.data.series.overlap import apart
 from darts_pl.data.series.scaling import Scaler
-from darts_pl.data.series.window_file import GivenFile, GivenPart, read_windows
-from darts_pl.errors import ConfigError, DataError
+from darts_pl.data.series.window_file import WindowFile, WindowPart, read_windows
+from darts_pl.data.series.windows import WindowDataModule
+from darts_pl.errors import DataError
 from darts_pl.ops.series.shapes import SeriesShape
-from darts_pl.tasks import Forecasting
 
+RUN = 8  # equal rows after each other that are no coincidence
+HASH_SEED = 20_261_124
+Hashes = npt.NDArray[np.uint64]
 STRETCHES = 512  # training windows at even distances that the scale of MASE is taken from
 
 
-class GivenWindows(WindowLoaders):
+class UserWindows(WindowDataModule):
     """Windows of three parts, cut and scaled by whoever made them. Batches are those of `SeriesData`.
 
     In a search the weights train on the training windows and the alphas on those validation windows that share no time
-    step with them (see `overlap`); in a retraining all training windows train and all validation windows validate.
+    step with them (see `disjoint`); in a retraining all training windows train and all validation windows validate.
 
     Args:
         windows: the parts with facts: `target_names`, `past_names`, `known_names`, `mean` and `std` of the C channels,
@@ -36,12 +37,10 @@ class GivenWindows(WindowLoaders):
             share time steps with training windows, a batch larger than a part.
     """
 
-    alphas_part = "val"
-
     def __init__(
         self,
         *,
-        windows: GivenFile,
+        windows: WindowFile,
         purpose: str = "search",
         batch_size: int = 32,
         eval_batch_size: int | None = None,
@@ -50,19 +49,20 @@ class GivenWindows(WindowLoaders):
         limit_train: int | None = None,
         eval_stride: int = 1,
     ):
-        super().__init__()
-        for name, value in (("batch_size", batch_size), ("limit_train", limit_train), ("eval_stride", eval_stride)):
-            if value is not None and value < 1:
-                raise ConfigError(f"data.{name}={value}: expected at least 1")
-        self.given, self.purpose, self.seed = windows, purpose, seed
-        self.batch_size = batch_size
-        self.eval_batch_size = eval_batch_size or 4 * batch_size
-        self.limit_train, self.eval_stride, self.elapsed_epochs = limit_train, eval_stride, 0
-        self.task = Forecasting(loss)
+        super().__init__(
+            purpose=purpose,
+            batch_size=batch_size,
+            eval_batch_size=eval_batch_size,
+            seed=seed,
+            limit_train=limit_train,
+            eval_stride=eval_stride,
+            loss=loss,
+        )
+        self.file, self.alphas_part = windows, "val"
 
     def prepare(self) -> None:
         """Check what depends on the windows; see the class."""
-        shapes = {name: part.shape for name, part in self.given.parts.items()}
+        shapes = {name: part.shape for name, part in self.file.parts.items()}
         first, *others = shapes.items()
         for name, shape in others:
             if shape != first[1]:
@@ -73,10 +73,10 @@ class GivenWindows(WindowLoaders):
     def halves(self) -> tuple[Tensor, Tensor]:
         """Numbers of the windows: (weights, alphas) in a search, (training, validation) in a retraining."""
         train, val = self._part("train"), self._part("val")
-        chosen = evenly(len(train), self.limit_train)
+        chosen = _evenly(len(train), self.limit_train)
         if self.purpose == "retrain":
             return chosen, torch.arange(len(val))
-        free = apart(val, train).nonzero().flatten()
+        free = disjoint(val, train).nonzero().flatten()
         if not len(free):
             raise DataError(
                 f"all {len(val)} validation windows share time steps with training windows, so that the alphas would "
@@ -84,10 +84,10 @@ class GivenWindows(WindowLoaders):
             )
         return chosen, free
 
-    def _part(self, name: str) -> GivenPart:
-        if name not in self.given.parts:
-            raise DataError(f"there are no {name!r} windows, only {', '.join(map(repr, self.given.parts))}")
-        return self.given.parts[name]
+    def _part(self, name: str) -> WindowPart:
+        if name not in self.file.parts:
+            raise DataError(f"there are no {name!r} windows, only {', '.join(map(repr, self.file.parts))}")
+        return self.file.parts[name]
 
     @property
     def input_shape(self) -> SeriesShape:
@@ -95,17 +95,12 @@ class GivenWindows(WindowLoaders):
         return self._part("train").shape
 
     @property
-    def outputs(self) -> int:
-        """Y, the targets."""
-        return self.input_shape.targets
-
-    @property
     def target_names(self) -> tuple[str, ...]:
         """Names of the targets."""
         return tuple(self._names("target_names", self.outputs, "target"))
 
     def _names(self, key: str, count: int, kind: str) -> list[str]:
-        return list(self.given.facts.get(key) or [f"{kind} {index + 1}" for index in range(count)])
+        return list(self.file.facts.get(key) or [f"{kind} {index + 1}" for index in range(count)])
 
     @property
     def scaler(self) -> Scaler:
@@ -114,27 +109,27 @@ class GivenWindows(WindowLoaders):
 
     def _scaler(self, channels: slice) -> Scaler:
         count = self.input_shape.channels
-        mean, std = self.given.facts.get("mean") or [0.0] * count, self.given.facts.get("std") or [1.0] * count
+        mean, std = self.file.facts.get("mean") or [0.0] * count, self.file.facts.get("std") or [1.0] * count
         return Scaler(np.asarray(mean, np.float64)[channels], np.asarray(std, np.float64)[channels])
 
     @property
     def seasonal_period(self) -> int:
         """Steps of a season, 1 where none is known."""
-        return int(self.given.facts.get("seasonal_period") or 1)
+        return int(self.file.facts.get("seasonal_period") or 1)
 
     @property
     def fingerprint(self) -> str:
         """sha256 of windows and facts."""
-        return self.given.digest
+        return self.file.digest
 
     def train_targets(self) -> npt.NDArray[np.float64]:
         """float64 [rows, Y], targets of training windows on the original scale, with a season of NaN between windows,
         which need not follow each other."""
         part = self._part("train")
-        chosen = evenly(len(part), STRETCHES)
+        chosen = _evenly(len(part), STRETCHES)
         rows = torch.cat([part.x["past"][chosen][..., : self.outputs], part.y[chosen]], dim=1)
-        apart_ = torch.full((len(rows), self.seasonal_period, self.outputs), torch.nan)
-        return self.scaler.inverse(torch.cat([rows, apart_], dim=1).flatten(0, 1).double().numpy())
+        between = torch.full((len(rows), self.seasonal_period, self.outputs), torch.nan)
+        return self.scaler.inverse(torch.cat([rows, between], dim=1).flatten(0, 1).double().numpy())
 
     def preprocessing(self) -> dict[str, Any]:
         """As `SeriesData.preprocessing`; the times of such windows are not known."""
@@ -160,19 +155,53 @@ class GivenWindows(WindowLoaders):
             "horizon": shape.horizon,
         }
 
-    def window_times(self, part: str) -> None:
-        """Nothing is known of times."""
+    def samples_of(self, part: str) -> tuple[WindowPart, Tensor]:
+        """Inputs and targets of a part."""
+        windows = self._part(part)
+        return windows, windows.y
 
-    def gatherers_of(self, part: str) -> tuple[GivenPart, Tensor]:
-        """Inputs and truth of a part."""
-        given = self._part(part)
-        return given, given.y
-
-    def every(self, part: str) -> Tensor:
+    def numbers_of(self, part: str) -> Tensor:
         """All numbers of a part's windows."""
         return torch.arange(len(self._part(part)))
 
 
-def windows_data(path: str, **settings) -> GivenWindows:
-    """The windows of a file that `GivenFile.save` wrote; keyword arguments go to `GivenWindows`."""
-    return GivenWindows(windows=read_windows(Path(path)), **settings)
+class WindowFileData(UserWindows):
+    """The windows of a file that `WindowFile.save` wrote; the other arguments are those of `UserWindows`."""
+
+    def __init__(self, path: str, **settings: Any) -> None:
+        super().__init__(windows=read_windows(Path(path)), **settings)
+
+
+def _evenly(count: int, most: int | None) -> Tensor:
+    """Numbers of at most `most` of `count` windows at even distances; all where it is None. In float32, other than
+    `windows.evenly`: runs of before have these windows."""
+    return torch.arange(count) if most is None else torch.linspace(0, count - 1, min(most, count)).round().long()
+
+
+def disjoint(part: WindowPart, other: WindowPart) -> Tensor:
+    """bool [W]: which windows of `part` have no run of 8 equal time steps (of targets) in common with any window of
+    `other`; shorter windows are compared whole. Constant runs tell nothing and are left out."""
+    length = min(RUN, part.x["past"].shape[1] + part.y.shape[1])
+    theirs = _runs(other, length)
+    known = np.unique(theirs[0][theirs[1]])
+    hashes, telling = _runs(part, length)
+    shared = np.isin(hashes, known) & telling
+    return torch.from_numpy(~shared.any(axis=1))
+
+
+def _runs(part: WindowPart, length: int) -> tuple[Hashes, npt.NDArray[np.bool_]]:
+    """(a hash of every run of `length` rows in every window, whether the run varies), both [W, runs]."""
+    targets = part.y.shape[2]
+    rows = torch.cat([part.x["past"][..., :targets], part.y], dim=1).numpy() + 0.0  # -0.0 becomes 0.0
+    bits = np.ascontiguousarray(rows, "<f4").view("<u4").astype(np.uint64)
+    generator = np.random.default_rng(HASH_SEED)
+    odd = generator.integers(0, 2**63, size=targets, dtype=np.uint64) * np.uint64(2) + np.uint64(1)
+    row = (bits * odd).sum(axis=2, dtype=np.uint64)
+    row ^= row >> np.uint64(29)
+    places = generator.integers(0, 2**63, size=length, dtype=np.uint64) * np.uint64(2) + np.uint64(1)
+    runs = rows.shape[1] - length + 1
+    hashes = sum((row[:, k : k + runs] * places[k] for k in range(length)), np.zeros((len(row), runs), np.uint64))
+    still = np.ones((len(row), runs), bool)
+    for k in range(1, length):
+        still &= row[:, k : k + runs] == row[:, :runs]
+    return hashes, ~still

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from darts_pl.data.given_parts import check_values, highest_labels, infer_outputs, infer_task, outputs_of, split_batch
+from darts_pl.data.user_batches import check_values, highest_labels, infer_outputs, infer_task, outputs_of, split_batch
 from darts_pl.errors import DataError
 from darts_pl.inputs import Inputs, TensorInput, inputs_of, widest
 from darts_pl.seeds import derived_seed
