@@ -10,8 +10,8 @@ import torch.nn as nn
 from torch.utils.checkpoint import checkpoint
 
 from darts_pl.lit.rule_steps import buffers_spared
-from darts_pl.spaces.architecture import SearchNetwork
 from darts_pl.spaces.base import DerivedNetwork
+from darts_pl.spaces.supernet import Supernet
 
 log = logging.getLogger("darts_pl")
 
@@ -35,7 +35,7 @@ def recomputing(module: nn.Module, wanted: bool = True) -> Iterator[None]:
 
 def _cells(module: nn.Module) -> Iterator[nn.Module]:
     for network in module.modules():
-        if isinstance(network, SearchNetwork | DerivedNetwork):
+        if isinstance(network, Supernet | DerivedNetwork):
             for name, part in network.named_children():
                 yield from part if name == "cells" else ()
 
