@@ -6,8 +6,8 @@ from darts_pl.callbacks.guards import CollapseGuards
 from darts_pl.callbacks.history import History, peak_memory_mib
 from darts_pl.callbacks.progress import RunProgress
 from darts_pl.callbacks.tensorboard import ArchitectureBoard, ScalarBoard, write_hparams
+from darts_pl.callbacks.trackers import MlflowRun, WandbRun
 from darts_pl.callbacks.validation import InterruptedValidation
-from darts_pl.callbacks.wandb import WandbRun
 from darts_pl.callbacks.writer import without_thread_tracebacks
 from darts_pl.lazy import lazily
 
@@ -16,6 +16,7 @@ __all__ = [
     "CollapseGuards",
     "History",
     "InterruptedValidation",
+    "MlflowRun",
     "ResumePoints",
     "RunProgress",
     "ScalarBoard",

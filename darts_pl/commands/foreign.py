@@ -17,7 +17,7 @@ from darts_pl.paths import conf_dir
 NAMED = re.compile(r"_target_:\s*([\w.]+)")
 CALLERS = ("darts_pl.spaces.ModuleSpace", "darts_pl.data.module_data")  # parts that call what their `target` names
 IMPORTS = "space.imports"
-OF_THE_NETWORK = ("lightning.pytorch.loggers.MLFlowLogger", "darts_pl.callbacks.WandbRun")  # to a server of any name
+OF_THE_NETWORK = ("darts_pl.callbacks.MlflowRun", "darts_pl.callbacks.WandbRun")  # to a server of any name
 OWN = (
     "darts_pl.relaxations.mixing.SinglePath",
     *(f"darts_pl.tasks.{name}" for name in ("BinaryClassification", "Classification", "Forecasting", "Regression")),
