@@ -11,8 +11,8 @@ from hydra.errors import MissingConfigException, OverrideParseException, SearchP
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException, ValidationError
 
-from darts_pl.commands.elsewhere import options_hint, options_of, preset_hint, section_hint
-from darts_pl.commands.words import explain_several, explain_word
+from darts_pl.commands.command_line import explain_several, explain_word
+from darts_pl.commands.suggestions import options_hint, options_of, preset_hint, section_hint
 from darts_pl.errors import nearest
 from darts_pl.schema.trainer import OWNED, owned
 

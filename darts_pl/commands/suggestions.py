@@ -11,7 +11,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from darts_pl.commands.apart import hydra_apart
+from darts_pl.commands.config_files import isolated_hydra
 from darts_pl.overrides import quoted, typed
 from darts_pl.paths import conf_dir
 from darts_pl.schema import DARTSConfig, RetrainCommand, SearchCommand
@@ -74,7 +74,7 @@ def preset_hint(group: str, name: str, command: str | None, config_dir: str | No
 
 
 def _composes(command: str, overrides: Sequence[str]) -> bool:
-    with hydra_apart():
+    with isolated_hydra():
         try:
             compose(command, list(overrides))
         except (HydraException, OmegaConfBaseException, yaml.YAMLError, OSError):
