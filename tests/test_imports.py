@@ -141,25 +141,20 @@ def test_a_name_that_is_not_there_is_told_with_the_nearest(name: str, nearest: s
     assert not hasattr(darts_pl, "__wrapped__")
 
 
-DISTRIBUTIONS = {
-    "PIL": "pillow",
-    "hydra": "hydra-core",
-    "pywt": "pywavelets",
-    "sklearn": "scikit-learn",
-    "yaml": "pyyaml",
-}
+# Distributions that are not called as what is imported of them
+CALLED = {"PIL": "pillow", "hydra": "hydra-core", "pywt": "pywavelets", "sklearn": "scikit-learn", "yaml": "pyyaml"}
 
 
+@pytest.mark.slow
 def test_every_imported_package_is_declared() -> None:
     """What the package imports is among its dependencies and extras, what tests import among all extras."""
-    project = pytest.importorskip("tomllib").loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))[
-        "project"
-    ]
+    text = (REPOSITORY / "pyproject.toml").read_text(encoding="utf-8")
+    project = pytest.importorskip("tomllib").loads(text)["project"]
     extras = project["optional-dependencies"]
     of_users = [line for name, lines in extras.items() if name != "test" for line in lines]
     declared = {
-        "darts_pl": project["dependencies"] + of_users,
-        "tests": project["dependencies"] + sum(extras.values(), []),
+        "darts_pl": [*project["dependencies"], *of_users],
+        "tests": [*project["dependencies"], *of_users, *extras["test"]],
     }
     for folder, lines in declared.items():
         files = sorted((REPOSITORY / folder).rglob("*.py"))
@@ -170,5 +165,5 @@ def test_every_imported_package_is_declared() -> None:
                 found = [each.name for each in node.names] if isinstance(node, ast.Import) else []
                 found += [node.module] if isinstance(node, ast.ImportFrom) and not node.level else []
                 for module in {name.split(".")[0] for name in found} - own:
-                    package = DISTRIBUTIONS.get(module, module.replace("_", "-"))
+                    package = CALLED.get(module, module.replace("_", "-"))
                     assert package in names, f"{file} imports {module}: {package} is not declared in pyproject.toml"
