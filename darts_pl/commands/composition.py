@@ -40,8 +40,6 @@ def explain_composition(error: BaseException, command: str | None = None, words:
         return f"--config-dir: {_first_line(error)}, expected a folder of configuration files"
     if found := PLUS.search(str(error)):
         return f"{found['group']}: not part of this configuration; to add it write {found['override']}, with a plus"
-    if found := UNLOADED.search(str(error)):
-        return f"{_first_line(error)} {nearest(found['choice'], options_of(found['group']))}"
     if found := PRESET.match(str(error)):
         folder = get_args_parser().parse_known_args(list(words))[0].config_dir
         if hint := preset_hint(found["group"], found["name"], command, folder):
@@ -87,7 +85,9 @@ def _unknown_key(place: str, key: str, parent: DictConfig) -> str:
 def _missing_file(error: MissingConfigException) -> str:
     """A file of a group that is not there; Hydra hands over the ones that are."""
     if not error.options:
-        return _first_line(error)
+        found = UNLOADED.search(str(error))  # one of a list of files
+        options = options_of(found["group"]) if found else []
+        return " ".join([_first_line(error), *([nearest(found["choice"], options)] if options else [])])
     choice = (error.missing_cfg_file or "").rsplit("/", 1)[-1]
     return f"{_first_line(error)}. {nearest(choice, error.options)}"
 

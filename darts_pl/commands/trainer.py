@@ -105,7 +105,8 @@ def _callbacks(nodes: Mapping[str, Any]) -> list[Callback]:
     Raises:
         ConfigError: a node that is no callback.
     """
-    built = {name: instantiate(node) for name, node in nodes.items() if node is not None}
+    nodes = {name: node for name, node in nodes.items() if node is not None}
+    built = {name: instantiate(node) if isinstance(node, Mapping) else node for name, node in nodes.items()}
     for name, each in built.items():
         if not isinstance(each, Callback):
             raise ConfigError(
