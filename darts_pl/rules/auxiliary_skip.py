@@ -26,7 +26,7 @@ class AuxiliarySkip(Rule):
 
     How. `MixedOperation` holds the auxiliary module, built as the candidate skip_connect is, over all channels also
     under partial channels: an identity, where the stride is 2 a FactorizedReduce with weights of its own. It acts in
-    both steps and in validation; `Supernet.forward_alone`, and with it everything about derived networks, leaves
+    both steps and in validation; `Supernet.forward_as_derived`, and with it everything about derived networks, leaves
     it out. The last epoch trains with b = 0, so that its alphas and its validation accuracy are those of a supernet
     without it. b depends on `progress` alone, so that resuming needs no state.
 

@@ -10,10 +10,13 @@ import torch.nn as nn
 from torch import Tensor
 
 from darts_pl.derive import Rule
+from darts_pl.errors import GenotypeError
 from darts_pl.genotype import AnyGenotype, ModuleGenotype
 from darts_pl.relaxations import Relaxation
 from darts_pl.relaxations.mixing import Mixing, MixingFunction, as_mixing
+from darts_pl.spaces.options import Chosen, Options
 from darts_pl.spaces.supernet import Supernet
+from darts_pl.spaces.walk import DerivedCell
 
 __all__ = [
     "Batch", "DerivedNetwork", "Mixing", "MixingFunction", "Outputs", "PlainNetwork", "Space", "Supernet", "as_mixing",
@@ -48,6 +51,11 @@ class Space(ABC, Generic[Shape, AGenotype]):
         return ()
 
     @property
+    @abstractmethod
+    def options(self) -> Mapping[str, Options]:
+        """Of every kind that has gates what is chosen from."""
+
+    @property
     def names_by_kind(self) -> Mapping[str, tuple[tuple[str, ...], list[str]]] | None:
         """Of every kind the names of its K candidates and of its E edges; None: `primitives` and `edges` hold for
         all."""
@@ -55,11 +63,11 @@ class Space(ABC, Generic[Shape, AGenotype]):
 
     def names(self, kind: str) -> tuple[str, ...]:
         """The K candidates of a kind in gate order."""
-        return self.primitives if self.names_by_kind is None else self.names_by_kind[kind][0]
+        return self.options[kind].names
 
     def edge_names(self, kind: str) -> list[str]:
-        """The E edges of a kind in gate order."""
-        return list(self.edges) if self.names_by_kind is None else self.names_by_kind[kind][1]
+        """The E edges of a kind in gate order; a choice that is no cell has one, of the name of its kind."""
+        return self.options[kind].row_names(kind)
 
     def prepare(self, input_shape: Any = None, outputs: Any = None) -> None:
         """See what the data are, for a space that is made of somebody's network. Others have nothing to do here.
@@ -111,27 +119,50 @@ class Space(ABC, Generic[Shape, AGenotype]):
         """A genotype drawn uniformly from `generator` (on the CPU)."""
 
     @abstractmethod
+    def chosen(self, genotype: AGenotype) -> Mapping[str, Chosen]:
+        """What the genotype chooses for every kind that has gates.
+
+        Raises:
+            GenotypeError: a genotype of another space.
+        """
+
     def one_hot_gates(self, genotype: AGenotype) -> dict[str, Tensor]:
         """Gates [E, K] a kind that select exactly the genotype's choices; a row is zero where an edge is dropped.
 
         Raises:
             GenotypeError: the genotype does not lie in this space.
         """
+        chosen, gates = self.chosen(genotype), {}
+        for kind, options in self.options.items():
+            try:
+                options.check(chosen[kind])
+                gates[kind] = options.one_hot(chosen[kind])
+            except ValueError as error:
+                raise GenotypeError(f"genotype: {kind}: {error}") from error
+        return gates
 
 
 class DerivedNetwork(nn.Module):
-    """The base of derived networks. A subclass sets `genotype` and `auxiliary`, a head or None, and defines `run`.
-
-    Attributes:
-        drop_path_probability: set by the retraining each epoch; acts in train mode only.
-    """
+    """The base of derived networks. A subclass sets `genotype` and `auxiliary`, a head or None, and defines `run`."""
 
     genotype: AnyGenotype
     auxiliary: nn.Module | None
 
     def __init__(self) -> None:
         super().__init__()
-        self.drop_path_probability = 0.0
+        self._drop_path_probability = 0.0
+
+    @property
+    def drop_path_probability(self) -> float:
+        """Of the paths in its cells, in train mode; the retraining sets it each epoch."""
+        return self._drop_path_probability
+
+    @drop_path_probability.setter
+    def drop_path_probability(self, probability: float) -> None:
+        self._drop_path_probability = probability
+        for cell in self.modules():
+            if isinstance(cell, DerivedCell):
+                cell.drop_path_probability = probability
 
     def run(self, x: Any) -> tuple[Any, Tensor | None]:
         """Inputs of a batch (images (B, C, H, W)) → outputs (logits (B, num_classes)), and the map that an auxiliary
@@ -153,7 +184,7 @@ class DerivedNetwork(nn.Module):
 
 
 class PlainNetwork(DerivedNetwork):
-    """Any module as a derived network: no auxiliary head, no paths to drop."""
+    """Any module as a derived network, without an auxiliary head; paths are dropped in the cells that it may have."""
 
     def __init__(self, module: nn.Module, genotype: AnyGenotype):
         super().__init__()

@@ -1,6 +1,7 @@
 """What all supernets share: alphas and the gates made of them, which candidates are left, edge weights."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import torch
 import torch.nn as nn
@@ -9,7 +10,9 @@ from torch import Tensor
 
 from darts_pl.errors import ConfigError
 from darts_pl.relaxations import Relaxation
+from darts_pl.spaces.choice import ChoiceModule
 from darts_pl.spaces.mixed import MixedOperation
+from darts_pl.spaces.options import Options
 
 Gates = Mapping[str, Tensor] | Sequence[Tensor]
 
@@ -19,27 +22,29 @@ class Supernet(nn.Module):
 
     `alphas[kind]` are logits [E, K]; with edge normalisation `betas[kind]` are logits [E] whose softmax over the edges
     into a node weighs them (PC-DARTS, arXiv:1907.05737, equation 4). Both are architecture parameters and part of the
-    state dict, as is `kept_<kind>` [E, K], which candidates are left. A subclass sets `cells`, modules with a `kind`
-    and `edges` (name → `MixedOperation`, in gate order), and defines `run`.
+    state dict, as is `kept_<kind>` [E, K], which candidates are left. A subclass sets `cells`, all choices of the
+    network, and defines `run`.
 
     Args:
-        targets: for each kind the node that each of its E edges enters.
-        num_candidates: K, one number or one a kind.
+        options: for each kind what is chosen from, which says E and K.
         relaxation: module `logits [E, K] → gate [E, K]`, with -inf for a candidate that is not kept.
         edge_normalization: whether there are betas.
+
+    Attributes:
+        targets: for each kind the node that each of its E edges enters.
     """
+
+    cells: Sequence[ChoiceModule]
 
     def __init__(
         self,
-        targets: Mapping[str, Sequence[int]],
-        num_candidates: int | Mapping[str, int],
+        options: Mapping[str, Options],
         relaxation: Relaxation,
         edge_normalization: bool = False,
     ):
         super().__init__()
-        self.targets = {kind: list(nodes) for kind, nodes in targets.items()}
-        candidates = num_candidates if isinstance(num_candidates, Mapping) else dict.fromkeys(targets, num_candidates)
-        sizes = {kind: (len(nodes), candidates[kind]) for kind, nodes in self.targets.items()}
+        self.targets = {kind: list(each.targets) for kind, each in options.items()}
+        sizes = {kind: (len(each.targets), len(each.names)) for kind, each in options.items()}
         self.alphas = nn.ParameterDict({kind: torch.zeros(*size) for kind, size in sizes.items()})
         normalized = sizes if edge_normalization else {}
         self.betas = nn.ParameterDict({kind: torch.zeros(size[0]) for kind, size in normalized.items()})
@@ -54,26 +59,27 @@ class Supernet(nn.Module):
             for parameter in self.arch_parameters():
                 parameter.copy_(1e-3 * torch.randn_like(parameter))
 
-    def run(
-        self, x: Tensor, gates: Sequence[Tensor], weights: Sequence[Tensor | None], *, alone: bool = False
-    ) -> Tensor:
-        """Output (images: logits (B, num_classes)) by `gates` [E, K] and `weights` [E] (or None) of each cell."""
-        raise NotImplementedError(f"{type(self).__name__} must define run(x, gates, weights)")
+    def run(self, x: Any) -> Any:
+        """Outputs (images: logits (B, num_classes)) by the gates that `cells` were handed for this pass."""
+        raise NotImplementedError(f"{type(self).__name__} must define run(x)")
 
-    def forward(self, x: Tensor, gates: Gates | None = None) -> Tensor:
+    def forward(self, x: Any, gates: Gates | None = None) -> Any:
         """(B, C, H, W) → logits (B, num_classes). `gates` [E, K] a kind, or in a list one a cell; by default relaxed
         from the alphas. Edge weights and auxiliary skips act as in the search."""
-        edge_weights = self.edge_weights()
-        weights = [edge_weights.get(cell.kind) for cell in self.cells]
-        return self.run(x, self._by_cell(self.gates() if gates is None else gates), weights)
+        weights = self.edge_weights()
+        self._hand_out(self.gates() if gates is None else gates, weights, without_auxiliary=False)
+        return self.run(x)
 
-    def forward_alone(self, x: Tensor, gates: Gates) -> Tensor:
+    def forward_as_derived(self, x: Any, gates: Gates) -> Any:
         """As `forward`, by these gates alone: every edge weighs one, no auxiliary skip. One-hot gates give the derived
         network."""
-        return self.run(x, self._by_cell(gates), [None] * len(self.cells), alone=True)
+        self._hand_out(gates, {}, without_auxiliary=True)
+        return self.run(x)
 
-    def _by_cell(self, gates: Gates) -> Sequence[Tensor]:
-        return [gates[cell.kind] for cell in self.cells] if isinstance(gates, Mapping) else gates
+    def _hand_out(self, gates: Gates, weights: Mapping[str, Tensor], *, without_auxiliary: bool) -> None:
+        by_cell = [gates[cell.kind] for cell in self.cells] if isinstance(gates, Mapping) else gates
+        for cell, rows in zip(self.cells, by_cell, strict=True):
+            cell.take(rows, weights.get(cell.kind), without_auxiliary=without_auxiliary)
 
     @property
     def kinds(self) -> tuple[str, ...]:
@@ -132,8 +138,7 @@ class Supernet(nn.Module):
                 raise ConfigError(f"{kind} cell: an edge would be left without a candidate")
             self.kept(kind).copy_(mask)
         for cell in self.cells:
-            for choice, row in zip(cell.edges.values(), self.kept(cell.kind)):
-                choice.keep(name for name, left in zip(choice.names, row.tolist()) if left)
+            cell.keep(self.kept(cell.kind))
 
     def choices(self) -> Iterator[MixedOperation]:
         """Every choice of every cell."""

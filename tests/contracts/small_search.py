@@ -14,7 +14,7 @@ from darts_pl.ops.image import PRIMITIVES
 from darts_pl.relaxations import Relaxation
 from darts_pl.relaxations.mixing import full
 from darts_pl.spaces import CellSpace
-from darts_pl.spaces.cell_supernet import CellSupernet
+from darts_pl.spaces.cell_networks import CellSupernet
 from darts_pl.tasks import Classification
 
 SGD = partial(torch.optim.SGD, lr=0.05, momentum=0.9, weight_decay=3e-4)

@@ -1,14 +1,13 @@
 """Somebody's module with choices in it as a supernet."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import torch.nn as nn
-from torch import Tensor
 
 from darts_pl.relaxations import Relaxation
-from darts_pl.spaces.base import Mixing, Supernet, call
-from darts_pl.spaces.module.opening import Open
+from darts_pl.spaces.base import MixingFunction, Supernet, call
+from darts_pl.spaces.choice import ChoiceModule
 
 
 class ModuleSupernet(Supernet):
@@ -23,25 +22,21 @@ class ModuleSupernet(Supernet):
     def __init__(
         self,
         module: nn.Module,
-        choices: Mapping[str, Open],
+        choices: Mapping[str, ChoiceModule],
         *,
         relaxation: Relaxation,
-        mixing: Mixing,
+        mixing: MixingFunction,
         auxiliary_skip: bool = False,
     ):
-        targets = {label: choice.nodes for label, choice in choices.items()}
-        candidates = {label: len(choice.names) for label, choice in choices.items()}
-        super().__init__(targets, candidates, relaxation)
+        super().__init__({label: choice.options for label, choice in choices.items()}, relaxation)
         self.module = module
-        self.cells = [part for part in module.modules() if isinstance(part, Open)]
+        self.cells = [part for part in module.modules() if isinstance(part, ChoiceModule)]
         for choice in self.cells:
             choice.bind(mixing, auxiliary_skip)
         self.reset_architecture()
 
-    def run(self, x: Any, gates: Sequence[Tensor], weights: Sequence[Tensor | None], *, alone: bool = False) -> Any:
+    def run(self, x: Any) -> Any:
         """See `Supernet.run`; inputs and outputs are those of the module."""
-        for choice, rows in zip(self.cells, gates, strict=True):
-            choice.gates, choice.alone = rows, alone  # left there: activation checkpointing runs parts again
         return call(self.module, x)
 
     def weight_parameters(self) -> list[nn.Parameter]:

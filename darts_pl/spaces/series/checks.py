@@ -7,7 +7,7 @@ from darts_pl.errors import ConfigError, nearest
 from darts_pl.genotype.series import MODES
 from darts_pl.ops.series import Builder, SeriesShape
 from darts_pl.spaces.base import Mixing
-from darts_pl.spaces.primitives import check_primitives
+from darts_pl.spaces.checks import check_primitives
 from darts_pl.spaces.series.labels import ARGUMENTS, candidates, check_candidates
 
 SMALLEST_DIM = 4

@@ -1,4 +1,4 @@
-"""What every space asks of its candidate operations."""
+"""What spaces ask of their settings."""
 
 from collections.abc import Collection, Sequence
 
@@ -17,3 +17,16 @@ def check_primitives(primitives: Sequence[str], operations: Collection[str]) -> 
         raise ConfigError(f"space.primitives: the same name twice in {list(primitives)}")
     if not set(primitives) - {"none"}:
         raise ConfigError(f"space.primitives={list(primitives)}: nothing to choose besides 'none'")
+
+
+def check_sizes(**sizes: int) -> None:
+    """Raises ConfigError for a size below 1."""
+    for name, value in sizes.items():
+        if value < 1:
+            raise ConfigError(f"space.{name}={value}: at least 1 is needed")
+
+
+def check_dropout(dropout: float, name: str = "dropout") -> None:
+    """Raises ConfigError for a probability outside [0, 1)."""
+    if not 0 <= dropout < 1:
+        raise ConfigError(f"space.{name}={dropout}: expected a probability from 0 to below 1")
