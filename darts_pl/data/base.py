@@ -17,7 +17,7 @@ from darts_pl.tasks import Task
 PURPOSES = ("search", "retrain")
 
 InputShape: TypeAlias = "tuple[int, int, int] | Inputs | SeriesShape"
-Outputs: TypeAlias = int | Mapping[str, int]
+Outputs: TypeAlias = int | Mapping[str, "Outputs"]
 Classes: TypeAlias = tuple[str, ...] | dict[str, tuple[str, ...]]
 Loaded = TypeVar("Loaded", covariant=True)
 

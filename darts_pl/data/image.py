@@ -84,12 +84,12 @@ class ImageData(PairedDataModule):
         _check_choices(split, shrink, storage_device)
         self.source, self.split, self.limit_test, self.shrink = source, split, limit_test, shrink
         self.storage_device = torch.device(storage_device or "cpu")
-        self._changes = {"crop_padding": crop_padding, "flip": flip, "cutout": cutout}
+        self.crop_padding, self.flip, self.cutout = crop_padding, flip, cutout
         self._fixed_statistics = (mean, std)
 
     def use_cutout(self, size: int) -> None:
         """Erase a square of so many pixels from training images; before `prepare`."""
-        self._changes["cutout"] = size
+        self.cutout = size
 
     def prepare(self) -> None:
         """Load the images and check everything that depends on them; a second call does nothing.
@@ -126,7 +126,7 @@ class ImageData(PairedDataModule):
         channels = self.input_shape[0]
         if len(mean) != channels:
             raise ConfigError(f"mean={list(mean)} has {len(mean)} values, expected one for each of {channels} channels")
-        return Augment(mean=tuple(mean), std=tuple(std), **self._changes)
+        return Augment(tuple(mean), tuple(std), crop_padding=self.crop_padding, flip=self.flip, cutout=self.cutout)
 
     @property
     def classes(self) -> tuple[str, ...]:

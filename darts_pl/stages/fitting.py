@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import torch
-from lightning.pytorch import Callback, LightningDataModule, Trainer
+from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.loggers import TensorBoardLogger
 
 from darts_pl.callbacks import (
@@ -16,6 +16,7 @@ from darts_pl.callbacks import (
     newest_loadable,
     without_thread_tracebacks,
 )
+from darts_pl.data.base import PairedDataModule
 from darts_pl.errors import RunError, TrainingError
 from darts_pl.hardware import Hardware
 from darts_pl.lit.base import StepModule
@@ -31,7 +32,7 @@ OUT_OF_MEMORY = ("out of memory", "alloc_failed", "can't allocate memory")
 @lightning_at(logging.WARNING)  # it tells the device, as `Hardware` does, and advertises
 def fit(
     module: StepModule,
-    data: LightningDataModule,
+    data: PairedDataModule,
     *,
     folder: Path,
     epochs: int,
@@ -69,7 +70,7 @@ def fit(
         log_every_n_steps=min(10, len(data.train_dataloader())),
         **hardware.trainer_arguments(),
     )
-    with without_thread_tracebacks(), memory_errors(getattr(data, "batch_size", "?"), lambda: module.steps_done):
+    with without_thread_tracebacks(), memory_errors(data.batch_size, lambda: module.steps_done):
         trainer.fit(module, datamodule=data, ckpt_path=point, weights_only=True)
     return trainer
 

@@ -10,9 +10,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from darts_pl.data.delimited.dialect import USUAL_MISSING, Dialect
+from darts_pl.data.delimited.dialect import USUAL_MISSING, Dialect, RawTable
 from darts_pl.data.delimited.numbers import Likeness, Reader, likeness, options_that_read
-from darts_pl.data.delimited.raw import RawTable
 from darts_pl.errors import DataError
 
 log = logging.getLogger(__name__)

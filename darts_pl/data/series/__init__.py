@@ -1,7 +1,7 @@
 """Data modules of series."""
 
+from darts_pl.data.delimited import RawTableFile, RawTableFrame
 from darts_pl.data.series.module import SeriesData
-from darts_pl.data.series.reading import TableFile, TableFrame
 from darts_pl.data.series.scaling import Scaler
 from darts_pl.data.series.sources import Co2Data, CsvSeriesData, Etth1Data
 from darts_pl.data.series.user_windows import UserWindows, WindowFileData
@@ -14,10 +14,10 @@ __all__ = [
     "Co2Data",
     "CsvSeriesData",
     "Etth1Data",
+    "RawTableFile",
+    "RawTableFrame",
     "Scaler",
     "SeriesData",
-    "TableFile",
-    "TableFrame",
     "UserWindows",
     "WindowDataModule",
     "WindowFileData",

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from darts_pl.data.series.reading import RawTable
+from darts_pl.data.delimited import RawTable
 from darts_pl.errors import DataError
 
 Counts = npt.NDArray[np.int64] | npt.NDArray[np.float64]

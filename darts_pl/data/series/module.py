@@ -1,7 +1,7 @@
 """The LightningDataModule of series: paired blocks for a search, the standard three parts for a retraining."""
 
 from collections.abc import Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from darts_pl.data.base import Source, check_source
 from darts_pl.data.delimited import RawTable
 from darts_pl.data.series.calendar import calendar_names
 from darts_pl.data.series.frequency import seasonal_period
-from darts_pl.data.series.options import check_choices, check_dates, check_device, check_sizes, check_times
+from darts_pl.data.series.options import check_choices, check_dates, check_device, check_gaps, check_sizes, check_times
 from darts_pl.data.series.scaling import Scaler
 from darts_pl.data.series.series import Series, load_series, without_constants
 from darts_pl.data.series.split import (
@@ -40,7 +40,7 @@ class SeriesData(WindowDataModule):
     `(x, y, key)`, which `on_after_batch_transfer` takes off.
 
     Args:
-        source: gives the table: `TableFile`, `TableFrame` or one's own.
+        source: gives the table: `RawTableFile`, `RawTableFrame` or one's own.
         look_back, horizon: T and P in steps, any ratio of the two.
         time: the time column; None takes the one named date, time, timestamp, datetime or ds.
         series: column → value, where the table holds several series: which rows are read.
@@ -119,36 +119,43 @@ class SeriesData(WindowDataModule):
             eval_stride=eval_stride,
             loss=loss,
         )
-        check_source(source, "TableFile, TableFrame")
-        mending = {"missing": missing, "duplicates": duplicates, "unsorted": unsorted, "gaps": gaps}
-        check_choices(split=split, scaling=scaling, constant=constant, alphas_block=alphas_block, **mending)
+        check_source(source, "RawTableFile, RawTableFrame")
+        check_choices(split=split, scaling=scaling, constant=constant, alphas_block=alphas_block)
+        check_choices(missing=missing, duplicates=duplicates, unsorted=unsorted, gaps=gaps)
+        check_gaps(gaps, missing)
         check_sizes(look_back=look_back, horizon=horizon, seasonal_period=seasonal_period)
         check_dates(split, val_start, test_start)
         calendar_names(calendar, "year")
         check_times(series or {}, time_format, frequency)
-        self.source, self.look_back, self.horizon = source, look_back, horizon
+        self.look_back, self.horizon = look_back, horizon
         self.calendar, self.split, self.ratios = calendar, split, ratios
         self.val_start, self.test_start = val_start, test_start
         self.scaling, self.constant, self.alphas_block = scaling, constant, alphas_block
         self.storage_device = torch.device(storage_device or "cpu")
         self.season_asked = seasonal_period
         check_device(self.storage_device)
-        self.mending = mending
-        self.columns = {
-            "time": time,
-            "series": series or {},
-            "time_format": time_format,
-            "timezone": timezone,
-            "frequency": frequency,
-            "targets": targets,
-            "past_covariates": past_covariates,
-            "future_covariates": future_covariates,
-        }
+        self.series_chosen = dict(series or {})
+        self._load = partial(
+            load_series,
+            source,
+            time=time,
+            series=self.series_chosen,
+            time_format=time_format,
+            timezone=timezone,
+            frequency=frequency,
+            targets=targets,
+            past_covariates=past_covariates,
+            future_covariates=future_covariates,
+            missing=missing,
+            duplicates=duplicates,
+            unsorted=unsorted,
+            gaps=gaps,
+        )
 
     @cached_property
     def windowed(self) -> WindowedSeries:
         """The series with its parts, its scaling and its calendar."""
-        loaded = load_series(self.source, **self.columns, **self.mending)
+        loaded = self._load()
         cuts = self._cut(loaded)
         check_lengths(cuts, self.look_back, self.horizon, loaded.name)
         return WindowedSeries(
@@ -211,7 +218,7 @@ class SeriesData(WindowDataModule):
 
     def preprocessing(self) -> dict[str, Any]:
         """What has to be done to further rows of the series before a network sees them, as JSON can write it."""
-        series = {column: str(value) for column, value in self.columns["series"].items()}
+        series = {column: str(value) for column, value in self.series_chosen.items()}
         return {**self.windowed.preprocessing(), "series": series}
 
     def train_targets(self) -> npt.NDArray[np.float64]:

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from darts_pl.data.series.reading import RawTable
+from darts_pl.data.delimited import RawTable
 from darts_pl.errors import ConfigError, DataError, nearest
 
 LEAST_REPEATED, LEAST_SHARE = 3, 0.02  # rows whose time came before: fewer are doubled by mistake or by winter time

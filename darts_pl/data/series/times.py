@@ -7,8 +7,8 @@ import zoneinfo
 import numpy as np
 import pandas as pd
 
+from darts_pl.data.delimited import RawTable
 from darts_pl.data.series.epochs import FORMATS, as_counts, check_years, read_counts, remedy
-from darts_pl.data.series.reading import RawTable
 from darts_pl.errors import ConfigError, DataError, nearest
 
 USUAL_NAMES = ("date", "time", "timestamp", "datetime", "ds")

@@ -129,7 +129,7 @@ class UserWindows(WindowDataModule):
         chosen = _evenly(len(part), STRETCHES)
         rows = torch.cat([part.x["past"][chosen][..., : self.outputs], part.y[chosen]], dim=1)
         between = torch.full((len(rows), self.seasonal_period, self.outputs), torch.nan)
-        return self.scaler.inverse(torch.cat([rows, between], dim=1).flatten(0, 1).double().numpy())
+        return np.asarray(self.scaler.inverse(torch.cat([rows, between], dim=1).flatten(0, 1).double().numpy()))
 
     def preprocessing(self) -> dict[str, Any]:
         """As `SeriesData.preprocessing`; the times of such windows are not known."""

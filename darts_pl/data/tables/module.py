@@ -13,7 +13,7 @@ from torch import Tensor
 
 from darts_pl.data.base import PairedDataModule, Source, check_source
 from darts_pl.data.batches import Indexed, NamedRows
-from darts_pl.data.delimited.telling import mebibytes
+from darts_pl.data.delimited.describe import format_bytes
 from darts_pl.data.split import SUBSET_SEED, Index, as_tensors, holdout, paired_halves, stratified_subset
 from darts_pl.data.tables.preprocessing import TablePreprocessing
 from darts_pl.data.tables.table import Table, made_once
@@ -129,7 +129,7 @@ class TableData(PairedDataModule):
         """Numbers of the training rows, after `limit_train`, and of the test rows, in the table."""
         count, codes = len(self.table.frame), self._codes
         if self.fold is not None:
-            training, test = self._folded()
+            training, test = self._folded(self.fold)
         elif self.table.test is not None:
             test = self.table.test
             training = np.setdiff1d(np.arange(count), test)
@@ -247,7 +247,7 @@ class TableData(PairedDataModule):
             f"{len(train[0]):,}",
             f"{len(test[0]):,}",
             sum(each.shape[1] for each in train),
-            mebibytes(sum(each.nbytes for each in (*train, *test))),
+            format_bytes(sum(each.nbytes for each in (*train, *test))),
         )
         return Stored(table, found)
 
@@ -262,7 +262,7 @@ class TableData(PairedDataModule):
         first, second = train_test_split(rows, train_size=size, random_state=seed)
         return np.sort(first), np.sort(second)
 
-    def _folded(self) -> tuple[Index, Index]:
+    def _folded(self, fold: int) -> tuple[Index, Index]:
         codes, count = self._codes, len(self.table.frame)
         fewest = count if codes is None else int(np.bincount(codes).min())
         if fewest < self.folds:
@@ -274,4 +274,4 @@ class TableData(PairedDataModule):
             raise ConfigError(f"data.folds={self.folds}: {what} of {self.table.name} fill only {fewest} folds")
         kind = KFold if codes is None else StratifiedKFold
         cuts = kind(self.folds, shuffle=True, random_state=TEST_SEED).split(np.zeros(count), codes)
-        return list(cuts)[self.fold]
+        return list(cuts)[fold]

@@ -88,7 +88,7 @@ class TextData(PairedDataModule):
         if isinstance(tasks, str) or (tasks is not None and (not tasks or len(set(tasks)) < len(tasks))):
             raise ConfigError(f"data.tasks={tasks!r}: expected a list of different names, or null for all")
         self.source, self._task_names, self.combine, self.max_tokens = source, tasks, combine, max_tokens
-        self._words = {"min_count": min_count, "lowercase": lowercase, "vocabulary_size": vocabulary_size}
+        self.min_count, self.lowercase, self.vocabulary_size = min_count, lowercase, vocabulary_size
         self.test_fraction = test_fraction
 
     @cached_property
@@ -108,7 +108,10 @@ class TextData(PairedDataModule):
     def processing(self) -> TextPreprocessing:
         """What makes texts a network's inputs."""
         texts, _ = self.train_texts()
-        words = TextPreprocessing(fit_tokenizer(texts, **self._words), self.max_tokens or 10**9, self._classes)
+        tokenizer = fit_tokenizer(
+            texts, min_count=self.min_count, lowercase=self.lowercase, vocabulary_size=self.vocabulary_size
+        )
+        words = TextPreprocessing(tokenizer, self.max_tokens or 10**9, self._classes)
         longest = max(map(len, words.numbers(texts)))
         return TextPreprocessing(words.tokenizer, longest, self._classes)
 
