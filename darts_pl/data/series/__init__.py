@@ -11,16 +11,12 @@ from darts_pl.data.series.windows import WindowDataModule
 csv_data, etth1_data, co2_data, windows_data = CsvSeriesData, Etth1Data, Co2Data, WindowFileData
 
 __all__ = [
-    "Co2Data",
-    "CsvSeriesData",
-    "Etth1Data",
     "RawTableFile",
     "RawTableFrame",
     "Scaler",
     "SeriesData",
     "UserWindows",
     "WindowDataModule",
-    "WindowFileData",
     "co2_data",
     "csv_data",
     "etth1_data",

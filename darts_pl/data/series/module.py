@@ -10,7 +10,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from darts_pl.data.base import Source, check_source
+from darts_pl.data.base import Source, check_share, check_source
 from darts_pl.data.delimited import RawTable
 from darts_pl.data.series.calendar import calendar_names
 from darts_pl.data.series.frequency import seasonal_period
@@ -57,16 +57,10 @@ class SeriesData(WindowDataModule):
             time in one series; those of several series are refused whatever this says.
         unsorted: "refuse" or "sort". gaps: "refuse" or "fill" steps left out, whose values `missing` then gives.
         constant: columns constant over the training rows: "refuse", "drop" or "keep".
-        purpose: "search" pairs two blocks of the training rows; "retrain" trains on all of them and validates on the
-            validation part.
         weights_fraction: the weights' share of the training rows in a search. alphas_block: "last" or "first" in time.
-        limit_train: use only so many training windows, at even distances; validation and test stay whole.
-        eval_stride: in a search validate on every so many-th window of the alphas block.
         seasonal_period: steps of a season for MASE and seasonal forecasts; None by frequency.
-        loss: "mse", "mae" or "huber", see `Forecasting`.
-        batch_size, eval_batch_size: windows a batch; 4 · `batch_size` of evaluation by default.
-        seed: of the order of training windows.
         storage_device: where the rows are kept, "cpu" by default.
+        paired: see `WindowDataModule`; `limit_train` takes windows at even distances, validation and test stay whole.
 
     Raises:
         ConfigError: an unknown choice or a value out of range. What is wrong with the data shows in `prepare`.
@@ -97,28 +91,13 @@ class SeriesData(WindowDataModule):
         unsorted: str = "refuse",
         gaps: str = "refuse",
         constant: str = "refuse",
-        purpose: str = "search",
         weights_fraction: float = 0.5,
         alphas_block: str = "last",
-        limit_train: int | None = None,
-        eval_stride: int = 1,
         seasonal_period: int | None = None,
-        loss: str = "mse",
-        batch_size: int = 32,
-        eval_batch_size: int | None = None,
-        seed: int = 0,
         storage_device: str | None = None,
+        **paired: Any,
     ) -> None:
-        super().__init__(
-            purpose=purpose,
-            batch_size=batch_size,
-            eval_batch_size=eval_batch_size,
-            seed=seed,
-            weights_fraction=weights_fraction,
-            limit_train=limit_train,
-            eval_stride=eval_stride,
-            loss=loss,
-        )
+        super().__init__(**paired)
         check_source(source, "RawTableFile, RawTableFrame")
         check_choices(split=split, scaling=scaling, constant=constant, alphas_block=alphas_block)
         check_choices(missing=missing, duplicates=duplicates, unsorted=unsorted, gaps=gaps)
@@ -127,7 +106,8 @@ class SeriesData(WindowDataModule):
         check_dates(split, val_start, test_start)
         calendar_names(calendar, "year")
         check_times(series or {}, time_format, frequency)
-        self.look_back, self.horizon = look_back, horizon
+        check_share(weights_fraction)
+        self.look_back, self.horizon, self.weights_fraction = look_back, horizon, weights_fraction
         self.calendar, self.split, self.ratios = calendar, split, ratios
         self.val_start, self.test_start = val_start, test_start
         self.scaling, self.constant, self.alphas_block = scaling, constant, alphas_block

@@ -30,34 +30,15 @@ class UserWindows(WindowDataModule):
     Args:
         windows: the parts with facts: `target_names`, `past_names`, `known_names`, `mean` and `std` of the C channels,
             by which the series were standardised, `seasonal_period`.
-        purpose, batch_size, eval_batch_size, seed, loss, limit_train, eval_stride: as in `SeriesData`.
+        paired: see `WindowDataModule`.
 
     Raises:
         ConfigError: a size below 1. DataError: in `prepare`, parts of different shapes, validation windows that all
             share time steps with training windows, a batch larger than a part.
     """
 
-    def __init__(
-        self,
-        *,
-        windows: WindowFile,
-        purpose: str = "search",
-        batch_size: int = 32,
-        eval_batch_size: int | None = None,
-        seed: int = 0,
-        loss: str = "mse",
-        limit_train: int | None = None,
-        eval_stride: int = 1,
-    ):
-        super().__init__(
-            purpose=purpose,
-            batch_size=batch_size,
-            eval_batch_size=eval_batch_size,
-            seed=seed,
-            limit_train=limit_train,
-            eval_stride=eval_stride,
-            loss=loss,
-        )
+    def __init__(self, *, windows: WindowFile, **paired: Any) -> None:
+        super().__init__(**paired)
         self.file, self.alphas_part = windows, "val"
 
     def prepare(self) -> None:

@@ -49,13 +49,12 @@ class TableData(PairedDataModule):
 
     Args:
         source: gives the table.
-        purpose, batch_size, eval_batch_size, seed, weights_fraction, holdout, limit_train: see `PairedDataModule`; the
-            cuts keep the share of each class.
         task: "regression", "binary" or "classification"; None decides by the target (see `kind_of`).
         fold: test by this fold of `folds`, from 0, instead of by the source's test rows: folds of a seed of their own,
             the same for every `seed`, stratified for classes.
         folds: how many.
         test_fraction: of the rows, held out for testing where the source has no test rows, the same for every `seed`.
+        paired: see `PairedDataModule`; the cuts keep the share of each class.
 
     Raises:
         ConfigError: a source that cannot load, an unknown `purpose` or `task`, a number out of range.
@@ -67,27 +66,13 @@ class TableData(PairedDataModule):
         self,
         *,
         source: Source[Table],
-        purpose: str = "search",
-        batch_size: int = 64,
-        eval_batch_size: int | None = None,
-        seed: int = 0,
-        weights_fraction: float = 0.5,
-        holdout: float = 0.0,
-        limit_train: int | None = None,
         task: str | None = None,
         fold: int | None = None,
         folds: int = 5,
         test_fraction: float = 0.2,
+        **paired: Any,
     ) -> None:
-        super().__init__(
-            purpose=purpose,
-            batch_size=batch_size,
-            eval_batch_size=eval_batch_size,
-            seed=seed,
-            weights_fraction=weights_fraction,
-            holdout=holdout,
-            limit_train=limit_train,
-        )
+        super().__init__(**paired)
         check_source(source, "Diabetes, TableFile")
         if task is not None and task not in KINDS:
             raise ConfigError(f"data.task={task!r} is unknown. {nearest(task, KINDS)}")
