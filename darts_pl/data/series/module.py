@@ -112,7 +112,7 @@ class SeriesData(WindowDataModule):
         self.val_start, self.test_start = val_start, test_start
         self.scaling, self.constant, self.alphas_block = scaling, constant, alphas_block
         self.storage_device = torch.device(storage_device or "cpu")
-        self.season_asked = seasonal_period
+        self.season_chosen = seasonal_period
         check_device(self.storage_device)
         self.series_chosen = dict(series or {})
         self._load = partial(
@@ -189,7 +189,7 @@ class SeriesData(WindowDataModule):
     @property
     def seasonal_period(self) -> int:
         """Steps of a season: as given, else by frequency."""
-        return self.season_asked or seasonal_period(self.windowed.series.offset)
+        return self.season_chosen or seasonal_period(self.windowed.series.offset)
 
     @property
     def fingerprint(self) -> str:

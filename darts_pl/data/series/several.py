@@ -140,6 +140,7 @@ def _go_on(groups: Codes, times: Codes) -> bool:
     first, last = np.full(len(sizes), len(times)), np.zeros(len(sizes), np.int64)
     np.minimum.at(first, groups, times)
     np.maximum.at(last, groups, times)
+    # [groups]: those with a step between first and last left out at most half of the time
     whole = (sizes > 1) & (sizes >= COVERED * (last - first + 1))
     return bool(sizes[whole].sum() >= COVERED * len(times))
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from darts_pl.data.delimited import Dialect, RawTable, RawTableFile
-from darts_pl.data.delimited.columns import Words, is_text, number_column, words_of
+from darts_pl.data.delimited.columns import ColumnTexts, column_texts, is_text, number_column
 from darts_pl.data.delimited.describe import is_number, log_columns
 from darts_pl.data.tables.columns import as_text
 from darts_pl.data.tables.table import Table, made_once
@@ -81,7 +81,7 @@ class TableFile:
         if self._is_category(name):
             return as_text(values)
         if is_text(values):
-            words = words_of(raw, name)
+            words = column_texts(raw, name)
             if not words.seem_numbers or (raw.unit == "row" and words.digits_alone):  # text by its type, as codes are
                 _warn_of_blanks(raw, name, words)
                 return values.where(words.codes >= 0) if (words.codes < 0).any() else values
@@ -133,7 +133,7 @@ class TableFile:
             raise DataError(f"{file}: found no column but the target, expected some to predict it from")
 
 
-def _warn_of_blanks(raw: RawTable, name: str, words: Words) -> None:
+def _warn_of_blanks(raw: RawTable, name: str, words: ColumnTexts) -> None:
     """Tell categories that blanks around them keep apart."""
     seen: dict[str, str] = {}
     for text in words.texts:

@@ -82,7 +82,7 @@ class TableData(PairedDataModule):
             )
         if not 0 < test_fraction < 1:
             raise ConfigError(f"data.test_fraction={test_fraction}: expected a share above 0 and below 1")
-        self.source, self._kind_asked, self.fold, self.folds, self.test_fraction = (
+        self.source, self._kind_chosen, self.fold, self.folds, self.test_fraction = (
             source,
             task,
             fold,
@@ -200,7 +200,7 @@ class TableData(PairedDataModule):
 
     @cached_property
     def _kind(self) -> str:
-        return kind_of(self.table, self._kind_asked)
+        return kind_of(self.table, self._kind_chosen)
 
     @cached_property
     def _all_classes(self) -> Classes | None:
