@@ -12,7 +12,7 @@ from darts_pl.errors import DataError
 Counts = npt.NDArray[np.int64] | npt.NDArray[np.float64]
 
 FORMATS = {"unix": "s", "unix_s": "s", "unix_ms": "ms", "unix_us": "us", "unix_ns": "ns"}
-UNIT_NAMES = {"s": "seconds", "ms": "milliseconds", "us": "microseconds", "ns": "nanoseconds"}
+UNITS = {"s": "seconds", "ms": "milliseconds", "us": "microseconds", "ns": "nanoseconds"}
 A_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 A_YEAR = 365.2425 * 24 * 3600  # seconds
 FIRST_YEAR, LAST_YEAR = 1678, 2200  # nanoseconds in 64 bits go back to 1677
@@ -30,7 +30,7 @@ def read_counts(raw: RawTable, column: str, time_format: str) -> pd.DatetimeInde
     if (bad := ~np.isfinite(counts)).any():
         at = int(bad.argmax())
         raise DataError(
-            f"{where}, {raw.place(at)}: found {str(raw.frame[column].iloc[at])[:60]!r}, expected the {UNIT_NAMES[unit]} "
+            f"{where}, {raw.place(at)}: found {str(raw.frame[column].iloc[at])[:60]!r}, expected the {UNITS[unit]} "
             f"since 1970 of data.time_format={time_format}"
         )
     _check_unit(raw, where, counts, unit)
@@ -65,12 +65,12 @@ def format_hint(counts: Counts) -> str:
     if not len(counts) or not np.isfinite(counts).all():
         return ""
     if unit := unit_of(counts):
-        return f"As {UNIT_NAMES[unit]} since 1970 they are {span(counts, unit)}: data.time_format=unix_{unit}. "
+        return f"As {UNITS[unit]} since 1970 they are {span(counts, unit)}: data.time_format=unix_{unit}. "
     units = _units(counts)
     known = list(dict.fromkeys(units))
     if None in known:
         return ""
-    found = (f"{counts[units.index(unit)]} {UNIT_NAMES[unit]}" for unit in known)
+    found = (f"{counts[units.index(unit)]} {UNITS[unit]}" for unit in known)
     return f"They count since 1970 in several units ({', '.join(found)}); expected one. "
 
 
@@ -141,12 +141,12 @@ def _check_unit(raw: RawTable, where: str, counts: Counts, unit: str) -> None:
         at = int(wrong.argmax())
         hint = format_hint(counts) or f"Expected times of the years {FIRST_YEAR} to {LAST_YEAR}"
         raise DataError(
-            f"{where}, {raw.place(at)}: {counts[at]} read as {UNIT_NAMES[unit]} since 1970 is in the year {years[at]:.0f}. "
+            f"{where}, {raw.place(at)}: {counts[at]} read as {UNITS[unit]} since 1970 is in the year {years[at]:.0f}. "
             + hint.rstrip()
         )
     if _read_as_too_short(counts, unit):
         raise DataError(
-            f"{where}, {raw.place(0)}: {counts[0]} read as {UNIT_NAMES[unit]} since 1970 is in 1970, and so are all others. "
+            f"{where}, {raw.place(0)}: {counts[0]} read as {UNITS[unit]} since 1970 is in 1970, and so are all others. "
             + format_hint(counts).rstrip()
         )
 

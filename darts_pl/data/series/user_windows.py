@@ -174,8 +174,8 @@ def _runs(part: WindowPart, length: int) -> tuple[Hashes, npt.NDArray[np.bool_]]
     """(a hash of every run of `length` rows in every window, whether the run varies), both [W, runs]."""
     targets = part.y.shape[2]
     rows = torch.cat([part.x["past"][..., :targets], part.y], dim=1).numpy() + 0.0  # -0.0 becomes 0.0
-    # A row is hashed by its bits times odd numbers, a run by its rows' hashes times odd numbers of their places: sums in
-    # 64 bits, so that runs are compared by one number each instead of window by window.
+    # A row is hashed by its bits times odd numbers, a run by its rows' hashes times odd numbers of their places: sums
+    # in 64 bits, so that runs are compared by one number each instead of window by window.
     bits = np.ascontiguousarray(rows, "<f4").view("<u4").astype(np.uint64)
     generator = np.random.default_rng(HASH_SEED)
     odd = generator.integers(0, 2**63, size=targets, dtype=np.uint64) * np.uint64(2) + np.uint64(1)
