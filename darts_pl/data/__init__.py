@@ -8,16 +8,5 @@ from darts_pl.lazy import lazily
 # The names in conf/data, which the configurations of earlier runs hold.
 digits_data, cifar10_data, images_data, module_data = DigitsData, Cifar10Data, ImageFileData, TargetModuleData
 
-__all__ = [
-    "Cifar10Data",
-    "DigitsData",
-    "ImageData",
-    "ImageFileData",
-    "TargetModuleData",
-    "UserModuleData",
-    "cifar10_data",
-    "digits_data",
-    "images_data",
-    "module_data",
-]
+__all__ = ["ImageData", "UserModuleData", "cifar10_data", "digits_data", "images_data", "module_data"]
 __getattr__, __dir__ = lazily(__name__)

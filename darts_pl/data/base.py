@@ -17,7 +17,7 @@ from darts_pl.tasks import Task
 PURPOSES = ("search", "retrain")
 
 InputShape: TypeAlias = "tuple[int, int, int] | Inputs | SeriesShape"
-Outputs: TypeAlias = int | Mapping[str, int]
+Outputs: TypeAlias = int | Mapping[str, "Outputs"]
 Classes: TypeAlias = tuple[str, ...] | dict[str, tuple[str, ...]]
 Loaded = TypeVar("Loaded", covariant=True)
 
@@ -35,6 +35,12 @@ def check_source(source: object, known: str) -> None:
     """Raises ConfigError where `source` cannot load; `known` names some that can."""
     if not isinstance(source, Source):
         raise ConfigError(f"source={source!r} has no load(); expected {known} or the like")
+
+
+def check_share(weights_fraction: float) -> None:
+    """Raises ConfigError where one of the two halves of a search would be empty."""
+    if not 0 < weights_fraction < 1:
+        raise ConfigError(f"data.weights_fraction={weights_fraction}, expected a share above 0 and below 1")
 
 
 class PairedDataModule(lightning.LightningDataModule):
@@ -69,10 +75,10 @@ class PairedDataModule(lightning.LightningDataModule):
     def __init__(
         self,
         *,
-        purpose: str,
-        batch_size: int,
-        eval_batch_size: int | None,
-        seed: int,
+        purpose: str = "search",
+        batch_size: int = 64,
+        eval_batch_size: int | None = None,
+        seed: int = 0,
         weights_fraction: float = 0.5,
         holdout: float = 0.0,
         limit_train: int | None = None,
@@ -82,8 +88,7 @@ class PairedDataModule(lightning.LightningDataModule):
             raise ConfigError(f"data.purpose={purpose!r} is unknown. {nearest(str(purpose), PURPOSES)}")
         if not 0 <= holdout < 1:
             raise ConfigError(f"data.holdout={holdout}, expected a share from 0 to below 1")
-        if not 0 < weights_fraction < 1:
-            raise ConfigError(f"data.weights_fraction={weights_fraction}, expected a share above 0 and below 1")
+        check_share(weights_fraction)
         sizes = {"batch_size": batch_size, "eval_batch_size": eval_batch_size, "limit_train": limit_train}
         for name, size in sizes.items():
             if size is not None and size < 1:

@@ -34,14 +34,13 @@ class ImageData(PairedDataModule):
 
     Args:
         source: loads the images.
-        batch_size, eval_batch_size, purpose, weights_fraction, holdout: see `PairedDataModule`.
         split: "stratified" or "first_last" (the original code's cut), of a search.
-        seed: of the halves, the order and the augmentation.
         crop_padding, flip, cutout: see `Augment`.
         mean, std: for each channel, of pixels scaled to 0..1; None computes them from the training images.
-        limit_train, limit_test: use only so many images, stratified, the same ones for every seed.
+        limit_test: use only so many test images, stratified, the same ones for every seed.
         shrink: average blocks of so many pixels in height and width into one, for cheaper searches.
         storage_device: where the uint8 images are kept, "cpu" by default; "cuda" saves the transfers.
+        paired: see `PairedDataModule`; `seed` is of the augmentation too, `limit_train` stratified.
 
     Raises:
         ConfigError: an unknown `purpose` or `split`, a `holdout` out of range, a source that cannot load, a
@@ -54,42 +53,28 @@ class ImageData(PairedDataModule):
         self,
         *,
         source: Source[ImageArrays],
-        batch_size: int = 64,
-        eval_batch_size: int | None = None,
-        purpose: str = "search",
         split: str = "stratified",
-        weights_fraction: float = 0.5,
-        holdout: float = 0.0,
-        seed: int = 0,
         crop_padding: int = 4,
         flip: bool = True,
         cutout: int = 0,
         mean: Sequence[float] | None = None,
         std: Sequence[float] | None = None,
-        limit_train: int | None = None,
         limit_test: int | None = None,
         shrink: int = 1,
         storage_device: str | None = None,
+        **paired: Any,
     ) -> None:
-        super().__init__(
-            purpose=purpose,
-            batch_size=batch_size,
-            eval_batch_size=eval_batch_size,
-            seed=seed,
-            weights_fraction=weights_fraction,
-            holdout=holdout,
-            limit_train=limit_train,
-        )
+        super().__init__(**paired)
         check_source(source, "Digits, Cifar10, ImageFiles")
         _check_choices(split, shrink, storage_device)
         self.source, self.split, self.limit_test, self.shrink = source, split, limit_test, shrink
         self.storage_device = torch.device(storage_device or "cpu")
-        self._changes = {"crop_padding": crop_padding, "flip": flip, "cutout": cutout}
+        self.crop_padding, self.flip, self.cutout = crop_padding, flip, cutout
         self._fixed_statistics = (mean, std)
 
     def use_cutout(self, size: int) -> None:
         """Erase a square of so many pixels from training images; before `prepare`."""
-        self._changes["cutout"] = size
+        self.cutout = size
 
     def prepare(self) -> None:
         """Load the images and check everything that depends on them; a second call does nothing.
@@ -126,7 +111,7 @@ class ImageData(PairedDataModule):
         channels = self.input_shape[0]
         if len(mean) != channels:
             raise ConfigError(f"mean={list(mean)} has {len(mean)} values, expected one for each of {channels} channels")
-        return Augment(mean=tuple(mean), std=tuple(std), **self._changes)
+        return Augment(tuple(mean), tuple(std), crop_padding=self.crop_padding, flip=self.flip, cutout=self.cutout)
 
     @property
     def classes(self) -> tuple[str, ...]:

@@ -101,6 +101,7 @@ def systematic_cut(labels: Sequence[Index], size: int, seed: int) -> tuple[Index
     count = len(labels[0])
     generator = np.random.default_rng(seed)
     order = np.lexsort((generator.permutation(count), *reversed(labels)))
+    # Sample i is taken where i * size / count, from a random start, passes a whole number: `size` of them, evenly.
     steps = np.arange(count + 1) * size + int(generator.integers(max(count, 1)))
     taken = np.diff(steps // max(count, 1)).astype(bool)
     return np.sort(order[taken]), np.sort(order[~taken])

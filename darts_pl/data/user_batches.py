@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from darts_pl.data.base import Outputs
 from darts_pl.errors import ConfigError, DataError, nearest
 from darts_pl.tasks import BinaryClassification, Classification, MultiTask, Regression, Task
 
@@ -22,7 +23,7 @@ def split_batch(batch: Any, inputs: Keys, targets: Keys, where: str) -> tuple[An
     if inputs is None and targets is None:
         if not isinstance(batch, (tuple, list)) or len(batch) != 2:
             raise DataError(
-                f"{where}: found a batch of {told(batch)}, expected (inputs, targets). Name the parts: "
+                f"{where}: found a batch of {format_batch(batch)}, expected (inputs, targets). Name the parts: "
                 "data.inputs=[...] data.targets=[...]"
             )
         return batch[0], whole_numbers(batch[1])
@@ -46,13 +47,16 @@ def highest_labels(y: Any) -> dict[str, int]:
     return {place: 0 if tensor.is_floating_point() else int(tensor.max()) for place, tensor in found}
 
 
-def outputs_of(task: Task) -> Any:
-    """How many outputs a task asks for, by name of several; None where it does not say."""
+def outputs_of(task: Task) -> Outputs | None:
+    """How many outputs a task asks for, by name of several; None where it, or one of several, does not say."""
     if isinstance(task, MultiTask):
-        return {name: outputs_of(part) for name, part in task.tasks.items()}
+        found = {name: outputs for name, part in task.tasks.items() if (outputs := outputs_of(part)) is not None}
+        return found if len(found) == len(task.tasks) else None
     if isinstance(task, BinaryClassification):
         return 1
-    return getattr(task, "num_classes", getattr(task, "num_targets", None))
+    if isinstance(task, Classification):
+        return task.num_classes
+    return task.num_targets if isinstance(task, Regression) else None
 
 
 def _parts(batch: Any, keys: Sequence[str | int], role: str, where: str) -> Any:
@@ -68,18 +72,18 @@ def _part(batch: Any, key: str | int, role: str, where: str) -> Any:
             raise DataError(f"data.{role}: {where} has no part {key!r}. {nearest(str(key), map(str, batch))}")
         return batch[key]
     if not isinstance(batch, (tuple, list)) or not isinstance(key, int) or not 0 <= key < len(batch):
-        raise DataError(f"data.{role}: found {key!r}, {where} has {told(batch)}")
+        raise DataError(f"data.{role}: found {key!r}, {where} has {format_batch(batch)}")
     return batch[key]
 
 
-def told(batch: Any) -> str:
+def format_batch(batch: Any) -> str:
     """A batch in a few words."""
     if isinstance(batch, Tensor):
         return f"{str(batch.dtype).removeprefix('torch.')} {tuple(batch.shape)}"
     if isinstance(batch, Mapping):
-        return "{" + ", ".join(f"{key}: {told(part)}" for key, part in batch.items()) + "}"
+        return "{" + ", ".join(f"{key}: {format_batch(part)}" for key, part in batch.items()) + "}"
     if isinstance(batch, (tuple, list)):
-        return "(" + ", ".join(told(part) for part in batch) + ")"
+        return "(" + ", ".join(format_batch(part) for part in batch) + ")"
     return type(batch).__name__
 
 
@@ -91,13 +95,11 @@ def tensors(parts: Any, name: str = "") -> dict[str, Tensor]:
     """
     if isinstance(parts, Tensor):
         return {name: parts}
-    if isinstance(parts, Mapping):
-        items = parts.items()
-    elif isinstance(parts, (tuple, list)):
-        items = enumerate(parts)
-    else:
+    if isinstance(parts, (tuple, list)):
+        parts = dict(enumerate(parts))
+    if not isinstance(parts, Mapping):
         raise DataError(f"found {type(parts).__name__} {name}, expected tensors")
-    return {place: tensor for key, part in items for place, tensor in tensors(part, f"{name}[{key!r}]").items()}
+    return {place: tensor for key, part in parts.items() for place, tensor in tensors(part, f"{name}[{key!r}]").items()}
 
 
 def check_values(x: Any, y: Any, outputs: Any, where: str) -> None:
@@ -129,13 +131,13 @@ def _check_labels(y: Any, outputs: Any, where: str) -> None:
             raise DataError(f"{where}: found label {high}, expected labels from 0 to {outputs - 1}")
 
 
-def infer_outputs(y: Any, highest: Mapping[str, int]) -> Any:
+def infer_outputs(y: Any, highest: Mapping[str, int]) -> Outputs:
     """How many outputs targets `y` ask for: of whole numbers the classes, `highest` label by place plus one, of others
     the numbers a sample; by name where there are several."""
     if isinstance(y, Mapping):
         return {name: infer_outputs(part, {"": highest[f"[{name!r}]"]}) for name, part in y.items()}
     if not isinstance(y, Tensor):
-        raise DataError(f"targets: found {told(y)}, expected a tensor, or a dictionary of tensors by task")
+        raise DataError(f"targets: found {format_batch(y)}, expected a tensor, or a dictionary of tensors by task")
     if y.is_floating_point():
         return y.shape[1] if y.dim() > 1 else 1
     if highest[""] == 0:
@@ -147,10 +149,10 @@ def infer_task(y: Any, outputs: Any, combine: str = "mean") -> Task:
     """The task of targets: of whole numbers (B,) a classification, of others a regression, of several both by name."""
     if isinstance(y, Mapping):
         if not isinstance(outputs, Mapping):
-            raise ConfigError(f"data.outputs={outputs!r}: the targets are {told(y)}, expected one for each")
+            raise ConfigError(f"data.outputs={outputs!r}: the targets are {format_batch(y)}, expected one for each")
         return MultiTask({name: infer_task(part, outputs[name]) for name, part in y.items()}, combine=combine)
     if y.is_floating_point():
         return Regression(outputs)
     if y.dim() != 1:
-        raise DataError(f"targets: found {told(y)}, expected labels (B,), or give task=custom")
+        raise DataError(f"targets: found {format_batch(y)}, expected labels (B,), or give task=custom")
     return Classification(outputs)

@@ -1,7 +1,7 @@
 """Loaders that a user hands over: what their batches hold, and an order that the seed alone decides."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -13,6 +13,14 @@ from darts_pl.seeds import derived_seed
 from darts_pl.tasks import Task
 
 
+class SizedLoader(Protocol):
+    """A `DataLoader`, or another iterable of batches that knows how many there are."""
+
+    def __len__(self) -> int: ...
+
+    def __iter__(self) -> Iterator[Any]: ...
+
+
 class SeededPasses:
     """A sized loader whose random order in each pass follows from (seed, name, number of the pass) alone.
 
@@ -20,7 +28,7 @@ class SeededPasses:
     pass and starting it at its first batch makes both draw the same.
     """
 
-    def __init__(self, loader: Iterable, seed: int, name: str):
+    def __init__(self, loader: SizedLoader, seed: int, name: str):
         self.loader, self.seed, self.name = loader, seed, name
         self.passes = 0
 
@@ -40,11 +48,13 @@ def describe(loaders: Mapping[str, Iterable], num_classes: int | None) -> tuple[
     Raises:
         DataError: batches of another form than (float (B, C, H, W), int64 (B,)), two shapes, labels out of range.
     """
-    shapes, highest = {}, 0
+    shapes: dict[str, tuple[int, int, int]] = {}
+    highest = 0
     for name, loader in loaders.items():
         for batch in loader:
             x, y = _checked(batch, "train_loader" if name == "weights" else "valid_loader")
-            shapes.setdefault(name, tuple(x.shape[1:]))
+            _, channels, height, width = x.shape
+            shapes.setdefault(name, (channels, height, width))
             highest = max(highest, int(y.max()))
             if num_classes is not None:
                 break
@@ -67,7 +77,9 @@ def describe_any(
     Raises:
         DataError: batches of another form, values that are not finite, inputs of two shapes.
     """
-    shapes, highest, first = {}, {}, None
+    shapes: dict[str, Inputs] = {}
+    highest: dict[str, int] = {}
+    first = None
     for name, loader in loaders.items():
         where = "train_loader" if name == "weights" else "valid_loader"
         for batch in loader:
@@ -84,8 +96,8 @@ def describe_any(
     shape = widest(shapes["train_loader"], shapes["valid_loader"])
     if task is not None:
         return shape, outputs_of(task) if outputs is None else outputs, task
-    outputs = infer_outputs(first, highest) if outputs is None else outputs
-    return shape, outputs, infer_task(first, outputs)
+    counted = infer_outputs(first, highest) if outputs is None else outputs
+    return shape, counted, infer_task(first, counted)
 
 
 def _has_whole(shape: Inputs) -> bool:
@@ -98,8 +110,7 @@ def _has_whole(shape: Inputs) -> bool:
 def _check_same(shapes: Mapping[str, Inputs]) -> None:
     found = {name: dict(_sizes(shape)) for name, shape in shapes.items()}
     if found["train_loader"] != found["valid_loader"]:
-        told = ", ".join(f"{shape} in {name}" for name, shape in shapes.items())
-        raise DataError(f"inputs differ: {told}")
+        raise DataError("inputs differ: " + ", ".join(f"{shape} in {name}" for name, shape in shapes.items()))
 
 
 def _sizes(shape: Inputs, place: str = "") -> Iterator[tuple[str, Any]]:

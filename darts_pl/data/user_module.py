@@ -88,7 +88,7 @@ class UserModuleData(PairedDataModule):
             raise ConfigError(f"data.alphas_from={alphas_from!r} is unknown. {nearest(alphas_from, ALPHAS_PARTS)}")
         self.module, self.inputs, self.targets = module, inputs and list(inputs), targets and list(targets)
         self.alphas_part, self.combine = alphas_from, combine
-        self._known_outputs = dict(outputs) if isinstance(outputs, Mapping) else outputs
+        self._known_outputs: Outputs | None = dict(outputs) if isinstance(outputs, Mapping) else outputs
         self._task = task
 
     def prepare(self) -> None:
@@ -141,7 +141,7 @@ class UserModuleData(PairedDataModule):
             )
         if len(dataset) == 0:
             raise DataError(f"{where}: the data set is empty")
-        return Samples(as_sampled(loader, where), loader.collate_fn, self.seed, part)
+        return Samples(as_sampled(loader, dataset, where), loader.collate_fn, self.seed, part)
 
     @property
     def training_count(self) -> int:
@@ -194,7 +194,8 @@ class UserModuleData(PairedDataModule):
     @cached_property
     def _seen(self) -> tuple[Inputs, dict[str, int]]:
         """(what the inputs look like, the highest label of each part of the targets), over all training samples."""
-        shape, highest = inputs_of(self.first[0]), {}
+        shape = inputs_of(self.first[0])
+        highest: dict[str, int] = {}
         count = len(self.samples["train"])
         for start in range(0, count, self.eval_batch_size):
             batch = self.samples["train"].batch(range(start, min(start + self.eval_batch_size, count)), 0)

@@ -3,14 +3,13 @@
 import contextlib
 import random
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
 from torch.utils.data import (
     BatchSampler,
     DataLoader,
-    Dataset,
     RandomSampler,
     SequentialSampler,
     Subset,
@@ -23,6 +22,14 @@ from darts_pl.errors import DataError
 from darts_pl.seeds import derived_seed
 
 
+class SizedDataset(Protocol):
+    """A map-style data set, which knows how many samples it holds."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, number: int, /) -> Any: ...
+
+
 class Samples:
     """What `Batches` indexes: samples of a data set by number, collated.
 
@@ -32,7 +39,7 @@ class Samples:
 
     device = torch.device("cpu")
 
-    def __init__(self, dataset: Dataset, collate: Callable | None, seed: int, stream: str):
+    def __init__(self, dataset: SizedDataset, collate: Callable | None, seed: int, stream: str):
         self.dataset, self.collate = dataset, collate or default_collate
         self.seed, self.stream = seed, stream
 
@@ -83,15 +90,15 @@ def generators_kept() -> Iterator[None]:
             np.random.set_state(numpys)
 
 
-def as_sampled(loader: DataLoader, where: str) -> Dataset:
+def as_sampled(loader: DataLoader, dataset: SizedDataset, where: str) -> SizedDataset:
     """The loader's data set, or the part of it that its sampler reads; the order is not the sampler's.
 
     Raises:
         DataError: a sampler that weighs or repeats samples.
     """
-    sampler, dataset = loader.sampler, loader.dataset
+    sampler = loader.sampler
     if isinstance(sampler, SubsetRandomSampler):
-        return Subset(dataset, sorted(int(number) for number in sampler.indices))
+        return Subset(loader.dataset, sorted(int(number) for number in sampler.indices))
     whole = isinstance(sampler, SequentialSampler) or (
         isinstance(sampler, RandomSampler) and not sampler.replacement and sampler.num_samples == len(dataset)
     )

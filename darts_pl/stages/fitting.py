@@ -16,6 +16,7 @@ from darts_pl.callbacks import (
     newest_loadable,
     without_thread_tracebacks,
 )
+from darts_pl.data.base import PairedDataModule
 from darts_pl.errors import ConfigError, RunError, TrainingError
 from darts_pl.hardware import Hardware
 from darts_pl.lit.base import StepModule
@@ -38,7 +39,7 @@ class Loaders(LightningDataModule):
             `Trainer.test`.
     """
 
-    batch_size = None  # known to the loaders alone
+    batch_size: int | None = None  # known to the loaders alone
 
     def __init__(self, train: Iterable, *, valid: Iterable | None = None, test: Iterable | None = None):
         super().__init__()
@@ -57,7 +58,7 @@ class Loaders(LightningDataModule):
 @lightning_at(logging.WARNING)  # it tells the device, as `Hardware` does, and advertises
 def fit(
     module: StepModule,
-    data: LightningDataModule,
+    data: PairedDataModule | Loaders,
     *,
     epochs: int,
     hardware: Hardware,
@@ -106,7 +107,7 @@ def fit(
         **({} if data.val_dataloader() else {"limit_val_batches": 0}),
     )
     module.accumulate(trainer.accumulates)
-    memory = memory_errors(getattr(data, "batch_size", None), lambda: module.steps_done)
+    memory = memory_errors(data.batch_size, lambda: module.steps_done)
     with without_thread_tracebacks(), memory, recomputing(module, hardware.recompute):
         fitted.fit(module, datamodule=data, ckpt_path=point, weights_only=True)
     fitted.loggers = []  # what they wrote is complete: a test would open some anew

@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 
 from darts_pl.callbacks import History, ScalarBoard, peak_memory_mib
+from darts_pl.data.base import PairedDataModule
 from darts_pl.errors import ConfigError
 from darts_pl.genotype import Genotype
 from darts_pl.hardware import Hardware
@@ -29,7 +30,7 @@ def retrain(
     stage: str,
     folder: Path,
     space: Space,
-    data,
+    data: PairedDataModule,
     make_module: Callable[..., RetrainModule],
     hardware: Hardware,
     epochs: int,
@@ -75,7 +76,7 @@ def retrain(
     return figures
 
 
-def check_builds(genotype: Genotype, space: Space, data) -> None:
+def check_builds(genotype: Genotype, space: Space, data: PairedDataModule) -> None:
     """Raises GenotypeError or ConfigError before any work where one's own network cannot be built of `genotype`."""
     if isinstance(space, ModuleSpace):
         with torch.random.fork_rng(devices=[]):

@@ -9,6 +9,7 @@ import torch
 
 from darts_pl import genotype as genotypes
 from darts_pl.callbacks import ArchitectureBoard, CollapseGuards, SearchHistory, peak_memory_mib
+from darts_pl.data.base import PairedDataModule
 from darts_pl.errors import ConfigError
 from darts_pl.genotype import Genotype, from_json
 from darts_pl.hardware import Hardware
@@ -55,7 +56,7 @@ def search(
     method: Method,
     *,
     space: Space,
-    data,
+    data: PairedDataModule,
     hardware: Hardware,
     epochs: int,
     seed: int,
@@ -67,7 +68,7 @@ def search(
     """Search in `run`, or go on searching; returns the genotype that the method chooses.
 
     Args:
-        space: a space such as `CellSpace`. data: a prepared `ImageData` for searching.
+        space: a space such as `CellSpace`. data: prepared for searching.
         guards: warn of a search that collapses. pictures: draw gates and cells for TensorBoard at every epoch.
         until: pause after this epoch, to go on later on the same schedule, with the same result as without the pause;
             of a search in one phase.
@@ -142,7 +143,7 @@ def _check_phases(method: Method, schedule: Schedule, **parts) -> None:
 
 
 def _phase_module(
-    method: Method, schedule: Schedule, index: int, *, space, data, hardware: Hardware, seed: int
+    method: Method, schedule: Schedule, index: int, *, space, data: PairedDataModule, hardware: Hardware, seed: int
 ) -> SearchModule:
     """The module of a phase over all candidates, drawn anew."""
     phase, epochs = schedule.phases[index], schedule.lengths[index]
@@ -181,7 +182,14 @@ def _follow(module: SearchModule, before: SearchModule, phase: Phase) -> None:
 
 
 def _select(
-    run: RunFolder, method: Method, module: SearchModule, space, data, hardware, seed: int, trainer: TrainerSettings
+    run: RunFolder,
+    method: Method,
+    module: SearchModule,
+    space: Space,
+    data: PairedDataModule,
+    hardware: Hardware,
+    seed: int,
+    trainer: TrainerSettings,
 ) -> tuple[Genotype, dict]:
     trained = Trained(
         module=module,

@@ -1,7 +1,7 @@
 """Data modules of series."""
 
+from darts_pl.data.delimited import RawTableFile, RawTableFrame
 from darts_pl.data.series.module import SeriesData
-from darts_pl.data.series.reading import TableFile, TableFrame
 from darts_pl.data.series.scaling import Scaler
 from darts_pl.data.series.sources import Co2Data, CsvSeriesData, Etth1Data
 from darts_pl.data.series.user_windows import UserWindows, WindowFileData
@@ -11,16 +11,12 @@ from darts_pl.data.series.windows import WindowDataModule
 csv_data, etth1_data, co2_data, windows_data = CsvSeriesData, Etth1Data, Co2Data, WindowFileData
 
 __all__ = [
-    "Co2Data",
-    "CsvSeriesData",
-    "Etth1Data",
+    "RawTableFile",
+    "RawTableFrame",
     "Scaler",
     "SeriesData",
-    "TableFile",
-    "TableFrame",
     "UserWindows",
     "WindowDataModule",
-    "WindowFileData",
     "co2_data",
     "csv_data",
     "etth1_data",

@@ -24,11 +24,15 @@ CHOICES = {
 
 
 def check_choices(**found: str) -> None:
-    """Raises ConfigError where an option has a value that is not among its `CHOICES`, or two contradict each other."""
+    """Raises ConfigError where an option has a value that is not among its `CHOICES`."""
     for name, value in found.items():
         if value not in CHOICES[name]:
             raise ConfigError(f"data.{name}={value!r} is unknown. {nearest(str(value), CHOICES[name])}")
-    if found["gaps"] == "fill" and found["missing"] == "refuse":
+
+
+def check_gaps(gaps: str, missing: str) -> None:
+    """Raises ConfigError where rows are filled in and their values are not."""
+    if gaps == "fill" and missing == "refuse":
         raise ConfigError(
             "data.gaps=fill inserts rows without values: give data.missing=interpolate or forward_fill too"
         )

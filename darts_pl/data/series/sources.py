@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from darts_pl.bounded.digests import file_digest
-from darts_pl.data.delimited import Dialect
+from darts_pl.data.delimited import Dialect, RawTable, RawTableFile, RawTableFrame
 from darts_pl.data.download import download
 from darts_pl.data.series.module import SeriesData
-from darts_pl.data.series.reading import RawTable, TableFile, TableFrame
 from darts_pl.errors import ConfigError, DataError
 from darts_pl.paths import cache_dir
 
@@ -45,7 +44,7 @@ class Etth1:
                 f"{path} has the SHA-256 digest {found}, expected {SHA256}: cut short, damaged or another file. Its "
                 f"source is {URL}; for a file of your own choose data=csv data.csv={path}"
             )
-        return TableFile(path).load()
+        return RawTableFile(path).load()
 
     def _find(self) -> Path:
         if self.root is not None and Path(self.root).expanduser().is_file():
@@ -78,7 +77,7 @@ class MaunaLoaCo2:
             from statsmodels.datasets import co2
         except ImportError as error:
             raise ConfigError("data=co2 needs statsmodels: pip install 'darts_pl[forecasting]'") from error
-        return TableFrame(co2.load_pandas().data.rename_axis("date"), "statsmodels' co2").load()
+        return RawTableFrame(co2.load_pandas().data.rename_axis("date"), "statsmodels' co2").load()
 
 
 class CsvSeriesData(SeriesData):
@@ -97,7 +96,7 @@ class CsvSeriesData(SeriesData):
         **series_data: Any,
     ) -> None:
         dialect = Dialect(separator, decimal, thousands, units, quoting, missing_words, encoding)
-        super().__init__(source=TableFile(csv, dialect), **series_data)
+        super().__init__(source=RawTableFile(csv, dialect), **series_data)
 
 
 class Etth1Data(SeriesData):

@@ -30,34 +30,15 @@ class UserWindows(WindowDataModule):
     Args:
         windows: the parts with facts: `target_names`, `past_names`, `known_names`, `mean` and `std` of the C channels,
             by which the series were standardised, `seasonal_period`.
-        purpose, batch_size, eval_batch_size, seed, loss, limit_train, eval_stride: as in `SeriesData`.
+        paired: see `WindowDataModule`.
 
     Raises:
         ConfigError: a size below 1. DataError: in `prepare`, parts of different shapes, validation windows that all
             share time steps with training windows, a batch larger than a part.
     """
 
-    def __init__(
-        self,
-        *,
-        windows: WindowFile,
-        purpose: str = "search",
-        batch_size: int = 32,
-        eval_batch_size: int | None = None,
-        seed: int = 0,
-        loss: str = "mse",
-        limit_train: int | None = None,
-        eval_stride: int = 1,
-    ):
-        super().__init__(
-            purpose=purpose,
-            batch_size=batch_size,
-            eval_batch_size=eval_batch_size,
-            seed=seed,
-            limit_train=limit_train,
-            eval_stride=eval_stride,
-            loss=loss,
-        )
+    def __init__(self, *, windows: WindowFile, **paired: Any) -> None:
+        super().__init__(**paired)
         self.file, self.alphas_part = windows, "val"
 
     def prepare(self) -> None:
@@ -129,7 +110,7 @@ class UserWindows(WindowDataModule):
         chosen = _evenly(len(part), STRETCHES)
         rows = torch.cat([part.x["past"][chosen][..., : self.outputs], part.y[chosen]], dim=1)
         between = torch.full((len(rows), self.seasonal_period, self.outputs), torch.nan)
-        return self.scaler.inverse(torch.cat([rows, between], dim=1).flatten(0, 1).double().numpy())
+        return np.asarray(self.scaler.inverse(torch.cat([rows, between], dim=1).flatten(0, 1).double().numpy()))
 
     def preprocessing(self) -> dict[str, Any]:
         """As `SeriesData.preprocessing`; the times of such windows are not known."""
@@ -193,6 +174,8 @@ def _runs(part: WindowPart, length: int) -> tuple[Hashes, npt.NDArray[np.bool_]]
     """(a hash of every run of `length` rows in every window, whether the run varies), both [W, runs]."""
     targets = part.y.shape[2]
     rows = torch.cat([part.x["past"][..., :targets], part.y], dim=1).numpy() + 0.0  # -0.0 becomes 0.0
+    # A row is hashed by its bits times odd numbers, a run by its rows' hashes times odd numbers of their places: sums
+    # in 64 bits, so that runs are compared by one number each instead of window by window.
     bits = np.ascontiguousarray(rows, "<f4").view("<u4").astype(np.uint64)
     generator = np.random.default_rng(HASH_SEED)
     odd = generator.integers(0, 2**63, size=targets, dtype=np.uint64) * np.uint64(2) + np.uint64(1)

@@ -99,10 +99,10 @@ class WindowedSeries:
 
     def preprocessing(self) -> dict[str, Any]:
         """What has to be done to further rows of the series before a network sees them, as JSON can write it."""
-        roles, zone = self.series.roles, self.series.times.tz
+        roles, zone = self.series.roles.by_name(), self.series.times.tz
         parts = {"targets": "targets", "past_covariates": "past", "future_covariates": "future"}
         return {
-            "columns": {name: list(getattr(roles, part)) for name, part in parts.items()},
+            "columns": {name: list(roles[part]) for name, part in parts.items()},
             "scalers": {name: self.scalers[part].to_dict() for name, part in parts.items()},
             "calendar": list(self.calendar_names),
             "frequency": self.series.offset.freqstr,
@@ -112,7 +112,7 @@ class WindowedSeries:
         }
 
     def _columns(self, role: str) -> npt.NDArray[np.float64]:
-        return self.series.columns(getattr(self.series.roles, role))
+        return self.series.columns(self.series.roles.by_name()[role])
 
     def _scaled(self, role: str) -> npt.NDArray[np.float64]:
         """What a network is given of the columns of a role, once it is known that float32 holds it."""
@@ -121,7 +121,7 @@ class WindowedSeries:
         raw = self.scaling == "none"
 
         def place(row: int, column: int) -> str:
-            name = getattr(self.series.roles, role)[column]
+            name = self.series.roles.by_name()[role][column]
             return f"{self.series.name}, column {name!r}, {self.series.times[row]}: {values[row, column]:g}"
 
         check_given(given, place, NEAR_ZERO if raw else f"It is far from all {self.cuts.train} training rows. {STANDS}")

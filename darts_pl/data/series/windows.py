@@ -1,7 +1,5 @@
 """Windows gathered from one copy of the rows when a batch needs them, and what all data of windows can be asked."""
 
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
@@ -85,15 +83,32 @@ class WindowDataModule(PairedDataModule):
     """Base of data whose samples are windows of series; a subclass defines what raises `NotImplementedError` here too.
 
     Args:
+        purpose, batch_size, eval_batch_size, seed, limit_train: see `PairedDataModule`; in a retraining the validation
+            part validates and nothing is held out.
         eval_stride: in a search validate on every so many-th window of the alphas.
         loss: "mse", "mae" or "huber", see `Forecasting`.
-        others: see `PairedDataModule`; in a retraining the validation part validates and nothing is held out.
     """
 
     unit = "window"
 
-    def __init__(self, *, eval_stride: int, loss: str, **others: Any) -> None:
-        super().__init__(**others)
+    def __init__(
+        self,
+        *,
+        purpose: str = "search",
+        batch_size: int = 32,
+        eval_batch_size: int | None = None,
+        seed: int = 0,
+        limit_train: int | None = None,
+        eval_stride: int = 1,
+        loss: str = "mse",
+    ) -> None:
+        super().__init__(
+            purpose=purpose,
+            batch_size=batch_size,
+            eval_batch_size=eval_batch_size,
+            seed=seed,
+            limit_train=limit_train,
+        )
         if eval_stride < 1:
             raise ConfigError(f"data.eval_stride={eval_stride}: expected at least 1")
         self.eval_stride = eval_stride

@@ -22,18 +22,13 @@ digits_table_data, csv_table_data = DigitsTableData, CsvTableData
 
 __all__ = [
     "BreastCancer",
-    "BreastCancerData",
-    "CsvTableData",
     "Diabetes",
-    "DiabetesData",
     "DigitsTable",
-    "DigitsTableData",
     "Table",
     "TableData",
     "TableFile",
     "TablePreprocessing",
     "Wine",
-    "WineData",
     "breast_cancer_data",
     "csv_table_data",
     "diabetes_data",

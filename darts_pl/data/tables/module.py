@@ -13,7 +13,7 @@ from torch import Tensor
 
 from darts_pl.data.base import PairedDataModule, Source, check_source
 from darts_pl.data.batches import Indexed, NamedRows
-from darts_pl.data.delimited.telling import mebibytes
+from darts_pl.data.delimited.describe import format_bytes
 from darts_pl.data.split import SUBSET_SEED, Index, as_tensors, holdout, paired_halves, stratified_subset
 from darts_pl.data.tables.preprocessing import TablePreprocessing
 from darts_pl.data.tables.table import Table, made_once
@@ -49,13 +49,12 @@ class TableData(PairedDataModule):
 
     Args:
         source: gives the table.
-        purpose, batch_size, eval_batch_size, seed, weights_fraction, holdout, limit_train: see `PairedDataModule`; the
-            cuts keep the share of each class.
         task: "regression", "binary" or "classification"; None decides by the target (see `kind_of`).
         fold: test by this fold of `folds`, from 0, instead of by the source's test rows: folds of a seed of their own,
             the same for every `seed`, stratified for classes.
         folds: how many.
         test_fraction: of the rows, held out for testing where the source has no test rows, the same for every `seed`.
+        paired: see `PairedDataModule`; the cuts keep the share of each class.
 
     Raises:
         ConfigError: a source that cannot load, an unknown `purpose` or `task`, a number out of range.
@@ -67,27 +66,13 @@ class TableData(PairedDataModule):
         self,
         *,
         source: Source[Table],
-        purpose: str = "search",
-        batch_size: int = 64,
-        eval_batch_size: int | None = None,
-        seed: int = 0,
-        weights_fraction: float = 0.5,
-        holdout: float = 0.0,
-        limit_train: int | None = None,
         task: str | None = None,
         fold: int | None = None,
         folds: int = 5,
         test_fraction: float = 0.2,
+        **paired: Any,
     ) -> None:
-        super().__init__(
-            purpose=purpose,
-            batch_size=batch_size,
-            eval_batch_size=eval_batch_size,
-            seed=seed,
-            weights_fraction=weights_fraction,
-            holdout=holdout,
-            limit_train=limit_train,
-        )
+        super().__init__(**paired)
         check_source(source, "Diabetes, TableFile")
         if task is not None and task not in KINDS:
             raise ConfigError(f"data.task={task!r} is unknown. {nearest(task, KINDS)}")
@@ -97,7 +82,7 @@ class TableData(PairedDataModule):
             )
         if not 0 < test_fraction < 1:
             raise ConfigError(f"data.test_fraction={test_fraction}: expected a share above 0 and below 1")
-        self.source, self._kind_asked, self.fold, self.folds, self.test_fraction = (
+        self.source, self._kind_chosen, self.fold, self.folds, self.test_fraction = (
             source,
             task,
             fold,
@@ -129,7 +114,7 @@ class TableData(PairedDataModule):
         """Numbers of the training rows, after `limit_train`, and of the test rows, in the table."""
         count, codes = len(self.table.frame), self._codes
         if self.fold is not None:
-            training, test = self._folded()
+            training, test = self._folded(self.fold)
         elif self.table.test is not None:
             test = self.table.test
             training = np.setdiff1d(np.arange(count), test)
@@ -215,7 +200,7 @@ class TableData(PairedDataModule):
 
     @cached_property
     def _kind(self) -> str:
-        return kind_of(self.table, self._kind_asked)
+        return kind_of(self.table, self._kind_chosen)
 
     @cached_property
     def _all_classes(self) -> Classes | None:
@@ -247,7 +232,7 @@ class TableData(PairedDataModule):
             f"{len(train[0]):,}",
             f"{len(test[0]):,}",
             sum(each.shape[1] for each in train),
-            mebibytes(sum(each.nbytes for each in (*train, *test))),
+            format_bytes(sum(each.nbytes for each in (*train, *test))),
         )
         return Stored(table, found)
 
@@ -262,7 +247,7 @@ class TableData(PairedDataModule):
         first, second = train_test_split(rows, train_size=size, random_state=seed)
         return np.sort(first), np.sort(second)
 
-    def _folded(self) -> tuple[Index, Index]:
+    def _folded(self, fold: int) -> tuple[Index, Index]:
         codes, count = self._codes, len(self.table.frame)
         fewest = count if codes is None else int(np.bincount(codes).min())
         if fewest < self.folds:
@@ -274,4 +259,4 @@ class TableData(PairedDataModule):
             raise ConfigError(f"data.folds={self.folds}: {what} of {self.table.name} fill only {fewest} folds")
         kind = KFold if codes is None else StratifiedKFold
         cuts = kind(self.folds, shuffle=True, random_state=TEST_SEED).split(np.zeros(count), codes)
-        return list(cuts)[self.fold]
+        return list(cuts)[fold]

@@ -8,14 +8,4 @@ from darts_pl.data.text.texts import LabelledTexts
 # The names in conf/data, which the configurations of earlier runs hold.
 text_data, trec_data = TextFileData, TrecData
 
-__all__ = [
-    "LabelledTexts",
-    "TextData",
-    "TextFileData",
-    "TextFiles",
-    "TextPreprocessing",
-    "Trec",
-    "TrecData",
-    "text_data",
-    "trec_data",
-]
+__all__ = ["LabelledTexts", "TextData", "TextFiles", "TextPreprocessing", "Trec", "text_data", "trec_data"]

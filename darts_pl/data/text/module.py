@@ -31,15 +31,14 @@ class TextData(PairedDataModule):
 
     Args:
         source: gives the texts.
-        purpose, batch_size, eval_batch_size, seed, weights_fraction, holdout, limit_train: see `PairedDataModule`; the
-            cuts keep the share of each class within one text, and take classes of a single text as they fall; they are
-            the same whichever of the source's `tasks` are in use.
         tasks: names of the tasks; None for all that the source has. Of a single one, batches do not repeat the name.
         combine: how the losses of several tasks become one, see `MultiTask`.
         max_tokens: words a text, at most.
         min_count, lowercase, vocabulary_size: see `fit_tokenizer`.
         test_fraction: of the texts, held out for testing where the source has no test texts, the same for every `seed`;
             a class of a single text is not tested then.
+        paired: see `PairedDataModule`; the cuts keep the share of each class within one text, and take classes of a
+            single text as they fall; they are the same whichever of the source's `tasks` are in use.
 
     Raises:
         ConfigError: a source that cannot load, an unknown `purpose`, a number out of range.
@@ -51,13 +50,6 @@ class TextData(PairedDataModule):
         self,
         *,
         source: Source[tuple[LabelledTexts, LabelledTexts | None]],
-        purpose: str = "search",
-        batch_size: int = 64,
-        eval_batch_size: int | None = None,
-        seed: int = 0,
-        weights_fraction: float = 0.5,
-        holdout: float = 0.0,
-        limit_train: int | None = None,
         tasks: Sequence[str] | None = None,
         combine: str = "mean",
         max_tokens: int | None = None,
@@ -65,16 +57,9 @@ class TextData(PairedDataModule):
         lowercase: bool = True,
         vocabulary_size: int | None = None,
         test_fraction: float = 0.2,
+        **paired: Any,
     ) -> None:
-        super().__init__(
-            purpose=purpose,
-            batch_size=batch_size,
-            eval_batch_size=eval_batch_size,
-            seed=seed,
-            weights_fraction=weights_fraction,
-            holdout=holdout,
-            limit_train=limit_train,
-        )
+        super().__init__(**paired)
         check_source(source, "Trec, TextFiles")
         for name, value, least in (
             ("max_tokens", max_tokens, 1),
@@ -88,7 +73,7 @@ class TextData(PairedDataModule):
         if isinstance(tasks, str) or (tasks is not None and (not tasks or len(set(tasks)) < len(tasks))):
             raise ConfigError(f"data.tasks={tasks!r}: expected a list of different names, or null for all")
         self.source, self._task_names, self.combine, self.max_tokens = source, tasks, combine, max_tokens
-        self._words = {"min_count": min_count, "lowercase": lowercase, "vocabulary_size": vocabulary_size}
+        self.min_count, self.lowercase, self.vocabulary_size = min_count, lowercase, vocabulary_size
         self.test_fraction = test_fraction
 
     @cached_property
@@ -108,7 +93,10 @@ class TextData(PairedDataModule):
     def processing(self) -> TextPreprocessing:
         """What makes texts a network's inputs."""
         texts, _ = self.train_texts()
-        words = TextPreprocessing(fit_tokenizer(texts, **self._words), self.max_tokens or 10**9, self._classes)
+        tokenizer = fit_tokenizer(
+            texts, min_count=self.min_count, lowercase=self.lowercase, vocabulary_size=self.vocabulary_size
+        )
+        words = TextPreprocessing(tokenizer, self.max_tokens or 10**9, self._classes)
         longest = max(map(len, words.numbers(texts)))
         return TextPreprocessing(words.tokenizer, longest, self._classes)
 

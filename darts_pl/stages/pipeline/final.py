@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from darts_pl.data.series import WindowDataModule
 from darts_pl.errors import RunError
 from darts_pl.genotype import from_json
 from darts_pl.paths import write_atomically
@@ -82,7 +83,7 @@ def run_baseline(parts: Parts, *, row: str, folder: str, epochs: int) -> dict[st
     return figures | _tested(parts, network, data, Path(folder), row)
 
 
-def _tested(parts: Parts, network: torch.nn.Module, data, folder: Path, row: str) -> dict[str, Any]:
+def _tested(parts: Parts, network: torch.nn.Module, data: WindowDataModule, folder: Path, row: str) -> dict[str, Any]:
     """The figures of the test windows; a few forecasts are kept in forecasts.npz of `folder`."""
     device, targets = parts.hardware.device, data.input_shape.targets
     errors = forecast_errors(network, parts.trainer.limited(data.evaluation("test"), "test"), device)
@@ -94,7 +95,7 @@ def _tested(parts: Parts, network: torch.nn.Module, data, folder: Path, row: str
 
 
 @torch.no_grad()
-def _forecasts(network: torch.nn.Module, data, device: torch.device) -> dict[str, np.ndarray]:
+def _forecasts(network: torch.nn.Module, data: WindowDataModule, device: torch.device) -> dict[str, np.ndarray]:
     """Of some test windows, on the original scale: forecast and truth [W, P, Y], past [W, T, Y]; starts [W]."""
     windows = data.windows("test")
     chosen = torch.linspace(0, len(windows) - 1, min(SHOWN_WINDOWS, len(windows))).round().long()

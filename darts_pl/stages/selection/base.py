@@ -4,8 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from lightning.pytorch import LightningDataModule
-
+from darts_pl.data.base import PairedDataModule
 from darts_pl.genotype import Genotype
 from darts_pl.hardware import Hardware
 from darts_pl.lit import SearchModule
@@ -27,7 +26,7 @@ class Trained:
     module: SearchModule
     make_module: Callable[..., SearchModule]
     space: Space
-    data: LightningDataModule
+    data: PairedDataModule
     derive: Callable[..., Genotype]
     hardware: Hardware
     seed: int

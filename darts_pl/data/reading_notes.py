@@ -1,4 +1,4 @@
-"""What is told of a data set: what was passed over, followed or changed in reading it, by count and first name."""
+"""What was passed over, followed or changed in reading a data set, by count and first name, for the log."""
 
 import logging
 from collections.abc import Iterable
@@ -42,7 +42,7 @@ def _written(name: str) -> str:
     return name.encode(errors="backslashreplace").decode()
 
 
-def tell(notes: Iterable[Note]) -> None:
+def log_notes(notes: Iterable[Note]) -> None:
     """Log the warnings as such and the rest as information."""
     for note in notes:
         log.log(logging.WARNING if note.warning else logging.INFO, "%s", note.text)

@@ -8,7 +8,7 @@ import warnings
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from darts_pl.data.depth import EIGHT, depth_of
-from darts_pl.data.notes import Notes
+from darts_pl.data.reading_notes import Notes
 from darts_pl.errors import DataError
 
 # Not PostScript, which Pillow hands to another program, nor what is no image by itself.
@@ -31,7 +31,7 @@ SIXTEEN = ";16"  # in Pillow's name of how pixels are stored
 UNITS = {"L;2": 85, "L;4": 17}  # of a transparent grey, which Pillow does not scale with the pixels
 
 
-def opened(source: bytes | Image.Image, name: str, notes: Notes) -> Image.Image:
+def open_image(source: bytes | Image.Image, name: str, notes: Notes) -> Image.Image:
     """The first page or frame of an image file, decoded and turned upright by its EXIF orientation.
 
     Args:

@@ -14,12 +14,12 @@ FEW, SHOWN = 4, 20  # categories that are named, characters of each
 MISSING_WORDS = frozenset(USUAL_MISSING)
 
 
-def tell_columns(name: str, frame: pd.DataFrame, columns: Sequence[str], size_bytes: int | None = None) -> None:
+def log_columns(name: str, frame: pd.DataFrame, columns: Sequence[str], size_bytes: int | None = None) -> None:
     """Log the size of a table and what each of `columns` was taken for, one line each."""
-    size = "" if size_bytes is None else f", {mebibytes(size_bytes)}"
+    size = "" if size_bytes is None else f", {format_bytes(size_bytes)}"
     log.info("%s: %s rows, %d column%s%s", name, f"{len(frame):,}", len(columns), "s" * (len(columns) > 1), size)
     for column in columns[:MOST_LINES]:
-        log.info("%s", described(frame[column]))
+        log.info("%s", describe_column(frame[column]))
     if further := columns[MOST_LINES:]:
         numbers = sum(is_number(frame[column]) for column in further)
         log.info("%d further columns: %d of numbers, %d of categories", len(further), numbers, len(further) - numbers)
@@ -32,7 +32,7 @@ def tell_columns(name: str, frame: pd.DataFrame, columns: Sequence[str], size_by
             )
 
 
-def described(values: pd.Series) -> str:
+def describe_column(values: pd.Series) -> str:
     """What a column holds, such as "price: 12 numbers from 3.5 to 80, 2 missing"."""
     known = values.dropna()
     missing = f", {len(values) - len(known)} missing" if len(known) < len(values) else ""
@@ -49,7 +49,7 @@ def described(values: pd.Series) -> str:
     return f"{values.name}: {found}{missing}"
 
 
-def mebibytes(size_bytes: int) -> str:
+def format_bytes(size_bytes: int) -> str:
     """A size in words."""
     return f"{size_bytes / 2**20:,.1f} MiB" if size_bytes >= 2**20 else f"{size_bytes / 2**10:,.1f} KiB"
 

@@ -3,28 +3,19 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
 
 import pandas as pd
 
-from darts_pl.data.delimited import Dialect, RawTable, read_delimited
-from darts_pl.data.delimited.reading import check_names
+from darts_pl.data.delimited.dialect import Dialect, RawTable
+from darts_pl.data.delimited.reading import check_names, read_delimited
 from darts_pl.errors import ConfigError, DataError
 
 PARQUET = (".parquet", ".pq")
 TEXT = (".csv", ".txt", ".tsv")
 
 
-class TableSource(Protocol):
-    """Anything that gives a table: `TableFile`, `TableFrame`, or one's own."""
-
-    def load(self) -> RawTable:
-        """The table."""
-        ...
-
-
 @dataclass(frozen=True)
-class TableFile:
+class RawTableFile:
     """A CSV file with one line of column names, or a Parquet file (`.parquet`, `.pq`).
 
     Args:
@@ -57,7 +48,7 @@ class TableFile:
 
 
 @dataclass(frozen=True)
-class TableFrame:
+class RawTableFrame:
     """A pandas frame; an index of times becomes a column of its name, or `time`.
 
     Args:
