@@ -8,21 +8,20 @@ from typing import Any
 import torch
 from hydra.errors import InstantiationException
 from hydra.utils import get_object, instantiate
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from darts_pl.data.series import SeriesData, co2_data, csv_data, etth1_data, windows_data
 from darts_pl.errors import ConfigError, DartsError
 from darts_pl.genotype import Genotype
 from darts_pl.hardware import Hardware
-from darts_pl.lit import RetrainModule, SearchModule
+from darts_pl.lit import RetrainModule
 from darts_pl.spaces import SeriesSpace
-from darts_pl.stages.compatibility import check_parts
-from darts_pl.stages.phases import phases_of
+from darts_pl.stages.method import Method, configured_method
 from darts_pl.stages.retrain import retrain
 from darts_pl.stages.run import RunFolder
-from darts_pl.stages.search import Method
 from darts_pl.stages.trainer import TrainerSettings
 
+SIZES = ("init_channels", "layers")  # that a retraining may have other values of than its search
 SERIES = (SeriesSpace, SeriesData, csv_data, etth1_data, co2_data, windows_data)
 
 
@@ -68,39 +67,9 @@ def prepare_space(space, data) -> None:
 
 
 def search_method(config: DictConfig, space) -> Method:
-    """The method that `config` composes, once its parts are known to fit each other."""
-    relaxation, mixing = instantiate(config.relaxation), instantiate(config.mixing)
-    rules, hypergradient = list(instantiate(config.rules).values()), instantiate(config.hypergradient)
-    rule, phases, selection = instantiate(config.derivation), phases_of(config.phases), instantiate(config.selection)
-    check_parts(
-        space=space,
-        relaxation=relaxation,
-        mixing=mixing,
-        hypergradient=hypergradient,
-        rules=rules,
-        derivation=rule,
-        phases=phases,
-        selection=selection or None,
-    )
-    make_module = partial(
-        SearchModule,
-        hypergradient=hypergradient,
-        weights_optimizer=instantiate(config.weights_optimizer),
-        alphas_optimizer=instantiate(config.alphas_optimizer),
-        seed=config.seed,
-        min_learning_rate=config.min_learning_rate,
-        alpha_warmup_epochs=config.alpha_warmup_epochs,
-        clip_norm=config.clip_norm,
-    )
-    return Method(
-        relaxation=relaxation,
-        mixing=mixing,
-        derive=partial(space.derive, rule=rule),
-        make_module=make_module,
-        rules=rules,
-        phases=phases,
-        selection=selection or None,
-    )
+    """The method that `config` composes, once its parts are known to fit each other and `space`."""
+    plain = OmegaConf.to_container(config, resolve=True)
+    return configured_method(plain, plain, space)
 
 
 def retraining_parts(config: DictConfig, space, hardware: Hardware) -> tuple[Callable | None, object]:
@@ -162,15 +131,15 @@ def retraining_parts(config: DictConfig, space, hardware: Hardware) -> tuple[Cal
 
 
 def _retraining_space(config: DictConfig):
-    """The space at the size of the retraining; what is wrong with it is told under the names of the retraining."""
-    recipe = config.retraining
-    known = inspect.signature(get_object(config.space["_target_"])).parameters
-    sizes = {"init_channels": recipe.init_channels, "layers": recipe.layers}
-    sizes = {name: size for name, size in sizes.items() if size is not None and name in known}
+    """The space at the size of the retraining; what is wrong with it is told under the names of the retraining. Sizes
+    that the space's configuration does not have are not its own to set."""
+    sizes = {name: config.retraining[name] for name in SIZES if name in config.space}
     try:
-        return instantiate(config.space, **sizes)
+        return instantiate(config.space, **{name: size for name, size in sizes.items() if size is not None})
     except InstantiationException as error:
         if not isinstance(error.__cause__, DartsError):
             raise
-        told = str(error.__cause__).replace("space.layers", "retraining.layers")
-        raise ConfigError(told.replace("space.init_channels", "retraining.init_channels")) from error
+        told = str(error.__cause__)
+        for name in SIZES:
+            told = told.replace(f"space.{name}", f"retraining.{name}")
+        raise ConfigError(told) from error

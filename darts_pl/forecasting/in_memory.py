@@ -1,6 +1,7 @@
 """Training a model that Python hands over: the loops of the pipeline, with nothing left on the disk."""
 
 import copy
+from functools import partial
 from typing import Any
 
 import torch
@@ -45,7 +46,8 @@ def train_supernet(model: SeriesSupernet, data: GivenWindows, parts: Parts, epoc
     module = method.make_module(
         model.train(), task=data.task, channels_last=False, epochs=epochs, rules=copy.deepcopy(list(method.rules))
     )
-    history = SearchHistory(None, method.derive, list(space.primitives), space.edges, names=space.names_by_kind)
+    derive = partial(space.derive, rule=method.derivation)
+    history = SearchHistory(None, derive, list(space.primitives), space.edges, names=space.names_by_kind)
     _fit(module, data, parts, epochs, history, "search")
     alphas = {
         kind: torch.stack([snapshot["alpha"][kind] for snapshot in history.snapshots]).numpy() for kind in model.kinds

@@ -81,7 +81,8 @@ def check_search_parts(config, inputs=(3, 32, 32), outputs=10) -> None:
     weights, alphas = instantiate(config.weights_optimizer), instantiate(config.alphas_optimizer)
     assert weights(supernet.weight_parameters()).param_groups[0]["lr"] == config.learning_rate
     assert alphas(supernet.arch_parameters()).param_groups[0]["lr"] == config.arch_learning_rate
-    genotype = method.derive({kind: torch.rand(alpha.shape) for kind, alpha in supernet.alphas.items()})
+    strengths = {kind: torch.rand(alpha.shape) for kind, alpha in supernet.alphas.items()}
+    genotype = space.derive(strengths, rule=method.derivation)
     assert set(genotype.cells) == set(supernet.kinds)
     lengths = epochs_of(method.phases, config.epochs)
     method.make_module(supernet, task=Classification(10), epochs=lengths[0])
@@ -168,12 +169,16 @@ def test_the_papers_settings():
 
 
 def names_read() -> set[str]:
-    """Attributes that the commands read, and keys that the YAML files interpolate."""
+    """Attributes and keys that the commands read, and keys that the YAML files interpolate."""
     package = conf_dir().parent / "darts_pl" if (conf_dir().parent / "darts_pl").is_dir() else conf_dir().parent
     found = set()
     for path in (package / "search.py", package / "retrain.py", *(package / "assembly").glob("*.py")):
         tree = ast.parse(path.read_text(encoding="utf-8"))
         found |= {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+    method = ast.parse((package / "stages" / "method.py").read_text(encoding="utf-8"))  # which gets plain values
+    keys = [node.slice for node in ast.walk(method) if isinstance(node, ast.Subscript)]
+    keys += [node.args[0] for node in ast.walk(method) if isinstance(node, ast.Call) and node.args]
+    found |= {key.value for key in keys if isinstance(key, ast.Constant)}
     for path in conf_dir().rglob("*.yaml"):
         found |= set(re.findall(r"\$\{(\w+)\}", path.read_text(encoding="utf-8")))
     return found

@@ -8,7 +8,7 @@ import torch.nn as nn
 
 from darts_pl.hardware import Hardware
 from darts_pl.lit import RetrainModule
-from darts_pl.stages.search import Method
+from darts_pl.stages.method import Method
 from darts_pl.stages.trainer import TrainerSettings
 
 
