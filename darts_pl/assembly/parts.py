@@ -21,7 +21,6 @@ from darts_pl.stages.retrain import retrain
 from darts_pl.stages.run import RunFolder
 from darts_pl.stages.trainer import TrainerSettings
 
-SIZES = ("init_channels", "layers")  # that a retraining may have other values of than its search
 SERIES = (SeriesSpace, SeriesData, csv_data, etth1_data, co2_data, windows_data)
 
 
@@ -133,13 +132,15 @@ def retraining_parts(config: DictConfig, space, hardware: Hardware) -> tuple[Cal
 def _retraining_space(config: DictConfig):
     """The space at the size of the retraining; what is wrong with it is told under the names of the retraining. Sizes
     that the space's configuration does not have are not its own to set."""
-    sizes = {name: config.retraining[name] for name in SIZES if name in config.space}
+    recipe = config.retraining
+    sizes = {"init_channels": recipe.init_channels, "layers": recipe.layers}
+    sizes = {name: size for name, size in sizes.items() if size is not None and name in config.space}
     try:
-        return instantiate(config.space, **{name: size for name, size in sizes.items() if size is not None})
+        return instantiate(config.space, **sizes)
     except InstantiationException as error:
         if not isinstance(error.__cause__, DartsError):
             raise
         told = str(error.__cause__)
-        for name in SIZES:
+        for name in sizes:
             told = told.replace(f"space.{name}", f"retraining.{name}")
         raise ConfigError(told) from error

@@ -61,6 +61,7 @@ class GivenBatches(Batches):
 
     def mixed(self, batch_size: int, seed: int, stream: str) -> "GivenBatches":
         """The same samples in training batches of this size, in an order of its own."""
+        batch_size = min(batch_size, len(self.index))
         return GivenBatches(self.x, batch_size, index=self.index, seed=seed, stream=stream, shuffle=True)
 
     def batch_at(self, epoch: int, position: int) -> tuple[Any, None, int]:
