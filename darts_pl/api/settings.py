@@ -28,7 +28,9 @@ SAVING = "result.genotype.save('genotype.json') keeps the genotype, result.histo
 OptimizerFactory = Callable[[Iterable[Tensor]], torch.optim.Optimizer]
 
 
-_PAPER = file_values("space/cells.yaml", "search.yaml", "experiment/cifar_first_order.yaml")
+_PAPER = file_values(
+    "space/cells.yaml", "search.yaml", "experiment/cifar_first_order.yaml", hardware="hardware/auto.yaml"
+)
 _BETAS = {"arch_betas": tuple(_PAPER["alphas_optimizer"]["betas"])}
 
 

@@ -8,7 +8,7 @@ from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Checkpoint
 
 from darts_pl.bounded.saved_state import read_state
-from darts_pl.errors import RunError, StorageError, TrainingError
+from darts_pl.errors import RunError, StorageError, TimeUp, TrainingError
 from darts_pl.paths import FolderVanished, sync_folder, write_atomically
 
 NEXT, LAST, PREVIOUS, FINAL = "next.ckpt", "last.ckpt", "previous.ckpt", "final.ckpt"
@@ -19,16 +19,20 @@ class ResumePoints(Checkpoint):
     """Writes `last.ckpt` (the one before it becomes `previous.ckpt`) and, at the end, `final.ckpt`.
 
     Points lie between two steps, before and after a validation or, where there is none, at the end of an epoch, never
-    in the middle of a step, so that what is resumed is what the uninterrupted run had there. The last batch of an epoch
-    is left to the validation or the epoch's end that follows it. Parameters that are not finite are never saved: the
-    point before them stays the last.
+    in the middle of a step (which may be of several batches, see `StepModule.accumulate`), so that what is resumed is
+    what the uninterrupted run had there. The last batch of an epoch is left to the validation or the epoch's end that
+    follows it. Parameters that are not finite are never saved: the point before them stays the last.
 
     Args:
         every_s: seconds between points within an epoch; 0 saves after every step.
+        deadline: seconds since 1970 after which a point is saved and the fit ends.
+
+    Raises:
+        TimeUp: the deadline has passed.
     """
 
-    def __init__(self, folder: Path, every_s: float = 30.0):
-        self.folder, self.every_s = Path(folder), every_s
+    def __init__(self, folder: Path, every_s: float = 30.0, deadline: float | None = None):
+        self.folder, self.every_s, self.deadline = Path(folder), every_s, deadline
         self.saved_at = time.monotonic()
 
     def on_train_start(self, trainer: Trainer, module: LightningModule) -> None:
@@ -36,8 +40,13 @@ class ResumePoints(Checkpoint):
 
     def on_train_batch_end(self, trainer: Trainer, module: LightningModule, outputs, batch, batch_idx: int) -> None:
         last = batch_idx + 1 >= trainer.num_training_batches
-        if not last and time.monotonic() - self.saved_at >= self.every_s:
+        if (
+            not last
+            and module.steps_at(batch_idx)
+            and (self._time_is_up() or time.monotonic() - self.saved_at >= self.every_s)
+        ):
             self.save(trainer)
+            self._check_time()
 
     def on_validation_start(self, trainer: Trainer, module: LightningModule) -> None:
         if trainer.state.fn == "fit" and not trainer.sanity_checking:
@@ -46,11 +55,20 @@ class ResumePoints(Checkpoint):
     def on_validation_end(self, trainer: Trainer, module: LightningModule) -> None:
         if trainer.state.fn == "fit" and not trainer.sanity_checking:
             self.save(trainer)
+            self._check_time()
 
     def on_train_epoch_end(self, trainer: Trainer, module: LightningModule) -> None:
         last = trainer.current_epoch + 1 >= trainer.max_epochs  # the final point follows at once
         if not trainer.enable_validation and not last:
             self.save(trainer)
+            self._check_time()
+
+    def _time_is_up(self) -> bool:
+        return self.deadline is not None and time.time() >= self.deadline
+
+    def _check_time(self) -> None:
+        if self._time_is_up():
+            raise TimeUp("stopped, for trainer.max_time is over")
 
     def on_train_end(self, trainer: Trainer, module: LightningModule) -> None:
         check_finite_weights(

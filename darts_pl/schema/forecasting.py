@@ -13,7 +13,7 @@ SERIES_MISSING = (
     "no series to forecast was named. Give a file, python -m darts_pl.pipeline data.csv=my.csv data.horizon=24, "
     "or try one at hand: python -m darts_pl.pipeline +experiment=forecast_smoke"
 )
-VALUES = file_values("pipeline.yaml", data="data/windows.yaml")
+VALUES = file_values("pipeline.yaml", data="data/windows.yaml", hardware="hardware/auto.yaml")
 
 
 @settings(VALUES["space"])
@@ -143,3 +143,6 @@ class DARTSConfig:
     derivation: dict[str, Any] = field(default_factory=dict)
     data: dict[str, Any] = field(default_factory=dict, metadata={"missing": SERIES_MISSING})
     hardware: dict[str, Any] = field(default_factory=dict)
+    trainer: dict[str, Any] = field(default_factory=dict)
+    logger: dict[str, Any] = field(default_factory=dict)
+    callbacks: dict[str, Any] = field(default_factory=dict)
