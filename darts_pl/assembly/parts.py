@@ -15,23 +15,21 @@ from darts_pl.errors import ConfigError, DartsError
 from darts_pl.genotype import Genotype
 from darts_pl.hardware import Hardware
 from darts_pl.lit import RetrainModule
-from darts_pl.spaces import SeriesSpace
 from darts_pl.stages.method import Method, configured_method
 from darts_pl.stages.retrain import retrain
 from darts_pl.stages.run import RunFolder
 from darts_pl.stages.trainer import TrainerSettings
 
-SERIES = (SeriesSpace, SeriesData, csv_data, etth1_data, co2_data, windows_data)
+SERIES = (SeriesData, csv_data, etth1_data, co2_data, windows_data)
 
 
 def check_no_series(config: DictConfig) -> None:
-    """Raises ConfigError where the space or the data are of series, which `darts_pl.pipeline` searches."""
-    for key in ("space", "data"):
-        if get_object(config[key]["_target_"]) in SERIES:
-            raise ConfigError(
-                f"{key}: found {config[key]['_target_'].rsplit('.', 1)[1]}, which is of time series. They are searched "
-                "by python -m darts_pl.pipeline, such as: python -m darts_pl.pipeline data.csv=my.csv data.horizon=24"
-            )
+    """Raises ConfigError where the data are series, which `darts_pl.pipeline` searches."""
+    if get_object(config.data["_target_"]) in SERIES:
+        raise ConfigError(
+            f"data: found {config.data['_target_'].rsplit('.', 1)[1]}, which is of time series. They are searched "
+            "by python -m darts_pl.pipeline, such as: python -m darts_pl.pipeline data.csv=my.csv data.horizon=24"
+        )
 
 
 def prepared_data(config: DictConfig, **settings: Any):
