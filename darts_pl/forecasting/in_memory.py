@@ -16,7 +16,7 @@ from darts_pl.spaces.network import DerivedNetwork
 from darts_pl.spaces.series import SeriesSpace, SeriesSupernet
 from darts_pl.stages.fitting import fit
 from darts_pl.stages.pipeline.forecast_errors import forecast_errors, mase_scale
-from darts_pl.stages.pipeline.parts import Parts
+from darts_pl.stages.pipeline.parts import PipelineParts
 
 
 def space_of(model: nn.Module) -> SeriesSpace:
@@ -38,7 +38,7 @@ def check_trainable(model: nn.Module) -> None:
         )
 
 
-def train_supernet(model: SeriesSupernet, data: GivenWindows, parts: Parts, epochs: int) -> dict[str, Any]:
+def train_supernet(model: SeriesSupernet, data: GivenWindows, parts: PipelineParts, epochs: int) -> dict[str, Any]:
     """Search `model` on `data`; see `DARTSTrainer.train_darts_model` for what is returned."""
     space = space_of(model)
     method = parts.method(space)
@@ -64,7 +64,7 @@ def train_supernet(model: SeriesSupernet, data: GivenWindows, parts: Parts, epoc
     }
 
 
-def train_network(network: nn.Module, data: GivenWindows, parts: Parts, epochs: int) -> dict[str, Any]:
+def train_network(network: nn.Module, data: GivenWindows, parts: PipelineParts, epochs: int) -> dict[str, Any]:
     """Train `network` on `data` and test it; see `DARTSTrainer.train_final_model` for what is returned."""
     module = parts.make_module(network, task=data.task, epochs=epochs)
     history = History(None, "retrain")
@@ -90,7 +90,7 @@ def train_network(network: nn.Module, data: GivenWindows, parts: Parts, epochs: 
     }
 
 
-def _fit(module, data: GivenWindows, parts: Parts, epochs: int, history: History, title: str) -> None:
+def _fit(module, data: GivenWindows, parts: PipelineParts, epochs: int, history: History, title: str) -> None:
     data.prepare()
     with random_state_kept():
         fit(module, data, epochs=epochs, hardware=parts.hardware, callbacks=[history], title=title)

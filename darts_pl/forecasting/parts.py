@@ -1,4 +1,4 @@
-"""Parts from a composed configuration, in the process that asks and again in every worker."""
+"""PipelineParts from a composed configuration, in the process that asks and again in every worker."""
 
 import importlib
 import json
@@ -13,16 +13,16 @@ from darts_pl.errors import ConfigError, known_arguments
 from darts_pl.lit import RetrainModule, SearchModule, check_warmup
 from darts_pl.spaces.series import SeriesSpace
 from darts_pl.stages.method import Method, configured_method
-from darts_pl.stages.pipeline.parts import Parts, Source
+from darts_pl.stages.pipeline.parts import PartsFactory, PipelineParts
 from darts_pl.stages.pipeline.single_level import SingleLevelModule
 
 
-def source_of(config: Mapping[str, Any]) -> Source:
+def parts_factory(config: Mapping[str, Any]) -> PartsFactory:
     """What makes the parts of `config` (plain values, as in conf/pipeline.yaml) in any process."""
-    return partial(parts_of, json.dumps(config), deadline_of(config))
+    return partial(build_parts, json.dumps(config), deadline_of(config))
 
 
-def parts_of(text: str, deadline: float | None = None) -> Parts:
+def build_parts(text: str, deadline: float | None = None) -> PipelineParts:
     """The parts of a configuration in JSON.
 
     Args:
@@ -47,7 +47,7 @@ def parts_of(text: str, deadline: float | None = None) -> Parts:
         keep_best=True,
     )
     optimizer = instantiate(config["final_optimizer"])
-    return Parts(
+    return PipelineParts(
         seed=seed,
         hardware=hardware_of(config),
         trainer=trainer_settings(config, deadline),

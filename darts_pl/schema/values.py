@@ -11,7 +11,7 @@ from omegaconf import MISSING, OmegaConf
 from darts_pl.errors import known_arguments
 from darts_pl.paths import conf_dir
 
-Settings = TypeVar("Settings", bound=type)
+Settings = TypeVar("Settings")
 
 
 def file_values(*files: str, **groups: str) -> dict[str, Any]:
@@ -22,10 +22,11 @@ def file_values(*files: str, **groups: str) -> dict[str, Any]:
     """
     nodes = {key: OmegaConf.load(conf_dir() / file) for key, file in groups.items()}
     merged = OmegaConf.merge(nodes, *(OmegaConf.load(conf_dir() / file) for file in files))
-    return {str(key): value for key, value in dict(OmegaConf.to_container(merged, resolve=True)).items()}
+    found = OmegaConf.to_container(merged, resolve=True)
+    return {str(key): value for key, value in found.items()} if isinstance(found, dict) else {}
 
 
-def settings(values: Mapping[str, Any]) -> Callable[[Settings], Settings]:
+def settings(values: Mapping[str, Any]) -> Callable[[type[Settings]], type[Settings]]:
     """Decorator: a dataclass whose fields that are `MISSING` have these values, and for which an unknown field is a
     ConfigError that names the nearest.
 
@@ -33,7 +34,7 @@ def settings(values: Mapping[str, Any]) -> Callable[[Settings], Settings]:
         TypeError: a field that has a value in the code and in `values` too, or in neither.
     """
 
-    def filled(cls: Settings) -> Settings:
+    def filled(cls: type[Settings]) -> type[Settings]:
         for name in cls.__annotations__:
             written = cls.__dict__.get(name, MISSING)
             own = written if isinstance(written, dataclasses.Field) else dataclasses.field(default=written)
@@ -44,9 +45,9 @@ def settings(values: Mapping[str, Any]) -> Callable[[Settings], Settings]:
                 raise TypeError(f"{cls.__name__}.{name}: its value stands in the code and in conf/")
             if missing:
                 setattr(cls, name, _field(values[name], own.metadata))
-        cls = dataclasses.dataclass(cls)
-        cls.__init__ = known_arguments(cls.__init__)
-        return cls
+        made = dataclasses.dataclass(cls)
+        setattr(made, "__init__", known_arguments(made.__init__))  # noqa: B010
+        return made
 
     return filled
 

@@ -12,8 +12,8 @@ from hydra.utils import instantiate
 from omegaconf import OmegaConf
 
 from darts_pl import assembly, schema
-from darts_pl.forecasting import plan_of, source_of
-from darts_pl.forecasting.given import NoData
+from darts_pl.forecasting import build_plan, parts_factory
+from darts_pl.forecasting.inputs import DataFacts
 from darts_pl.inputs import TensorInput
 from darts_pl.ops.series import SeriesShape
 from darts_pl.paths import conf_dir
@@ -101,9 +101,9 @@ def check_retraining_parts(config) -> None:
 
 def check_pipeline_parts(config) -> None:
     plain = OmegaConf.to_container(config, resolve=True)
-    parts = source_of(plain)()
+    parts = parts_factory(plain)()
     shape = SeriesShape(config.data.look_back, config.data.horizon, 7)
-    plan = plan_of(plain, NoData(shape, {"seasonal_period": 24}))
+    plan = build_plan(plain, DataFacts(shape, {"seasonal_period": 24}))
     (candidate,) = draw_pool(plan.ranges, 1, config.seed)
     space = parts.make_space(candidate["space"])
     supernet = space.supernet(shape, 7, relaxation=parts.relaxation, mixing=parts.mixing)

@@ -13,7 +13,7 @@ from darts_pl.stages.trainer import TrainerSettings
 
 
 @dataclass(frozen=True)
-class Parts:
+class PipelineParts:
     """The parts of a run.
 
     Args:
@@ -42,5 +42,5 @@ class Parts:
     make_baseline_module: Callable[..., RetrainModule]
 
 
-Source = Callable[[], Parts]
+PartsFactory = Callable[[], PipelineParts]
 """Makes the parts; crosses to worker processes, so it is a function of a module with plain arguments."""
