@@ -133,7 +133,8 @@ class Batches(Place):
         self._order = self.index
 
     def mixed(self, batch_size: int, seed: int, stream: str) -> "Batches":
-        """The same samples in training batches of this size, in an order of its own."""
+        """The same samples in training batches of this size, or all in one, in an order of its own."""
+        batch_size = min(batch_size, len(self.index))
         return type(self)(self.x, self.y, batch_size, seed=seed, stream=stream, shuffle=True, index=self.index)
 
     def __len__(self) -> int:
@@ -158,6 +159,10 @@ class Batches(Place):
         chosen = self._order_of(epoch)[start:stop].to(self.x.device)
         key = derived_seed(self.seed, self.stream, epoch, position) if self.shuffle else NO_AUGMENTATION
         return self.x[chosen], self.y[chosen], key
+
+    def pass_of(self, epoch: int) -> Iterator[KeyedBatch]:
+        """All batches of an epoch, whatever the current place is."""
+        return (self.batch_at(epoch, position) for position in range(len(self)))
 
     def _order_of(self, epoch: int) -> Tensor:
         if self.shuffle and epoch != self._ordered_epoch:

@@ -4,9 +4,10 @@ import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import torch
-from lightning.pytorch import Callback, LightningDataModule, Trainer
+from lightning.pytorch import Callback, Trainer
 
 from darts_pl.callbacks import (
     InterruptedValidation,
@@ -31,7 +32,7 @@ log = logging.getLogger("darts_pl")
 OUT_OF_MEMORY = ("out of memory", "alloc_failed", "can't allocate memory")
 
 
-class Loaders(LightningDataModule):
+class Loaders(PairedDataModule):
     """Loaders that Python hands over, for `fit`.
 
     Args:
@@ -39,10 +40,9 @@ class Loaders(LightningDataModule):
             `Trainer.test`.
     """
 
-    batch_size: int | None = None  # known to the loaders alone
-
     def __init__(self, train: Iterable, *, valid: Iterable | None = None, test: Iterable | None = None):
         super().__init__()
+        self.batch_size = None  # known to the loaders alone
         self.train, self.valid, self.test = train, valid, test
 
     def train_dataloader(self) -> Iterable:
@@ -54,11 +54,18 @@ class Loaders(LightningDataModule):
     def test_dataloader(self) -> Iterable:
         return [] if self.test is None else self.test
 
+    def prepare(self) -> None:
+        """Nothing is to be read."""
+
+    def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
+        """Batches as the loaders give them."""
+        return batch
+
 
 @lightning_at(logging.WARNING)  # it tells the device, as `Hardware` does, and advertises
 def fit(
     module: StepModule,
-    data: PairedDataModule | Loaders,
+    data: PairedDataModule,
     *,
     epochs: int,
     hardware: Hardware,
