@@ -7,6 +7,7 @@ import torch
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Checkpoint
 
+from darts_pl import ranks
 from darts_pl.bounded.saved_state import read_state
 from darts_pl.errors import RunError, StorageError, TrainingError
 from darts_pl.paths import FolderVanished, sync_folder, write_atomically
@@ -36,7 +37,9 @@ class ResumePoints(Checkpoint):
 
     def on_train_batch_end(self, trainer: Trainer, module: LightningModule, outputs, batch, batch_idx: int) -> None:
         last = batch_idx + 1 >= trainer.num_training_batches
-        if not last and time.monotonic() - self.saved_at >= self.every_s:
+        # Rank 0's clock decides for all: a point is saved by all ranks together.
+        due = time.monotonic() - self.saved_at >= self.every_s and trainer.is_global_zero
+        if not last and ranks.any_rank(due, module.device):
             self.save(trainer)
 
     def on_validation_start(self, trainer: Trainer, module: LightningModule) -> None:
@@ -69,15 +72,20 @@ class ResumePoints(Checkpoint):
             return
         fresh = self.folder / NEXT
         self._write(trainer, fresh)
+        self.saved_at = time.monotonic()
+        if not trainer.is_global_zero:
+            return
         last = self.folder / LAST
         if last.exists():
             last.replace(self.folder / PREVIOUS)
         fresh.replace(last)
         (self.folder / FINAL).unlink(missing_ok=True)  # of a fit that ended earlier and is now gone on with
         sync_folder(self.folder)
-        self.saved_at = time.monotonic()
 
     def _write(self, trainer: Trainer, path: Path) -> None:
+        if not trainer.is_global_zero:
+            trainer.save_checkpoint(path, weights_only=False)  # its part of what rank 0 writes
+            return
         try:
             write_atomically(path, lambda temporary: trainer.save_checkpoint(temporary, weights_only=False))
         except FolderVanished:

@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from darts_pl import ranks
 from darts_pl.data.given_parts import check_values, highest_labels, infer_outputs, infer_task, outputs_of, split_batch
 from darts_pl.errors import DataError
 from darts_pl.inputs import Inputs, TensorInput, inputs_of, widest
@@ -30,7 +31,7 @@ class SeededPasses:
     def __iter__(self) -> Iterator:
         torch.manual_seed(derived_seed(self.seed, "loader", self.name, self.passes))
         self.passes += 1
-        yield from self.loader
+        yield from map(ranks.own_samples, self.loader)
 
 
 def describe(loaders: Mapping[str, Iterable], num_classes: int | None) -> tuple[tuple[int, int, int], int]:

@@ -65,8 +65,7 @@ class GivenBatches(Batches):
 
     def batch_at(self, epoch: int, position: int) -> tuple[Any, None, int]:
         """The batch of one place, whatever the current place is."""
-        start, stop = self.bounds[position]
-        numbers = self._order_of(epoch)[start:stop].tolist()
+        numbers = self._chosen(epoch, position).tolist()
         return self.x.batch(numbers, epoch if self.shuffle else 0), None, 0 if self.shuffle else -1
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 import torch
 from torch import Tensor
 
+from darts_pl import ranks
 from darts_pl.errors import ConfigError
 from darts_pl.hypergradient import Bilevel, Hypergradient, VirtualStep, first, fixed
 from darts_pl.lit.base import in_memory_layout
@@ -98,17 +99,19 @@ class SearchModule(RuleSteps):
         """One bilevel step: alphas on their batch, then weights on theirs."""
         weights_optimizer, alphas_optimizer = self.optimizers()
         train, valid = batch["weights"], batch["alphas"]
+        self.weigh(train, valid)
         weights, alphas = self.trained_weights(), self.supernet.arch_parameters()
 
         # Upper level: α descends L_val, for the second order through one virtual step of the weights.
         if self.trains_alphas:
             problem = Bilevel(
-                train_loss=lambda: self.loss(train, "weights")[0],
+                train_loss=lambda: self.objective(train, "weights"),
                 valid_loss=lambda: self.upper_loss(valid),
                 weights=weights,
                 alphas=alphas,
                 buffers=list(self.supernet.buffers()),
                 step=self.coming_step(weights_optimizer.optimizer),
+                reduce=ranks.mean,
             )
             for alpha, grad in zip(alphas, self.precise_hypergradient(problem)):
                 alpha.grad = grad
@@ -118,10 +121,12 @@ class SearchModule(RuleSteps):
         self.step_gates = gates = self.weight_step_gates(train)
         loss, logits = self.loss(train, "weights", gates)
         self.check_finite(loss, "training loss")
-        self.manual_backward(loss, inputs=weights)
+        self.manual_backward(ranks.weighted(loss, self.shares["weights"]), inputs=weights)
+        ranks.mean_gradients(weights)
         self.adjust_gradients(train, valid, gates)
         weights_optimizer.step()  # clips their global norm first, see StepModule
         weights_optimizer.zero_grad()
+        ranks.take_first(self.supernet.buffers())
 
         self.steps_done += 1
         self.keep_alpha_batch(valid)
@@ -154,12 +159,13 @@ class SearchModule(RuleSteps):
         x, y = batch
         self.seed_step(stream)
         sampled = self.supernet.gates()  # also where others are given: what is drawn after them stays the same
+        self.seed_part(stream)
         logits = self.supernet(self.layout(x), sampled if gates is None else gates)
         return self.task.loss(logits, y), logits
 
     def upper_loss(self, batch: Batch) -> Tensor:
         """L_val and the penalties of relaxation and rules."""
-        loss = self.loss(batch, "alphas")[0]
+        loss = self.objective(batch, "alphas")
         self.check_finite(loss, "validation loss")
         return sum((term for term in (self.supernet.penalty(), *self.rule_penalties()) if term is not None), loss)
 
