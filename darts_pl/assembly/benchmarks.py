@@ -30,12 +30,12 @@ from darts_pl.reports.benchmark_page import markdown, write_benchmark
 from darts_pl.reports.proxies_page import write_proxies
 from darts_pl.stages.benchmark import nasbench201
 from darts_pl.stages.benchmark.cost import cost_jobs, cost_table
-from darts_pl.stages.benchmark.jobs import Job, run_jobs
 from darts_pl.stages.benchmark.modes import mode_costs
 from darts_pl.stages.benchmark.proxies import describe, score_cells
 from darts_pl.stages.benchmark.proxy_ranks import ranking, score_table
 from darts_pl.stages.benchmark.proxy_settings import parse_proxies, setup_json
 from darts_pl.stages.benchmark.settings import Settings, experiment
+from darts_pl.stages.jobs import CommandJob, run_commands
 from darts_pl.stages.lock import locked
 
 
@@ -48,7 +48,7 @@ def run_nasbench201(settings: Settings) -> int:
     with locked(folder), goes_on_by(going_on(folder, settings), folder):
         write_text_atomically(folder / ASKED, json.dumps(asked, indent=2) + "\n")
         print(f"{len(jobs)} searches in {folder}, {settings.jobs} at a time")
-        failed = run_jobs(jobs, settings.jobs, settings.threads)
+        failed = run_commands(jobs, settings.jobs, settings.threads)
         if not any(job.done for job in jobs):
             raise RunError(f"no search was finished; see the job.log in the folders of {folder}")
         _write(folder, jobs, settings, tables, [job.name for job in failed])
@@ -68,7 +68,7 @@ def _fresh_folder(name: str) -> Path:
     return Path("outputs", name, datetime.datetime.now().strftime("%Y-%m-%d_%H-%M-%S")).absolute()
 
 
-def _jobs(folder: Path, method: str, settings: Settings) -> list[Job]:
+def _jobs(folder: Path, method: str, settings: Settings) -> list[CommandJob]:
     """The searches of a method; what is wrong with its configuration shows here, before any of them starts."""
     jobs = []
     variants = _variants(method, settings)
@@ -78,7 +78,7 @@ def _jobs(folder: Path, method: str, settings: Settings) -> list[Job]:
             shared = (*experiment(method, settings.scale, conf_dir()), f"hardware.threads={settings.threads}")
             trust = ("trust=true",) if settings.trust else ()
             overrides = (*shared, *variant, *settings.overrides, f"seed={seed}", *trust)
-            jobs.append(Job(name, folder / name, overrides))
+            jobs.append(CommandJob(name, folder / name, overrides))
     return jobs
 
 
@@ -106,7 +106,7 @@ def _variants(method: str, settings: Settings) -> list[list[str]]:
     return variants
 
 
-def _write(folder: Path, jobs: Sequence[Job], settings: Settings, tables: Tables, failed: Sequence[str]) -> None:
+def _write(folder: Path, jobs: Sequence[CommandJob], settings: Settings, tables: Tables, failed: Sequence[str]) -> None:
     rows, curves = [], []
     for job in jobs:
         if job.done:

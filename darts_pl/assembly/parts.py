@@ -103,7 +103,9 @@ def search_method(config: DictConfig, space) -> Method:
     )
 
 
-def retraining_parts(config: DictConfig, space, hardware: Hardware) -> tuple[Callable | None, object]:
+def retraining_parts(
+    config: DictConfig, space, hardware: Hardware, trainer: TrainerSettings
+) -> tuple[Callable | None, object]:
     """(`(run, genotype, stage) -> figures`, its data), both None where `retraining.epochs` is 0. The data are prepared,
     so that what is wrong with them shows before any work."""
     recipe = config.retraining
@@ -155,7 +157,7 @@ def retraining_parts(config: DictConfig, space, hardware: Hardware) -> tuple[Cal
             epochs=recipe.epochs,
             seed=config.seed,
             auxiliary=recipe.auxiliary,
-            trainer=TrainerSettings(checkpoint_every_s=config.checkpoint_every_s),
+            trainer=trainer,
         )
 
     return run_stage, data

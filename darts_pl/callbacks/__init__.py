@@ -7,6 +7,7 @@ from darts_pl.callbacks.history import History, peak_memory_mib
 from darts_pl.callbacks.progress import RunProgress
 from darts_pl.callbacks.tensorboard import ArchitectureBoard, ScalarBoard, write_hparams
 from darts_pl.callbacks.validation import InterruptedValidation
+from darts_pl.callbacks.wandb import WandbRun
 from darts_pl.callbacks.writer import without_thread_tracebacks
 from darts_pl.lazy import lazily
 
@@ -19,6 +20,7 @@ __all__ = [
     "RunProgress",
     "ScalarBoard",
     "SearchHistory",
+    "WandbRun",
     "check_finite_weights",
     "newest_loadable",
     "peak_memory_mib",

@@ -9,7 +9,7 @@ from lightning.pytorch.callbacks import Checkpoint
 
 from darts_pl import ranks
 from darts_pl.bounded.saved_state import read_state
-from darts_pl.errors import RunError, StorageError, TrainingError
+from darts_pl.errors import RunError, StorageError, TimeUp, TrainingError
 from darts_pl.paths import FolderVanished, sync_folder, write_atomically
 
 NEXT, LAST, PREVIOUS, FINAL = "next.ckpt", "last.ckpt", "previous.ckpt", "final.ckpt"
@@ -26,10 +26,14 @@ class ResumePoints(Checkpoint):
 
     Args:
         every_s: seconds between points within an epoch; 0 saves after every step.
+        deadline: seconds since 1970 after which a point is saved and the fit ends.
+
+    Raises:
+        TimeUp: the deadline has passed.
     """
 
-    def __init__(self, folder: Path, every_s: float = 30.0):
-        self.folder, self.every_s = Path(folder), every_s
+    def __init__(self, folder: Path, every_s: float = 30.0, deadline: float | None = None):
+        self.folder, self.every_s, self.deadline = Path(folder), every_s, deadline
         self.saved_at = time.monotonic()
 
     def on_train_start(self, trainer: Trainer, module: LightningModule) -> None:
@@ -37,10 +41,9 @@ class ResumePoints(Checkpoint):
 
     def on_train_batch_end(self, trainer: Trainer, module: LightningModule, outputs, batch, batch_idx: int) -> None:
         last = batch_idx + 1 >= trainer.num_training_batches
-        # Rank 0's clock decides for all: a point is saved by all ranks together.
-        due = time.monotonic() - self.saved_at >= self.every_s and trainer.is_global_zero
-        if not last and ranks.any_rank(due, module.device):
+        if not last and self._agreed(self._is_due(), module):
             self.save(trainer)
+            self._check_time(module)
 
     def on_validation_start(self, trainer: Trainer, module: LightningModule) -> None:
         if trainer.state.fn == "fit" and not trainer.sanity_checking:
@@ -49,11 +52,28 @@ class ResumePoints(Checkpoint):
     def on_validation_end(self, trainer: Trainer, module: LightningModule) -> None:
         if trainer.state.fn == "fit" and not trainer.sanity_checking:
             self.save(trainer)
+            self._check_time(module)
 
     def on_train_epoch_end(self, trainer: Trainer, module: LightningModule) -> None:
         last = trainer.current_epoch + 1 >= trainer.max_epochs  # the final point follows at once
         if not trainer.enable_validation and not last:
             self.save(trainer)
+            self._check_time(module)
+
+    def _is_due(self) -> bool:
+        return self._time_is_up() or time.monotonic() - self.saved_at >= self.every_s
+
+    def _time_is_up(self) -> bool:
+        return self.deadline is not None and time.time() >= self.deadline
+
+    def _check_time(self, module: LightningModule) -> None:
+        if self.deadline is not None and self._agreed(self._time_is_up(), module):
+            raise TimeUp("stopped, for trainer.max_time is over")
+
+    @staticmethod
+    def _agreed(due: bool, module: LightningModule) -> bool:
+        """What rank 0 says by its clock: all ranks save a point, or stop, together."""
+        return ranks.any_rank(due and ranks.rank() == 0, module.device)
 
     def on_train_end(self, trainer: Trainer, module: LightningModule) -> None:
         check_finite_weights(

@@ -14,6 +14,7 @@ from darts_pl.commands.composition import EXPERIMENT_HEADER
 from darts_pl.commands.elsewhere import options_hint
 from darts_pl.errors import ConfigError, nearest
 from darts_pl.overrides import shell_word
+from darts_pl.schema.trainer import OWNED, owned
 
 CHECKED = (bool, int, float, str, type(None))
 
@@ -95,6 +96,8 @@ def _check_arguments(values: Mapping[object, object], place: str) -> None:
     parameters = _parameters(str(values["_target_"]), place)
     if parameters is None:
         return
+    if place == "trainer." and (flags := [name for name in map(str, values) if name in OWNED]):
+        raise ConfigError(f"{place}{flags[0]}: {owned(flags[0])}")
     arguments = [key for key in map(str, values) if not (key.startswith("_") and key.endswith("_"))]
     if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values()):
         _check_names(arguments, place, parameters, parameters)

@@ -17,6 +17,7 @@ from darts_pl.paths import conf_dir
 NAMED = re.compile(r"_target_:\s*([\w.]+)")
 CALLERS = ("darts_pl.spaces.ModuleSpace", "darts_pl.data.module_data")  # parts that call what their `target` names
 IMPORTS = "space.imports"
+OF_THE_NETWORK = ("lightning.pytorch.loggers.MLFlowLogger", "darts_pl.callbacks.WandbRun")  # to a server of any name
 OWN = (
     "darts_pl.relaxations.mixing.SinglePath",
     *(f"darts_pl.tasks.{name}" for name in ("BinaryClassification", "Classification", "Forecasting", "Regression")),
@@ -45,6 +46,7 @@ def parts() -> frozenset[str]:
         lines = (line.split("#")[0] for line in path.read_text(encoding="utf-8").splitlines())
         named.update(name for line in lines for name in NAMED.findall(line))
     named.update(OWN)
+    named.difference_update(OF_THE_NETWORK)
     named.update(f"torch.optim.{name}" for name in OPTIMIZERS)
     named.update(f"torch.nn.{name}" for name in (*LOSSES, *MODULES))
     named.update(f"torchmetrics.{name}" for name in METRICS)

@@ -15,7 +15,7 @@ from darts_pl.commands.apart import hydra_apart
 from darts_pl.commands.explain import explain
 from darts_pl.errors import ConfigError, nearest
 
-GROUPS = ("relaxation", "mixing", "hypergradient", "rule", "derivation", "hardware")
+GROUPS = ("relaxation", "mixing", "hypergradient", "rule", "derivation", "hardware", "trainer", "logger", "callbacks")
 SECTIONS = ("space", "train", "final", "multi_fidelity", "ablation", "robust_pool")
 OPTIMIZERS = ("weights_optimizer", "alphas_optimizer", "final_optimizer")
 PARTS = ("relaxation", "mixing", "hypergradient", "derivation", "rules", *OPTIMIZERS)
@@ -47,7 +47,8 @@ def composed(
                 if given[part]:
                     whole = part == "rules" or "_target_" in given[part]
                     found[part] = given[part] if whole else OmegaConf.merge(found[part], given[part])
-            found["hardware"] = OmegaConf.merge(found["hardware"], given["hardware"])
+            for group in ("hardware", "trainer", "logger", "callbacks"):
+                found[group] = OmegaConf.merge(found[group], given[group])
             for key, node in nodes.items():
                 found[key] = OmegaConf.merge(found[key], node)
             check_config(found)

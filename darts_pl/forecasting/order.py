@@ -14,6 +14,7 @@ from darts_pl.progress import part_done, whole_run
 from darts_pl.proxies import PROXIES, random_schemes, scheme
 from darts_pl.reports.pipeline_page import write_pipeline_report
 from darts_pl.spaces.series.labels import ARGUMENTS
+from darts_pl.stages.jobs import Workers
 from darts_pl.stages.pipeline.baselines import BASELINES
 from darts_pl.stages.pipeline.candidates import Ranges, candidates, check_spaces, draw_pool, named_operations
 from darts_pl.stages.pipeline.choose import choose
@@ -24,7 +25,6 @@ from darts_pl.stages.pipeline.parts import Parts, Source
 from darts_pl.stages.pipeline.results import candidate_table, write_results
 from darts_pl.stages.pipeline.robust_pool import operation_pools, robust_pool
 from darts_pl.stages.pipeline.screen import promote, screen
-from darts_pl.stages.pipeline.workers import Workers
 from darts_pl.stages.run import RunFolder
 
 log = logging.getLogger("darts_pl")

@@ -8,6 +8,7 @@ from typing import Any
 
 from hydra.utils import instantiate
 
+from darts_pl.commands.trainer import deadline_of, hardware_of, trainer_settings
 from darts_pl.errors import ConfigError, known_arguments
 from darts_pl.lit import RetrainModule, SearchModule, check_warmup
 from darts_pl.spaces.series import SeriesSpace
@@ -16,16 +17,18 @@ from darts_pl.stages.phases import Phase
 from darts_pl.stages.pipeline.parts import Parts, Source
 from darts_pl.stages.pipeline.single_level import SingleLevelModule
 from darts_pl.stages.search import Method
-from darts_pl.stages.trainer import TrainerSettings
 
 
 def source_of(config: Mapping[str, Any]) -> Source:
     """What makes the parts of `config` (plain values, as in conf/pipeline.yaml) in any process."""
-    return partial(parts_of, json.dumps(config))
+    return partial(parts_of, json.dumps(config), deadline_of(config))
 
 
-def parts_of(text: str) -> Parts:
+def parts_of(text: str, deadline: float | None = None) -> Parts:
     """The parts of a configuration in JSON.
+
+    Args:
+        deadline: see `trainer_settings`.
 
     Raises:
         ConfigError: parts that do not go together, or a search that would never update its alphas.
@@ -49,8 +52,8 @@ def parts_of(text: str) -> Parts:
     optimizer = instantiate(config["final_optimizer"])
     return Parts(
         seed=seed,
-        hardware=instantiate(config["hardware"]),
-        trainer=TrainerSettings(checkpoint_every_s=config["checkpoint_every_s"]),
+        hardware=hardware_of(config),
+        trainer=trainer_settings(config, deadline),
         make_space=make_space,
         search_data=partial(_data, config["data"], "search", train, seed),
         final_data=partial(_data, config["data"], "retrain", final, seed),

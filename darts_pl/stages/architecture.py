@@ -99,7 +99,8 @@ def finish(run: RunFolder, genotype: Genotype, space, results: dict) -> dict:
     run.write_json("results.json", results)
     if not run.done("hparams"):
         with run.stage("hparams"), without_thread_tracebacks():
-            write_hparams(run.path / "tensorboard", run.telling_settings(), final_figures(results))
+            if any(run.path.rglob("tensorboard")):
+                write_hparams(run.path / "tensorboard", run.telling_settings(), final_figures(results))
     run.complete()
     write_report(run.path)
     return results

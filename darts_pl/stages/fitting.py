@@ -19,6 +19,7 @@ from darts_pl.callbacks import (
 from darts_pl.errors import RunError, TrainingError
 from darts_pl.hardware import Hardware
 from darts_pl.lit.base import StepModule
+from darts_pl.lit.recomputation import recomputing
 from darts_pl.lit.surroundings import lightning_at
 from darts_pl.paths import remove_temporaries
 from darts_pl.stages.trainer import DEFAULT, TrainerSettings
@@ -79,29 +80,30 @@ def fit(
         TrainingError: a loss or, at the end, weights that are not finite; memory exhausted (with the settings that
             lower the need).
         RunError: a folder with points of which none can be read, or that cannot be written.
+        TimeUp: the deadline of `trainer` has passed.
     """
     point, around = None, [*callbacks, *trainer.callbacks(), *([RunProgress(title)] if trainer.progress else [])]
     if folder is not None:
         checkpoints = checkpoints or folder / "checkpoints"
         remove_temporaries(checkpoints)
         point = _resume_point(checkpoints)
-        around = [InterruptedValidation(), *around, ResumePoints(checkpoints, trainer.checkpoint_every_s)]
-    fitted = Trainer(
+        around = [
+            InterruptedValidation(),
+            *around,
+            ResumePoints(checkpoints, trainer.checkpoint_every_s, trainer.deadline),
+        ]
+    fitted = trainer.make(
+        hardware,
+        steps=len(data.train_dataloader()),
+        folder=folder,
         max_epochs=epochs,
         callbacks=around,
         logger=False if folder is None else trainer.loggers(folder),
-        default_root_dir=folder,
         enable_checkpointing=folder is not None,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        num_sanity_val_steps=0,
-        limit_val_batches=1.0 if data.val_dataloader() else 0,
-        use_distributed_sampler=False,
-        log_every_n_steps=min(10, len(data.train_dataloader())),
-        **hardware.trainer_arguments(),
-        **trainer.flags,
+        **({} if data.val_dataloader() else {"limit_val_batches": 0}),
     )
-    with without_thread_tracebacks(), memory_errors(getattr(data, "batch_size", None), lambda: module.steps_done):
+    memory = memory_errors(getattr(data, "batch_size", None), lambda: module.steps_done)
+    with without_thread_tracebacks(), memory, recomputing(module, hardware.recompute):
         fitted.fit(module, datamodule=data, ckpt_path=point, weights_only=True)
     if folder is None:
         check_finite_weights(module, "Start anew with a lower learning_rate")

@@ -16,13 +16,13 @@ from darts_pl.errors import RunError
 from darts_pl.genotype import from_json
 from darts_pl.paths import write_atomically
 from darts_pl.seeds import derived_seed
+from darts_pl.stages.jobs import FunctionJob, Workers
 from darts_pl.stages.pipeline.baselines import SEASONAL_NAIVE, TRAINED, baseline
 from darts_pl.stages.pipeline.candidates import Ranges, draw
 from darts_pl.stages.pipeline.forecast_errors import forecast_errors, mase_scale, placed
 from darts_pl.stages.pipeline.parts import Parts
 from darts_pl.stages.pipeline.screen import record
 from darts_pl.stages.pipeline.training import seeded, train
-from darts_pl.stages.pipeline.workers import Job, Workers
 from darts_pl.stages.run import RunFolder
 from darts_pl.stages.series_model import save_series_model
 
@@ -151,7 +151,7 @@ def final(
     if run.done("retrain"):
         return {job.name: job.figures() for job in jobs}
     with run.stage("retrain", inputs={"choices": run.path / "choose" / "choices.csv"}) as entry:
-        found = workers.run(jobs, timeout_s=None, title="retrain", told=_told)
+        found = workers.run(jobs, timeout_s=None, title="retrain", describe=_describe)
         record(entry, found, workers)
         if found[SEARCHED]["error"]:
             jobs[0].forget()  # a resumed run tries again
@@ -159,7 +159,7 @@ def final(
     return found
 
 
-def _derived_job(run: RunFolder, row: str, folder: str, settings, genotype: str | None, epochs: int) -> Job:
+def _derived_job(run: RunFolder, row: str, folder: str, settings, genotype: str | None, epochs: int) -> FunctionJob:
     arguments = {
         "row": row,
         "settings": settings,
@@ -167,15 +167,17 @@ def _derived_job(run: RunFolder, row: str, folder: str, settings, genotype: str 
         "folder": str(run.path / folder),
         "epochs": epochs,
     }
-    return Job(row, retrain_derived, run.path / folder / "figures.json", arguments)
+    return FunctionJob(row, retrain_derived, run.path / folder / "figures.json", arguments)
 
 
-def _baseline_job(run: RunFolder, name: str, epochs: int) -> Job:
+def _baseline_job(run: RunFolder, name: str, epochs: int) -> FunctionJob:
     folder = run.path / name if name in TRAINED else run.path / "naive" / name.replace(" ", "_")
-    return Job(name, run_baseline, folder / "figures.json", {"row": name, "folder": str(folder), "epochs": epochs})
+    return FunctionJob(
+        name, run_baseline, folder / "figures.json", {"row": name, "folder": str(folder), "epochs": epochs}
+    )
 
 
-def _told(figures: dict) -> str:
+def _describe(figures: dict) -> str:
     return f"test mse {figures['test_mse']:.4f}, mae {figures['test_mae']:.4f}"
 
 

@@ -15,42 +15,56 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, wait
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import Any, Protocol
 
+import pebble
 import rich
 import torch
 
 from darts_pl import last_words
 from darts_pl.bounded import read_json
 from darts_pl.callbacks import peak_memory_mib
-from darts_pl.errors import ConfigError, RunError
+from darts_pl.errors import RunError
+from darts_pl.hardware import Hardware
 from darts_pl.paths import is_of_storage, not_made_anew, write_text_atomically
-from darts_pl.progress import Bar, bar
+from darts_pl.stages.jobs.progress import as_they_end
 from darts_pl.stages.log_file import LogFile
 from darts_pl.stages.orphans import end_with_parent
-from darts_pl.stages.pipeline.parts import Parts, Source
 
 log = logging.getLogger("darts_pl")
 
 LOG = "workers.log"
-POLL_S = 0.2
 START_METHOD = "spawn"  # a fork would copy threads' locks and CUDA's state
 
 
+class Shared(Protocol):
+    """What all jobs of a worker work with, such as the parts of a run."""
+
+    @property
+    def hardware(self) -> Hardware:
+        """What they run on."""
+
+
+MakeShared = Callable[[], Shared]
+"""Makes what jobs share; crosses to worker processes, so it is a function of a module with plain arguments."""
+
+
 @dataclass(frozen=True)
-class Job:
+class FunctionJob:
     """One piece of work.
 
     Args:
         name: what it is about, such as a candidate's id.
-        work: `(parts, **arguments) -> figures` (what JSON can hold), a function of a module.
+        work: `(shared, **arguments) -> figures` (what JSON can hold), a function of a module.
         result: the file of its figures, with `error` (None or why there are none), `seconds` and `peak_memory_mib`.
     """
 
@@ -81,103 +95,99 @@ class Workers:
     """Worker processes, started when first needed and kept until the `with` ends.
 
     Args:
-        source: makes the parts in each worker. count: processes. folder: of the run; workers.log is written there.
+        make_shared: makes what the jobs share, in each worker. count: processes. folder: of the run; workers.log is
+            written there.
 
     Attributes:
         busy_s, wall_s: what the jobs of the last `run` took, summed over them, and from its beginning to its end.
-
-    Raises:
-        ConfigError: the package pebble is not installed.
     """
 
-    def __init__(self, source: Source, count: int, folder: Path):
-        self.source, self.count, self.folder, self.pool = source, count, Path(folder), None
+    def __init__(self, make_shared: MakeShared, count: int, folder: Path):
+        self.make_shared, self.count, self.folder = make_shared, count, Path(folder)
+        self.pool: pebble.ProcessPool | None = None
         self.words = tempfile.TemporaryDirectory(prefix="darts_pl-")
         self.busy_s = self.wall_s = 0.0
-        try:
-            import pebble
-        except ImportError as error:
-            raise ConfigError(
-                "candidates run in worker processes by the package pebble, which is not installed. Install it with: "
-                'pip install "darts_pl[forecasting]"'
-            ) from error
-        self.pebble = pebble
 
     def __enter__(self) -> "Workers":
         return self
 
-    def __exit__(self, kind: type | None, *error: object) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         if self.pool is not None:
             self.pool.close() if kind is None else self.pool.stop()
             self.pool.join()
         self.words.cleanup()
 
     def run(
-        self, jobs: Sequence[Job], *, timeout_s: float | None, title: str, told: Callable[[dict], str] | None = None
+        self,
+        jobs: Sequence[FunctionJob],
+        *,
+        timeout_s: float | None,
+        title: str,
+        describe: Callable[[dict], str] | None = None,
+        log_every: int = 1,
     ) -> dict[str, dict]:
         """Run the jobs that are not done and return all figures by name, in the order of the jobs.
 
         Args:
-            timeout_s: seconds after which a job is given up. told: figures → what the log's line says of them.
+            timeout_s: seconds after which a job is given up. describe: figures → what the log's line says of them.
+            log_every: of so many jobs that were done one gets a line; those that failed always do.
 
         Raises:
-            RunError: the run's folder cannot be written, or no worker is left, which is no fault of a candidate.
+            RunError: the run's folder cannot be written, or no worker is left, which is no fault of a job.
         """
         started, waiting = time.perf_counter(), [job for job in jobs if not job.done]
-        if len(waiting) < len(jobs):
-            log.info("%s: %d of %d are done already", title, len(jobs) - len(waiting), len(jobs))
-        with bar(title, len(jobs), completed=len(jobs) - len(waiting)) as shown:
-            futures = {self._submit(job, timeout_s): job for job in waiting}
-            for future in self._ended(futures, shown, title):
-                job, error = futures[future], future.exception()
-                # pebble's errors of a job are OSErrors too
-                of_the_job = isinstance(error, FutureTimeout | self.pebble.ProcessExpired)
-                if isinstance(error, RunError | OSError) and not of_the_job:
-                    raise error
-                if isinstance(error, BrokenProcessPool):
-                    raise RunError(
-                        f"{title}: worker processes did not start, or ended without a job ({error}). What they said is "
-                        f"above or in {self.folder / LOG}"
-                    ) from error
-                if error is not None:
-                    job.write({"error": self._reason(error, timeout_s), "seconds": None, "peak_memory_mib": None})
-                shown.advance()
-                _tell(title, job, told)
+        submit = partial(self._submit, timeout_s=timeout_s)
+        ended = as_they_end(jobs, submit, title, partial(self._starting, title))
+        for count, (job, future) in enumerate(ended, start=1):
+            error = future.exception()
+            if error is not None:
+                self._record(job, error, title, timeout_s)
+            if count % log_every == 0 or error is not None:
+                _log_end(title, job, describe)
         self.wall_s = time.perf_counter() - started
         self.busy_s = sum(job.figures()["seconds"] or 0.0 for job in waiting)
         return {job.name: job.figures() for job in jobs}
 
-    def _ended(self, futures: Iterable[Future], shown: Bar, title: str) -> Iterator[Future]:
-        """The futures as they end; until the first worker is ready, the bar says what is waited for."""
-        waiting = set(futures)
-        while waiting:
-            begun = len(list(Path(self.words.name).glob("*")))
-            starting = f"{title}: starting {self.count} worker processes" if begun < 1 else title
-            shown.update(description=starting)
-            ended, waiting = wait(waiting, POLL_S, FIRST_COMPLETED)
-            yield from ended
+    def _record(self, job: FunctionJob, error: BaseException, title: str, timeout_s: float | None) -> None:
+        """Write down why a job failed; raises what is no fault of the job."""
+        of_the_job = isinstance(error, FutureTimeout | pebble.ProcessExpired)  # which are OSErrors too
+        if isinstance(error, RunError | OSError) and not of_the_job:
+            raise error
+        if isinstance(error, BrokenProcessPool):
+            raise RunError(
+                f"{title}: worker processes did not start, or ended without a job ({error}). What they said is "
+                f"above or in {self.folder / LOG}"
+            ) from error
+        job.write({"error": self._reason(error, timeout_s), "seconds": None, "peak_memory_mib": None})
 
-    def alone(self, jobs: Sequence[Job], *, timeout_s: float | None) -> float:
+    def _starting(self, title: str) -> str:
+        """The bar's text: until the first worker is ready, what is waited for."""
+        ready = any(Path(self.words.name).glob("*"))
+        return title if ready else f"{title}: starting {self.count} worker processes"
+
+    def one_by_one(self, jobs: Sequence[FunctionJob], *, timeout_s: float | None) -> float:
         """Seconds to run `jobs` one after the other, done or not."""
         started = time.perf_counter()
         for job in jobs:
             self._submit(job, timeout_s).exception()
         return time.perf_counter() - started
 
-    def together(self, jobs: Sequence[Job], *, timeout_s: float | None) -> float:
-        """Seconds to run `jobs` at a time, done or not."""
+    def at_once(self, jobs: Sequence[FunctionJob], *, timeout_s: float | None) -> float:
+        """Seconds to run `jobs` as many at a time as there are workers, done or not."""
         started = time.perf_counter()
         for future in [self._submit(job, timeout_s) for job in jobs]:
             future.exception()
         return time.perf_counter() - started
 
-    def _submit(self, job: Job, timeout_s: float | None):
+    def _submit(self, job: FunctionJob, timeout_s: float | None) -> Future:
         if self.pool is None:
             _let_processes_start()
-            self.pool = self.pebble.ProcessPool(
+            self.pool = pebble.ProcessPool(
                 self.count,
                 initializer=_begin,
-                initargs=(self.source, self.folder, Path(self.words.name)),
+                initargs=(self.make_shared, self.folder, Path(self.words.name)),
                 context=multiprocessing.get_context(START_METHOD),
             )
         return self.pool.schedule(_work, args=[job], timeout=timeout_s)
@@ -185,7 +195,7 @@ class Workers:
     def _reason(self, error: BaseException, timeout_s: float | None) -> str:
         if isinstance(error, FutureTimeout):
             return f"not done after {timeout_s:g} s"
-        if isinstance(error, self.pebble.ProcessExpired):
+        if isinstance(error, pebble.ProcessExpired):
             words = last_words.read(last_words.words_file(self.words.name, error.pid))
             return f"its process {words or last_words.ended(error.exitcode)}"
         return str(error) if isinstance(error, _JobError) else f"{type(error).__name__}: {error}"
@@ -205,7 +215,7 @@ def _let_processes_start() -> None:
         multiprocessing.set_start_method(START_METHOD, force=True)
 
 
-def _begin(source: Source, folder: Path, words: Path) -> None:
+def _begin(make_shared: MakeShared, folder: Path, words: Path) -> None:
     """Prepare a worker process: one thread, its words in the log, Ctrl-C left to the process that started it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     end_with_parent()
@@ -222,32 +232,33 @@ def _begin(source: Source, folder: Path, words: Path) -> None:
     rich.reconfigure(stderr=True, force_terminal=False)  # bars belong to the process that started this one
     last_words.keep(last_words.words_file(words, os.getpid()))
     last_words.note(torch=torch.__version__)
-    _worker["source"] = source
+    _worker["make_shared"] = make_shared
 
 
-def _work(job: Job) -> None:
-    if "parts" not in _worker:
-        _worker["parts"] = _worker["source"]()
-        _worker["parts"].hardware.apply_determinism()
-    parts: Parts = _worker["parts"]
+def _work(job: FunctionJob) -> None:
+    if "shared" not in _worker:
+        _worker["shared"] = _worker["make_shared"]()
+        _worker["shared"].hardware.apply_determinism()
+    shared: Shared = _worker["shared"]
+    last_words.note(at=job.name)
     started = time.perf_counter()
     try:
-        figures = job.work(parts, **job.arguments)
+        figures = job.work(shared, **job.arguments)
     except BaseException as error:
         log.error("%s failed", job.name, exc_info=sys.exc_info())
         if isinstance(error, RunError) or is_of_storage(error):  # all that follow would fail too
             raise
         raise _JobError(f"{type(error).__name__}: {error}") from error
-    seconds, peak = time.perf_counter() - started, peak_memory_mib(parts.hardware.device)
+    seconds, peak = time.perf_counter() - started, peak_memory_mib(shared.hardware.device)
     job.write({**figures, "error": None, "seconds": round(seconds, 3), "peak_memory_mib": round(peak, 1)})
 
 
-def _tell(title: str, job: Job, told: Callable[[dict], str] | None) -> None:
+def _log_end(title: str, job: FunctionJob, describe: Callable[[dict], str] | None) -> None:
     figures = job.figures()
     if figures["error"]:
         log.warning("%s %s failed, passed over: %s", title, job.name, figures["error"].splitlines()[0])
     else:
-        log.info("%s %s: %s(%.1f s)", title, job.name, f"{told(figures)} " if told else "", figures["seconds"])
+        log.info("%s %s: %s(%.1f s)", title, job.name, f"{describe(figures)} " if describe else "", figures["seconds"])
 
 
 def _finite(value: Any) -> Any:

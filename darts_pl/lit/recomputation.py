@@ -1,0 +1,74 @@
+"""Cells that keep their inputs alone and run again in the backward pass (checkpointing, arXiv:1604.06174)."""
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from typing import Any
+
+import torch
+import torch.nn as nn
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.utils.checkpoint import checkpoint
+
+from darts_pl.spaces.architecture import SearchNetwork
+from darts_pl.spaces.network import DerivedNetwork
+
+log = logging.getLogger("darts_pl")
+
+
+@contextmanager
+def recomputing(module: nn.Module, wanted: bool = True) -> Iterator[None]:
+    """Within, and where it is `wanted`, the cells of the networks in `module` run again in the backward pass: the same
+    numbers to the bit, for a second forward pass instead of the memory between a cell's inputs and its output. Drawn
+    numbers are drawn again, running statistics are updated once."""
+    cells = list(_cells(module)) if wanted else []
+    if wanted and not cells:
+        log.info("hardware.recompute: this network has no cells in a row, so all that they computed is kept")
+    for cell in cells:
+        cell.forward = _again_in_backward(cell)
+    try:
+        yield
+    finally:
+        for cell in cells:
+            del cell.forward  # the class has its own
+
+
+def _cells(module: nn.Module) -> Iterator[nn.Module]:
+    for network in module.modules():
+        if isinstance(network, SearchNetwork | DerivedNetwork):
+            for name, part in network.named_children():
+                yield from part if name == "cells" else ()
+
+
+def _again_in_backward(cell: nn.Module) -> Callable[..., Any]:
+    run = cell.forward
+
+    def forward(*inputs: Any, **named: Any) -> Any:
+        if not torch.is_grad_enabled():
+            return run(*inputs, **named)
+        modes = [(part, part.training) for part in cell.modules()]  # the backward pass may come in another mode
+        return checkpoint(
+            run, *inputs, use_reentrant=False, context_fn=lambda: (nullcontext(), _as_it_was(modes)), **named
+        )
+
+    return forward
+
+
+@contextmanager
+def _as_it_was(modes: list[tuple[nn.Module, bool]]) -> Iterator[None]:
+    """Within, modules are in the modes of the first pass, and batch normalisation leaves its running statistics, which
+    that pass has updated."""
+    now = [(part, part.training) for part, _ in modes]
+    tracking = [part for part, training in modes if training and isinstance(part, _BatchNorm)]
+    tracking = [part for part in tracking if part.track_running_stats]
+    try:
+        for part, training in modes:
+            part.training = training
+        for part in tracking:
+            part.track_running_stats = False
+        yield
+    finally:
+        for part, training in now:
+            part.training = training
+        for part in tracking:
+            part.track_running_stats = True
