@@ -37,7 +37,7 @@ class RuleSteps(StepModule):
         self.shares = dict(zip(("weights", "alphas"), ranks.shares(counts, self.device), strict=True))
 
     def objective(self, batch: Batch, stream: str, gates: Gates | Sequence[Tensor] | None = None) -> Tensor:
-        """The task's loss as it is differentiated: what the ranks have of it has the loss of the whole batch as mean."""
+        """The task's loss as it is differentiated: its mean over the ranks is the loss of the whole batch."""
         return ranks.weighted(self.loss(batch, stream, gates)[0], self.shares[stream])
 
     def _overriding(self, method: str) -> list[Rule]:
