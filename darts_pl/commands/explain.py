@@ -40,7 +40,7 @@ def explain(
 
 
 def can_go_on(error: BaseException | None, folder: Path | str) -> bool:
-    """Whether `error` is of storage, of time or of another process, after which what lies in `folder` is gone on with."""
+    """Whether `error` is of storage, time or another process, after which what lies in `folder` is gone on with."""
     if isinstance(error, FolderVanished | RankLost | TimeUp):
         return True
     return error is not None and (isinstance(error, StorageError) or is_of_storage(error)) and Path(folder).is_dir()
