@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 from darts_pl.errors import ConfigError, DartsError
 from darts_pl.hypergradient import exact, first, fixed
-from darts_pl.lit.search import check_method
+from darts_pl.lit import check_method
 from darts_pl.relaxations import Dirichlet, Gumbel, Softmax, Uniform
 from darts_pl.relaxations.mixing import PartialChannels, SinglePath, full, with_divisor
 from darts_pl.spaces import CellSpace, MixedOperation

@@ -20,9 +20,9 @@ class ResumePoints(Checkpoint):
     """Writes `last.ckpt` (the one before it becomes `previous.ckpt`) and, at the end, `final.ckpt`.
 
     Points lie between two steps, before and after a validation or, where there is none, at the end of an epoch, never
-    in the middle of a step, so that what is resumed is what the uninterrupted run had there. The last batch of an epoch
-    is left to the validation or the epoch's end that follows it. Parameters that are not finite are never saved: the
-    point before them stays the last.
+    in the middle of a step (which may be of several batches, see `StepModule.accumulate`), so that what is resumed is
+    what the uninterrupted run had there. The last batch of an epoch is left to the validation or the epoch's end that
+    follows it. Parameters that are not finite are never saved: the point before them stays the last.
 
     Args:
         every_s: seconds between points within an epoch; 0 saves after every step.
@@ -41,7 +41,7 @@ class ResumePoints(Checkpoint):
 
     def on_train_batch_end(self, trainer: Trainer, module: LightningModule, outputs, batch, batch_idx: int) -> None:
         last = batch_idx + 1 >= trainer.num_training_batches
-        if not last and self._agreed(self._is_due(), module):
+        if not last and module.steps_at(batch_idx) and self._agreed(self._is_due(), module):
             self.save(trainer)
             self._check_time(module)
 

@@ -11,7 +11,7 @@ from hydra.errors import MissingConfigException, OverrideParseException, SearchP
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException, ValidationError
 
-from darts_pl.commands.elsewhere import experiment_hint, options_hint, section_hint
+from darts_pl.commands.elsewhere import experiment_hint, options_hint, options_of, section_hint
 from darts_pl.commands.words import explain_several, explain_word
 from darts_pl.errors import nearest
 from darts_pl.schema.trainer import OWNED, owned
@@ -20,6 +20,7 @@ EXPERIMENT_HEADER = "an experiment's file must begin with the line '# @package _
 PLUS = re.compile(r"Could not override '(?P<group>[^']+)'\. No match.*use (?P<override>\+\S+)", re.DOTALL)
 
 SEVERAL = re.compile(r"(?P<form>Ambiguous value for argument|Sweep parameters) '(?P<word>.+?)'(?:\n| req)", re.DOTALL)
+UNLOADED = re.compile(r"Could not load '(?P<group>\w+)/(?P<choice>[^']+)'")
 EXPERIMENT = re.compile(r"In '(?:[^']*/)?experiment/(?P<name>[^']+)'")
 
 
@@ -39,6 +40,8 @@ def explain_composition(error: BaseException, command: str | None = None, words:
         return f"--config-dir: {_first_line(error)}, expected a folder of configuration files"
     if found := PLUS.search(str(error)):
         return f"{found['group']}: not part of this configuration; to add it write {found['override']}, with a plus"
+    if found := UNLOADED.search(str(error)):
+        return f"{_first_line(error)} {nearest(found['choice'], options_of(found['group']))}"
     if (found := EXPERIMENT.match(str(error))) and (hint := _experiment_hint(found["name"], command, words)):
         return hint
     cause = _cause(error)

@@ -21,7 +21,7 @@ COMMANDS = {"search": SearchCommand, "retrain": RetrainCommand, "pipeline": DART
 
 def options_hint(place: str, key: str) -> str:
     """Which options of the group at `place`, such as "data", have `key`, or one close to it; empty where none has."""
-    keys = {option: _keys(conf_dir() / place, option) for option in _options(place)}
+    keys = {option: _keys(conf_dir() / place, option) for option in options_of(place)}
     close = difflib.get_close_matches(key, {name for names in keys.values() for name in names}, n=1)
     if not close:
         return ""
@@ -30,7 +30,8 @@ def options_hint(place: str, key: str) -> str:
     return f"{begin} a setting of {place}={', '.join(having)}, and not of the one chosen here."
 
 
-def _options(place: str) -> list[str]:
+def options_of(place: str) -> list[str]:
+    """The options of the group at `place`."""
     return sorted(path.stem for path in (conf_dir() / place).glob("*.yaml")) if place.isidentifier() else []
 
 

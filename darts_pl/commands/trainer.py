@@ -48,6 +48,9 @@ def trainer_settings(config: Mapping[str, Any], deadline: float | None = None) -
         raise ConfigError(
             "trainer.limit_val_batches=0: expected more than 0, for the best epoch is chosen by its validation"
         )
+    batches = flags.get("accumulate_grad_batches", 1)
+    if not isinstance(batches, int) or batches < 1:
+        raise ConfigError(f"trainer.accumulate_grad_batches: found {batches!r}, expected a whole number of at least 1")
     for name, node in config["logger"].items():
         _check_installed(name, node)
     own = {name: node for name, node in config["callbacks"].items() if name not in SWITCHES}
@@ -60,7 +63,8 @@ def trainer_settings(config: Mapping[str, Any], deadline: float | None = None) -
         deadline=deadline_of(config) if deadline is None else deadline,
         progress=bool(config["callbacks"].get("progress", True)),
     )
-    settings.make(hardware_of(config), logger=False, enable_checkpointing=False)  # what it refuses shows now
+    settings.make(hardware_of(config), logger=False, enable_checkpointing=False)  # what it refuses shows now,
+    settings.callbacks()  # and what cannot be built
     return settings
 
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import torch
 import torch.nn as nn
-from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils.checkpoint import checkpoint
 
+from darts_pl.lit.rule_steps import buffers_spared
 from darts_pl.spaces.architecture import SearchNetwork
 from darts_pl.spaces.network import DerivedNetwork
 
@@ -48,27 +48,22 @@ def _again_in_backward(cell: nn.Module) -> Callable[..., Any]:
             return run(*inputs, **named)
         modes = [(part, part.training) for part in cell.modules()]  # the backward pass may come in another mode
         return checkpoint(
-            run, *inputs, use_reentrant=False, context_fn=lambda: (nullcontext(), _as_it_was(modes)), **named
+            run, *inputs, use_reentrant=False, context_fn=lambda: (nullcontext(), _as_it_was(cell, modes)), **named
         )
 
     return forward
 
 
 @contextmanager
-def _as_it_was(modes: list[tuple[nn.Module, bool]]) -> Iterator[None]:
-    """Within, modules are in the modes of the first pass, and batch normalisation leaves its running statistics, which
-    that pass has updated."""
+def _as_it_was(cell: nn.Module, modes: list[tuple[nn.Module, bool]]) -> Iterator[None]:
+    """Within, the parts of `cell` are in the modes of the first pass, and what it writes to buffers, such as running
+    statistics, is dropped: the first pass has written it."""
     now = [(part, part.training) for part, _ in modes]
-    tracking = [part for part, training in modes if training and isinstance(part, _BatchNorm)]
-    tracking = [part for part in tracking if part.track_running_stats]
-    try:
+    with buffers_spared(cell):
         for part, training in modes:
             part.training = training
-        for part in tracking:
-            part.track_running_stats = False
-        yield
-    finally:
-        for part, training in now:
-            part.training = training
-        for part in tracking:
-            part.track_running_stats = True
+        try:
+            yield
+        finally:  # the pass ends by an exception once it has what the backward pass needs
+            for part, training in now:
+                part.training = training

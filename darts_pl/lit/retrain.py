@@ -90,13 +90,14 @@ class RetrainModule(StepModule):
         self.check_finite(total, "training loss")
 
         share = ranks.shares([samples(y)], self.device)[0]
-        self.manual_backward(ranks.weighted(total, share))
-        ranks.mean_gradients(parameter for group in optimizer.param_groups for parameter in group["params"])
-        optimizer.step()  # clips first, see StepModule
-        optimizer.zero_grad()
-        ranks.take_first(self.network.buffers())
-        if self.averaged is not None:
-            self.averaged.update_parameters(self.network)
+        self.manual_backward(ranks.weighted(total, share) / self.batches_of_step(batch_idx))
+        if self.steps_at(batch_idx):
+            ranks.mean_gradients(parameter for group in optimizer.param_groups for parameter in group["params"])
+            optimizer.step()  # clips first, see StepModule
+            optimizer.zero_grad()
+            ranks.take_first(self.network.buffers())
+            if self.averaged is not None:
+                self.averaged.update_parameters(self.network)
 
         self.steps_done += 1
         self.train_metrics.update(loss, output, y)

@@ -149,6 +149,7 @@ def _fit(
         **({} if data.val_dataloader() else {"limit_val_batches": 0}),
         **place,
     )
+    module.accumulate(trainer.accumulates)
     memory = memory_errors(getattr(data, "batch_size", None), lambda: module.steps_done)
     with without_thread_tracebacks(), memory, recomputing(module, hardware.recompute):
         fitted.fit(module, datamodule=data, ckpt_path=point, weights_only=True)

@@ -17,6 +17,7 @@ from darts_pl.hardware import Hardware
 from darts_pl.lit.surroundings import lightning_at
 
 PROFILERS = {"simple": SimpleProfiler, "advanced": AdvancedProfiler, "pytorch": PyTorchProfiler}
+ACCUMULATE = "accumulate_grad_batches"  # by the module, as Lightning does not under manual optimisation
 LEAST_LOGGED = 10  # steps of an epoch between two that are logged
 
 
@@ -47,6 +48,11 @@ class TrainerSettings:
     deadline: float | None = None
     progress: bool = True
 
+    @property
+    def accumulates(self) -> int:
+        """Batches of one step of the optimisers."""
+        return self.flags.get(ACCUMULATE, 1)
+
     def make(self, hardware: Hardware, *, steps: int = 1, folder: Path | None = None, **ours: Any) -> Trainer:
         """The trainer of one fit of `steps` a whole epoch; `ours` are the arguments that the fit owns.
 
@@ -63,7 +69,7 @@ class TrainerSettings:
             "use_distributed_sampler": False,
             "default_root_dir": folder,
             **hardware.trainer_arguments(),
-            **self.flags,
+            **{name: flag for name, flag in self.flags.items() if name != ACCUMULATE},
             **ours,
         }
         profiler = arguments.get("profiler")
