@@ -129,6 +129,23 @@ def shared(x: Tensor) -> Tensor:
     return x if world() == 1 else _Shared.apply(x)
 
 
+def summed(x: Tensor) -> Tensor:
+    """The sum over the ranks; it can be differentiated, and its gradient again, as a sum over the ranks too."""
+    return _Sum.apply(x)
+
+
+class _Sum(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        total = x.contiguous().clone()
+        dist.all_reduce(total)
+        return total
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> Tensor:
+        return _Sum.apply(grad)
+
+
 class _MeanLoss(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, loss: Tensor) -> Tensor:

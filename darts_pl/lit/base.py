@@ -80,7 +80,7 @@ class StepModule(LightningModule):
         """Let the other ranks than 0 draw numbers of their own from here on, for their own samples (dropped paths);
         what all ranks must draw alike, such as gates, comes before."""
         if ranks.rank():
-            torch.manual_seed(derived_seed(self.seed, stream, self.steps_done, "rank", ranks.rank()))
+            torch.manual_seed(derived_seed(self.seed, stream, self.steps_done + self.place, "rank", ranks.rank()))
 
     def on_fit_start(self) -> None:
         """Take Lightning's DDP wrapper off again once it has made all ranks begin with the same weights: gradients are

@@ -1,10 +1,8 @@
 """Batch normalisation with the statistics of the batch of all ranks."""
 
 import torch
-import torch.distributed as dist
 import torch.nn as nn
 from torch import Tensor
-from torch.distributed.nn.functional import all_reduce
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from darts_pl import ranks
@@ -62,7 +60,7 @@ def _joined(count: Tensor, mean: Tensor, var: Tensor) -> tuple[Tensor, Tensor, T
     own = torch.stack([mean, var, count.expand_as(mean)])  # [3, C]
     rows = torch.zeros((ranks.world(), *own.shape), dtype=own.dtype, device=own.device)
     before, after = rows[: ranks.rank()], rows[ranks.rank() + 1 :]
-    means, variances, counts = all_reduce(torch.cat([before, own[None], after]), dist.ReduceOp.SUM).unbind(1)  # [R, C]
+    means, variances, counts = ranks.summed(torch.cat([before, own[None], after])).unbind(1)  # [R, C]
     total = counts.sum(0)
     joined = (counts * means).sum(0) / total
     return total[0], joined, (counts * (variances + (means - joined).square())).sum(0) / total

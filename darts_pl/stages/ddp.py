@@ -2,10 +2,10 @@
 
 Lightning's own launchers do not suit a command. `ddp` runs the whole command line once more for every rank, so that
 each would compose a configuration, lock the run's folder, write its log and its reports, and a pipeline or a sweep
-would start over in it. `ddp_spawn` runs rank 0 in a new process too and brings back weights alone, not the record of the
-search. Here folders, locks, logs and last words stay with one process, sweeps, pipelines and notebooks work as they do
-on one device, and what a fit leaves behind in module and callbacks is simply there. The other ranks get module, data
-and callbacks as bytes, run the same fit, and end with it. Only rank 0 writes.
+would start over in it. `ddp_spawn` runs rank 0 in a new process too and brings back weights alone, not the record of
+the search. Here folders, locks, logs and last words stay with one process, sweeps, pipelines and notebooks work as
+they do on one device, and what a fit leaves behind in module and callbacks is simply there. The other ranks get module,
+data and callbacks as bytes, run the same fit, and end with it. Only rank 0 writes.
 """
 
 import datetime
@@ -20,7 +20,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any
@@ -31,7 +31,7 @@ import torch
 import torch.distributed as dist
 from lightning.fabric.plugins.environments import LightningEnvironment, TorchElasticEnvironment
 from lightning.fabric.plugins.environments.lightning import find_free_network_port
-from lightning.pytorch import LightningDataModule, Trainer
+from lightning.pytorch import Trainer
 from lightning.pytorch.accelerators import AcceleratorRegistry
 from lightning.pytorch.plugins.layer_sync import LayerSync
 from lightning.pytorch.strategies import DDPStrategy
@@ -40,7 +40,6 @@ from lightning.pytorch.utilities.rank_zero import rank_zero_only
 from darts_pl.errors import ConfigError, DartsError, RankLost
 from darts_pl.hardware import Hardware
 from darts_pl.last_words import ended
-from darts_pl.lit.base import StepModule
 from darts_pl.ops.synchronized_norm import synchronize, unsynchronize
 from darts_pl.stages.orphans import end_with_parent
 
@@ -53,7 +52,7 @@ MASTER = ("MASTER_ADDR", "MASTER_PORT")
 STRATEGIES = ("auto", "ddp", "ddp_spawn", "ddp_notebook", "ddp_fork", "ddp_find_unused_parameters_true")
 
 NONE = type(None)
-Work = Callable[[StepModule, LightningDataModule, Mapping[str, Any]], Trainer]
+Work = Callable[[Mapping[str, Any]], object]
 
 
 def device_count(flags: Mapping[str, Any], hardware: Hardware) -> int:
@@ -82,23 +81,24 @@ def device_count(flags: Mapping[str, Any], hardware: Hardware) -> int:
     return count
 
 
-def on_devices(
-    count: int, work: Work, module: StepModule, data: LightningDataModule, *, flags: Mapping[str, Any], cpu: bool
-) -> None:
+def on_devices(count: int, work: Work, *, flags: Mapping[str, Any], cpu: bool) -> None:
     """`work` on `count` ranks at once, this process among them as rank 0; each gets the arguments of
     `lightning.Trainer` that make it one of them.
+
+    Args:
+        work: with all that it holds on the CPU; the other ranks get a copy.
+        flags: of `lightning.Trainer`, as given. cpu: whether the ranks compute on CPUs.
 
     Raises:
         RankLost: the process of another rank has ended. ConfigError: something that cannot be handed to a process.
         Exception: what `work` raised, on whichever rank.
     """
     ring = Ring(count, find_free_network_port(), cpu, flags, max(1, torch.get_num_threads() // count) if cpu else None)
-    module.cpu()
-    data.trainer = None
-    others = Others(ring, _pickled((work, module, data)))
+    others = Others(ring, _pickled(work))
     with others, ring.joined(0) as arguments:
+        others.wait_until_ready()
         try:
-            work(module, data, arguments)
+            work(arguments)
         except RuntimeError as error:
             reason = others.reason(error)
             if reason is None:
@@ -118,7 +118,7 @@ class Ring:
     count: int
     port: int
     cpu: bool
-    flags: Mapping[str, Any] = field(default_factory=dict)
+    flags: Mapping[str, Any]
     threads: int | None = None
 
     @contextmanager
@@ -135,6 +135,7 @@ class Ring:
                     process_group_backend="gloo" if self.cpu else None,
                     timeout=PATIENCE,
                 ),
+                "devices": self.flags["devices"],
                 "plugins": [*plugins, *([Synchronization()] if self.flags.get("sync_batchnorm") else [])],
                 "sync_batchnorm": False,  # by the plugin, which works on CPUs and in the second order too
             }
@@ -200,7 +201,7 @@ class Others:
     """The processes of all ranks but 0, started on entering and ended on leaving.
 
     Args:
-        payload: (work, module, data) in bytes.
+        payload: the work in bytes.
     """
 
     def __init__(self, ring: Ring, payload: bytes):
@@ -218,9 +219,23 @@ class Others:
             self.processes[rank] = context.Process(target=_other_rank, args=arguments, name=f"rank {rank}")
             self.processes[rank].start()
             theirs.close()
-        self.payload = b""
+        self.payload = b""  # it may be large
         threading.Thread(target=self._watch, daemon=True).start()
         return self
+
+    def wait_until_ready(self) -> None:
+        """Until every process has its work: from then on, who ends is missed by the rest.
+
+        Raises:
+            RankLost: one has ended before. Exception: its error.
+        """
+        for rank, report in self.reports.items():
+            try:
+                error = report.recv()
+            except EOFError:
+                raise self._lost(rank) from None
+            if error is not None:
+                raise error
 
     def __exit__(self, kind: type | None, *error: object) -> None:
         until = time.monotonic() + (END_S if kind is None else 0)
@@ -249,18 +264,18 @@ class Others:
                 try:
                     said[rank] = report.recv()
                 except EOFError:  # it ended without a word
-                    self.processes[rank].join(1.0)
-                    return _lost(rank, ended(self.processes[rank].exitcode or 0))
+                    return self._lost(rank)
                 if not _is_of_connection(said[rank]):
                     return said[rank]
         rank = next(iter(said), None)
-        return None if rank is None else _lost(rank, str(said[rank]))
+        return None if rank is None else self._lost(rank)
 
-
-def _lost(rank: int, how: str) -> RankLost:
-    return RankLost(
-        f"the process of rank {rank} {how}, so the fit on several devices cannot go on. The points saved are kept"
-    )
+    def _lost(self, rank: int) -> RankLost:
+        self.processes[rank].join(1.0)
+        return RankLost(
+            f"the process of rank {rank} {ended(self.processes[rank].exitcode or 0)}, so the fit on several devices "
+            "cannot go on. The points saved are kept"
+        )
 
 
 def _is_of_connection(error: BaseException) -> bool:
@@ -278,9 +293,10 @@ def _other_rank(ring: Ring, rank: int, payload: bytes, report: Connection) -> No
     warnings.simplefilter("ignore")
     rich.reconfigure(quiet=True, force_terminal=False)
     try:
-        work, module, data = pickle.loads(payload)  # bytes of the process that started this one
+        work: Work = pickle.loads(payload)  # of the process that started this one
+        report.send(None)
         with ring.joined(rank) as arguments:
-            work(module, data, arguments)
+            work(arguments)
     except BaseException as error:
         report.send(_sendable(rank, error))
         raise SystemExit(1) from error

@@ -90,7 +90,9 @@ def fit(
     """
     count = device_count(trainer.flags, hardware)
     work = partial(
-        _fit,
+        fit_here,
+        module,
+        data,
         epochs=epochs,
         hardware=hardware,
         callbacks=callbacks,
@@ -100,8 +102,9 @@ def fit(
         trainer=trainer,
     )
     if count == 1:
-        return work(module, data, {"strategy": "auto"})
-    on_devices(count, work, module, data, flags=trainer.flags, cpu=hardware.device_type == "cpu")
+        return work({"strategy": "auto"})
+    module.cpu()
+    on_devices(count, work, flags=trainer.flags, cpu=hardware.device_type == "cpu")
     return trainer.make(
         hardware,
         folder=folder,
@@ -114,7 +117,7 @@ def fit(
 
 
 @lightning_at(logging.WARNING)  # it tells the device, as `Hardware` does, and advertises
-def _fit(
+def fit_here(
     module: StepModule,
     data: LightningDataModule,
     place: Mapping[str, Any],
