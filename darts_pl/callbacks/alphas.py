@@ -85,7 +85,7 @@ class SearchHistory(History):
 
     def on_train_epoch_end(self, trainer: Trainer, module: LightningModule) -> None:
         super().on_train_epoch_end(trainer, module)
-        if self.improved and hasattr(self.genotype, "choices"):
+        if trainer.is_global_zero and self.improved and hasattr(self.genotype, "choices"):
             columns = dict.fromkeys(("val_loss", f"val_{module.task.monitor}"))
             figures = in_figures(self.rows[-1], columns)
             self.report(
@@ -127,7 +127,7 @@ class SearchHistory(History):
             self.best = self.genotypes[epoch]
         if module.verdict is not None:
             self.best = {**self.genotypes[module.verdict.epoch], "reason": module.verdict.reason}
-        if self.folder is None:
+        if self.folder is None or not module.trainer.is_global_zero:
             return
         self.genotype.save(self.folder / "genotypes" / f"epoch_{epoch:03d}.json")
         self.genotype.save(self.folder / "genotype_last.json")

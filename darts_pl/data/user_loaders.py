@@ -6,6 +6,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
+from darts_pl import ranks
 from darts_pl.data.batches import NO_AUGMENTATION
 from darts_pl.data.user_batches import check_values, highest_labels, infer_outputs, infer_task, outputs_of, split_batch
 from darts_pl.errors import DataError
@@ -39,7 +40,7 @@ class SeededPasses:
     def __iter__(self) -> Iterator:
         torch.manual_seed(derived_seed(self.seed, "loader", self.name, self.passes))
         self.passes += 1
-        yield from self.loader
+        yield from map(ranks.own_samples, self.loader)
 
     def mixed(self, batch_size: int | None, seed: int, stream: str) -> "SeededPasses":
         """The same loader in an order of its own; batches have the loader's size."""

@@ -64,15 +64,9 @@ class UserBatches(Batches):
 
     x: Samples
 
-    def mixed(self, batch_size: int, seed: int, stream: str) -> "UserBatches":
-        """The same samples in training batches of this size, in an order of its own."""
-        batch_size = min(batch_size, len(self.index))
-        return UserBatches(self.x, self.x, batch_size, index=self.index, seed=seed, stream=stream, shuffle=True)
-
     def batch_at(self, epoch: int, position: int) -> KeyedBatch:
         """The batch of one place, whatever the current place is."""
-        start, stop = self.bounds[position]
-        numbers = self._order_of(epoch)[start:stop].tolist()
+        numbers = self._chosen(epoch, position).tolist()
         return self.x.batch(numbers, epoch if self.shuffle else 0), None, 0 if self.shuffle else NO_AUGMENTATION
 
 

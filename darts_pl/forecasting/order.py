@@ -9,7 +9,7 @@ from typing import Any
 
 from darts_pl.data.series import WindowDataModule
 from darts_pl.errors import ConfigError, nearest
-from darts_pl.forecasting.given import NoData
+from darts_pl.forecasting.inputs import DataFacts
 from darts_pl.ops.series import FAMILIES
 from darts_pl.paths import write_atomically
 from darts_pl.progress import part_done, whole_run
@@ -48,7 +48,7 @@ class Plan:
     notes: Sequence[str]
 
 
-def build_plan(config: Mapping[str, Any], data: WindowDataModule | NoData) -> Plan:
+def build_plan(config: Mapping[str, Any], data: WindowDataModule | DataFacts) -> Plan:
     """The plan of `config` (plain values, as in conf/pipeline.yaml) on `data` (prepared for retraining).
 
     Raises:
