@@ -16,7 +16,7 @@ ROOMS = sorted(
     if not path.name.startswith(("_", ".")) and path.name != "conf"  # shipped beside the modules in a wheel
 )
 INSIDE = (
-    "stages.model_file",
+    "models.file",
     "stages.pipeline.halving",
     "data.series",
     "data.tables.file",

@@ -3,6 +3,6 @@
 from darts_pl.api.search import HYPERGRADIENTS, search_architecture
 from darts_pl.api.settings import SearchConfig, SearchResult
 from darts_pl.api.training import train_network
-from darts_pl.stages.model_file import load_model as load
+from darts_pl.models import load_model as load
 
 __all__ = ["HYPERGRADIENTS", "SearchConfig", "SearchResult", "load", "search_architecture", "train_network"]

@@ -25,6 +25,7 @@ from darts_pl.data.given_parts import (
 )
 from darts_pl.data.given_samples import GivenBatches, Samples, as_sampled, generators_kept, seed_all
 from darts_pl.data.passed_on import passes_on_to
+from darts_pl.data.preprocessing import Preprocessing
 from darts_pl.errors import ConfigError, DataError, nearest
 from darts_pl.inputs import Inputs, TensorInput, inputs_of, widest
 from darts_pl.seeds import derived_seed
@@ -200,14 +201,9 @@ class GivenData(lightning.LightningDataModule):
         return found.shape if is_image else found
 
     @property
-    def mean(self) -> tuple[float, ...]:
-        """Of images: with `std` what leaves them as they are, where models scale raw ones from 0 … 255 to 0 … 1."""
-        return (0.0,) * self.input_shape[0]
-
-    @property
-    def std(self) -> tuple[float, ...]:
-        """See `mean`."""
-        return (1 / 255,) * self.input_shape[0]
+    def preprocessing(self) -> Preprocessing:
+        """None: a network is given what the module's loaders give."""
+        return Preprocessing()
 
     @property
     def classes(self) -> tuple[str, ...] | dict[str, tuple[str, ...]]:

@@ -14,6 +14,7 @@ from torch import Tensor
 from darts_pl.data.arrays import ImageArrays, channel_statistics, shrunk
 from darts_pl.data.augment import Augment
 from darts_pl.data.batches import Batch, Batches, PairedBatches
+from darts_pl.data.image_preprocessing import ImagePreprocessing
 from darts_pl.data.split import HALVINGS, Index, holdout, paired_halves, stratified_subset
 from darts_pl.errors import ConfigError, nearest
 from darts_pl.tasks import Classification
@@ -183,11 +184,9 @@ class ImageData(lightning.LightningDataModule):
         return tuple(self.augment.std)
 
     @property
-    def preparation(self) -> dict[str, Any] | None:
-        """How image files become the network's input before the normalisation, as `prepared_images` takes it; None
-        where the images came from no files."""
-        settings = self.arrays.preparation
-        return None if settings is None else {**settings, "shrink": self.shrink}
+    def preprocessing(self) -> ImagePreprocessing:
+        """What has to be done to raw images, and image files, before a network sees them."""
+        return ImagePreprocessing(self.mean, self.std, self.shrink, self.arrays.preparation)
 
     def train_arrays(self) -> tuple[npt.NDArray[np.uint8], Index]:
         """Training images uint8 [N, H, W, C] and labels int64 [N], after `limit_train` and `shrink`."""

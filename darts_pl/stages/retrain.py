@@ -11,11 +11,11 @@ from darts_pl.errors import ConfigError
 from darts_pl.genotype import Genotype
 from darts_pl.hardware import Hardware
 from darts_pl.lit import RetrainModule
+from darts_pl.models import save_model
 from darts_pl.seeds import derived_seed
 from darts_pl.spaces import ModuleSpace
 from darts_pl.spaces.network import trainable
 from darts_pl.stages.fitting import fit, memory_errors
-from darts_pl.stages.model_file import save_model
 from darts_pl.stages.run import RunFolder
 
 log = logging.getLogger("darts_pl")

@@ -16,10 +16,10 @@ from safetensors.torch import save_file
 import darts_pl
 from darts_pl.data.series import SeriesData, TableFrame
 from darts_pl.errors import ConfigError, DataError
+from darts_pl.models import TrainedModel, save_model
 from darts_pl.spaces import SeriesSpace
 from darts_pl.stages.pipeline.baselines import SeasonalNaive
 from darts_pl.stages.pipeline.forecast_errors import forecast_errors, mase_scale
-from darts_pl.stages.series_model import ForecastModel, save_series_model
 
 ROWS, TRAIN, TEST = 400, 280, 320
 
@@ -40,14 +40,14 @@ def data_of(frame: pd.DataFrame, **settings) -> SeriesData:
 
 
 @pytest.fixture
-def model_of(tmp_path: Path) -> Callable[..., ForecastModel]:
+def model_of(tmp_path: Path) -> Callable[..., TrainedModel]:
     """An untrained network saved with the preprocessing of these data, and read again."""
 
-    def make(data: SeriesData) -> ForecastModel:
+    def make(data: SeriesData) -> TrainedModel:
         space = SeriesSpace(hidden_dim=8, layers=1, primitives=["identity", "grn"], tokens=["steps"], heads=2)
         torch.manual_seed(1)
         network = space.network(space.random_genotype(torch.Generator().manual_seed(1)), data.input_shape, data.outputs)
-        return darts_pl.load(save_series_model(tmp_path / "model.safetensors", network, space, data=data, details={}))
+        return darts_pl.load(save_model(tmp_path / "model.safetensors", network, space, data=data, details={}))
 
     return make
 

@@ -13,6 +13,7 @@ from torch import Tensor
 from darts_pl.data.series.frequency import seasonal_period
 from darts_pl.data.series.loaders import WindowLoaders
 from darts_pl.data.series.options import check_options
+from darts_pl.data.series.preprocessing import SeriesPreprocessing
 from darts_pl.data.series.reading import TableSource
 from darts_pl.data.series.scaling import Scaler
 from darts_pl.data.series.series import Series, load_series, without_constants
@@ -205,10 +206,10 @@ class SeriesData(WindowLoaders):
         """sha256 of the values, times, names and roles, cuts, sizes of the windows, scaling and calendar."""
         return self.windowed.fingerprint
 
-    def preprocessing(self) -> dict[str, Any]:
-        """What has to be done to further rows of the series before a network sees them, as JSON can write it."""
-        series = {column: str(value) for column, value in self.columns["series"].items()}
-        return {**self.windowed.preprocessing(), "series": series}
+    @cached_property
+    def preprocessing(self) -> SeriesPreprocessing:
+        """What has to be done to further rows of the series before a network sees them."""
+        return self.windowed.preprocessing({column: str(value) for column, value in self.columns["series"].items()})
 
     def train_targets(self) -> npt.NDArray[np.float64]:
         """float64 [rows, Y], the targets of the training rows on the original scale."""

@@ -3,7 +3,6 @@
 import hashlib
 from collections.abc import Sequence
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 import torch
@@ -13,7 +12,7 @@ from darts_pl.data.gather import Rows
 from darts_pl.data.samples import SUBSET_SEED, SampleData
 from darts_pl.data.split import Index
 from darts_pl.data.text.cut import systematic_cut
-from darts_pl.data.text.preprocessing import TextPreprocessing, fit_tokenizer
+from darts_pl.data.text.preprocessing import TextPreprocessing
 from darts_pl.data.text.texts import LabelledTexts, Source
 from darts_pl.data.text.tokens import TokenRows
 from darts_pl.errors import ConfigError, DataError, nearest
@@ -108,17 +107,15 @@ class TextData(SampleData):
         return tuple(self._asked or known)
 
     @cached_property
-    def processing(self) -> TextPreprocessing:
+    def preprocessing(self) -> TextPreprocessing:
         """What makes texts a network's inputs."""
         texts, _ = self.train_texts()
-        words = TextPreprocessing(fit_tokenizer(texts, **self._words), self.max_tokens or 10**9, self._classes)
-        longest = max(map(len, words.numbers(texts)))
-        return TextPreprocessing(words.tokenizer, longest, self._classes)
+        return TextPreprocessing.fit(texts, self._classes, max_tokens=self.max_tokens, **self._words)
 
     @property
     def input_shape(self) -> TensorInput:
         """(L,) numbers below the vocabulary's size, L that of the longest training text; batches may be shorter."""
-        return TensorInput((self.processing.max_tokens,), "int64", self.processing.vocabulary_size)
+        return TensorInput((self.preprocessing.max_tokens,), "int64", self.preprocessing.vocabulary_size)
 
     @property
     def classes(self) -> tuple[str, ...] | dict[str, tuple[str, ...]]:
@@ -144,11 +141,6 @@ class TextData(SampleData):
         for texts, codes in (self.train_texts(), self.test_texts()):
             digest.update(repr((texts, {name: values.tolist() for name, values in codes.items()})).encode())
         return digest.hexdigest()
-
-    def preprocessing(self) -> dict[str, Any]:
-        """What has to be done to texts before a network sees them, and what its outputs mean, as JSON can write it;
-        `TextPreprocessing.from_plain` reads it."""
-        return self.processing.to_plain()
 
     def train_texts(self) -> tuple[list[str], dict[str, Index]]:
         """The training texts in use, both halves together, and the classes of each task, int64 [N]."""
@@ -242,7 +234,7 @@ class TextData(SampleData):
         found = {}
         for part, (texts, codes) in (("train", self.train_texts()), ("test", self.test_texts())):
             y = {name: torch.from_numpy(values) for name, values in codes.items()}
-            rows = TokenRows(self.processing.numbers(texts))
+            rows = TokenRows(self.preprocessing.numbers(texts))
             found[part] = (rows, Rows(y) if len(y) > 1 else next(iter(y.values())))
         return found
 

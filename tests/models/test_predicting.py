@@ -9,13 +9,14 @@ from test_module_model import Net, rows, saved
 
 import darts_pl
 from darts_pl.data import digits_data
+from darts_pl.data.image_preprocessing import images_of
 from darts_pl.data.tables import breast_cancer_data, csv_table_data, diabetes_data, wine_data
 from darts_pl.data.text import trec_data
 from darts_pl.errors import ConfigError, DataError
 from darts_pl.genotype import KNOWN
+from darts_pl.models import save_model
+from darts_pl.models.trained import BATCH
 from darts_pl.spaces import CellSpace, DenseSpace, TextSpace
-from darts_pl.stages.model_file import save_model
-from darts_pl.stages.predicting import BATCH, images_of
 
 
 def outputs_of(network, x) -> np.ndarray:
@@ -45,7 +46,7 @@ def test_a_target_far_from_0_keeps_its_swing(tmp_path):
     data = csv_table_data(str(tmp_path / "meter.csv"), "y", purpose="retrain")
     _, path = saved(DenseSpace(init_channels=8, layers=1), data, tmp_path)
     _, y = data.test_rows()
-    target = data.processing.target
+    target = data.preprocessing.target
     truth = data.table.frame["y"].to_numpy()[data.rows[1]]
     np.testing.assert_allclose(target.original(y[:, None])[:, 0].numpy(), truth, rtol=0, atol=1e-4)
     found = darts_pl.load(path).predict(frame.iloc[:20])
@@ -74,7 +75,7 @@ def test_texts_have_probabilities_by_task(tmp_path, real_data):
     network, path = saved(TextSpace(init_channels=8, layers=1), data, tmp_path)
     model, texts = darts_pl.load(path), ["Who wrote Hamlet ?", "How far is the moon ?"]
     with torch.no_grad():
-        outputs = network(data.processing.encode(texts))
+        outputs = network(data.preprocessing.encode(texts))
     for given in (texts, tuple(texts), np.array(texts), pd.Series(texts)):
         found = model.predict_proba(given)
         for task in ("coarse", "fine"):
@@ -132,5 +133,5 @@ def test_images_for_a_network_of_ones_own(tmp_path):
 
 def test_channels_may_come_last():
     raw = np.arange(2 * 4 * 5 * 3, dtype=np.uint8).reshape(2, 4, 5, 3)
-    assert torch.equal(images_of(raw, 3, (4, 5)), torch.from_numpy(raw.transpose(0, 3, 1, 2).copy()))
+    assert torch.equal(images_of(raw, 3, [(4, 5)]), torch.from_numpy(raw.transpose(0, 3, 1, 2).copy()))
     assert torch.equal(images_of(raw, 3), images_of(raw.transpose(0, 3, 1, 2), 3))
