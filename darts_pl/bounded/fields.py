@@ -106,7 +106,7 @@ def is_whole(value: object) -> bool:
 
 def is_number(value: object) -> bool:
     """Whether it is a number that float32 can hold; nan is none."""
-    return type(value) in (int, float) and abs(value) <= LARGEST_NUMBER
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) <= LARGEST_NUMBER
 
 
 def is_list(value: object, of: type | None = None, fewest: int = 0) -> bool:

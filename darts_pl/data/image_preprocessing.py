@@ -190,10 +190,9 @@ def images_of(raw: Any, channels: int, sizes: Sequence[tuple[int, int]] | None =
             raise DataError(f"found {type(raw).__name__}, expected images as one array: {error}") from error
     found = _channels_first(raw, channels, sizes)
     if found is None:
-        shapes = [f"(images, {channels}, {height}, {width})" for height, width in sizes or [("height", "width")]]
-        raise DataError(
-            f"found an array of {tuple(raw.shape)}, expected {' or '.join(shapes)} or with the channels last"
-        )
+        known = [f"(images, {channels}, {height}, {width})" for height, width in sizes or ()]
+        expected = " or ".join(known) or f"(images, {channels}, height, width)"
+        raise DataError(f"found an array of {tuple(raw.shape)}, expected {expected} or with the channels last")
     if found.numel():
         low, high = float(found.min()), float(found.max())
         if not 0 <= low <= high <= 255 or (found.is_floating_point() and 0 < high <= 1):

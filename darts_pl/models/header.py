@@ -183,7 +183,7 @@ def _read(fields: Fields, where: str) -> Header:
     fields.text("format")
     fields.whole("version")
     fields.texts("versions")
-    space, outputs, details = fields.fields("space"), _outputs(fields), fields.mapping("details")
+    space, details = fields.fields("space"), fields.mapping("details")
     builder = space.text("builder", (*SPACES, OWN))
     if builder == OWN:
         arguments, target, further = space.mapping("arguments"), space.text("target"), space.texts("further")
@@ -192,7 +192,7 @@ def _read(fields: Fields, where: str) -> Header:
         arguments, target, further = SPACES[builder].read(settings), "", {}
         settings.done()
     space.done()
-    classes, inputs = _classes(fields), fields.mapping("inputs")
+    classes, inputs, outputs = _classes(fields), fields.mapping("inputs"), _outputs(fields)
     preprocessing = _preprocessing(fields.fields("preprocessing"))
     genotype = from_json(json.dumps(fields.mapping("genotype")), where=where)
     fields.done()

@@ -25,7 +25,8 @@ def _images(header: Plain, space: Plain) -> Plain:
         header["inputs"] = {"shape": header.pop("input_shape"), "dtype": "float32", "high": None}
     if isinstance(classes := header.get("classes"), list):
         header["outputs"] = len(classes)
-    values = {key: header.pop(key) for key in ("mean", "std", "preparation") if key in header}
+    names = ["mean", "std", "preparation"]
+    values = {name: header.pop(name) for name in names if name in header}
     header["preprocessing"] = {"kind": "images", "values": _with_shrink(values, rounds=True)}
     return header
 
@@ -41,10 +42,9 @@ def _series(header: Plain) -> Plain:
 def _module(header: Plain, space: Plain) -> Plain:
     if space.get("builder") == "given":
         header["space"] = {**space, "builder": "own"}
-    preprocessing = header.get("preprocessing")
-    is_images = isinstance(preprocessing, dict) and preprocessing.get("kind") == "images"
-    if is_images and isinstance(values := preprocessing.get("values"), dict):
-        header["preprocessing"] = {**preprocessing, "values": _with_shrink(values, rounds=False)}
+    match header.get("preprocessing"):
+        case {"kind": "images", "values": dict(values), **others}:
+            header["preprocessing"] = {"kind": "images", "values": _with_shrink(values, rounds=False), **others}
     return header
 
 

@@ -1,6 +1,7 @@
 """A trained network with its preprocessing: raw data in, names of classes, probabilities, numbers or forecasts out."""
 
 from collections.abc import Callable, Mapping, Sequence
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -148,10 +149,11 @@ class TrainedModel(nn.Module):
 
     def _by_task(self, raw: Any, form: Format, classes_only: bool = False) -> Any:
         outputs = self._outputs(self.prepared(raw))
-        if not isinstance(outputs, Mapping):
-            return form(outputs, self.classes)
-        tasks = {task: self.classes.get(task) for task in outputs if not classes_only or self.classes.get(task)}
-        return {task: form(outputs[task], classes) for task, classes in tasks.items()}
+        if not isinstance(self.classes, Mapping):
+            several = isinstance(outputs, Mapping)  # tasks without classes, all of them
+            return {task: form(each, ()) for task, each in outputs.items()} if several else form(outputs, self.classes)
+        tasks = {task: self.classes.get(task, ()) for task in outputs}
+        return {task: form(outputs[task], names) for task, names in tasks.items() if names or not classes_only}
 
     @torch.no_grad()
     def _outputs(self, inputs: Any) -> Any:
@@ -170,7 +172,7 @@ class TrainedModel(nn.Module):
             self.train(training)
         return _joined(found)
 
-    def _named(self, output: Tensor, classes: Sequence[str] | None) -> npt.NDArray:
+    def _named(self, output: Tensor, classes: Sequence[str]) -> npt.NDArray:
         """Names of classes, or numbers where there are none."""
         if not classes:
             values = self.preprocessing.in_units(output)
@@ -195,7 +197,8 @@ def _probabilities(output: Tensor, classes: Sequence[str]) -> npt.NDArray[np.flo
 def _parts(inputs: Any) -> list[Any]:
     """Inputs in parts of `BATCH` samples; at least one, so that none at all has a prediction of no rows."""
     count = len(_first(inputs))
-    return [_apply(inputs, lambda t, at=at: t[at : at + BATCH]) for at in range(0, max(count, 1), BATCH)]
+    parts = [slice(at, at + BATCH) for at in range(0, max(count, 1), BATCH)]
+    return [_apply(inputs, itemgetter(part)) for part in parts]
 
 
 def _first(inputs: Any) -> Tensor:

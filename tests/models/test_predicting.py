@@ -131,6 +131,24 @@ def test_images_for_a_network_of_ones_own(tmp_path):
     np.testing.assert_allclose(model.predict_proba(raw), softmax(expected, axis=1), rtol=1e-4)
 
 
+def test_images_of_both_sizes_are_taken_where_the_training_averaged_them(tmp_path):
+    """As they were before, and as they are after: what `model.input_shape` says."""
+    data = digits_data(purpose="retrain", shrink=2)
+    data.prepare()
+    space = CellSpace(init_channels=2, layers=3, num_nodes=4)
+    network = space.network(KNOWN["DARTS_V1"], data.input_shape, data.outputs).eval()
+    model = darts_pl.load(save_model(tmp_path / "m.safetensors", network, space, data=data, details={}))
+    whole, averaged = data.arrays.test_x, data.test_arrays()[0]
+    assert (model.input_shape, whole.shape[1:], averaged.shape[1:]) == ((1, 4, 4), (8, 8, 1), (4, 4, 1))
+    expected = outputs_of(network, (torch.from_numpy(averaged).permute(0, 3, 1, 2) / 255 - data.mean[0]) / data.std[0])
+    for given in (whole, averaged):
+        np.testing.assert_allclose(model.predict_proba(given), softmax(expected, axis=1), rtol=1e-5, atol=1e-6)
+    with pytest.raises(DataError, match=r"\(images, 1, 4, 4\) or \(images, 1, 8, 8\) or with the channels last"):
+        model.predict(whole[:, :6, :6])
+    with pytest.raises(ConfigError, match="forecast: the model was not trained on a series"):
+        model.forecast(pd.DataFrame())
+
+
 def test_channels_may_come_last():
     raw = np.arange(2 * 4 * 5 * 3, dtype=np.uint8).reshape(2, 4, 5, 3)
     assert torch.equal(images_of(raw, 3, [(4, 5)]), torch.from_numpy(raw.transpose(0, 3, 1, 2).copy()))

@@ -13,6 +13,7 @@ import darts_pl
 from darts_pl.data.series import SeriesData, TableFrame
 from darts_pl.errors import DataError
 from darts_pl.models import TrainedModel, save_model
+from darts_pl.models.trained import BATCH
 from darts_pl.spaces import SeriesSpace
 
 ZONE = "Europe/Berlin"
@@ -64,6 +65,19 @@ def test_what_is_known_ahead_is_used(model: TrainedModel, frame: pd.DataFrame) -
     np.testing.assert_allclose(found, output[0].double().numpy() * std[:2] + mean[:2], rtol=1e-5)
     calm = model.forecast(past, future[["wind"]] * 0)
     assert not np.allclose(calm, found)
+
+
+def test_windows_are_predicted_as_they_are_called(model: TrainedModel) -> None:
+    """More than are taken at a time, by name and in order; in eval mode."""
+    generator = torch.Generator().manual_seed(0)
+    sizes = {"past": (LOOK_BACK, 2), "past_known": (LOOK_BACK, 5), "future_known": (HORIZON, 5)}
+    windows = {n: torch.rand(BATCH + 2, *size, generator=generator, dtype=torch.float64) for n, size in sizes.items()}
+    with torch.no_grad():
+        expected = model(*windows.values()).numpy()
+    assert expected.shape == (BATCH + 2, HORIZON, 2) and expected.dtype == np.float64
+    np.testing.assert_allclose(model.predict(windows), expected)
+    arrays = [window.numpy() for window in windows.values()]
+    np.testing.assert_allclose(model.train().predict(arrays), expected)
 
 
 def test_what_is_known_ahead_has_to_be_given(model: TrainedModel, frame: pd.DataFrame) -> None:

@@ -1,6 +1,5 @@
 """Saved models whose series stand far from 0, or were one of several in a table."""
 
-import json
 import logging
 from collections.abc import Callable
 from pathlib import Path
@@ -10,8 +9,6 @@ import pandas as pd
 import pytest
 import torch
 from pipeline_series import HORIZON, LOOK_BACK
-from safetensors import safe_open
-from safetensors.torch import save_file
 
 import darts_pl
 from darts_pl.data.series import SeriesData, TableFrame
@@ -125,17 +122,6 @@ def test_a_model_of_one_of_several_series(model_of) -> None:
         model.forecast(table[table["unique_id"] != "B"])
     with pytest.raises(DataError, match="in row 401"):
         model.forecast(table.drop(columns="unique_id"))
-
-
-def test_a_file_from_before_there_were_several_series(model_of, tmp_path: Path) -> None:
-    model = model_of(data_of(meter()))
-    with safe_open(tmp_path / "model.safetensors", framework="pt") as stream:
-        header = json.loads(stream.metadata()["header"])
-        tensors = {name: stream.get_tensor(name) for name in stream.keys()}  # noqa: SIM118, no iterator is offered
-    assert header["preprocessing"].pop("series") == {}
-    save_file(tensors, tmp_path / "old.safetensors", {"header": json.dumps(header)})
-    old = darts_pl.load(tmp_path / "old.safetensors")
-    pd.testing.assert_frame_equal(old.forecast(meter()), model.forecast(meter()))
 
 
 @pytest.mark.parametrize("offset", [0.0, 1e9])

@@ -26,6 +26,7 @@ class WindowLoaders(lightning.LightningDataModule):
     seed: int
     elapsed_epochs: int
     alphas_part = "train"  # the part that the alphas' windows are of
+    classes: tuple[str, ...] = ()
 
     @property
     def halves(self) -> tuple[Tensor, Tensor]:

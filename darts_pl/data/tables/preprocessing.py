@@ -52,7 +52,7 @@ class TablePreprocessing(Preprocessing):
         asked = table.inputs if table.inputs is not None else {SINGLE: table.features}
         inputs = {}
         for name, columns in asked.items():
-            inputs[name] = [fitted[column] for column in columns if fitted[column] is not None]
+            inputs[name] = [column for column in map(fitted.get, columns) if column is not None]
             if not inputs[name]:
                 where = f"the columns of data.tables.{name}" if name else "all columns"
                 raise DataError(f"{table.name}: {where} are constant over the training rows, nothing to learn from")
