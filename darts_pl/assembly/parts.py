@@ -18,7 +18,7 @@ from darts_pl.lit import RetrainModule, SearchModule
 from darts_pl.spaces import SeriesSpace
 from darts_pl.stages.compatibility import check_parts
 from darts_pl.stages.phases import phases_of
-from darts_pl.stages.retrain import retrain
+from darts_pl.stages.retrain import check_recipe, retrain
 from darts_pl.stages.run import RunFolder
 from darts_pl.stages.search import Method
 
@@ -113,6 +113,7 @@ def retraining_parts(config: DictConfig, space, hardware: Hardware) -> tuple[Cal
             "retraining.keep_best and retraining.patience go by a part of the training data that is held out. Take "
             "retraining.holdout=0.1"
         )
+    check_recipe(space, drop_path=recipe.drop_path, auxiliary=recipe.auxiliary)
     data = prepared_data(
         config,
         purpose="retrain",

@@ -74,6 +74,20 @@ def retrain(
     return figures
 
 
+def check_recipe(space: object, *, drop_path: float, auxiliary: bool) -> None:
+    """Raises ConfigError before any work where a recipe asks for what a network of one's own has not: it is a module as
+    it was written, without edges of the kind that paths are dropped from."""
+    if not isinstance(space, ModuleSpace):
+        return
+    if drop_path:
+        raise ConfigError(
+            f"retraining.drop_path={drop_path}: a network of one's own has no paths that could be dropped, only what "
+            "dropout it has itself. Take retraining.drop_path=0"
+        )
+    if auxiliary:
+        raise ConfigError("a network of one's own has no auxiliary head. Take retraining.auxiliary=false")
+
+
 def check_builds(genotype: Genotype, space, data) -> None:
     """Raises GenotypeError or ConfigError before any work where one's own network cannot be built of `genotype`."""
     if isinstance(space, ModuleSpace):
