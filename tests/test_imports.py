@@ -20,7 +20,7 @@ ROOMS = sorted(
     and path.name != "conf"  # beside it in a wheel
 )
 INSIDE = (
-    "stages.model_file",
+    "models.file",
     "stages.pipeline.halving",
     "data.series",
     "data.tables.file",

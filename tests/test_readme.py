@@ -20,10 +20,10 @@ from darts_pl.assembly import launch
 from darts_pl.data import digits_data
 from darts_pl.forecasting import parts_factory
 from darts_pl.genotype import KNOWN, Cell, Genotype
+from darts_pl.models import save_model
 from darts_pl.ops.series import SeriesShape
 from darts_pl.spaces import CellSpace
 from darts_pl.stages.architecture import summary
-from darts_pl.stages.model_file import save_model
 from darts_pl.stages.run import RunFolder
 
 EXPERIMENTS = sorted((ROOT / "conf" / "experiment").glob("*.yaml"))

@@ -17,7 +17,7 @@ from darts_pl.hardware import Hardware
 from darts_pl.lit import RetrainModule
 from darts_pl.spaces.base import Space
 from darts_pl.stages.method import Method, configured_method
-from darts_pl.stages.retrain import retrain
+from darts_pl.stages.retrain import check_recipe, retrain
 from darts_pl.stages.run import RunFolder
 from darts_pl.stages.trainer import TrainerSettings
 
@@ -83,6 +83,7 @@ def retraining_parts(
             "retraining.keep_best and retraining.patience go by a part of the training data that is held out. Take "
             "retraining.holdout=0.1"
         )
+    check_recipe(space, drop_path=recipe.drop_path, auxiliary=recipe.auxiliary)
     data = prepared_data(
         config,
         purpose="retrain",

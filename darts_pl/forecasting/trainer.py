@@ -17,11 +17,10 @@ from darts_pl.forecasting.parts import parts_factory
 from darts_pl.forecasting.scoring import raw_scores, schemes_to_score, weighted_score
 from darts_pl.forecasting.setup import Setup, changed
 from darts_pl.forecasting.studies import compare_pools, compare_schemes
+from darts_pl.models import TrainedModel, load_model
 from darts_pl.ops.series import SeriesShape
 from darts_pl.schema import DARTSConfig
 from darts_pl.spaces.series import SeriesSupernet
-from darts_pl.stages.model_file import load_model
-from darts_pl.stages.series_model import ForecastModel
 from darts_pl.tasks import Forecasting
 
 
@@ -76,7 +75,7 @@ class DARTSTrainer:
         known = inputs.facts(self.shape, scaler, seasonal_period, target_names)
         self._setup = Setup(self.shape, known, dict(parts or {}), device)
         self._setup.parts(self.config)  # what is wrong with the settings shows now
-        self.best_model: ForecastModel | None = None
+        self.best_model: TrainedModel | None = None
         self.best_file: Path | None = None
 
     @known_arguments
@@ -216,7 +215,7 @@ class DARTSTrainer:
                 `MultiFidelitySearchConfig`.
 
         Returns:
-            final_model (a `ForecastModel`), candidates, top_candidates (promoted), trained_candidates (searched),
+            final_model (a `TrainedModel`), candidates, top_candidates (promoted), trained_candidates (searched),
             best_candidate (rows of candidates.csv), final_results (final_metrics of the searched model, rows of the
             final table, notes), search_config, stats (rows of stats.csv, None where they were not collected), folder.
         """
@@ -292,7 +291,7 @@ class DARTSTrainer:
         Path(path).parent.mkdir(parents=True, exist_ok=True)
         return Path(shutil.copyfile(self.best_file, path))
 
-    def load(self, path: Path | str) -> ForecastModel:
+    def load(self, path: Path | str) -> TrainedModel:
         """The model of a file or run folder, in eval mode; `darts_pl.load` is the same."""
         self.best_model = load_model(path)
         return self.best_model

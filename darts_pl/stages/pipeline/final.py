@@ -15,6 +15,7 @@ import torch
 from darts_pl.data.series import WindowDataModule
 from darts_pl.errors import RunError
 from darts_pl.genotype import from_json
+from darts_pl.models import save_model
 from darts_pl.paths import write_atomically
 from darts_pl.seeds import derived_seed
 from darts_pl.stages.jobs import FunctionJob, Workers
@@ -25,7 +26,6 @@ from darts_pl.stages.pipeline.parts import PipelineParts
 from darts_pl.stages.pipeline.screen import record
 from darts_pl.stages.pipeline.training import seeded, train
 from darts_pl.stages.run import RunFolder
-from darts_pl.stages.series_model import save_series_model
 
 log = logging.getLogger("darts_pl")
 
@@ -57,7 +57,7 @@ def retrain_derived(
     )
     figures |= _tested(parts, network, data, Path(folder), row)
     kept = {key: value for key, value in figures.items() if key != "by_step"}
-    save_series_model(Path(folder) / "model.safetensors", network.cpu(), space, data=data, details=kept)
+    save_model(Path(folder) / "model.safetensors", network.cpu(), space, data=data, details=kept)
     return {**figures, "genotype": json.loads(found.to_json())}
 
 
