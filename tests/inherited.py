@@ -11,8 +11,8 @@ from darts_pl.spaces.choice import derive_module
 
 
 def network_with_weights(space: Space, supernet: Supernet, genotype: AnyGenotype, *shapes) -> nn.Module:
-    """The network that `space` builds for `genotype` and `shapes`, with the precision, weights and buffers of the
-    supernet; of a chosen width the first channels."""
+    """The network that `space` builds for `genotype` and `shapes`, with precision, weights and buffers of the supernet;
+    of a chosen width the first channels."""
     if isinstance(space, CellSpace | Nasbench201Space):
         network = space._network(genotype, *shapes, searching=True)  # operations as in the supernet
     else:

@@ -10,7 +10,8 @@ from hydra.errors import InstantiationException
 from hydra.utils import get_object, instantiate
 from omegaconf import DictConfig
 
-from darts_pl.data.series import SeriesData, co2_data, csv_data, etth1_data, windows_data
+from darts_pl.data.base import PairedDataModule
+from darts_pl.data.series import WindowDataModule
 from darts_pl.errors import ConfigError, DartsError
 from darts_pl.genotype import Genotype
 from darts_pl.hardware import Hardware
@@ -22,37 +23,40 @@ from darts_pl.stages.phases import phases_of
 from darts_pl.stages.retrain import retrain
 from darts_pl.stages.run import RunFolder
 from darts_pl.stages.search import Method
+from darts_pl.stages.trainer import TrainerSettings
 
-SERIES = (SeriesSpace, SeriesData, csv_data, etth1_data, co2_data, windows_data)
+OF_SERIES = (SeriesSpace, WindowDataModule)
 
 
 def check_no_series(config: DictConfig) -> None:
     """Raises ConfigError where the space or the data are of series, which `darts_pl.pipeline` searches."""
     for key in ("space", "data"):
-        if get_object(config[key]["_target_"]) in SERIES:
+        target = get_object(config[key]["_target_"])
+        if isinstance(target, type) and issubclass(target, OF_SERIES):
             raise ConfigError(
                 f"{key}: found {config[key]['_target_'].rsplit('.', 1)[1]}, which is of time series. They are searched "
                 "by python -m darts_pl.pipeline, such as: python -m darts_pl.pipeline data.csv=my.csv data.horizon=24"
             )
 
 
-def prepared_data(config: DictConfig, **settings: Any):
+def prepared_data(config: DictConfig, *, cutout: int = 0, **settings: Any) -> PairedDataModule:
     """The data module that `config` composes, read and checked, with `config.task` in place of its own where there is
     one.
 
     Args:
-        settings: of this use of the data, such as `purpose`; those that the data do not have are left out.
+        cutout: see `PairedDataModule.use_cutout`; 0 leaves images as `config.data` has them.
+        settings: of this use of the data: `purpose`, `batch_size`, `seed`, `holdout`.
     """
-    known = inspect.signature(get_object(config.data["_target_"])).parameters
-    open_ended = any(p.kind is p.VAR_KEYWORD for p in known.values())
-    data = instantiate(config.data, **{k: v for k, v in settings.items() if k in known or open_ended})
+    data: PairedDataModule = instantiate(config.data, **settings)
     if config.task:
         data.task = instantiate(config.task)
+    if cutout:
+        data.use_cutout(cutout)
     data.prepare()
     return data
 
 
-def prepare_space(space: Space, data) -> None:
+def prepare_space(space: Space, data: PairedDataModule) -> None:
     """Let a space that is made of somebody's network see what the data are, so that what does not fit is told now.
 
     Raises:
@@ -103,7 +107,9 @@ def search_method(config: DictConfig, space: Space) -> Method:
     )
 
 
-def retraining_parts(config: DictConfig, space: Space, hardware: Hardware) -> tuple[Callable | None, object]:
+def retraining_parts(
+    config: DictConfig, space: Space, hardware: Hardware, trainer: TrainerSettings
+) -> tuple[Callable | None, PairedDataModule | None]:
     """(`(run, genotype, stage) -> figures`, its data), both None where `retraining.epochs` is 0. The data are prepared,
     so that what is wrong with them shows before any work."""
     recipe = config.retraining
@@ -120,7 +126,7 @@ def retraining_parts(config: DictConfig, space: Space, hardware: Hardware) -> tu
         batch_size=recipe.batch_size,
         seed=config.seed,
         holdout=recipe.holdout,
-        **({"cutout": recipe.cutout} if recipe.cutout else {}),
+        cutout=recipe.cutout,
     )
     larger = _retraining_space(config)
     prepare_space(larger, data)
@@ -155,7 +161,7 @@ def retraining_parts(config: DictConfig, space: Space, hardware: Hardware) -> tu
             epochs=recipe.epochs,
             seed=config.seed,
             auxiliary=recipe.auxiliary,
-            checkpoint_every_s=config.checkpoint_every_s,
+            trainer=trainer,
         )
 
     return run_stage, data

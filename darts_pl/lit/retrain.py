@@ -87,11 +87,12 @@ class RetrainModule(StepModule):
         total = loss if auxiliary is None else loss + self.auxiliary_weight * self._training_loss(auxiliary, y)
         self.check_finite(total, "training loss")
 
-        self.manual_backward(total)
-        optimizer.step()  # clips first, see StepModule
-        optimizer.zero_grad()
-        if self.averaged is not None:
-            self.averaged.update_parameters(self.network)
+        self.manual_backward(total / self.batches_of_step(batch_idx))
+        if self.steps_at(batch_idx):
+            optimizer.step()  # clips first, see StepModule
+            optimizer.zero_grad()
+            if self.averaged is not None:
+                self.averaged.update_parameters(self.network)
 
         self.steps_done += 1
         self.train_metrics.update(loss, output, y)

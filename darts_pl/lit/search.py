@@ -8,7 +8,7 @@ from torch import Tensor
 from darts_pl.errors import ConfigError
 from darts_pl.hypergradient import Bilevel, Hypergradient, VirtualStep, first, fixed
 from darts_pl.lit.base import in_memory_layout
-from darts_pl.lit.method import check_warmup, plain
+from darts_pl.lit.checks import check_warmup, plain
 from darts_pl.lit.rule_steps import Batch, RuleSteps
 from darts_pl.rules import PhaseStart, Rule
 from darts_pl.spaces.base import Supernet
@@ -38,7 +38,8 @@ class SearchModule(RuleSteps):
             learning rate and annealing begins, and its length, where it spans more than this phase.
 
     Attributes:
-        alpha_updates: how often the alphas were updated. step_gates: those of the last weight step.
+        alpha_updates: how often the alphas were updated. step_gates: those of the last weight step, summed over its
+            batches.
 
     Raises:
         ConfigError: a warm-up as long as the search; a second order without plain SGD.
@@ -84,6 +85,8 @@ class SearchModule(RuleSteps):
         self.elapsed_epochs, self.schedule_epochs = elapsed_epochs, schedule_epochs or epochs
         self.schedule_start = elapsed_epochs if schedule_start is None else schedule_start
         self.alpha_updates = self.updates_before_alphas = 0
+        self.waiting: list[tuple[Batch, Batch]] = []  # of the step that is to come
+        self.step_gates: dict[str, Tensor] = {}
         start = PhaseStart(
             index=phase_index,
             phases=phases,
@@ -96,39 +99,66 @@ class SearchModule(RuleSteps):
             rule.begin_phase(start)
 
     def training_step(self, batch: dict[str, Batch], batch_idx: int) -> None:
-        """One bilevel step: alphas on their batch, then weights on theirs."""
+        """One bilevel step, once all of its batches are there."""
+        self.waiting.append((batch["weights"], batch["alphas"]))
+        if self.steps_at(batch_idx):
+            pairs, self.waiting = self.waiting, []
+            self.bilevel_step(pairs)
+
+    def bilevel_step(self, pairs: Sequence[tuple[Batch, Batch]]) -> None:
+        """One step of the alphas on their batches, then one of the weights on theirs; `pairs` are (weights' batch,
+        alphas' batch), one of each but for `accumulate`."""
         weights_optimizer, alphas_optimizer = self.optimizers()
-        train, valid = batch["weights"], batch["alphas"]
         weights, alphas = self.trained_weights(), self.supernet.arch_parameters()
 
         # Upper level: α descends L_val, for the second order through one virtual step of the weights.
         if self.trains_alphas:
-            problem = Bilevel(
-                train_loss=lambda: self.loss(train, "weights")[0],
-                valid_loss=lambda: self.upper_loss(valid),
-                weights=weights,
-                alphas=alphas,
-                buffers=list(self.supernet.buffers()),
-                step=self.coming_step(weights_optimizer.optimizer),
-            )
-            for alpha, grad in zip(alphas, self.precise_hypergradient(problem)):
-                alpha.grad = grad
+            step = self.coming_step(weights_optimizer.optimizer)
+            for self.place, (train, valid) in enumerate(pairs):
+                problem = Bilevel(
+                    train_loss=lambda train=train: self.loss(train, "weights")[0],
+                    valid_loss=lambda valid=valid: self.upper_loss(valid),
+                    weights=weights,
+                    alphas=alphas,
+                    buffers=list(self.supernet.buffers()),
+                    step=step,
+                )
+                for alpha, grad in zip(alphas, self.precise_hypergradient(problem)):
+                    alpha.grad = grad / len(pairs) + alpha.grad if self.place else grad / len(pairs)
+            self.place = 0
             self.step_alphas(alphas_optimizer.optimizer)
 
         # Lower level: w descends L_train at the new α. Only the weights' gradients are computed.
-        self.step_gates = gates = self.weight_step_gates(train)
-        loss, logits = self.loss(train, "weights", gates)
-        self.check_finite(loss, "training loss")
-        self.manual_backward(loss, inputs=weights)
-        self.adjust_gradients(train, valid, gates)
+        self.step_gates = {}
+        for train, valid in pairs:
+            gates = self.weight_step_gates(train)
+            self.step_gates = {kind: gate + self.step_gates.get(kind, 0.0) for kind, gate in gates.items()}
+            loss, logits = self.loss(train, "weights", gates)
+            self.check_finite(loss, "training loss")
+            self.manual_backward(loss / len(pairs), inputs=weights)
+            self.adjust_gradients(train, valid, gates)
+            self.steps_done += 1
+            self.keep_alpha_batch(valid)
+            self.train_metrics.update(loss, logits, train[1])
+            # Lightning takes "step" for the x axis; its own count would begin anew with each phase.
+            self.log_dict({"loss/train_loss_step": loss.detach(), "step": float(self.steps_done - 1)})
         weights_optimizer.step()  # clips their global norm first, see StepModule
         weights_optimizer.zero_grad()
 
-        self.steps_done += 1
-        self.keep_alpha_batch(valid)
-        self.train_metrics.update(loss, logits, train[1])
-        # Lightning takes "step" for the x axis; its own count would begin anew with each phase.
-        self.log_dict({"loss/train_loss_step": loss.detach(), "step": float(self.steps_done - 1)})
+    def accumulate(self, batches: int) -> None:
+        """See `StepModule.accumulate`.
+
+        Raises:
+            ConfigError: a second order, or a rule that changes the weights' gradients: both take one batch for a step.
+        """
+        super().accumulate(batches)
+        found = [type(rule).__name__ for rule in self._overriding("adjust")]
+        found += [] if self._is_first_order() else ["a second-order hypergradient"]
+        if batches > 1 and found:
+            raise ConfigError(
+                f"trainer.accumulate_grad_batches={batches}: {' and '.join(found)} looks at the one batch of a step. "
+                "Take hypergradient=first and leave such rules out, or take a smaller batch_size"
+            )
 
     def trained_weights(self) -> list[torch.nn.Parameter]:
         """What the lower level trains: the network's weights, and what the task learns."""

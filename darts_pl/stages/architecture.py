@@ -5,6 +5,7 @@ from collections.abc import Callable
 from functools import partial
 
 from darts_pl.callbacks import without_thread_tracebacks, write_hparams
+from darts_pl.data.base import PairedDataModule
 from darts_pl.genotype import KNOWN, Genotype, from_json
 from darts_pl.genotype.wording import in_lines
 from darts_pl.metric_names import in_words, others, written
@@ -28,7 +29,7 @@ def find_architecture(
     search: Callable[[], Genotype],
     retrain: Callable[[RunFolder, Genotype, str], dict] | None,
     random_seed: int | None,
-    reference_data,
+    reference_data: PairedDataModule | None,
 ) -> dict:
     """Run what is not done yet and return the results that `results.json` holds.
 
@@ -54,7 +55,14 @@ def find_architecture(
 
 
 def retrain_only(
-    run: RunFolder, genotype: Genotype, *, space, task: Task, retrain, random_seed, reference_data
+    run: RunFolder,
+    genotype: Genotype,
+    *,
+    space,
+    task: Task,
+    retrain,
+    random_seed,
+    reference_data: PairedDataModule | None,
 ) -> dict:
     """The stages of `darts_pl.retrain`: as `find_architecture` with the genotype given."""
     run.note(**compared_by(task))
@@ -69,13 +77,19 @@ def compared_by(task: Task) -> dict[str, str | bool]:
     return {"monitor": task.monitor, "higher_is_better": bool(task.better(1.0, 0.0))}
 
 
-def _parts(random_seed: int | None, reference_data) -> int:
+def _parts(random_seed: int | None, reference_data: PairedDataModule | None) -> int:
     """The parts of a comparison, as `compare` tells them: the network, the random one, the simple models."""
     return 1 + (random_seed is not None) + (reference_data is not None)
 
 
 def compare(
-    run: RunFolder, genotype: Genotype, name: str, space: Space, retrain, random_seed, reference_data
+    run: RunFolder,
+    genotype: Genotype,
+    name: str,
+    space: Space,
+    retrain,
+    random_seed,
+    reference_data: PairedDataModule | None,
 ) -> list[dict]:
     """Figures of the genotype and of what it is compared with, each trained in a stage of its own.
 
@@ -102,7 +116,8 @@ def finish(run: RunFolder, genotype: Genotype, space: Space, results: dict) -> d
     run.write_json("results.json", results)
     if not run.done("hparams"):
         with run.stage("hparams"), without_thread_tracebacks():
-            write_hparams(run.path / "tensorboard", run.telling_settings(), final_figures(results))
+            if any(run.path.rglob("tensorboard")):
+                write_hparams(run.path / "tensorboard", run.telling_settings(), final_figures(results))
     run.complete()
     write_report(run.path)
     return results
@@ -128,7 +143,7 @@ def final_figures(results: dict) -> dict[str, float]:
     return {**figures, **named}
 
 
-def _references(run: RunFolder, data) -> list[dict]:
+def _references(run: RunFolder, data: PairedDataModule) -> list[dict]:
     entry = run.manifest["stages"].get(REFERENCES, {})
     if not run.done(REFERENCES) or "rows" not in entry:
         with run.stage(REFERENCES, data=data.fingerprint) as entry:

@@ -12,6 +12,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from darts_pl.data.base import PairedDataModule
 from darts_pl.data.image import ImageData
 from darts_pl.data.tables import TableData
 from darts_pl.data.text import TextData
@@ -26,7 +27,7 @@ BLOCK = 1000  # images turned to float32 at a time
 
 
 @functools.singledispatch
-def reference_rows(data: Any) -> list[dict[str, Any]]:
+def reference_rows(data: PairedDataModule) -> list[dict[str, Any]]:
     """Rows of results.json for the simple models that data of this type have, fitted and tested on them: `name`, the
     task's metrics as `test_<metric>`, `parameters` (None where there are none to count), `seconds`. Types without any
     give no row.
@@ -52,7 +53,7 @@ def _of_texts(data: TextData) -> list[dict[str, Any]]:
     return text_rows(data, data.seed)
 
 
-def linear_baseline(data, *, max_iter: int = 200) -> dict:
+def linear_baseline(data: ImageData, *, max_iter: int = 200) -> dict:
     """Multinomial logistic regression on standardised pixels: test_acc, parameters, seconds, pixels ("HxWxC").
 
     Images with a side above 32 are averaged down to 32 first, so that neither memory nor time grows with their size;

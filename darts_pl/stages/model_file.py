@@ -12,6 +12,7 @@ import torch.nn as nn
 from torch import Tensor
 
 from darts_pl.bounded.tensors import check_digest, read_tensors, write_tensors
+from darts_pl.data.base import PairedDataModule
 from darts_pl.data.prepared_images import ImageFile, is_image_file, prepared_images
 from darts_pl.errors import ConfigError, GenotypeError, RunError
 from darts_pl.genotype import AnyGenotype, from_json
@@ -84,7 +85,7 @@ class TrainedModel(Predicting, nn.Module):
         return self(inputs)
 
 
-def save_model(path: Path, network: DerivedNetwork, space: Space, *, data, details: dict) -> Path:
+def save_model(path: Path, network: DerivedNetwork, space: Space, *, data: PairedDataModule, details: dict) -> Path:
     """Write `network` of `space`, trained on `data` (whose preprocessing and classes are taken), to `path`."""
     if isinstance(space, ModuleSpace):
         return save_module_model(path, network.module, space, network.genotype, data=data, details=details)
@@ -97,7 +98,7 @@ def save_model(path: Path, network: DerivedNetwork, space: Space, *, data, detai
         "classes": list(map(str, data.classes)),
         "mean": [float(v) for v in data.mean],
         "std": [float(v) for v in data.std],
-        "preparation": getattr(data, "preparation", None),
+        "preparation": data.preparation,
         "details": details,
         "versions": versions(),
     }

@@ -9,6 +9,7 @@ import torch
 
 from darts_pl import genotype as genotypes
 from darts_pl.callbacks import ArchitectureBoard, CollapseGuards, SearchHistory, peak_memory_mib
+from darts_pl.data.base import PairedDataModule
 from darts_pl.errors import ConfigError
 from darts_pl.genotype import Genotype, from_json
 from darts_pl.hardware import Hardware
@@ -24,6 +25,7 @@ from darts_pl.stages.fitting import fit
 from darts_pl.stages.phases import Phase, Schedule, schedule_of, strongest_masks
 from darts_pl.stages.run import PAUSED, RunFolder
 from darts_pl.stages.selection import Selection, Trained
+from darts_pl.stages.trainer import TrainerSettings
 
 log = logging.getLogger("darts_pl")
 
@@ -54,11 +56,11 @@ def search(
     method: Method,
     *,
     space: Space,
-    data,
+    data: PairedDataModule,
     hardware: Hardware,
     epochs: int,
     seed: int,
-    checkpoint_every_s: float,
+    trainer: TrainerSettings,
     guards: bool = True,
     pictures: bool = True,
     until: int | None = None,
@@ -66,7 +68,7 @@ def search(
     """Search in `run`, or go on searching; returns the genotype that the method chooses.
 
     Args:
-        space: a space such as `CellSpace`. data: a prepared `ImageData` for searching.
+        space: a space such as `CellSpace`. data: prepared for searching.
         guards: warn of a search that collapses. pictures: draw gates and cells for TensorBoard at every epoch.
         until: pause after this epoch, to go on later on the same schedule, with the same result as without the pause;
             of a search in one phase.
@@ -108,7 +110,7 @@ def search(
                 hardware=hardware,
                 callbacks=[history, *boards, *watching],
                 title=f"search {index + 1}/{len(schedule.lengths)}" if several else "search",
-                checkpoint_every_s=checkpoint_every_s,
+                trainer=trainer,
             )
             peak_mib = max(peak_mib, peak_memory_mib(hardware.device))
             if module.verdict is not None:
@@ -119,7 +121,7 @@ def search(
         if paused:
             entry["status"] = PAUSED
         elif method.selection is not None:
-            genotype, entry["selection"] = _select(run, method, module, space, data, hardware, seed, checkpoint_every_s)
+            genotype, entry["selection"] = _select(run, method, module, space, data, hardware, seed, trainer)
         entry["peak_memory_mib"] = round(max(peak_mib, peak_memory_mib(hardware.device)), 1)
         _record(entry, module, history)
     return genotype
@@ -141,7 +143,7 @@ def _check_phases(method: Method, schedule: Schedule, **parts) -> None:
 
 
 def _phase_module(
-    method: Method, schedule: Schedule, index: int, *, space, data, hardware: Hardware, seed: int
+    method: Method, schedule: Schedule, index: int, *, space, data: PairedDataModule, hardware: Hardware, seed: int
 ) -> SearchModule:
     """The module of a phase over all candidates, drawn anew."""
     phase, epochs = schedule.phases[index], schedule.lengths[index]
@@ -180,7 +182,14 @@ def _follow(module: SearchModule, before: SearchModule, phase: Phase) -> None:
 
 
 def _select(
-    run: RunFolder, method: Method, module: SearchModule, space, data, hardware, seed: int, checkpoint_every_s: float
+    run: RunFolder,
+    method: Method,
+    module: SearchModule,
+    space: Space,
+    data: PairedDataModule,
+    hardware: Hardware,
+    seed: int,
+    trainer: TrainerSettings,
 ) -> tuple[Genotype, dict]:
     trained = Trained(
         module=module,
@@ -191,7 +200,7 @@ def _select(
         hardware=hardware,
         seed=seed,
         folder=run.path / "selection",
-        checkpoint_every_s=checkpoint_every_s,
+        trainer=trainer,
     )
     genotype, figures = method.selection(trained)
     genotype.save(run.path / "genotype_best.json")

@@ -16,7 +16,7 @@ from lightning.pytorch import Callback, Trainer
 from series_building import fixed_space
 
 from darts_pl.callbacks import SearchHistory
-from darts_pl.data.series import SeriesData, TableFrame
+from darts_pl.data.series import RawTableFrame, SeriesData
 from darts_pl.genotype import SeriesGenotype, from_json
 from darts_pl.hypergradient import first
 from darts_pl.lit import SearchModule
@@ -94,7 +94,7 @@ def series_data(values: Values, look_back: int, horizon: int, **settings) -> Ser
     frame = pd.DataFrame(values, columns=[f"y{column}" for column in range(values.shape[1])])
     frame.insert(0, "date", pd.date_range("2021-01-04", periods=len(frame), freq="h"))
     sizes = {"look_back": look_back, "horizon": horizon, "batch_size": 32, "eval_batch_size": 256, "calendar": []}
-    return SeriesData(source=TableFrame(frame), **{**sizes, "ratios": (0.8, 0.1, 0.1), **settings})
+    return SeriesData(source=RawTableFrame(frame), **{**sizes, "ratios": (0.8, 0.1, 0.1), **settings})
 
 
 @dataclass(frozen=True)

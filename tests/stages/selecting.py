@@ -24,6 +24,7 @@ from darts_pl.spaces.options import EdgeOptions
 from darts_pl.stages.fitting import fit
 from darts_pl.stages.selection import Trained
 from darts_pl.stages.selection.evaluation import Score
+from darts_pl.stages.trainer import DEFAULT
 from darts_pl.tasks import Classification
 
 HARDWARE = Hardware(accelerator="cpu", channels_last=False)
@@ -96,7 +97,7 @@ def searched(folder: Path, space, *, data=None, epochs: int = 2, relaxation=None
     if epochs:
         fit(module, data, folder=folder, epochs=epochs, hardware=HARDWARE, callbacks=[], title="search")
     derive = partial(space.derive, rule=top_edges)
-    return Trained(module, make_module, space, data, derive, HARDWARE, 0, folder / "selection", 30.0)
+    return Trained(module, make_module, space, data, derive, HARDWARE, 0, folder / "selection", DEFAULT)
 
 
 class AdditiveCell(ChoiceModule):
@@ -143,4 +144,4 @@ def additive(folder: Path, values, targets, edges, operations, edges_kept) -> Tr
     names = {"names": lambda kind: operations, "edge_names": lambda kind: list(edges)}
     space = SimpleNamespace(**names, edges_kept=edges_kept)
     module = SimpleNamespace(supernet=Additive(values, targets, operations), task=Classification(2))
-    return Trained(module, None, space, None, lambda gates: gates, HARDWARE, 3, folder, 30.0)
+    return Trained(module, None, space, None, lambda gates: gates, HARDWARE, 3, folder, DEFAULT)

@@ -149,7 +149,7 @@ class Perturbation:
             hardware=trained.hardware,
             callbacks=[],
             title=f"selection {progress.tuned + 1}/{rounds}",
-            checkpoint_every_s=trained.checkpoint_every_s,
+            trainer=trained.trainer,
         )
         progress.finish_round()
 
