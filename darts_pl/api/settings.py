@@ -10,7 +10,6 @@ from torch import Tensor
 
 from darts_pl.callbacks.history import in_figures
 from darts_pl.genotype import AnyGenotype, Cell
-from darts_pl.genotype.wording import in_lines
 from darts_pl.ops.image import PRIMITIVES, Builder
 from darts_pl.relaxations import Relaxation, Softmax
 from darts_pl.relaxations.mixing import full
@@ -94,7 +93,7 @@ class SearchResult:
     parameters: int | None = None
 
     def __repr__(self) -> str:
-        lines = ["Genotype, the best of the search by validation:", *in_lines(self.genotype), self._figures()]
+        lines = ["Genotype, the best of the search by validation:", *self.genotype.lines(), self._figures()]
         if self.parameters is not None:
             lines.append(f"Its network has {self.parameters:,} weights at the size of the search, not trained yet.")
         if self.stopped:

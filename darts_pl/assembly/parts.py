@@ -11,6 +11,7 @@ from hydra.utils import get_object, instantiate
 from omegaconf import DictConfig
 
 from darts_pl.data.series import SeriesData, co2_data, csv_data, etth1_data, windows_data
+from darts_pl.derive import as_derivation
 from darts_pl.errors import ConfigError, DartsError
 from darts_pl.genotype import Genotype
 from darts_pl.hardware import Hardware
@@ -70,14 +71,15 @@ def search_method(config: DictConfig, space) -> Method:
     """The method that `config` composes, once its parts are known to fit each other."""
     relaxation, mixing = instantiate(config.relaxation), instantiate(config.mixing)
     rules, hypergradient = list(instantiate(config.rules).values()), instantiate(config.hypergradient)
-    rule, phases, selection = instantiate(config.derivation), phases_of(config.phases), instantiate(config.selection)
+    derivation = as_derivation(instantiate(config.derivation))
+    phases, selection = phases_of(config.phases), instantiate(config.selection)
     check_parts(
         space=space,
         relaxation=relaxation,
         mixing=mixing,
         hypergradient=hypergradient,
         rules=rules,
-        derivation=rule,
+        derivation=derivation,
         phases=phases,
         selection=selection or None,
     )
@@ -94,7 +96,7 @@ def search_method(config: DictConfig, space) -> Method:
     return Method(
         relaxation=relaxation,
         mixing=mixing,
-        derive=partial(space.derive, rule=rule),
+        derive=partial(space.derive, derivation=derivation),
         make_module=make_module,
         rules=rules,
         phases=phases,

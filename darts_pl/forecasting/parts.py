@@ -8,6 +8,7 @@ from typing import Any
 
 from hydra.utils import instantiate
 
+from darts_pl.derive import as_derivation
 from darts_pl.errors import ConfigError, known_arguments
 from darts_pl.lit import RetrainModule, SearchModule, check_warmup
 from darts_pl.spaces.series import SeriesSpace
@@ -96,14 +97,14 @@ def _method(config: Mapping[str, Any], relaxation, mixing, space: SeriesSpace) -
     """The search method that the configuration composes, once its parts are known to fit each other."""
     train = config["train"]
     hypergradient, rules = instantiate(config["hypergradient"]), list(instantiate(config["rules"]).values())
-    rule = instantiate(config["derivation"])
+    derivation = as_derivation(instantiate(config["derivation"]))
     check_parts(
         space=space,
         relaxation=relaxation,
         mixing=mixing,
         hypergradient=hypergradient,
         rules=rules,
-        derivation=rule,
+        derivation=derivation,
         phases=(Phase(),),
         selection=None,
     )
@@ -121,4 +122,4 @@ def _method(config: Mapping[str, Any], relaxation, mixing, space: SeriesSpace) -
         alpha_warmup_epochs=train["alpha_warmup_epochs"],
         clip_norm=train["clip_norm"],
     )
-    return Method(relaxation, mixing, partial(space.derive, rule=rule), make_module, rules)
+    return Method(relaxation, mixing, partial(space.derive, derivation=derivation), make_module, rules)

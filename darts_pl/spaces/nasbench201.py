@@ -6,16 +6,18 @@ import torch
 import torch.nn as nn
 from torch import Tensor
 
-from darts_pl.derive import Rule, chooses_inputs, strongest
+from darts_pl.derive import Derivation, Strongest
 from darts_pl.errors import ConfigError, GenotypeError, nearest
 from darts_pl.genotype import Nasbench201Genotype, check_operations, check_space
-from darts_pl.genotype.nasbench201 import EDGES
+from darts_pl.genotype.nasbench201 import EDGES, NUM_NODES
 from darts_pl.genotype.nasbench201 import OPERATIONS as PRIMITIVES
 from darts_pl.ops.image import OPERATIONS, Builder, build
 from darts_pl.spaces.cells import inherit_weights
 from darts_pl.spaces.mixed import MixedOperation, Mixing, divided_channels
 from darts_pl.spaces.nasbench201_network import KIND, Nasbench201Network, Nasbench201Supernet, edge_key
 from darts_pl.spaces.primitives import check_primitives
+
+STRONGEST = Strongest()
 
 
 class Nasbench201Space:
@@ -38,7 +40,7 @@ class Nasbench201Space:
     places) are separate entries with accuracies of their own; nothing here merges them.
 
     The supernet replaces each operation by a choice, Σ_k gate[k] · o_k(x) with full mixing, and all cells share one
-    alpha [6, K]. `strongest` derives: on every edge the operation with the largest gate, `none` included.
+    alpha [6, K]. `Strongest` derives: on every edge the operation with the largest gate, `none` included.
 
     Differences from the released code (AutoDL-Projects, `xautodl/models/cell_searchs`): none in the skeleton at even
     sizes; odd maps, at which the released residual block fails, are rounded up. As there, and unlike in the DARTS cell
@@ -134,26 +136,27 @@ class Nasbench201Space:
             normalized_pooling=False,
         )
 
-    def check_rule(self, rule: Rule) -> None:
-        """Raises ConfigError, with the remedy, where `rule` chooses among a node's inputs, which this space keeps."""
-        if chooses_inputs(rule):
+    def check_derivation(self, derivation: Derivation) -> None:
+        """Raises ConfigError, with the remedy, where `derivation` leaves out some of a node's inputs, all of which this
+        space keeps."""
+        if derivation.chooses_inputs:
             raise ConfigError(
                 "this derivation keeps some of each node's inputs, but a cell of NAS-Bench-201 has an operation on "
                 "every edge. Take derivation=strongest with space=nasbench201"
             )
 
-    def derive(self, strengths: Mapping[str, Tensor], rule: Rule = strongest) -> Nasbench201Genotype:
-        """The genotype of the strengths {"cell": [6, K]} by `rule`, see `darts_pl.derive.strongest`.
+    def derive(self, strengths: Mapping[str, Tensor], derivation: Derivation = STRONGEST) -> Nasbench201Genotype:
+        """The genotype of the strengths {"cell": [6, K]} by `derivation`, see `darts_pl.derive.Strongest`.
 
         Raises:
-            ConfigError: strengths of other kinds or another shape; a rule of the cell space.
+            ConfigError: strengths of other kinds or another shape; a derivation that leaves out inputs.
         """
-        self.check_rule(rule)
+        self.check_derivation(derivation)
         if set(strengths) != {KIND}:
             raise ConfigError(f"strengths: found the cells {sorted(strengths)}, expected [{KIND!r}]")
         if len(strengths[KIND]) != len(EDGES):
             raise ConfigError(f"strengths: found {len(strengths[KIND])} edges, expected {len(EDGES)}")
-        return Nasbench201Genotype(tuple(rule(strengths[KIND], self.primitives)))
+        return Nasbench201Genotype.from_cell(derivation(strengths[KIND], self.primitives, NUM_NODES, KIND))
 
     def random_genotype(self, generator: torch.Generator) -> Nasbench201Genotype:
         """A genotype drawn uniformly: any operation on every edge, `none` included, as the tables hold them."""

@@ -74,7 +74,7 @@ def tiny_search(
     )
     return search(
         open_run(folder, "search", every_s),
-        Method(relaxation(), mixing, partial(space.derive, rule=top_edges), make_module, **parts),
+        Method(relaxation(), mixing, partial(space.derive, derivation=top_edges), make_module, **parts),
         space=space,
         data=data,
         hardware=HARDWARE,

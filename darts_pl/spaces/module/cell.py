@@ -6,7 +6,7 @@ import torch
 import torch.nn as nn
 from torch import Tensor
 
-from darts_pl.derive import NONE, Rule, random_cell
+from darts_pl.derive import NONE, Derivation, random_cell
 from darts_pl.errors import ConfigError, nearest
 from darts_pl.genotype import Cell as CellGenotype
 from darts_pl.genotype import Edge
@@ -120,9 +120,9 @@ class Cell(Open):
         """Two distinct inputs a node, any operation but `none`."""
         return random_cell(self.names, self.num_nodes, generator)
 
-    def derive(self, strengths: Tensor, rule: Rule) -> Chosen:
-        """By `rule`, see `darts_pl.derive`."""
-        return rule(strengths, self.names, num_nodes=self.num_nodes)
+    def derive(self, strengths: Tensor, derivation: Derivation) -> Chosen:
+        """By `derivation`, see `darts_pl.derive`."""
+        return derivation(strengths, self.names, self.num_nodes)  # of the kind "normal", whatever its label
 
     def one_hot(self, chosen: Chosen) -> Tensor:
         """A row an edge, of zeros where the edge is left out."""

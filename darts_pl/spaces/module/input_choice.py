@@ -6,7 +6,7 @@ import torch
 import torch.nn as nn
 from torch import Tensor
 
-from darts_pl.derive import Rule, strongest
+from darts_pl.derive import Derivation, strongest
 from darts_pl.errors import ConfigError, nearest
 from darts_pl.spaces.mixed import MixedOperation
 from darts_pl.spaces.module.choice import Select
@@ -85,7 +85,7 @@ class InputChoice(Open):
         """k of n in any order."""
         return tuple(self.names[i] for i in torch.randperm(len(self.names), generator=generator)[: len(self.nodes)])
 
-    def derive(self, strengths: Tensor, rule: Rule) -> Chosen:
+    def derive(self, strengths: Tensor, derivation: Derivation) -> Chosen:
         """Places filled by descending strength; ties go to the earlier place, then to the earlier input."""
         strongest(strengths, self.names)  # for its checks
         taken: dict[int, int] = {}

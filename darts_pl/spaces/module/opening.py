@@ -10,7 +10,7 @@ import torch
 import torch.nn as nn
 from torch import Tensor
 
-from darts_pl.derive import Rule, strongest
+from darts_pl.derive import Derivation, strongest
 from darts_pl.errors import ConfigError
 from darts_pl.genotype import Cell
 from darts_pl.spaces.mixed import MixedOperation, Mixing
@@ -116,8 +116,8 @@ class Open(nn.Module):
         """A decision drawn uniformly from `generator` (on the CPU)."""
         return self.names[int(torch.randint(len(self.names), (1,), generator=generator))]
 
-    def derive(self, strengths: Tensor, rule: Rule) -> Chosen:
-        """What strengths [E, K] decide; `rule` is for cells."""
+    def derive(self, strengths: Tensor, derivation: Derivation) -> Chosen:
+        """What strengths [E, K] decide; `derivation` is for cells."""
         return strongest(strengths, self.names)[0]
 
     def one_hot(self, chosen: Chosen) -> Tensor:
