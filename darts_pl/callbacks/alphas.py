@@ -84,7 +84,7 @@ class SearchHistory(History):
 
     def on_train_epoch_end(self, trainer: Trainer, module: LightningModule) -> None:
         super().on_train_epoch_end(trainer, module)
-        if self.improved and hasattr(self.genotype, "choices"):
+        if self.improved and not self.genotype.cells_only:
             columns = dict.fromkeys(("val_loss", f"val_{module.task.monitor}"))
             figures = in_figures(self.rows[-1], columns)
             self.report(f"{self.title} epoch {self.rows[-1]['epoch']}, best so far, {figures}: {self.genotype.line()}")

@@ -23,11 +23,13 @@ class AnyGenotype(ABC):
 
     Attributes:
         space: the name of the search space, as files hold it.
+        cells_only: whether its architectures never have choices.
         choices: label → what was chosen for it; empty where a space has cells alone.
         cells: label (the kind of cell, as alphas and gates name it) → cell.
     """
 
     space: ClassVar[str]
+    cells_only: ClassVar[bool] = False
     choices: Mapping[str, Chosen]
     cells: Mapping[str, Cell]
 

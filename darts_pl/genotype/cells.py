@@ -14,6 +14,7 @@ class Genotype(AnyGenotype):
     """The normal and the reduction cell of a DARTS network."""
 
     space: ClassVar[str] = "cells"
+    cells_only: ClassVar[bool] = True
 
     normal: Cell
     reduce: Cell

@@ -38,6 +38,7 @@ class Nasbench201Genotype(AnyGenotype):
     """
 
     space: ClassVar[str] = "nasbench201"
+    cells_only: ClassVar[bool] = True
 
     operations: tuple[str, ...]
     choices: Mapping[str, Chosen] = field(init=False, repr=False, compare=False, default_factory=dict)
