@@ -34,6 +34,10 @@ class StorageError(RunError):
     """A file of a run that cannot be written; what was saved before is left as it was."""
 
 
+class TimeUp(RunError):
+    """The time that a run was given is over; what was done is kept, and the run can be gone on with."""
+
+
 class TrainingError(DartsError):
     """Training that cannot go on: a loss that is not finite, memory exhausted."""
 

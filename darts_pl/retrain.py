@@ -3,7 +3,7 @@
 import sys
 
 from hydra.utils import instantiate
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from darts_pl import genotype as genotypes
 from darts_pl.assembly import launch
@@ -15,20 +15,22 @@ def task(config: DictConfig) -> None:
     """Compose the parts from `config`, check the genotype, then retrain, or go on."""
     # Here and not above, so that --help, --cfg and completion wait for neither torch nor Lightning.
     from darts_pl.assembly import check_no_series, open_run, prepare_space, retraining_parts
+    from darts_pl.commands.trainer import hardware_of, trainer_settings
     from darts_pl.stages.architecture import retrain_only, retrain_summary
     from darts_pl.stages.retrain import check_builds, check_fits
 
     if config.retraining.epochs < 1:
         raise ConfigError(f"retraining.epochs={config.retraining.epochs}: at least 1 is needed to retrain")
     check_no_series(config)
-    hardware, space = instantiate(config.hardware), instantiate(config.space)
+    plain = OmegaConf.to_container(config, resolve=True)
+    hardware, trainer, space = hardware_of(plain), trainer_settings(plain), instantiate(config.space)
     hardware.apply()
     run = open_run(config, "retrain", hardware)
     # A run goes on with what it began with, whatever became of the file or folder that was given then.
     going_on = run.resumed and (run.path / BEST).is_file()
     genotype = genotypes.read(run.path if going_on else config.genotype)
     check_fits(genotype, space)
-    retrain, data = retraining_parts(config, space, hardware)
+    retrain, data = retraining_parts(config, space, hardware, trainer)
     prepare_space(space, data)
     check_builds(genotype, space, data)
     results = retrain_only(

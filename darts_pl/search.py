@@ -4,7 +4,7 @@ import sys
 from functools import partial
 
 from hydra.utils import instantiate
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from darts_pl.assembly import launch
 
@@ -20,20 +20,22 @@ def task(config: DictConfig) -> None:
         retraining_parts,
         search_method,
     )
+    from darts_pl.commands.trainer import hardware_of, trainer_settings
     from darts_pl.lit import check_warmup
     from darts_pl.stages.architecture import find_architecture, summary
     from darts_pl.stages.search import search
 
     check_no_series(config)
     check_warmup(config.alpha_warmup_epochs, config.epochs)
-    hardware, space = instantiate(config.hardware), instantiate(config.space)
+    plain = OmegaConf.to_container(config, resolve=True)
+    hardware, trainer, space = hardware_of(plain), trainer_settings(plain), instantiate(config.space)
     method = search_method(config, space)
     hardware.apply()
     run = open_run(config, "search", hardware)
     data = prepared_data(config, purpose="search", batch_size=config.batch_size, seed=config.seed)
     prepare_space(space, data)
     space.check_derivation(method.derive.keywords["derivation"])  # once more: now the network is known
-    retrain, retraining_data = retraining_parts(config, space, hardware)
+    retrain, retraining_data = retraining_parts(config, space, hardware, trainer)
 
     results = find_architecture(
         run,
@@ -48,8 +50,9 @@ def task(config: DictConfig) -> None:
             hardware=hardware,
             epochs=config.epochs,
             seed=config.seed,
-            checkpoint_every_s=config.checkpoint_every_s,
-            guards=config.guards,
+            trainer=trainer,
+            guards=config.callbacks.guards,
+            pictures=config.callbacks.pictures,
         ),
         retrain=retrain,
         random_seed=config.seed if config.retraining.random_architecture else None,

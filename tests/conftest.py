@@ -13,7 +13,7 @@ from darts_pl.data.cifar10 import LAYOUTS, Cifar10
 from darts_pl.errors import DataError
 from darts_pl.ops.series import FAMILIES, OPERATIONS
 from darts_pl.paths import cache_dir
-from darts_pl.stages.pipeline import workers
+from darts_pl.stages.jobs import workers
 
 torch.set_num_threads(1)
 BESIDE = Path(__file__).resolve().parents[2] / "shared" / "data"  # of the repository

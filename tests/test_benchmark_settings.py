@@ -10,8 +10,8 @@ from omegaconf import OmegaConf
 from darts_pl import assembly, benchmark
 from darts_pl.errors import ConfigError
 from darts_pl.paths import conf_dir
-from darts_pl.stages.benchmark.jobs import Job, run_jobs
 from darts_pl.stages.benchmark.settings import Settings, experiment, methods_in, parse
+from darts_pl.stages.jobs import CommandJob, run_commands
 
 KNOWN = ("darts", "drnas", "gdas")
 
@@ -89,7 +89,7 @@ def test_the_published_scale_leaves_nothing_of_the_small_one(method):
 def test_a_failed_job_is_passed_over(tmp_path, monkeypatch):
     """Real processes: the second fails, the third still runs, a done one is not started again."""
 
-    class Script(Job):
+    class Script(CommandJob):
         def command(self):
             return [sys.executable, "-c", self.overrides[0]]
 
@@ -103,6 +103,6 @@ def test_a_failed_job_is_passed_over(tmp_path, monkeypatch):
     good = script("good", f"open(r'{tmp_path / 'good' / 'ran'}', 'w')")
     last = script("last", f"open(r'{tmp_path / 'last' / 'ran'}', 'w')")
     bad = script("bad", "raise SystemExit('no memory')")
-    assert run_jobs([done, good, bad, last], at_once=2, threads=1) == [bad]
+    assert run_commands([done, good, bad, last], at_once=2, threads=1) == [bad]
     assert (tmp_path / "good" / "ran").is_file() and (tmp_path / "last" / "ran").is_file()
     assert "no memory" in (tmp_path / "bad" / "job.log").read_text()

@@ -7,23 +7,25 @@ from functools import partial
 from typing import Any
 
 import torch
-from lightning.pytorch import Trainer
 from torch.utils.data import DataLoader, Dataset
 
 from darts_pl import hypergradient as hypergradients
 from darts_pl.api.settings import SearchConfig, SearchResult
-from darts_pl.callbacks import CollapseGuards, RunProgress, SearchHistory
-from darts_pl.data.given import SeededPasses, describe, describe_any
+from darts_pl.callbacks import CollapseGuards, SearchHistory
+from darts_pl.data.user_loaders import SeededPasses, describe, describe_any
 from darts_pl.errors import ConfigError, DataError, nearest
 from darts_pl.genotype import from_json
 from darts_pl.hardware import Hardware
 from darts_pl.inputs import TensorInput
 from darts_pl.lit import SearchModule, check_method, check_warmup
-from darts_pl.lit.surroundings import lightning_at, random_state_kept
+from darts_pl.lit.surroundings import random_state_kept
 from darts_pl.relaxations import Relaxation
 from darts_pl.rules import Rule
 from darts_pl.seeds import derived_seed
 from darts_pl.spaces import CellSpace
+from darts_pl.spaces.base import Outputs, Space, Supernet
+from darts_pl.stages.fitting import Loaders, fit
+from darts_pl.stages.trainer import TrainerSettings
 from darts_pl.tasks import Classification, Task
 
 log = logging.getLogger("darts_pl")
@@ -77,7 +79,7 @@ def search_architecture(
     }
     with random_state_kept():
         space, input_shape, outputs, task = _problem(loaders, config)
-    with random_state_kept(), lightning_at(logging.WARNING):
+    with random_state_kept():
         torch.manual_seed(derived_seed(config.seed, "supernet"))
         relaxation = copy.deepcopy(config.relaxation)  # it anneals; the caller's stays as it was
         supernet = space.supernet(
@@ -95,35 +97,29 @@ def search_architecture(
             list(space.primitives),
             space.edges,
             report=print if verbose else log.debug,
-            names=getattr(space, "names_by_kind", None),
-        )
-        callbacks = [history]
-        callbacks += [CollapseGuards(history, None)] if config.guards else []
-        callbacks += [RunProgress("search")] if verbose else []
-        trainer = Trainer(
-            max_epochs=config.epochs,
-            callbacks=callbacks,
-            logger=False,
-            enable_checkpointing=False,
-            enable_progress_bar=False,
-            enable_model_summary=False,
-            num_sanity_val_steps=0,
-            **hardware.trainer_arguments(),
+            names=space.names_by_kind,
         )
         ordered = {name: SeededPasses(loader, config.seed, name) for name, loader in loaders.items()}
         evaluation = SeededPasses(loaders["alphas"], config.seed, "evaluation")
-        trainer.fit(module, train_dataloaders=ordered, val_dataloaders=evaluation)
+        fit(
+            module,
+            Loaders(ordered, valid=evaluation),
+            epochs=config.epochs,
+            hardware=hardware,
+            callbacks=[history, *([CollapseGuards(history, None)] if config.guards else [])],
+            title="search",
+            trainer=TrainerSettings(progress=verbose),
+        )
         network = space.network(from_json(history.best["genotype"]), input_shape, outputs)
     return _result(history, sum(weight.numel() for weight in network.parameters()))
 
 
-def _problem(loaders: Mapping[str, Iterable], config: SearchConfig) -> tuple[Any, Any, Any, Task]:
+def _problem(loaders: Mapping[str, Iterable], config: SearchConfig) -> tuple[Space, Any, Outputs, Task]:
     """(space, shape of the inputs, outputs, task) of the loaders."""
     if config.space is not None:
         input_shape, outputs, task = describe_any(loaders, config.num_classes, config.task)
-        if hasattr(config.space, "prepare"):
-            config.space.prepare(input_shape, outputs)
-        elif isinstance(input_shape, TensorInput):
+        config.space.prepare(input_shape, outputs)
+        if config.space.takes_images and isinstance(input_shape, TensorInput):
             input_shape = input_shape.shape
         return config.space, input_shape, outputs, task
     input_shape, num_classes = describe(loaders, config.num_classes)
@@ -173,7 +169,7 @@ def _loader(data: Iterable | Dataset, config: SearchConfig, name: str) -> Iterab
     return data
 
 
-def _module(supernet, task: Task, config: SearchConfig, hardware: Hardware) -> SearchModule:
+def _module(supernet: Supernet, task: Task, config: SearchConfig, hardware: Hardware) -> SearchModule:
     weights_optimizer = config.weights_optimizer or partial(
         torch.optim.SGD, lr=config.learning_rate, momentum=config.momentum, weight_decay=config.weight_decay
     )

@@ -3,7 +3,6 @@
 import html
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -14,7 +13,7 @@ from darts_pl.ops.image import PRIMITIVES, Builder
 from darts_pl.relaxations import Relaxation, Softmax
 from darts_pl.relaxations.mixing import full
 from darts_pl.rules import Rule
-from darts_pl.spaces.mixed import Mixing
+from darts_pl.spaces.base import MixingFunction, Space
 from darts_pl.tasks import Task
 
 SAVING = "result.genotype.save('genotype.json') keeps the genotype, result.history a row of figures an epoch."
@@ -55,11 +54,11 @@ class SearchConfig:
     primitives: tuple[str, ...] = PRIMITIVES
     operations: Mapping[str, Builder] | None = None
     relaxation: Relaxation = field(default_factory=Softmax)
-    mixing: Mixing = full
+    mixing: MixingFunction = full
     rules: Sequence[Rule] = ()
     guards: bool = True
     stem: str = "cifar"
-    space: Any = None
+    space: Space | None = None
     task: Task | None = None
     weights_optimizer: OptimizerFactory | None = None
     num_workers: int = 0

@@ -6,18 +6,18 @@ from functools import partial
 
 import torch
 import torch.nn as nn
-from lightning.pytorch import Trainer
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from darts_pl.callbacks import History, RunProgress
-from darts_pl.data.given import SeededPasses, describe_any
+from darts_pl.callbacks import History
+from darts_pl.data.user_loaders import SeededPasses, describe_any
 from darts_pl.errors import ConfigError
-from darts_pl.genotype import ModuleGenotype
 from darts_pl.hardware import Hardware
 from darts_pl.lit import RetrainModule
 from darts_pl.lit.surroundings import lightning_at, random_state_kept
-from darts_pl.spaces.network import trainable
+from darts_pl.spaces.base import trainable
+from darts_pl.stages.fitting import Loaders, fit
+from darts_pl.stages.trainer import TrainerSettings
 from darts_pl.tasks import Task
 
 log = logging.getLogger("darts_pl")
@@ -65,7 +65,7 @@ def train_network(
     sgd = partial(torch.optim.SGD, lr=learning_rate, momentum=0.9, weight_decay=3e-4)
     with random_state_kept(), lightning_at(logging.WARNING):
         module = RetrainModule(
-            trainable(network.train(), getattr(network, "genotype", ModuleGenotype())),
+            trainable(network.train()),
             optimizer or sgd,
             task=task,
             epochs=epochs,
@@ -75,20 +75,19 @@ def train_network(
             channels_last=hardware.runs_channels_last(network),
         )
         history = History(None, "train", report=print if verbose else log.debug)
-        trainer = Trainer(
-            max_epochs=epochs,
-            callbacks=[history, *([RunProgress("train")] if verbose else [])],
-            logger=False,
-            enable_checkpointing=False,
-            enable_progress_bar=False,
-            enable_model_summary=False,
-            num_sanity_val_steps=0,
-            limit_val_batches=0,
-            **hardware.trainer_arguments(),
+        data = Loaders(
+            SeededPasses(loaders["weights"], seed, "weights"), test=SeededPasses(loaders["alphas"], seed, "test")
         )
-        passes = SeededPasses(loaders["weights"], seed, "weights")
-        trainer.fit(module, train_dataloaders=passes, val_dataloaders=[])  # none is held out
-        trainer.test(module, dataloaders=SeededPasses(loaders["alphas"], seed, "test"), verbose=False)
+        fitted = fit(
+            module,
+            data,
+            epochs=epochs,
+            hardware=hardware,
+            callbacks=[history],
+            title="train",
+            trainer=TrainerSettings(progress=verbose),
+        )
+        fitted.test(module, datamodule=data, verbose=False)
     network.cpu().eval()
     return {
         **module.test_figures(),

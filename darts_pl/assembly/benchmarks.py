@@ -19,10 +19,10 @@ from rich import get_console
 
 from darts_pl.assembly.asked import ASKED, asked_in, going_on
 from darts_pl.assembly.parts import search_method
-from darts_pl.commands.apart import hydra_apart
 from darts_pl.commands.check import check_config
+from darts_pl.commands.config_files import isolated_hydra
 from darts_pl.commands.explain import explain
-from darts_pl.commands.stops import goes_on_by
+from darts_pl.commands.stopping import resumable_by
 from darts_pl.data.nasbench201_tables import Tables
 from darts_pl.errors import ConfigError, RunError
 from darts_pl.paths import conf_dir, write_text_atomically
@@ -30,12 +30,12 @@ from darts_pl.reports.benchmark_page import markdown, write_benchmark
 from darts_pl.reports.proxies_page import write_proxies
 from darts_pl.stages.benchmark import nasbench201
 from darts_pl.stages.benchmark.cost import cost_jobs, cost_table
-from darts_pl.stages.benchmark.jobs import Job, run_jobs
 from darts_pl.stages.benchmark.modes import mode_costs
 from darts_pl.stages.benchmark.proxies import describe, score_cells
 from darts_pl.stages.benchmark.proxy_ranks import ranking, score_table
 from darts_pl.stages.benchmark.proxy_settings import parse_proxies, setup_json
 from darts_pl.stages.benchmark.settings import Settings, experiment
+from darts_pl.stages.jobs import CommandJob, run_commands
 from darts_pl.stages.lock import locked
 
 
@@ -45,10 +45,10 @@ def run_nasbench201(settings: Settings) -> int:
     tables = Tables.load()
     jobs = [job for method in settings.methods for job in _jobs(folder, method, settings)]
     asked = {key: value for key, value in vars(settings).items() if key not in ("folder", "trust")}
-    with locked(folder), goes_on_by(going_on(folder, settings), folder):
+    with locked(folder), resumable_by(going_on(folder, settings), folder):
         write_text_atomically(folder / ASKED, json.dumps(asked, indent=2) + "\n")
         print(f"{len(jobs)} searches in {folder}, {settings.jobs} at a time")
-        failed = run_jobs(jobs, settings.jobs, settings.threads)
+        failed = run_commands(jobs, settings.jobs, settings.threads)
         if not any(job.done for job in jobs):
             raise RunError(f"no search was finished; see the job.log in the folders of {folder}")
         _write(folder, jobs, settings, tables, [job.name for job in failed])
@@ -68,7 +68,7 @@ def _fresh_folder(name: str) -> Path:
     return Path("outputs", name, datetime.datetime.now().strftime("%Y-%m-%d_%H-%M-%S")).absolute()
 
 
-def _jobs(folder: Path, method: str, settings: Settings) -> list[Job]:
+def _jobs(folder: Path, method: str, settings: Settings) -> list[CommandJob]:
     """The searches of a method; what is wrong with its configuration shows here, before any of them starts."""
     jobs = []
     variants = _variants(method, settings)
@@ -78,13 +78,13 @@ def _jobs(folder: Path, method: str, settings: Settings) -> list[Job]:
             shared = (*experiment(method, settings.scale, conf_dir()), f"hardware.threads={settings.threads}")
             trust = ("trust=true",) if settings.trust else ()
             overrides = (*shared, *variant, *settings.overrides, f"seed={seed}", *trust)
-            jobs.append(Job(name, folder / name, overrides))
+            jobs.append(CommandJob(name, folder / name, overrides))
     return jobs
 
 
 def _composed(method: str, settings: Settings) -> tuple[DictConfig, dict]:
     """(the configuration of a method's searches, the sweep it consists of: key → values)."""
-    with hydra_apart():
+    with isolated_hydra():
         try:
             given = [*experiment(method, settings.scale, conf_dir()), *settings.overrides]
             config = compose("search", given, return_hydra_config=True)
@@ -106,7 +106,7 @@ def _variants(method: str, settings: Settings) -> list[list[str]]:
     return variants
 
 
-def _write(folder: Path, jobs: Sequence[Job], settings: Settings, tables: Tables, failed: Sequence[str]) -> None:
+def _write(folder: Path, jobs: Sequence[CommandJob], settings: Settings, tables: Tables, failed: Sequence[str]) -> None:
     rows, curves = [], []
     for job in jobs:
         if job.done:
@@ -172,7 +172,7 @@ def run_proxies(arguments: Sequence[str]) -> int:
     tables = Tables.load()
     folder = given or _fresh_folder("proxies")
     command = shlex.join(["python", "-m", "darts_pl.benchmark", "proxies", f"resume={folder}"])
-    with locked(folder), goes_on_by(command, folder):
+    with locked(folder), resumable_by(command, folder):
         write_text_atomically(folder / ASKED, setup_json(setup))
         print(f"{setup.cells} cells in {folder}, {jobs} at a time")
         records = score_cells(folder, setup, jobs)

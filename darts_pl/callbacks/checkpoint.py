@@ -1,14 +1,15 @@
-"""Points to resume from: saved every half minute and once an epoch, whole or not at all, the last two kept."""
+"""Points to resume from: saved every half minute and once an epoch, whole or not at all, the last two kept; and what a
+resumed fit has to do again."""
 
 import time
 from pathlib import Path
 
 import torch
-from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import Checkpoint
 
 from darts_pl.bounded.saved_state import read_state
-from darts_pl.errors import RunError, StorageError, TrainingError
+from darts_pl.errors import RunError, StorageError, TimeUp, TrainingError
 from darts_pl.paths import FolderVanished, sync_folder, write_atomically
 
 NEXT, LAST, PREVIOUS, FINAL = "next.ckpt", "last.ckpt", "previous.ckpt", "final.ckpt"
@@ -19,16 +20,20 @@ class ResumePoints(Checkpoint):
     """Writes `last.ckpt` (the one before it becomes `previous.ckpt`) and, at the end, `final.ckpt`.
 
     Points lie between two steps, before and after a validation or, where there is none, at the end of an epoch, never
-    in the middle of a step, so that what is resumed is what the uninterrupted run had there. The last batch of an epoch
-    is left to the validation or the epoch's end that follows it. Parameters that are not finite are never saved: the
-    point before them stays the last.
+    in the middle of a step (which may be of several batches, see `StepModule.accumulate`), so that what is resumed is
+    what the uninterrupted run had there. The last batch of an epoch is left to the validation or the epoch's end that
+    follows it. Parameters that are not finite are never saved: the point before them stays the last.
 
     Args:
         every_s: seconds between points within an epoch; 0 saves after every step.
+        deadline: seconds since 1970 after which a point is saved and the fit ends.
+
+    Raises:
+        TimeUp: the deadline has passed.
     """
 
-    def __init__(self, folder: Path, every_s: float = 30.0):
-        self.folder, self.every_s = Path(folder), every_s
+    def __init__(self, folder: Path, every_s: float = 30.0, deadline: float | None = None):
+        self.folder, self.every_s, self.deadline = Path(folder), every_s, deadline
         self.saved_at = time.monotonic()
 
     def on_train_start(self, trainer: Trainer, module: LightningModule) -> None:
@@ -36,8 +41,13 @@ class ResumePoints(Checkpoint):
 
     def on_train_batch_end(self, trainer: Trainer, module: LightningModule, outputs, batch, batch_idx: int) -> None:
         last = batch_idx + 1 >= trainer.num_training_batches
-        if not last and time.monotonic() - self.saved_at >= self.every_s:
+        if (
+            not last
+            and module.steps_at(batch_idx)
+            and (self._time_is_up() or time.monotonic() - self.saved_at >= self.every_s)
+        ):
             self.save(trainer)
+            self._check_time()
 
     def on_validation_start(self, trainer: Trainer, module: LightningModule) -> None:
         if trainer.state.fn == "fit" and not trainer.sanity_checking:
@@ -46,18 +56,25 @@ class ResumePoints(Checkpoint):
     def on_validation_end(self, trainer: Trainer, module: LightningModule) -> None:
         if trainer.state.fn == "fit" and not trainer.sanity_checking:
             self.save(trainer)
+            self._check_time()
 
     def on_train_epoch_end(self, trainer: Trainer, module: LightningModule) -> None:
         last = trainer.current_epoch + 1 >= trainer.max_epochs  # the final point follows at once
         if not trainer.enable_validation and not last:
             self.save(trainer)
+            self._check_time()
+
+    def _time_is_up(self) -> bool:
+        return self.deadline is not None and time.time() >= self.deadline
+
+    def _check_time(self) -> None:
+        if self._time_is_up():
+            raise TimeUp("stopped, for trainer.max_time is over")
 
     def on_train_end(self, trainer: Trainer, module: LightningModule) -> None:
-        if not _all_finite(module):
-            raise TrainingError(
-                f"the last step, {module.steps_done - 1}, left weights that are not finite. The last good checkpoint "
-                f"in {self.folder} is kept. Start a new run with a lower learning_rate."
-            )
+        check_finite_weights(
+            module, f"The last good checkpoint in {self.folder} is kept. Start a new run with a lower learning_rate"
+        )
         self._write(trainer, self.folder / FINAL)
 
     def save(self, trainer: Trainer) -> None:
@@ -92,6 +109,12 @@ class ResumePoints(Checkpoint):
             ) from error
 
 
+def check_finite_weights(module: LightningModule, remedy: str) -> None:
+    """Raises TrainingError, with `remedy`, where the last step has left weights that are not finite."""
+    if not _all_finite(module):
+        raise TrainingError(f"the last step, {module.steps_done - 1}, left weights that are not finite. {remedy}.")
+
+
 def _all_finite(module: LightningModule) -> bool:
     return all(torch.isfinite(p).all() for p in module.parameters())
 
@@ -117,3 +140,34 @@ def _problem(path: Path) -> str | None:
         return str(error).removeprefix(f"{path}: ")
     missing = [name for name in NEEDED if name not in state]
     return f"it lacks {missing[0]}" if missing else None
+
+
+class InterruptedValidation(Callback):
+    """Lightning takes an epoch that was saved before its validation for one that was validated, and goes on with the
+    next. This callback knows better from its own state, and validates before the epoch ends.
+
+    It must come before callbacks that read validation figures at the end of an epoch.
+    """
+
+    def __init__(self):
+        self.due = False
+
+    def state_dict(self) -> dict[str, bool]:
+        return {"due": self.due}
+
+    def load_state_dict(self, state: dict[str, bool]) -> None:
+        self.due = state["due"]
+
+    def on_validation_start(self, trainer: Trainer, module: LightningModule) -> None:
+        self.due = True
+
+    def on_validation_end(self, trainer: Trainer, module: LightningModule) -> None:
+        self.due = False
+
+    def on_train_epoch_end(self, trainer: Trainer, module: LightningModule) -> None:
+        if not self.due:
+            return
+        trainer.validating = True
+        trainer.fit_loop.epoch_loop.val_loop.run()
+        trainer.training = True
+        module.train()

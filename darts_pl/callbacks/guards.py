@@ -10,6 +10,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import Tensor
 
 from darts_pl.callbacks.alphas import SearchHistory
+from darts_pl.callbacks.tensorboard import writers
 from darts_pl.paths import write_text_atomically
 
 log = logging.getLogger("darts_pl")
@@ -150,9 +151,9 @@ class CollapseGuards(Callback):
     def _write(self, trainer: Trainer) -> None:
         if self.folder is not None:
             write_text_atomically(self.folder / FILE, json.dumps({"warnings": self.warnings}, indent=2) + "\n")
-        if trainer.logger is not None and self.warnings:
+        for writer in writers(trainer) if self.warnings else ():
             text = "\n".join(f"- epoch {w['epoch']}: {w['what']}. What to try: {w['try']}." for w in self.warnings)
-            trainer.logger.experiment.add_text("guards", text, self.history.rows[-1]["epoch"])
+            writer.add_text("guards", text, self.history.rows[-1]["epoch"])
 
 
 def _listed(names: Sequence[str]) -> str:

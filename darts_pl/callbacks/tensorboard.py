@@ -5,10 +5,13 @@ search or training is doing in `search` or `retrain`, and what there is much of 
 """
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch.loggers import TensorBoardLogger
 from matplotlib.figure import Figure
 from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
@@ -26,19 +29,33 @@ def scalar_tag(phase: str, column: str) -> str:
     return f"{'loss' if column.endswith('loss') else 'metric'}/{column}"
 
 
+def writers(trainer: Trainer) -> list[SummaryWriter]:
+    """Those of the loggers that are TensorBoard's, which take texts and pictures too."""
+    return [logger.experiment for logger in trainer.loggers if isinstance(logger, TensorBoardLogger)]
+
+
 class ScalarBoard(Callback):
-    """Writes each column of the epoch's row as a scalar under its `scalar_tag`, at the epoch."""
+    """Writes each column of the epoch's row as a scalar under its `scalar_tag`: to TensorBoard at the epoch, to other
+    loggers at the step that they have come to, which steps are logged at too."""
 
     def __init__(self, history: History):
         self.history = history
 
     def on_train_epoch_end(self, trainer: Trainer, module: LightningModule) -> None:
-        if trainer.logger is None or not self.history.rows:
+        if not self.history.rows:
             return
         row = self.history.rows[-1]
-        for name, value in row.items():
-            if name != "epoch" and value is not None:
-                trainer.logger.experiment.add_scalar(scalar_tag(module.phase, name), value, row["epoch"])
+        figures = {
+            scalar_tag(module.phase, name): value
+            for name, value in row.items()
+            if name != "epoch" and value is not None
+        }
+        for writer in writers(trainer):
+            for tag, value in figures.items():
+                writer.add_scalar(tag, value, row["epoch"])
+        for logger in trainer.loggers:
+            if not isinstance(logger, TensorBoardLogger):
+                logger.log_metrics({**figures, "epoch": row["epoch"]}, step=module.steps_done)
 
 
 class ArchitectureBoard(ScalarBoard):
@@ -66,16 +83,19 @@ class ArchitectureBoard(ScalarBoard):
         super().__init__(history)
         self.draw_genotype = draw_genotype
         self.draw = {"alpha": draw_alphas, "gate": draw_gates}
-        self.laid_out = False
+        self.laid_out: set[str] = set()  # the folders of writers that have the charts
 
     def on_train_epoch_end(self, trainer: Trainer, module: LightningModule) -> None:
         super().on_train_epoch_end(trainer, module)
-        if trainer.logger is None:
-            return
-        writer, snapshot = trainer.logger.experiment, self.history.snapshots[-1]
-        if not self.laid_out:
+        for writer in writers(trainer):
+            self._write_all(writer)
+
+    def _write_all(self, writer: SummaryWriter) -> None:
+        """The curves, maps, pictures and choices of the last epoch."""
+        snapshot = self.history.snapshots[-1]
+        if writer.log_dir not in self.laid_out:
             writer.add_custom_scalars(self.layout(snapshot["gate"]))
-            self.laid_out = True
+            self.laid_out.add(writer.log_dir)
         mapped = [kind for kind, values in snapshot["gate"].items() if len(values) > 1][:MOST_MAPS]
         for what in ("alpha", "gate"):
             for kind, values in snapshot[what].items():
@@ -131,3 +151,20 @@ def write_hparams(folder: Path, settings: Mapping[str, object], figures: Mapping
     }
     with SummaryWriter(folder) as writer:
         writer.add_hparams(plain, dict(figures), run_name=".")
+
+
+@contextmanager
+def without_thread_tracebacks() -> Iterator[None]:
+    """Within, a thread that cannot write a file ends without a traceback on the terminal. TensorBoard's is the only one
+    that writes, and hands its error to whoever gives it the next thing to write."""
+    before = threading.excepthook
+
+    def hook(failure: threading.ExceptHookArgs) -> None:
+        if not isinstance(failure.exc_value, OSError):
+            before(failure)
+
+    threading.excepthook = hook
+    try:
+        yield
+    finally:
+        threading.excepthook = before

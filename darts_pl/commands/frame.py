@@ -21,11 +21,12 @@ from omegaconf import DictConfig, OmegaConf
 
 from darts_pl import paths
 from darts_pl.commands.check import check_config
+from darts_pl.commands.command_line import check_options, lists_values
 from darts_pl.commands.config_files import read_within_bounds
 from darts_pl.commands.explain import can_go_on, explain
 from darts_pl.commands.folders import Folders, Refused, folders_of_command
 from darts_pl.commands.output import OutputClosed, checked_output
-from darts_pl.commands.words import check_options, lists_values
+from darts_pl.errors import TimeUp
 from darts_pl.overrides import quoted
 from darts_pl.stages.lock import locked
 from darts_pl.stages.manifest import MANIFEST
@@ -53,9 +54,9 @@ def run_command(
 ) -> int:
     """Compose the configuration `config_name`, check it, call `task` with it, and return the exit status.
 
-    0: done. 2: an error that the user can mend, printed without a traceback. 130 and 143: stopped by Ctrl-C and
-    SIGTERM, with the command that goes on. In a multirun every job runs before the failed ones are listed. One command
-    at a time writes to a folder; the folders of a refused one go again.
+    0: done. 2: an error that the user can mend, printed without a traceback. 130 and 143: stopped by Ctrl-C or
+    `trainer.max_time`, and by SIGTERM, with the command that goes on. In a multirun every job runs before the failed
+    ones are listed. One command at a time writes to a folder; the folders of a refused one go again.
 
     Args:
         config_name: the name of the command and of its file in the configuration folder, such as "search".
@@ -84,6 +85,8 @@ def run_command(
             return _stopped(config_name, jobs, USER_ERROR, closed.code)
         except SystemExit as stop:
             return _exit_status(stop, config_name, jobs)
+        except TimeUp as up:
+            return _stopped(config_name, jobs, INTERRUPTED, str(up))
         except Exception as error:
             if not _report(error, jobs, config_name):
                 raise
@@ -164,9 +167,10 @@ def _taken_away_if_refused(place: Path, folders: Folders) -> Iterator[None]:
 
 
 def _raise_first(jobs: list[Job]) -> None:
-    for job in jobs:
-        if job.error is not None:
-            raise job.error
+    """Raise what a job raised, a lack of time last: it can be gone on with."""
+    errors = sorted((job.error for job in jobs if job.error is not None), key=lambda each: isinstance(each, TimeUp))
+    if errors:
+        raise errors[0]
 
 
 def _report(error: Exception, jobs: list[Job], command: str) -> bool:

@@ -11,11 +11,11 @@ from omegaconf.errors import OmegaConfBaseException
 
 from darts_pl import schema
 from darts_pl.commands import check_config
-from darts_pl.commands.apart import hydra_apart
+from darts_pl.commands.config_files import isolated_hydra
 from darts_pl.commands.explain import explain
 from darts_pl.errors import ConfigError, nearest
 
-GROUPS = ("relaxation", "mixing", "hypergradient", "rule", "derivation", "hardware")
+GROUPS = ("relaxation", "mixing", "hypergradient", "rule", "derivation", "hardware", "trainer", "logger", "callbacks")
 SECTIONS = ("space", "train", "final", "multi_fidelity", "ablation", "robust_pool")
 OPTIMIZERS = ("weights_optimizer", "alphas_optimizer", "final_optimizer")
 PARTS = ("relaxation", "mixing", "hypergradient", "derivation", "rules", *OPTIMIZERS)
@@ -35,7 +35,7 @@ def composed(
     """
     overrides = [_override(group, choice) for group, choice in choices.items()]
     try:
-        with hydra_apart():
+        with isolated_hydra():
             found = compose("pipeline", ["data=windows", *overrides])
             OmegaConf.set_struct(found, False)
             given = dataclasses.asdict(config)
@@ -47,7 +47,8 @@ def composed(
                 if given[part]:
                     whole = part == "rules" or "_target_" in given[part]
                     found[part] = given[part] if whole else OmegaConf.merge(found[part], given[part])
-            found["hardware"] = OmegaConf.merge(found["hardware"], given["hardware"])
+            for group in ("hardware", "trainer", "logger", "callbacks"):
+                found[group] = OmegaConf.merge(found[group], given[group])
             for key, node in nodes.items():
                 found[key] = OmegaConf.merge(found[key], node)
             check_config(found)

@@ -7,13 +7,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from darts_pl.data.series import WindowDataModule
 from darts_pl.errors import ConfigError, nearest
+from darts_pl.forecasting.given import NoData
 from darts_pl.ops.series import FAMILIES
 from darts_pl.paths import write_atomically
 from darts_pl.progress import part_done, whole_run
 from darts_pl.proxies import PROXIES, random_schemes, scheme
 from darts_pl.reports.pipeline_page import write_pipeline_report
 from darts_pl.spaces.series.labels import ARGUMENTS
+from darts_pl.stages.jobs import Workers
 from darts_pl.stages.pipeline.baselines import BASELINES
 from darts_pl.stages.pipeline.candidates import Ranges, candidates, check_spaces, draw_pool, named_operations
 from darts_pl.stages.pipeline.choose import choose
@@ -24,7 +27,6 @@ from darts_pl.stages.pipeline.parts import Parts, Source
 from darts_pl.stages.pipeline.results import candidate_table, write_results
 from darts_pl.stages.pipeline.robust_pool import operation_pools, robust_pool
 from darts_pl.stages.pipeline.screen import promote, screen
-from darts_pl.stages.pipeline.workers import Workers
 from darts_pl.stages.run import RunFolder
 
 log = logging.getLogger("darts_pl")
@@ -46,7 +48,7 @@ class Plan:
     notes: Sequence[str]
 
 
-def plan_of(config: Mapping[str, Any], data) -> Plan:
+def plan_of(config: Mapping[str, Any], data: WindowDataModule | NoData) -> Plan:
     """The plan of `config` (plain values, as in conf/pipeline.yaml) on `data` (prepared for retraining).
 
     Raises:
@@ -132,7 +134,9 @@ def measuring_of(config: Mapping[str, Any]) -> dict[str, Any]:
     return {key: config["multi_fidelity"][key] for key in ("proxies", "repeats", "num_batches", "max_samples")}
 
 
-def find_forecaster(run: RunFolder, source: Source, config: Mapping[str, Any], plan: Plan, data) -> dict[str, Any]:
+def find_forecaster(
+    run: RunFolder, source: Source, config: Mapping[str, Any], plan: Plan, data: WindowDataModule
+) -> dict[str, Any]:
     """Run the stages that are not done yet and return what results.json holds.
 
     Args:

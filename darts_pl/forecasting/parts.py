@@ -8,6 +8,8 @@ from typing import Any
 
 from hydra.utils import instantiate
 
+from darts_pl.commands.trainer import deadline_of, hardware_of, trainer_settings
+from darts_pl.data.series import WindowDataModule
 from darts_pl.derive import as_derivation
 from darts_pl.errors import ConfigError, known_arguments
 from darts_pl.lit import RetrainModule, SearchModule, check_warmup
@@ -21,11 +23,14 @@ from darts_pl.stages.search import Method
 
 def source_of(config: Mapping[str, Any]) -> Source:
     """What makes the parts of `config` (plain values, as in conf/pipeline.yaml) in any process."""
-    return partial(parts_of, json.dumps(config))
+    return partial(parts_of, json.dumps(config), deadline_of(config))
 
 
-def parts_of(text: str) -> Parts:
+def parts_of(text: str, deadline: float | None = None) -> Parts:
     """The parts of a configuration in JSON.
+
+    Args:
+        deadline: see `trainer_settings`.
 
     Raises:
         ConfigError: parts that do not go together, or a search that would never update its alphas.
@@ -49,8 +54,8 @@ def parts_of(text: str) -> Parts:
     optimizer = instantiate(config["final_optimizer"])
     return Parts(
         seed=seed,
-        hardware=instantiate(config["hardware"]),
-        checkpoint_every_s=config["checkpoint_every_s"],
+        hardware=hardware_of(config),
+        trainer=trainer_settings(config, deadline),
         make_space=make_space,
         search_data=partial(_data, config["data"], "search", train, seed),
         final_data=partial(_data, config["data"], "retrain", final, seed),
@@ -83,7 +88,7 @@ def make_space(settings: Mapping[str, Any]) -> SeriesSpace:
     return known_arguments(SeriesSpace)(**settings)
 
 
-def _data(data: Mapping[str, Any], purpose: str, recipe: Mapping[str, Any], seed: int):
+def _data(data: Mapping[str, Any], purpose: str, recipe: Mapping[str, Any], seed: int) -> WindowDataModule:
     """Prepared data with loaders at their beginning."""
     settings = {"purpose": purpose, "batch_size": recipe["batch_size"], "seed": seed, "loss": recipe["loss"]}
     if recipe.get("max_windows") is not None:

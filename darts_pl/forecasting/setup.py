@@ -12,8 +12,8 @@ from typing import Any
 from hydra.errors import InstantiationException
 
 from darts_pl.commands.explain import explain
-from darts_pl.data.series import GivenWindows
-from darts_pl.data.series.window_file import GivenFile, read_windows
+from darts_pl.data.series import UserWindows
+from darts_pl.data.series.window_file import WindowFile, read_windows
 from darts_pl.errors import ConfigError, RunError
 from darts_pl.forecasting import given
 from darts_pl.forecasting.composing import composed
@@ -46,7 +46,7 @@ class Setup:
     """The arguments of a trainer that stay.
 
     Args:
-        shape: of the windows. facts: see `GivenWindows`. choices: see `composed`. device: such as `cuda:1`.
+        shape: of the windows. facts: see `UserWindows`. choices: see `composed`. device: such as `cuda:1`.
     """
 
     shape: SeriesShape
@@ -69,11 +69,11 @@ class Setup:
 
     def in_memory(
         self, config: DARTSConfig, loaders: Mapping[str, Iterable], purpose: str, loss: str
-    ) -> tuple[GivenWindows, Parts]:
+    ) -> tuple[UserWindows, Parts]:
         """(data, parts) of what is trained without a folder."""
         file, size = given.collected(loaders, self.shape, self.facts, config.seed)
         limit = config.train.max_windows if purpose == "search" else None
-        data = GivenWindows(
+        data = UserWindows(
             windows=file, purpose=purpose, batch_size=size, seed=config.seed, loss=loss, limit_train=limit
         )
         return data, self.parts(config)
@@ -81,7 +81,7 @@ class Setup:
     @contextmanager
     def run(
         self, config: DARTSConfig, loaders: Mapping[str, Iterable], folder: Path | str | None
-    ) -> Iterator[tuple[RunFolder, dict[str, Any], GivenWindows]]:
+    ) -> Iterator[tuple[RunFolder, dict[str, Any], UserWindows]]:
         """(run, plain configuration, prepared data): the windows lie in the run's folder, where workers read them. The
         folder is locked until the `with` ends.
 
@@ -114,7 +114,7 @@ def _parts(plain: Mapping[str, Any]) -> Parts:
         raise ConfigError(told) from error
 
 
-def _keep_windows(file: GivenFile, path: Path) -> None:
+def _keep_windows(file: WindowFile, path: Path) -> None:
     if not path.is_file():
         file.save(path)
     elif read_windows(path).digest != file.digest:

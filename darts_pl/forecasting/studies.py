@@ -5,13 +5,13 @@ from typing import Any
 
 from darts_pl.forecasting.order import MAIN_SCHEME, Plan, measuring_of, worker_count
 from darts_pl.paths import write_atomically
+from darts_pl.stages.jobs import Workers
 from darts_pl.stages.pipeline.candidates import candidates
 from darts_pl.stages.pipeline.correlation import proxy_correlations, scheme_table
 from darts_pl.stages.pipeline.halving import halve
 from darts_pl.stages.pipeline.parts import Source
 from darts_pl.stages.pipeline.robust_pool import robust_pool
 from darts_pl.stages.pipeline.screen import promote, screen
-from darts_pl.stages.pipeline.workers import Workers
 from darts_pl.stages.run import RunFolder
 
 

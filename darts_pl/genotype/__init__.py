@@ -1,6 +1,6 @@
 """Genotypes: the discrete architecture as data, its files and the published ones. No torch."""
 
-from darts_pl.genotype.base import AnyGenotype, Chosen, check_operations, check_space, choice_text
+from darts_pl.genotype.base import AnyGenotype, ChosenNames, check_operations, check_space, choice_text
 from darts_pl.genotype.cell import Cell, Edge
 from darts_pl.genotype.cells import Genotype
 from darts_pl.genotype.known import KNOWN
@@ -15,7 +15,7 @@ __all__ = [
     "KNOWN",
     "AnyGenotype",
     "Cell",
-    "Chosen",
+    "ChosenNames",
     "Edge",
     "Genotype",
     "ModuleGenotype",

@@ -14,7 +14,7 @@ from darts_pl.paths import write_text_atomically
 MOST_IN_SHORT = 12  # labels on one line: more would fill several
 
 G = TypeVar("G", bound="AnyGenotype")
-Chosen: TypeAlias = str | tuple[str, ...]
+ChosenNames: TypeAlias = str | tuple[str, ...]
 """What a label stands for: the name of a candidate, or of a choice of inputs their names."""
 
 
@@ -30,7 +30,7 @@ class AnyGenotype(ABC):
 
     space: ClassVar[str]
     cells_only: ClassVar[bool] = False
-    choices: Mapping[str, Chosen]
+    choices: Mapping[str, ChosenNames]
     cells: Mapping[str, Cell]
 
     @classmethod
@@ -42,7 +42,7 @@ class AnyGenotype(ABC):
             GenotypeError: a label too many or too few, or anything malformed; the message begins with `where`.
         """
 
-    def labels(self) -> dict[str, Chosen]:
+    def labels(self) -> dict[str, ChosenNames]:
         """The choices as a file holds them."""
         return dict(self.choices)
 
@@ -88,7 +88,7 @@ class AnyGenotype(ABC):
         return " | ".join([*parts, *(f"{kind} {cell.text}" for kind, cell in self.cells.items())])
 
 
-def choice_text(chosen: Chosen, between: str = " + ") -> str:
+def choice_text(chosen: ChosenNames, between: str = " + ") -> str:
     """The name of a candidate; of several, such as inputs, "a + b"."""
     return chosen if isinstance(chosen, str) else between.join(chosen) or "nothing"
 

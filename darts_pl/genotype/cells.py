@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from darts_pl.errors import GenotypeError
-from darts_pl.genotype.base import AnyGenotype, Chosen
+from darts_pl.genotype.base import AnyGenotype, ChosenNames
 from darts_pl.genotype.cell import FIRST_STATE, Cell, check_keys
 
 
@@ -18,7 +18,7 @@ class Genotype(AnyGenotype):
 
     normal: Cell
     reduce: Cell
-    choices: Mapping[str, Chosen] = field(init=False, repr=False, compare=False, default_factory=dict)
+    choices: Mapping[str, ChosenNames] = field(init=False, repr=False, compare=False, default_factory=dict)
     cells: Mapping[str, Cell] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from darts_pl.bounded.texts import shown
 from darts_pl.errors import GenotypeError
-from darts_pl.genotype.base import AnyGenotype, Chosen
+from darts_pl.genotype.base import AnyGenotype, ChosenNames
 from darts_pl.genotype.cell import Cell, check_whole_cell, kind
 
 
@@ -25,7 +25,7 @@ class ModuleGenotype(AnyGenotype):
 
     space: ClassVar[str] = "module"
 
-    choices: Mapping[str, Chosen] = field(default_factory=dict)
+    choices: Mapping[str, ChosenNames] = field(default_factory=dict)
     cells: Mapping[str, Cell] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -53,13 +53,13 @@ class ModuleGenotype(AnyGenotype):
         return cls(checked, wired)
 
 
-def _checked_choices(choices: object, where: str) -> dict[str, Chosen]:
+def _checked_choices(choices: object, where: str) -> dict[str, ChosenNames]:
     if not isinstance(choices, Mapping):
         raise GenotypeError(f"{where}: choices: found {kind(choices)}, expected an object of labels and names")
     return {label: _checked_choice(chosen, f"{where}: choices: {shown(label)}") for label, chosen in choices.items()}
 
 
-def _checked_choice(chosen: Any, place: str) -> Chosen:
+def _checked_choice(chosen: Any, place: str) -> ChosenNames:
     if _is_name(chosen):
         return chosen
     if isinstance(chosen, (list, tuple)) and chosen and all(map(_is_name, chosen)):

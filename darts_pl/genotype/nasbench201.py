@@ -19,7 +19,7 @@ from typing import ClassVar
 
 from darts_pl.bounded.texts import shown
 from darts_pl.errors import GenotypeError, nearest
-from darts_pl.genotype.base import AnyGenotype, Chosen
+from darts_pl.genotype.base import AnyGenotype, ChosenNames
 from darts_pl.genotype.cell import Cell, Edge, check_keys, node_place
 
 OPERATIONS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")  # place = digit
@@ -41,7 +41,7 @@ class Nasbench201Genotype(AnyGenotype):
     cells_only: ClassVar[bool] = True
 
     operations: tuple[str, ...]
-    choices: Mapping[str, Chosen] = field(init=False, repr=False, compare=False, default_factory=dict)
+    choices: Mapping[str, ChosenNames] = field(init=False, repr=False, compare=False, default_factory=dict)
     cells: Mapping[str, Cell] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from darts_pl.bounded.texts import shown
 from darts_pl.errors import GenotypeError, nearest
-from darts_pl.genotype.base import AnyGenotype, Chosen
+from darts_pl.genotype.base import AnyGenotype, ChosenNames
 from darts_pl.genotype.cell import Cell, check_keys, check_whole_cell, kind
 
 LABELS = ("normalization", "decomposition", "shortcut", "tokens", "position", "attention", "feed_forward")
@@ -59,7 +59,7 @@ class SeriesGenotype(AnyGenotype):
     def __hash__(self) -> int:
         return hash((self.mode, tuple(self.choices.items()), tuple(self.cells.items())))
 
-    def labels(self) -> dict[str, Chosen]:
+    def labels(self) -> dict[str, ChosenNames]:
         """The mode, then the choices."""
         return {"mode": self.mode, **self.choices}
 

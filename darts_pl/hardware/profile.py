@@ -19,7 +19,8 @@ NUMBERS = {
     "16-mixed": "16-bit (float16) and 32-bit numbers",
     "64-true": "64-bit numbers",
 }
-ACCELERATORS = ("auto", "cpu", "cuda", "mps")
+LIGHTNING_NAMES = {"32": "32-true", "16": "16-mixed", "bf16": "bf16-mixed", "64": "64-true"}  # its short ones
+ACCELERATORS = ("auto", "cpu", "cuda", "gpu", "mps")
 
 
 @dataclass(frozen=True)
@@ -27,12 +28,16 @@ class Hardware:
     """Choices for one machine; `auto` values are settled by the properties.
 
     Args:
-        accelerator: `auto` takes a CUDA or ROCm device where there is one, else the CPU.
+        accelerator: `auto` takes a CUDA or ROCm device where there is one, else the CPU; `gpu` any GPU.
         precision: `auto` is bfloat16 (float16 where it lacks that) on NVIDIA devices, float32 on AMD and CPU.
         channels_last: memory layout with channels innermost; the same numbers up to rounding, faster convolutions.
         threads: CPU threads of torch; None takes what torch had when the process first applied a profile.
         deterministic: ask torch for deterministic kernels, with a warning where there is none.
         index: which GPU, where there are several.
+        recompute: run cells again in the backward pass instead of keeping what they computed.
+        batch_size, workers: of a search and of the pipeline, where nothing else says them; configurations refer to
+            them here.
+        assumes: what a profile takes for granted, told by `apply`.
 
     Raises:
         ConfigError: an unknown value, or a device or precision that is not there.
@@ -44,8 +49,16 @@ class Hardware:
     threads: int | None = None
     deterministic: bool = False
     index: int = 0
+    recompute: bool = False
+    batch_size: int | None = None
+    workers: int | None = None
+    assumes: str | None = None
 
     def __post_init__(self):
+        precision = LIGHTNING_NAMES.get(str(self.precision), self.precision)
+        object.__setattr__(self, "precision", precision)
+        if self.accelerator == "gpu" and not (torch.cuda.is_available() or torch.backends.mps.is_available()):
+            raise ConfigError("accelerator=gpu: torch sees no GPU. Use accelerator=cpu")
         if self.precision not in PRECISIONS:
             raise ConfigError(f"hardware.precision={self.precision!r}. {nearest(self.precision, PRECISIONS)}")
         if self.accelerator not in ACCELERATORS:
@@ -67,6 +80,8 @@ class Hardware:
     @property
     def device_type(self) -> str:
         """`cpu`, `cuda` (ROCm included) or `mps`."""
+        if self.accelerator == "gpu":
+            return "cuda" if torch.cuda.is_available() else "mps"
         if self.accelerator != "auto":
             return self.accelerator
         return "cuda" if torch.cuda.is_available() else "cpu"
@@ -99,6 +114,8 @@ class Hardware:
         torch.set_num_threads(own if self.threads is None else self.threads)
         self.apply_determinism()
         log.info("device %s, in %s", self.name, NUMBERS[self.settled_precision])
+        if self.assumes is not None:
+            log.info("hardware profile: %s", self.assumes)
 
     def apply_determinism(self) -> None:
         """Set determinism alone, for processes that have threads of their own."""
@@ -111,7 +128,7 @@ class Hardware:
             return False
         return self.channels_last
 
-    def trainer_arguments(self) -> dict:
+    def trainer_arguments(self) -> dict[str, object]:
         """Arguments of `lightning.Trainer` for this machine: one device."""
         devices = [self.index] if self.device_type == "cuda" else 1
         return {"accelerator": self.device_type, "devices": devices, "precision": self.settled_precision}

@@ -1,8 +1,9 @@
 """LightningModules: searching and retraining."""
 
+from darts_pl.lit.checks import check_method, check_warmup
 from darts_pl.lit.leaf_spec import use_the_new_leaf
 from darts_pl.lit.retrain import RetrainModule
-from darts_pl.lit.search import SearchModule, check_method, check_warmup
+from darts_pl.lit.search import SearchModule
 
 use_the_new_leaf()
 

@@ -23,7 +23,8 @@ class StepModule(LightningModule):
     """A module with manual optimisation whose random draws depend only on (seed, step, stream).
 
     Attributes:
-        steps_done: weight steps since the start of the run, over all epochs and interruptions.
+        steps_done: batches trained on since the start of the run, over all epochs and interruptions: weight steps, but
+            for `accumulate`.
     """
 
     phase = "train"
@@ -42,7 +43,8 @@ class StepModule(LightningModule):
         self.automatic_optimization = False
         self.epochs, self.min_learning_rate = epochs, min_learning_rate
         self.seed, self.clip_norm, self.channels_last = seed, clip_norm, channels_last
-        self.steps_done = self.elapsed_epochs = 0
+        self.steps_done = self.elapsed_epochs = self.place = 0
+        self.accumulated_batches = 1
         self.task = copy.deepcopy(task)  # it may learn, and each training begins from what the data say
         self.train_metrics, self.val_metrics = self.task.metrics(), self.task.metrics()
 
@@ -52,9 +54,25 @@ class StepModule(LightningModule):
         `epoch` (0 is the start)."""
         return self.elapsed_epochs + self.current_epoch + 1
 
+    def accumulate(self, batches: int) -> None:
+        """Step once in so many batches, by the mean of their gradients, and at the end of an epoch by what is left.
+        Lightning accumulates under automatic optimisation only."""
+        self.accumulated_batches = batches
+
+    def steps_at(self, batch_idx: int) -> bool:
+        """Whether the weights step at this batch of the epoch."""
+        last = batch_idx + 1 >= self.trainer.num_training_batches
+        return last or (batch_idx + 1) % self.accumulated_batches == 0
+
+    def batches_of_step(self, batch_idx: int) -> int:
+        """How many batches the step that this batch belongs to is made of."""
+        first = batch_idx - batch_idx % self.accumulated_batches
+        return min(self.accumulated_batches, self.trainer.num_training_batches - first)
+
     def seed_step(self, stream: str) -> None:
-        """Set torch's generators for what the coming forward pass draws (Gumbel noise, dropped paths)."""
-        torch.manual_seed(derived_seed(self.seed, stream, self.steps_done))
+        """Set torch's generators for what the coming forward pass draws (Gumbel noise, dropped paths), of the batch at
+        `place` among those of a step."""
+        torch.manual_seed(derived_seed(self.seed, stream, self.steps_done + self.place))
 
     def layout(self, x: Inputs) -> Inputs:
         """Inputs in the precision of the network's weights, whole numbers as they are; images (B, C, H, W) in their

@@ -1,6 +1,5 @@
 """The search: alphas and weights in alternation (DARTS, arXiv:1806.09055, algorithm 1)."""
 
-import functools
 from collections.abc import Callable, Iterable, Sequence
 
 import torch
@@ -9,8 +8,10 @@ from torch import Tensor
 from darts_pl.errors import ConfigError
 from darts_pl.hypergradient import Bilevel, Hypergradient, VirtualStep, first, fixed
 from darts_pl.lit.base import in_memory_layout
+from darts_pl.lit.checks import check_warmup, plain
 from darts_pl.lit.rule_steps import Batch, RuleSteps
-from darts_pl.rules import Combination, PhaseStart, Rule, check_rules
+from darts_pl.rules import PhaseStart, Rule
+from darts_pl.spaces.base import Supernet
 from darts_pl.spaces.widening import widen
 from darts_pl.tasks import Task
 
@@ -25,7 +26,7 @@ class SearchModule(RuleSteps):
     alphas' half.
 
     Args:
-        supernet: a `SearchNetwork`.
+        supernet: a `Supernet`.
         hypergradient: `Bilevel -> dL_val/dα`, see `darts_pl.hypergradient`.
         weights_optimizer, alphas_optimizer: `parameters -> optimiser`.
         task: the loss of both levels, and the metrics.
@@ -37,7 +38,8 @@ class SearchModule(RuleSteps):
             learning rate and annealing begins, and its length, where it spans more than this phase.
 
     Attributes:
-        alpha_updates: how often the alphas were updated. step_gates: those of the last weight step.
+        alpha_updates: how often the alphas were updated. step_gates: those of the last weight step, summed over its
+            batches.
 
     Raises:
         ConfigError: a warm-up as long as the search; a second order without plain SGD.
@@ -47,7 +49,7 @@ class SearchModule(RuleSteps):
 
     def __init__(
         self,
-        supernet: torch.nn.Module,
+        supernet: Supernet,
         hypergradient: Hypergradient,
         weights_optimizer: OptimizerFactory,
         alphas_optimizer: OptimizerFactory,
@@ -83,6 +85,8 @@ class SearchModule(RuleSteps):
         self.elapsed_epochs, self.schedule_epochs = elapsed_epochs, schedule_epochs or epochs
         self.schedule_start = elapsed_epochs if schedule_start is None else schedule_start
         self.alpha_updates = self.updates_before_alphas = 0
+        self.waiting: list[tuple[Batch, Batch]] = []  # of the step that is to come
+        self.step_gates: dict[str, Tensor] = {}
         start = PhaseStart(
             index=phase_index,
             phases=phases,
@@ -95,39 +99,66 @@ class SearchModule(RuleSteps):
             rule.begin_phase(start)
 
     def training_step(self, batch: dict[str, Batch], batch_idx: int) -> None:
-        """One bilevel step: alphas on their batch, then weights on theirs."""
+        """One bilevel step, once all of its batches are there."""
+        self.waiting.append((batch["weights"], batch["alphas"]))
+        if self.steps_at(batch_idx):
+            pairs, self.waiting = self.waiting, []
+            self.bilevel_step(pairs)
+
+    def bilevel_step(self, pairs: Sequence[tuple[Batch, Batch]]) -> None:
+        """One step of the alphas on their batches, then one of the weights on theirs; `pairs` are (weights' batch,
+        alphas' batch), one of each but for `accumulate`."""
         weights_optimizer, alphas_optimizer = self.optimizers()
-        train, valid = batch["weights"], batch["alphas"]
         weights, alphas = self.trained_weights(), self.supernet.arch_parameters()
 
         # Upper level: α descends L_val, for the second order through one virtual step of the weights.
         if self.trains_alphas:
-            problem = Bilevel(
-                train_loss=lambda: self.loss(train, "weights")[0],
-                valid_loss=lambda: self.upper_loss(valid),
-                weights=weights,
-                alphas=alphas,
-                buffers=list(self.supernet.buffers()),
-                step=self.coming_step(weights_optimizer.optimizer),
-            )
-            for alpha, grad in zip(alphas, self.precise_hypergradient(problem)):
-                alpha.grad = grad
+            step = self.coming_step(weights_optimizer.optimizer)
+            for self.place, (train, valid) in enumerate(pairs):
+                problem = Bilevel(
+                    train_loss=lambda train=train: self.loss(train, "weights")[0],
+                    valid_loss=lambda valid=valid: self.upper_loss(valid),
+                    weights=weights,
+                    alphas=alphas,
+                    buffers=list(self.supernet.buffers()),
+                    step=step,
+                )
+                for alpha, grad in zip(alphas, self.precise_hypergradient(problem)):
+                    alpha.grad = grad / len(pairs) + alpha.grad if self.place else grad / len(pairs)
+            self.place = 0
             self.step_alphas(alphas_optimizer.optimizer)
 
         # Lower level: w descends L_train at the new α. Only the weights' gradients are computed.
-        self.step_gates = gates = self.weight_step_gates(train)
-        loss, logits = self.loss(train, "weights", gates)
-        self.check_finite(loss, "training loss")
-        self.manual_backward(loss, inputs=weights)
-        self.adjust_gradients(train, valid, gates)
+        self.step_gates = {}
+        for train, valid in pairs:
+            gates = self.weight_step_gates(train)
+            self.step_gates = {kind: gate + self.step_gates.get(kind, 0.0) for kind, gate in gates.items()}
+            loss, logits = self.loss(train, "weights", gates)
+            self.check_finite(loss, "training loss")
+            self.manual_backward(loss / len(pairs), inputs=weights)
+            self.adjust_gradients(train, valid, gates)
+            self.steps_done += 1
+            self.keep_alpha_batch(valid)
+            self.train_metrics.update(loss, logits, train[1])
+            # Lightning takes "step" for the x axis; its own count would begin anew with each phase.
+            self.log_dict({"loss/train_loss_step": loss.detach(), "step": float(self.steps_done - 1)})
         weights_optimizer.step()  # clips their global norm first, see StepModule
         weights_optimizer.zero_grad()
 
-        self.steps_done += 1
-        self.keep_alpha_batch(valid)
-        self.train_metrics.update(loss, logits, train[1])
-        # Lightning takes "step" for the x axis; its own count would begin anew with each phase.
-        self.log_dict({"loss/train_loss_step": loss.detach(), "step": float(self.steps_done - 1)})
+    def accumulate(self, batches: int) -> None:
+        """See `StepModule.accumulate`.
+
+        Raises:
+            ConfigError: a second order, or a rule that changes the weights' gradients: both take one batch for a step.
+        """
+        super().accumulate(batches)
+        found = [type(rule).__name__ for rule in self._overriding("adjust")]
+        found += [] if self._is_first_order() else ["a second-order hypergradient"]
+        if batches > 1 and found:
+            raise ConfigError(
+                f"trainer.accumulate_grad_batches={batches}: {' and '.join(found)} looks at the one batch of a step. "
+                "Take hypergradient=first and leave such rules out, or take a smaller batch_size"
+            )
 
     def trained_weights(self) -> list[torch.nn.Parameter]:
         """What the lower level trains: the network's weights, and what the task learns."""
@@ -136,7 +167,7 @@ class SearchModule(RuleSteps):
     @property
     def alphas_fixed(self) -> bool:
         """Whether the alphas are never trained (random search)."""
-        return _plain(self.hypergradient) is fixed
+        return plain(self.hypergradient) is fixed
 
     @property
     def alphas_learned(self) -> bool:
@@ -183,7 +214,7 @@ class SearchModule(RuleSteps):
         return self.hypergradient(problem, loss_scale=float(scaler.get_scale()))
 
     def _is_first_order(self) -> bool:
-        return _plain(self.hypergradient) in (first, fixed)
+        return plain(self.hypergradient) in (first, fixed)
 
     def step_alphas(self, optimizer: torch.optim.Optimizer) -> None:
         """Step; where float16 overflowed leave the update out, as the scaler does for the weights."""
@@ -266,34 +297,3 @@ class SearchModule(RuleSteps):
     def on_load_checkpoint(self, checkpoint: dict) -> None:
         super().on_load_checkpoint(checkpoint)
         self.alpha_updates = checkpoint["alpha_updates"]
-
-
-def _plain(hypergradient: Hypergradient) -> Hypergradient:
-    return hypergradient.func if isinstance(hypergradient, functools.partial) else hypergradient
-
-
-def check_method(relaxation, mixing, hypergradient: Hypergradient, rules: Sequence[Rule]) -> None:
-    """Raises ConfigError, with the reason, where parts of a method make no sense beside each other."""
-    if getattr(mixing, "needs_one_hot", False) and not getattr(relaxation, "one_hot", False):
-        raise ConfigError(
-            f"mixing={type(mixing).__name__} runs one candidate an edge, so it needs one-hot gates; found "
-            f"relaxation={type(relaxation).__name__}. Take relaxation=gumbel with relaxation.hard=true, or mixing=full"
-        )
-    plain = _plain(hypergradient)
-    if getattr(mixing, "needs_one_hot", False) and plain not in (first, fixed):
-        raise ConfigError(
-            f"mixing={type(mixing).__name__} trains only the candidates that were drawn, but a second order unrolls a "
-            "step of all weights, which is not the step that follows. Take hypergradient=first, or mixing=full"
-        )
-    if not getattr(relaxation, "trains_alphas", True) and plain is not fixed:
-        raise ConfigError(
-            f"relaxation={type(relaxation).__name__} gives gates that do not depend on alpha, so there is nothing to "
-            "train. Take hypergradient=fixed, or another relaxation"
-        )
-    check_rules(rules, Combination(relaxation, mixing, plain not in (first, fixed), plain is not fixed))
-
-
-def check_warmup(alpha_warmup_epochs: int, epochs: int) -> None:
-    """Raises ConfigError where the alphas would never be updated."""
-    if alpha_warmup_epochs >= epochs:
-        raise ConfigError(f"alpha_warmup_epochs={alpha_warmup_epochs}: expected less than epochs={epochs}")

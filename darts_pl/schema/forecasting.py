@@ -148,3 +148,6 @@ class DARTSConfig:
     derivation: dict[str, Any] = field(default_factory=dict)
     data: dict[str, Any] = field(default_factory=dict, metadata={"missing": SERIES_MISSING})
     hardware: dict[str, Any] = field(default_factory=dict)
+    trainer: dict[str, Any] = field(default_factory=dict)
+    logger: dict[str, Any] = field(default_factory=dict)
+    callbacks: dict[str, Any] = field(default_factory=dict)

@@ -1,26 +1,29 @@
-"""One fit of a LightningModule in a run folder: resumed where it stopped, its errors told in the user's words."""
+"""The one fit of a LightningModule: resumed where it stopped, its errors told in the user's words."""
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 import torch
 from lightning.pytorch import Callback, LightningDataModule, Trainer
-from lightning.pytorch.loggers import TensorBoardLogger
 
 from darts_pl.callbacks import (
     InterruptedValidation,
     ResumePoints,
     RunProgress,
+    check_finite_weights,
     newest_loadable,
     without_thread_tracebacks,
 )
-from darts_pl.errors import RunError, TrainingError
+from darts_pl.data.base import PairedDataModule
+from darts_pl.errors import ConfigError, RunError, TrainingError
 from darts_pl.hardware import Hardware
 from darts_pl.lit.base import StepModule
+from darts_pl.lit.recomputation import recomputing
 from darts_pl.lit.surroundings import lightning_at
 from darts_pl.paths import remove_temporaries
+from darts_pl.stages.trainer import DEFAULT, TrainerSettings
 
 log = logging.getLogger("darts_pl")
 
@@ -28,58 +31,97 @@ log = logging.getLogger("darts_pl")
 OUT_OF_MEMORY = ("out of memory", "alloc_failed", "can't allocate memory")
 
 
+class Loaders(LightningDataModule):
+    """Loaders that Python hands over, for `fit`.
+
+    Args:
+        train: what training steps take. valid: validated on after each epoch; None for no validation. test: of
+            `Trainer.test`.
+    """
+
+    batch_size: int | None = None  # known to the loaders alone
+
+    def __init__(self, train: Iterable, *, valid: Iterable | None = None, test: Iterable | None = None):
+        super().__init__()
+        self.train, self.valid, self.test = train, valid, test
+
+    def train_dataloader(self) -> Iterable:
+        return self.train
+
+    def val_dataloader(self) -> Iterable:
+        return [] if self.valid is None else self.valid
+
+    def test_dataloader(self) -> Iterable:
+        return [] if self.test is None else self.test
+
+
 @lightning_at(logging.WARNING)  # it tells the device, as `Hardware` does, and advertises
 def fit(
     module: StepModule,
-    data: LightningDataModule,
+    data: PairedDataModule | Loaders,
     *,
-    folder: Path,
     epochs: int,
     hardware: Hardware,
-    callbacks: list[Callback],
+    callbacks: Sequence[Callback],
     title: str,
-    checkpoint_every_s: float = 30.0,
+    folder: Path | None = None,
     checkpoints: Path | None = None,
+    trainer: TrainerSettings = DEFAULT,
 ) -> Trainer:
-    """Fit `module` on `data` for `epochs`, going on from the newest point in `checkpoints` (by default the folder of
-    this name in `folder`) that can be read.
+    """Fit `module` on `data` for `epochs`.
+
+    Args:
+        callbacks: ours, in this order; those of `trainer` follow.
+        title: what the bar is called.
+        folder: where loggers write, and points to resume from: the fit goes on from the newest that can be read. None
+            leaves nothing on the disk.
+        checkpoints: the folder of the points, by default the one of this name in `folder`.
 
     Raises:
-        TrainingError: a loss that is not finite; memory exhausted (with the settings that lower the need).
+        ConfigError: flags that Lightning does not take, or that this fit cannot have.
+        TrainingError: a loss or, at the end, weights that are not finite; memory exhausted (with the settings that
+            lower the need).
         RunError: a folder with points of which none can be read, or that cannot be written.
+        TimeUp: the deadline of `trainer` has passed.
     """
-    checkpoints = checkpoints or folder / "checkpoints"
-    remove_temporaries(checkpoints)
-    point = _resume_point(checkpoints)
-    trainer = Trainer(
-        max_epochs=epochs,
-        callbacks=[
+    point, around = None, [*callbacks, *trainer.callbacks(), *([RunProgress(title)] if trainer.progress else [])]
+    if folder is None and trainer.deadline is not None:
+        raise ConfigError("trainer.max_time ends a fit that lies in a folder, to go on there; this one keeps nothing")
+    if folder is not None:
+        checkpoints = checkpoints or folder / "checkpoints"
+        remove_temporaries(checkpoints)
+        point = _resume_point(checkpoints)
+        around = [
             InterruptedValidation(),
-            *callbacks,
-            RunProgress(title),
-            ResumePoints(checkpoints, checkpoint_every_s),
-        ],
-        logger=TensorBoardLogger(folder, name="tensorboard", version=""),
-        default_root_dir=folder,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        num_sanity_val_steps=0,
-        limit_val_batches=1.0 if data.val_dataloader() else 0,
-        use_distributed_sampler=False,
-        log_every_n_steps=min(10, len(data.train_dataloader())),
-        **hardware.trainer_arguments(),
+            *around,
+            ResumePoints(checkpoints, trainer.checkpoint_every_s, trainer.deadline),
+        ]
+    fitted = trainer.make(
+        hardware,
+        steps=len(data.train_dataloader()),
+        folder=folder,
+        max_epochs=epochs,
+        callbacks=around,
+        logger=False if folder is None else trainer.loggers(folder),
+        enable_checkpointing=folder is not None,
+        **({} if data.val_dataloader() else {"limit_val_batches": 0}),
     )
-    with without_thread_tracebacks(), memory_errors(getattr(data, "batch_size", "?"), lambda: module.steps_done):
-        trainer.fit(module, datamodule=data, ckpt_path=point, weights_only=True)
-    return trainer
+    module.accumulate(trainer.accumulates)
+    memory = memory_errors(data.batch_size, lambda: module.steps_done)
+    with without_thread_tracebacks(), memory, recomputing(module, hardware.recompute):
+        fitted.fit(module, datamodule=data, ckpt_path=point, weights_only=True)
+    fitted.loggers = []  # what they wrote is complete: a test would open some anew
+    if folder is None:
+        check_finite_weights(module, "Start anew with a lower learning_rate")
+    return fitted
 
 
 @contextmanager
-def memory_errors(batch_size: int | str, step: Callable[[], int]) -> Iterator[None]:
+def memory_errors(batch_size: int | None, step: Callable[[], int]) -> Iterator[None]:
     """Tell exhausted memory in the user's words, whichever library ran out; other errors pass as they are.
 
     Args:
-        batch_size: images a training batch, for the message.
+        batch_size: images a training batch, for the message, where known.
         step: the number of steps done, asked for when memory runs out.
 
     Raises:
@@ -91,7 +133,7 @@ def memory_errors(batch_size: int | str, step: Callable[[], int]) -> Iterator[No
         if not _is_out_of_memory(error):
             raise
         raise TrainingError(
-            f"out of memory at step {step()} with batch_size={batch_size}. "
+            f"out of memory at step {step()} with batch_size={batch_size or '?'}. "
             "What lowers the need: batch_size, space.init_channels, space.layers, fewer space.primitives, "
             "hypergradient=first or finite_difference, hardware.precision=bf16-mixed. Checkpoints so far are kept."
         ) from error

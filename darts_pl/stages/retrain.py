@@ -7,16 +7,18 @@ from pathlib import Path
 import torch
 
 from darts_pl.callbacks import History, ScalarBoard, peak_memory_mib
+from darts_pl.data.base import PairedDataModule
 from darts_pl.errors import ConfigError
 from darts_pl.genotype import Genotype
 from darts_pl.hardware import Hardware
 from darts_pl.lit import RetrainModule
 from darts_pl.seeds import derived_seed
 from darts_pl.spaces import ModuleSpace
-from darts_pl.spaces.network import trainable
+from darts_pl.spaces.base import Space, trainable
 from darts_pl.stages.fitting import fit, memory_errors
 from darts_pl.stages.model_file import save_model
 from darts_pl.stages.run import RunFolder
+from darts_pl.stages.trainer import TrainerSettings
 
 log = logging.getLogger("darts_pl")
 
@@ -27,14 +29,14 @@ def retrain(
     *,
     stage: str,
     folder: Path,
-    space,
-    data,
+    space: Space,
+    data: PairedDataModule,
     make_module: Callable[..., RetrainModule],
     hardware: Hardware,
     epochs: int,
     seed: int,
     auxiliary: bool,
-    checkpoint_every_s: float,
+    trainer: TrainerSettings,
 ) -> dict:
     """Retrain `genotype` in `folder` and return its figures: test_acc, test_loss, parameters, seconds, steps.
 
@@ -48,7 +50,7 @@ def retrain(
         network = trainable(space.network(genotype, data.input_shape, data.outputs, auxiliary=auxiliary), genotype)
         module = make_module(network, task=data.task, channels_last=hardware.runs_channels_last(network))
         history = History(folder, stage)
-        trainer = fit(
+        fitted = fit(
             module,
             data,
             folder=folder,
@@ -56,11 +58,11 @@ def retrain(
             hardware=hardware,
             callbacks=[history, ScalarBoard(history)],
             title=stage,
-            checkpoint_every_s=checkpoint_every_s,
+            trainer=trainer,
         )
         module.finish()
         with memory_errors(data.batch_size, lambda: module.steps_done):
-            trainer.test(module, datamodule=data, verbose=False)
+            fitted.test(module, datamodule=data, verbose=False)
         figures = {
             **module.test_figures(),
             "parameters": network.count_parameters(),
@@ -74,14 +76,14 @@ def retrain(
     return figures
 
 
-def check_builds(genotype: Genotype, space, data) -> None:
+def check_builds(genotype: Genotype, space: Space, data: PairedDataModule) -> None:
     """Raises GenotypeError or ConfigError before any work where one's own network cannot be built of `genotype`."""
     if isinstance(space, ModuleSpace):
         with torch.random.fork_rng(devices=[]):
             space.network(genotype, data.input_shape, data.outputs)
 
 
-def check_fits(genotype: Genotype, space) -> None:
+def check_fits(genotype: Genotype, space: Space) -> None:
     """Raises ConfigError before any work where `genotype` cannot be built in `space` (see the message)."""
     if not all(cell.nodes for cell in genotype.cells.values()):
         raise ConfigError("the genotype has a cell without nodes")

@@ -19,7 +19,7 @@ from darts_pl.errors import RunError
 from darts_pl.paths import write_text_atomically
 from darts_pl.stages.manifest import MANIFEST, read_manifest
 from darts_pl.stages.places import SWEEP, check_inside, check_writable
-from darts_pl.stages.provenance import VOLATILE, config_digest, flatten, versions
+from darts_pl.stages.provenance import config_digest, flatten, is_volatile, versions
 
 log = logging.getLogger("darts_pl")
 
@@ -101,7 +101,7 @@ class RunFolder:
         if self.manifest["config_sha256"] == config_digest(config, later):
             self._check_file()
             return
-        changed = [k for k in {**before, **now} if before.get(k) != now.get(k) and k.split(".")[0] not in VOLATILE]
+        changed = [k for k in {**before, **now} if before.get(k) != now.get(k) and not is_volatile(k)]
         listed = "; ".join(f"{key}: {before.get(key)!r} there, {now.get(key)!r} here" for key in changed[:8])
         raise RunError(
             f"{self.path} is a run of another configuration ({listed or 'config.yaml was edited'}). Resume with the "

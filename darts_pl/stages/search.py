@@ -9,20 +9,23 @@ import torch
 
 from darts_pl import genotype as genotypes
 from darts_pl.callbacks import ArchitectureBoard, CollapseGuards, SearchHistory, peak_memory_mib
+from darts_pl.data.base import PairedDataModule
 from darts_pl.errors import ConfigError
 from darts_pl.genotype import Genotype, from_json
 from darts_pl.hardware import Hardware
 from darts_pl.lit import SearchModule
-from darts_pl.relaxations.mixing import with_divisor
+from darts_pl.relaxations.mixing import as_mixing
 from darts_pl.reports.alphas import alpha_heatmap, gate_heatmap
 from darts_pl.reports.cell_graph import genotype_figure
 from darts_pl.rules import Rule
 from darts_pl.seeds import derived_seed
+from darts_pl.spaces.base import Space
 from darts_pl.spaces.widening import widen
 from darts_pl.stages.fitting import fit
 from darts_pl.stages.phases import Phase, Schedule, schedule_of, strongest_masks
 from darts_pl.stages.run import PAUSED, RunFolder
 from darts_pl.stages.selection import Selection, Trained
+from darts_pl.stages.trainer import TrainerSettings
 
 log = logging.getLogger("darts_pl")
 
@@ -52,12 +55,12 @@ def search(
     run: RunFolder,
     method: Method,
     *,
-    space,
-    data,
+    space: Space,
+    data: PairedDataModule,
     hardware: Hardware,
     epochs: int,
     seed: int,
-    checkpoint_every_s: float,
+    trainer: TrainerSettings,
     guards: bool = True,
     pictures: bool = True,
     until: int | None = None,
@@ -65,7 +68,7 @@ def search(
     """Search in `run`, or go on searching; returns the genotype that the method chooses.
 
     Args:
-        space: a space such as `CellSpace`. data: a prepared `ImageData` for searching.
+        space: a space such as `CellSpace`. data: prepared for searching.
         guards: warn of a search that collapses. pictures: draw gates and cells for TensorBoard at every epoch.
         until: pause after this epoch, to go on later on the same schedule, with the same result as without the pause;
             of a search in one phase.
@@ -79,8 +82,7 @@ def search(
     """
     if run.done("search"):
         return genotypes.read(run.path / "genotype_best.json")
-    if hasattr(space, "prepare"):
-        space.prepare(data.input_shape, data.outputs)  # what it consists of is known with the data
+    space.prepare(data.input_shape, data.outputs)  # what it consists of is known with the data
     schedule = schedule_of(method.phases, epochs)
     parts = {"space": space, "data": data, "hardware": hardware, "seed": seed}
     _check_phases(method, schedule, **parts)
@@ -88,8 +90,7 @@ def search(
         raise ConfigError(f"until={until}: a search in {len(schedule.lengths)} phases cannot pause. Take phases=single")
     with run.stage("search", data=data.fingerprint) as entry:
         entry["memory_before_mib"] = round(peak_memory_mib(hardware.device), 1)
-        names = getattr(space, "names_by_kind", None)
-        history = SearchHistory(run.path, method.derive, list(space.primitives), space.edges, names=names)
+        history = SearchHistory(run.path, method.derive, list(space.primitives), space.edges, names=space.names_by_kind)
         boards = [ArchitectureBoard(history, gate_heatmap, genotype_figure, alpha_heatmap)] if pictures else []
         watching = [CollapseGuards(history, run.path)] if guards else []
         module, peak_mib, several = None, 0.0, len(schedule.lengths) > 1
@@ -109,7 +110,7 @@ def search(
                 hardware=hardware,
                 callbacks=[history, *boards, *watching],
                 title=f"search {index + 1}/{len(schedule.lengths)}" if several else "search",
-                checkpoint_every_s=checkpoint_every_s,
+                trainer=trainer,
             )
             peak_mib = max(peak_mib, peak_memory_mib(hardware.device))
             if module.verdict is not None:
@@ -120,7 +121,7 @@ def search(
         if paused:
             entry["status"] = PAUSED
         elif method.selection is not None:
-            genotype, entry["selection"] = _select(run, method, module, space, data, hardware, seed, checkpoint_every_s)
+            genotype, entry["selection"] = _select(run, method, module, space, data, hardware, seed, trainer)
         entry["peak_memory_mib"] = round(max(peak_mib, peak_memory_mib(hardware.device)), 1)
         _record(entry, module, history)
     return genotype
@@ -142,12 +143,13 @@ def _check_phases(method: Method, schedule: Schedule, **parts) -> None:
 
 
 def _phase_module(
-    method: Method, schedule: Schedule, index: int, *, space, data, hardware: Hardware, seed: int
+    method: Method, schedule: Schedule, index: int, *, space, data: PairedDataModule, hardware: Hardware, seed: int
 ) -> SearchModule:
     """The module of a phase over all candidates, drawn anew."""
     phase, epochs = schedule.phases[index], schedule.lengths[index]
     torch.manual_seed(derived_seed(seed, "supernet", *([index] if index else [])))
-    mixing = method.mixing if phase.channel_divisor is None else with_divisor(method.mixing, phase.channel_divisor)
+    mixing = as_mixing(method.mixing)
+    mixing = mixing if phase.channel_divisor is None else mixing.with_divisor(phase.channel_divisor)
     supernet = space.supernet(
         data.input_shape,
         data.outputs,
@@ -180,7 +182,14 @@ def _follow(module: SearchModule, before: SearchModule, phase: Phase) -> None:
 
 
 def _select(
-    run: RunFolder, method: Method, module: SearchModule, space, data, hardware, seed: int, checkpoint_every_s: float
+    run: RunFolder,
+    method: Method,
+    module: SearchModule,
+    space: Space,
+    data: PairedDataModule,
+    hardware: Hardware,
+    seed: int,
+    trainer: TrainerSettings,
 ) -> tuple[Genotype, dict]:
     trained = Trained(
         module=module,
@@ -191,7 +200,7 @@ def _select(
         hardware=hardware,
         seed=seed,
         folder=run.path / "selection",
-        checkpoint_every_s=checkpoint_every_s,
+        trainer=trainer,
     )
     genotype, figures = method.selection(trained)
     genotype.save(run.path / "genotype_best.json")

@@ -12,8 +12,8 @@ from pipeline_series import parts_from
 
 from darts_pl import last_words
 from darts_pl.errors import RunError
+from darts_pl.stages.jobs import FunctionJob, Workers
 from darts_pl.stages.pipeline.parts import Parts
-from darts_pl.stages.pipeline.workers import Job, Workers
 
 LONG = 600.0  # seconds that no test waits for
 
@@ -98,12 +98,14 @@ def hold(parts: Parts, *, lock: str) -> dict:
 def hold_in_a_worker(csv: Path, folder: Path) -> None:
     """What a command does while its only worker works."""
     with Workers(partial(parts_from, csv), 1, folder) as workers:
-        job = Job("holding", hold, folder / "held.json", {"lock": str(folder / "lock")})
+        job = FunctionJob("holding", hold, folder / "held.json", {"lock": str(folder / "lock")})
         workers.run([job], timeout_s=None, title="hold")
 
 
 def square_in_a_worker(csv: Path, folder: Path) -> float:
     """What a whole run does, here in a process of joblib's."""
     with Workers(partial(parts_from, csv), 1, folder) as workers:
-        found = workers.run([Job("three", square, folder / "three.json", {"value": 3})], timeout_s=None, title="square")
+        found = workers.run(
+            [FunctionJob("three", square, folder / "three.json", {"value": 3})], timeout_s=None, title="square"
+        )
     return found["three"]["square"]

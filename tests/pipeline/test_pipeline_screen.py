@@ -14,8 +14,8 @@ from pipeline_series import HORIZON, LOOK_BACK, TARGETS, TRAIN, hourly, parts_fr
 from darts_pl.errors import RunError, TrainingError
 from darts_pl.ops.series import TokenGrid, register
 from darts_pl.proxies import PROXIES, Proxy
+from darts_pl.stages.jobs import FunctionJob, Workers
 from darts_pl.stages.pipeline.screen import check_any, promote, score_table, screen, screen_candidate
-from darts_pl.stages.pipeline.workers import Job, Workers
 from darts_pl.stages.run import RunFolder
 
 PROXY_NAMES = ["params", "zico"]
@@ -89,7 +89,7 @@ def test_the_best_with_a_score_are_promoted(tmp_path: Path) -> None:
 
 def test_nothing_left_ends_the_run_and_is_tried_again(tmp_path: Path) -> None:
     failed = {name: {"error": f"ValueError: {name}"} for name in ("c0", "c1")}
-    jobs = [Job(name, screen_candidate, tmp_path / f"{name}.json") for name in failed]
+    jobs = [FunctionJob(name, screen_candidate, tmp_path / f"{name}.json") for name in failed]
     for job in jobs:
         job.write(failed[job.name])
     table = score_table(failed, PROXY_NAMES, EQUAL)

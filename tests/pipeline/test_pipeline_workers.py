@@ -19,7 +19,7 @@ import torch
 from pipeline_series import parts_from
 
 from darts_pl.errors import RunError
-from darts_pl.stages.pipeline.workers import Job, Workers
+from darts_pl.stages.jobs import FunctionJob, Workers
 
 PATIENCE = 60.0  # seconds after which a process is taken to be there for ever
 
@@ -31,8 +31,8 @@ def pool(csv: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Worker
         yield workers
 
 
-def job(folder: Path, name: str, work, **arguments) -> Job:
-    return Job(name, work, folder / f"{name}.json", arguments)
+def job(folder: Path, name: str, work, **arguments) -> FunctionJob:
+    return FunctionJob(name, work, folder / f"{name}.json", arguments)
 
 
 def test_each_failure_is_recorded_and_the_others_finish(pool: Workers, tmp_path: Path) -> None:

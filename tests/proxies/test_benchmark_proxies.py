@@ -54,7 +54,16 @@ def test_scored_cells_are_not_scored_again(tmp_path: Path, monkeypatch: pytest.M
         path.parent.mkdir(exist_ok=True)
         path.write_text(json.dumps({"cell": digits, "scores": {}}))
     monkeypatch.setattr(stage, "image_batches", lambda setup: pytest.fail("scored again"))
-    assert [record["cell"] for record in score_cells(tmp_path, TINY, jobs=1)] == draw_cells(3, 0)
+    assert [record["cell"] for record in score_cells(tmp_path, TINY, count=1)] == draw_cells(3, 0)
+
+
+@pytest.mark.slow
+def test_workers_score_as_one_process_does(tmp_path: Path, real_data: None, quick_workers: None) -> None:
+    records = score_cells(tmp_path, TINY, count=2)
+    batches = stage.image_batches(TINY)
+    for record in records:
+        alone = score_cell(record["cell"], TINY, batches)["scores"]
+        assert {n: each["mean"] for n, each in record["scores"].items()} == {n: e["mean"] for n, e in alone.items()}
 
 
 def test_correlations_agree_with_scipy_and_find_what_beats_params() -> None:

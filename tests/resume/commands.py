@@ -13,7 +13,7 @@ import time
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
-from darts_pl.stages.pipeline import workers
+from darts_pl.stages.jobs import workers
 
 IMPORTED = multiprocessing.get_context("forkserver")
 IMPORTED.set_forkserver_preload(["darts_pl.search", "darts_pl.retrain", "darts_pl.pipeline"])

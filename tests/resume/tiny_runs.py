@@ -2,7 +2,7 @@
 
 import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from darts_pl.spaces import CellSpace
 from darts_pl.stages.retrain import retrain
 from darts_pl.stages.run import RunFolder
 from darts_pl.stages.search import Method, search
+from darts_pl.stages.trainer import TrainerSettings
 
 PRIMITIVES = ("none", "skip_connect", "avg_pool_3x3", "dil_conv_3x3")
 HARDWARE = Hardware(accelerator="cpu", channels_last=True)
@@ -56,10 +57,12 @@ def tiny_search(
     mixing: Callable = full,
     until: int | None = None,
     data=None,
+    trainer: Mapping[str, object] | None = None,
+    hardware: Hardware = HARDWARE,
     **parts,
 ) -> Genotype:
     """Search on 96 digits, three steps an epoch, or on other `data`; goes on where `folder` holds points already.
-    `parts` are rules, phases and selection of the `Method`."""
+    `trainer` are further settings of the fits, `parts` are rules, phases and selection of the `Method`."""
     space = space or tiny_space()
     data = data or digits_data(
         purpose="search", batch_size=BATCH, seed=SEED, limit_train=96, limit_test=64, crop_padding=1
@@ -77,10 +80,10 @@ def tiny_search(
         Method(relaxation(), mixing, partial(space.derive, derivation=top_edges), make_module, **parts),
         space=space,
         data=data,
-        hardware=HARDWARE,
+        hardware=hardware,
         epochs=epochs,
         seed=SEED,
-        checkpoint_every_s=every_s,
+        trainer=TrainerSettings(checkpoint_every_s=every_s, **(trainer or {})),
         until=until,
     )
 
@@ -93,6 +96,8 @@ def tiny_retrain(
     epochs: int = 2,
     batch_size: int = 32,
     every_s: float = 0.0,
+    trainer: Mapping[str, object] | None = None,
+    hardware: Hardware = HARDWARE,
     **recipe,
 ) -> dict:
     """Retrain with drop path, auxiliary head and cutout on 96 digits; goes on where `folder` holds points already."""
@@ -109,11 +114,11 @@ def tiny_retrain(
         space=tiny_space(),
         data=data,
         make_module=make_module,
-        hardware=HARDWARE,
+        hardware=hardware,
         epochs=epochs,
         seed=SEED,
         auxiliary=True,
-        checkpoint_every_s=every_s,
+        trainer=TrainerSettings(checkpoint_every_s=every_s, **(trainer or {})),
     )
 
 

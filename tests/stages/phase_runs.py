@@ -20,6 +20,7 @@ from darts_pl.spaces import CellSpace
 from darts_pl.stages.phases import Phase
 from darts_pl.stages.run import RunFolder
 from darts_pl.stages.search import Method, search
+from darts_pl.stages.trainer import TrainerSettings
 
 PRIMITIVES = ("none", "skip_connect", "avg_pool_3x3", "dil_conv_3x3")
 SGD = partial(torch.optim.SGD, lr=0.05, momentum=0.9, weight_decay=3e-4)
@@ -86,6 +87,6 @@ def run_search(
         hardware=Hardware(accelerator="cpu", channels_last=True),
         epochs=epochs,
         seed=5,
-        checkpoint_every_s=1e6,
+        trainer=TrainerSettings(checkpoint_every_s=1e6),
     )
     return genotype, run

@@ -21,6 +21,7 @@ from darts_pl.relaxations.mixing import full
 from darts_pl.reports.run_page import write_report
 from darts_pl.stages.selection import Perturbation, Sampled, Trained
 from darts_pl.stages.selection.evaluation import Evaluator, Score
+from darts_pl.stages.trainer import DEFAULT
 
 DECIDE = Perturbation(tune_epochs=1)
 
@@ -30,7 +31,7 @@ def untrained(folder) -> Trained:
     torch.manual_seed(0)
     supernet = built.supernet(data.input_shape, data.outputs, relaxation=Softmax(), mixing=full)
     module = SimpleNamespace(supernet=supernet, layout=lambda x: x, task=data.task)
-    return Trained(module, None, built, data, built.derive, HARDWARE, 0, folder, 30.0)
+    return Trained(module, None, built, data, built.derive, HARDWARE, 0, folder, DEFAULT)
 
 
 def test_a_search_tells_of_each_best_genotype_and_writes_what_pages_need(tmp_path, caplog):
@@ -75,7 +76,7 @@ def test_a_search_tells_of_each_best_genotype_and_writes_what_pages_need(tmp_pat
 def test_the_evaluator_gives_the_tasks_figures(tmp_path):
     trained = untrained(tmp_path)
     score = Evaluator(trained)(trained.module.supernet, trained.module.supernet)
-    x, y = trained.data.windows("val")[torch.arange(len(trained.data.every("val")))]
+    x, y = trained.data.windows("val")[torch.arange(len(trained.data.numbers_of("val")))]
     with torch.no_grad():
         expected = float((trained.module.supernet.eval()(x) - y).square().mean())
     assert score.monitored == pytest.approx(expected, rel=1e-4) and score.loss == pytest.approx(expected, rel=1e-4)

@@ -8,7 +8,7 @@ import pandas as pd
 from darts_pl.bounded.tables import read_table
 from darts_pl.errors import RunError
 from darts_pl.paths import write_atomically
-from darts_pl.stages.benchmark.jobs import Job, run_jobs
+from darts_pl.stages.jobs import CommandJob, run_commands
 from darts_pl.stages.manifest import read_manifest
 
 REFERENCE = "darts"
@@ -17,14 +17,14 @@ EPOCHS = 3  # as many as a search in phases needs at least
 
 def cost_jobs(
     methods: Sequence[str], folder: Path, *, steps: int, rounds: int, batch_size: int, overrides: Sequence[str]
-) -> list[Job]:
+) -> list[CommandJob]:
     """`rounds` rounds of one short search a method, the reference first in each, so that what slows the machine down
     for a while slows neighbours down alike. Alphas are trained from the first step on."""
     images = 2 * batch_size * steps  # both halves
     settings = (f"epochs={EPOCHS}", f"data.limit_train={images}", "alpha_warmup_epochs=0", "guards=false")
     ordered = [REFERENCE, *(name for name in methods if name != REFERENCE)]
     return [
-        Job(
+        CommandJob(
             f"round_{index}/{name}",
             folder / f"round_{index}" / name,
             (f"+experiment=nasbench201_{name}", *settings, *overrides),
@@ -34,7 +34,7 @@ def cost_jobs(
     ]
 
 
-def cost_table(jobs: Sequence[Job], folder: Path, threads: int) -> pd.DataFrame:
+def cost_table(jobs: Sequence[CommandJob], folder: Path, threads: int) -> pd.DataFrame:
     """Run the jobs one after the other; seconds a step and memory of each method, and both relative to the reference.
 
     The seconds are the median over rounds of the mean step; `relative` is the median over rounds of the ratio to the
@@ -44,7 +44,7 @@ def cost_table(jobs: Sequence[Job], folder: Path, threads: int) -> pd.DataFrame:
     Raises:
         RunError: a search failed.
     """
-    if failed := run_jobs(jobs, 1, threads):
+    if failed := run_commands(jobs, 1, threads):
         raise RunError(f"{failed[0].name} failed; see {failed[0].folder}/job.log")
     rows = pd.DataFrame([_measured(job) for job in jobs])
     reference = rows[rows["method"] == REFERENCE].set_index("round")
@@ -55,7 +55,7 @@ def cost_table(jobs: Sequence[Job], folder: Path, threads: int) -> pd.DataFrame:
     return table
 
 
-def _measured(job: Job) -> dict:
+def _measured(job: CommandJob) -> dict:
     timing = read_table(job.folder / "timing.csv")
     search = read_manifest(job.folder)["stages"]["search"]
     index, method = job.name.split("/")

@@ -1,15 +1,8 @@
 """Zero-cost proxies on cells of NAS-Bench-201 with CIFAR-10 images: scored, one file a cell, then ranked."""
 
-import json
-import logging
-import multiprocessing
-import os
-import tempfile
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -17,21 +10,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from darts_pl import last_words
-from darts_pl.bounded import read_json
 from darts_pl.data.arrays import channel_statistics, shrunk
 from darts_pl.data.cifar10 import Cifar10
 from darts_pl.data.nasbench201_tables import CELLS
 from darts_pl.errors import RunError
 from darts_pl.genotype.nasbench201 import Nasbench201Genotype
-from darts_pl.paths import write_text_atomically
+from darts_pl.hardware import Hardware
 from darts_pl.proxies import PROXIES, measure
 from darts_pl.seeds import derived_seed
 from darts_pl.spaces.nasbench201 import Nasbench201Space
-from darts_pl.stages.benchmark.jobs import interrupted_by
-from darts_pl.stages.orphans import end_with_parent
-
-log = logging.getLogger("darts_pl")
+from darts_pl.stages.jobs import FunctionJob, Workers, interrupted_by
 
 SIDE = 32
 CLASSES = 10
@@ -94,61 +82,41 @@ def score_cell(digits: str, setup: Setup, batches: Sequence[tuple[Tensor, Tensor
     return {"cell": digits, "scores": {name: {key: getattr(s, key) for key in kept} for name, s in found.items()}}
 
 
-_worker: dict = {}
+class Scoring:
+    """What scoring needs in a worker process."""
+
+    def __init__(self, setup: Setup):
+        self.setup, self.batches = setup, image_batches(setup)
+        self.hardware = Hardware(accelerator="cpu", threads=1)
 
 
-def _begin(setup: Setup, words: Path) -> None:
-    end_with_parent()
-    last_words.keep(last_words.words_file(words, os.getpid()))
-    last_words.note(torch=torch.__version__)
-    torch.set_num_threads(1)  # sums, and with them scores, depend on the number of threads
-    _worker.update(setup=setup, batches=image_batches(setup))
+def _score(scoring: Scoring, *, digits: str) -> dict:
+    return score_cell(digits, scoring.setup, scoring.batches)
 
 
-def _work(digits: str) -> dict:
-    last_words.note(at=f"cell {digits}")
-    return score_cell(digits, _worker["setup"], _worker["batches"])
+def score_cells(folder: Path, setup: Setup, count: int) -> list[dict]:
+    """Score all cells of `setup` that have no file in `folder`/cells yet, `count` processes of one thread at a
+    time; the records of all, in the order of the draw. Scores depend on `setup`, not on the number of processes.
+    SIGTERM and a closed terminal raise KeyboardInterrupt.
 
-
-def score_cells(folder: Path, setup: Setup, jobs: int) -> list[dict]:
-    """Score all cells of `setup` that have no file in `folder`/cells yet, `jobs` processes of one thread at a
-    time; the records of all, in the order of the draw. Scores depend on `setup`, not on the number of jobs. SIGTERM and
-    a closed terminal raise KeyboardInterrupt."""
+    Raises:
+        RunError: a cell could not be scored; it is scored again by who goes on.
+    """
     cells = draw_cells(setup.cells, setup.seed)
-    paths = {digits: folder / "cells" / f"{digits}.json" for digits in cells}
-    waiting = [digits for digits in cells if not paths[digits].is_file()]
-    if len(waiting) < len(cells):
-        log.info("%d of %d cells are scored already", len(cells) - len(waiting), len(cells))
-    if waiting:
+    jobs = [FunctionJob(each, _score, folder / "cells" / f"{each}.json", {"digits": each}) for each in cells]
+    if not all(job.done for job in jobs):
         image_batches(setup)  # decoded into the cache once, before several processes would
-        with interrupted_by("SIGTERM", "SIGHUP"), _pool(setup, jobs, folder) as pool:
-            tasks = [pool.submit(_work, digits) for digits in waiting]
-            try:
-                for count, task in enumerate(as_completed(tasks), start=len(cells) - len(waiting) + 1):
-                    record = task.result()
-                    write_text_atomically(paths[record["cell"]], json.dumps(record) + "\n")
-                    if count % 25 == 0 or count == len(cells):
-                        log.info("%d of %d cells scored", count, len(cells))
-            except BaseException:
-                pool.shutdown(wait=False, cancel_futures=True)
-                raise
-    return [read_json(path) for path in paths.values()]
-
-
-@contextmanager
-def _pool(setup: Setup, jobs: int, folder: Path) -> Iterator[ProcessPoolExecutor]:
-    """`jobs` processes; raises RunError where one of them died."""
-    context = multiprocessing.get_context("spawn")
-    with tempfile.TemporaryDirectory(prefix="darts_pl-") as words:
-        try:
-            with ProcessPoolExecutor(jobs, context, initializer=_begin, initargs=(setup, Path(words))) as pool:
-                yield pool
-        except BrokenProcessPool as error:
-            told = "; ".join(f"it {each}" for each in last_words.read_all(words)) or f"what it said is above ({error})"
-            raise RunError(
-                f"a worker process ended in the middle of a cell: {told}. The cells in {folder / 'cells'} are kept; "
-                f"go on with resume={folder}"
-            ) from error
+    with interrupted_by("SIGTERM", "SIGHUP"), Workers(partial(Scoring, setup), count, folder) as workers:
+        records = workers.run(jobs, timeout_s=None, title="cells", log_every=25)
+    failed = [job for job in jobs if records[job.name].get("error")]
+    for job in failed:
+        job.forget()
+    if failed:
+        raise RunError(
+            f"cell {failed[0].name} could not be scored: {records[failed[0].name]['error']}. The other cells in "
+            f"{folder / 'cells'} are kept; go on with resume={folder}"
+        )
+    return list(records.values())
 
 
 def describe(setup: Setup) -> str:

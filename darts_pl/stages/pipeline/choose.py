@@ -10,11 +10,11 @@ from darts_pl.bounded.tables import read_table
 from darts_pl.genotype import from_json
 from darts_pl.paths import write_atomically
 from darts_pl.seeds import derived_seed
+from darts_pl.stages.jobs import FunctionJob, Workers
 from darts_pl.stages.pipeline.halving import genotype_text
 from darts_pl.stages.pipeline.parts import Parts
 from darts_pl.stages.pipeline.screen import check_any, record
 from darts_pl.stages.pipeline.training import seeded, train
-from darts_pl.stages.pipeline.workers import Job, Workers
 from darts_pl.stages.run import RunFolder
 
 CHOICES = Path("choose", "choices.csv")
@@ -38,7 +38,7 @@ def train_derived(
         epochs=epochs,
         make_module=parts.make_module,
         hardware=parts.hardware,
-        checkpoint_every_s=parts.checkpoint_every_s,
+        trainer=parts.trainer,
     )
 
 
@@ -59,7 +59,7 @@ def choose(
     if not run.done("choose"):
         with run.stage("choose", inputs={"rungs": run.path / "search" / "rungs.csv"}) as entry:
             jobs = [_job(run, identifier, candidates[identifier], epochs) for identifier in searched]
-            found = workers.run(jobs, timeout_s=timeout_s, title="choose", told=_told)
+            found = workers.run(jobs, timeout_s=timeout_s, title="choose", describe=_describe)
             record(entry, found, workers)
             check_any(found, jobs, "training the derived networks")
             losses = {name: each["val_mse"] for name, each in found.items() if not each["error"]}
@@ -69,7 +69,7 @@ def choose(
     return read_table(run.path / CHOICES, ("id", "chosen"))
 
 
-def _job(run: RunFolder, identifier: str, settings: Mapping[str, Any], epochs: int) -> Job:
+def _job(run: RunFolder, identifier: str, settings: Mapping[str, Any], epochs: int) -> FunctionJob:
     folder = run.path / "choose" / identifier
     arguments = {
         "identifier": identifier,
@@ -78,7 +78,7 @@ def _job(run: RunFolder, identifier: str, settings: Mapping[str, Any], epochs: i
         "folder": str(folder),
         "epochs": epochs,
     }
-    return Job(identifier, train_derived, folder / "figures.json", arguments)
+    return FunctionJob(identifier, train_derived, folder / "figures.json", arguments)
 
 
 def _row(identifier: str, figures: Mapping[str, Any], chosen: bool) -> dict[str, Any]:
@@ -86,5 +86,5 @@ def _row(identifier: str, figures: Mapping[str, Any], chosen: bool) -> dict[str,
     return {"id": identifier, **kept, "chosen": chosen, "seconds": figures["seconds"], "error": figures["error"]}
 
 
-def _told(figures: dict) -> str:
+def _describe(figures: dict) -> str:
     return f"{figures['parameters']:,} parameters, validation mse {figures['val_mse']:.4f}"

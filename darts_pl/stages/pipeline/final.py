@@ -12,17 +12,18 @@ from typing import Any
 import numpy as np
 import torch
 
+from darts_pl.data.series import WindowDataModule
 from darts_pl.errors import RunError
 from darts_pl.genotype import from_json
 from darts_pl.paths import write_atomically
 from darts_pl.seeds import derived_seed
+from darts_pl.stages.jobs import FunctionJob, Workers
 from darts_pl.stages.pipeline.baselines import SEASONAL_NAIVE, TRAINED, baseline
 from darts_pl.stages.pipeline.candidates import Ranges, draw
 from darts_pl.stages.pipeline.forecast_errors import forecast_errors, mase_scale, placed
 from darts_pl.stages.pipeline.parts import Parts
 from darts_pl.stages.pipeline.screen import record
 from darts_pl.stages.pipeline.training import seeded, train
-from darts_pl.stages.pipeline.workers import Job, Workers
 from darts_pl.stages.run import RunFolder
 from darts_pl.stages.series_model import save_series_model
 
@@ -52,7 +53,7 @@ def retrain_derived(
         epochs=epochs,
         make_module=parts.make_module,
         hardware=parts.hardware,
-        checkpoint_every_s=parts.checkpoint_every_s,
+        trainer=parts.trainer,
     )
     figures |= _tested(parts, network, data, Path(folder), row)
     kept = {key: value for key, value in figures.items() if key != "by_step"}
@@ -73,19 +74,19 @@ def run_baseline(parts: Parts, *, row: str, folder: str, epochs: int) -> dict[st
             epochs=epochs,
             make_module=parts.make_baseline_module,
             hardware=parts.hardware,
-            checkpoint_every_s=parts.checkpoint_every_s,
+            trainer=parts.trainer,
         )
     else:
         network.to(parts.hardware.device)
-        errors = forecast_errors(network, data.evaluation("val"), parts.hardware.device)
+        errors = forecast_errors(network, parts.trainer.limited(data.evaluation("val"), "val"), parts.hardware.device)
         figures = {"val_mse": float(errors.mse.mean()), "parameters": 0}
     return figures | _tested(parts, network, data, Path(folder), row)
 
 
-def _tested(parts: Parts, network: torch.nn.Module, data, folder: Path, row: str) -> dict[str, Any]:
+def _tested(parts: Parts, network: torch.nn.Module, data: WindowDataModule, folder: Path, row: str) -> dict[str, Any]:
     """The figures of the test windows; a few forecasts are kept in forecasts.npz of `folder`."""
     device, targets = parts.hardware.device, data.input_shape.targets
-    errors = forecast_errors(network, data.evaluation("test"), device)
+    errors = forecast_errors(network, parts.trainer.limited(data.evaluation("test"), "test"), device)
     scale = mase_scale(data.train_targets(), data.seasonal_period)
     figures = errors.figures(np.asarray(data.scaler.std)[:targets], scale)
     forecasts = _forecasts(network, data, device)
@@ -94,7 +95,7 @@ def _tested(parts: Parts, network: torch.nn.Module, data, folder: Path, row: str
 
 
 @torch.no_grad()
-def _forecasts(network: torch.nn.Module, data, device: torch.device) -> dict[str, np.ndarray]:
+def _forecasts(network: torch.nn.Module, data: WindowDataModule, device: torch.device) -> dict[str, np.ndarray]:
     """Of some test windows, on the original scale: forecast and truth [W, P, Y], past [W, T, Y]; starts [W]."""
     windows = data.windows("test")
     chosen = torch.linspace(0, len(windows) - 1, min(SHOWN_WINDOWS, len(windows))).round().long()
@@ -151,7 +152,7 @@ def final(
     if run.done("retrain"):
         return {job.name: job.figures() for job in jobs}
     with run.stage("retrain", inputs={"choices": run.path / "choose" / "choices.csv"}) as entry:
-        found = workers.run(jobs, timeout_s=None, title="retrain", told=_told)
+        found = workers.run(jobs, timeout_s=None, title="retrain", describe=_describe)
         record(entry, found, workers)
         if found[SEARCHED]["error"]:
             jobs[0].forget()  # a resumed run tries again
@@ -159,7 +160,7 @@ def final(
     return found
 
 
-def _derived_job(run: RunFolder, row: str, folder: str, settings, genotype: str | None, epochs: int) -> Job:
+def _derived_job(run: RunFolder, row: str, folder: str, settings, genotype: str | None, epochs: int) -> FunctionJob:
     arguments = {
         "row": row,
         "settings": settings,
@@ -167,15 +168,17 @@ def _derived_job(run: RunFolder, row: str, folder: str, settings, genotype: str 
         "folder": str(run.path / folder),
         "epochs": epochs,
     }
-    return Job(row, retrain_derived, run.path / folder / "figures.json", arguments)
+    return FunctionJob(row, retrain_derived, run.path / folder / "figures.json", arguments)
 
 
-def _baseline_job(run: RunFolder, name: str, epochs: int) -> Job:
+def _baseline_job(run: RunFolder, name: str, epochs: int) -> FunctionJob:
     folder = run.path / name if name in TRAINED else run.path / "naive" / name.replace(" ", "_")
-    return Job(name, run_baseline, folder / "figures.json", {"row": name, "folder": str(folder), "epochs": epochs})
+    return FunctionJob(
+        name, run_baseline, folder / "figures.json", {"row": name, "folder": str(folder), "epochs": epochs}
+    )
 
 
-def _told(figures: dict) -> str:
+def _describe(figures: dict) -> str:
     return f"test mse {figures['test_mse']:.4f}, mae {figures['test_mae']:.4f}"
 
 

@@ -18,9 +18,9 @@ from darts_pl.bounded import read_json
 from darts_pl.bounded.tables import read_table
 from darts_pl.errors import ConfigError, TrainingError
 from darts_pl.paths import write_atomically
+from darts_pl.stages.jobs import FunctionJob, Workers
 from darts_pl.stages.pipeline.parts import Parts
 from darts_pl.stages.pipeline.screen import check_any, record
-from darts_pl.stages.pipeline.workers import Job, Workers
 from darts_pl.stages.run import RunFolder
 from darts_pl.stages.search import search
 
@@ -74,7 +74,7 @@ def search_candidate(
         hardware=parts.hardware,
         epochs=parts.search_epochs,
         seed=parts.seed,
-        checkpoint_every_s=parts.checkpoint_every_s,
+        trainer=parts.trainer,
         guards=False,
         pictures=False,
         until=until if until < parts.search_epochs else None,
@@ -109,7 +109,9 @@ def halve(
             rows, entered = [], list(promoted)
             for rung, until in enumerate(ends):
                 jobs = [_job(run, identifier, candidates[identifier], rung, until) for identifier in entered]
-                found = workers.run(jobs, timeout_s=timeout_s, title=f"search rung {rung + 1}/{len(ends)}", told=_told)
+                found = workers.run(
+                    jobs, timeout_s=timeout_s, title=f"search rung {rung + 1}/{len(ends)}", describe=_describe
+                )
                 record(entry, found, workers)
                 check_any(found, jobs, f"search, rung {rung + 1}")
                 losses = {name: each["val_mse"] for name, each in found.items() if not each["error"]}
@@ -120,10 +122,10 @@ def halve(
     return read_table(run.path / RUNGS, ("rung", "id", "val_mse"))
 
 
-def _job(run: RunFolder, identifier: str, settings: Mapping[str, Any], rung: int, until: int) -> Job:
+def _job(run: RunFolder, identifier: str, settings: Mapping[str, Any], rung: int, until: int) -> FunctionJob:
     folder = run.path / "search" / identifier
     arguments = {"identifier": identifier, "settings": settings, "folder": str(folder), "until": until}
-    return Job(identifier, search_candidate, folder / f"rung_{rung}.json", arguments)
+    return FunctionJob(identifier, search_candidate, folder / f"rung_{rung}.json", arguments)
 
 
 def _row(rung: int, identifier: str, until: int, figures: Mapping[str, Any], kept: bool) -> dict[str, Any]:
@@ -139,7 +141,7 @@ def _row(rung: int, identifier: str, until: int, figures: Mapping[str, Any], kep
     }
 
 
-def _told(figures: dict) -> str:
+def _describe(figures: dict) -> str:
     return f"validation mse {figures['val_mse']:.4f} at epoch {figures['epoch_best']} of {figures['epochs']}"
 
 

@@ -6,9 +6,11 @@ from typing import Any
 
 import torch.nn as nn
 
+from darts_pl.data.series import WindowDataModule
 from darts_pl.hardware import Hardware
 from darts_pl.lit import RetrainModule
 from darts_pl.stages.search import Method
+from darts_pl.stages.trainer import TrainerSettings
 
 
 @dataclass(frozen=True)
@@ -16,7 +18,7 @@ class Parts:
     """The parts of a run.
 
     Args:
-        seed: the run's. checkpoint_every_s: seconds between resume points.
+        seed: the run's.
         make_space: settings of a candidate → `SeriesSpace`.
         search_data, final_data, baseline_data: make prepared data for searching, for training derived networks, and
             for training the linear baselines (which may have another loss); each call gives loaders at their beginning.
@@ -28,11 +30,11 @@ class Parts:
 
     seed: int
     hardware: Hardware
-    checkpoint_every_s: float
+    trainer: TrainerSettings
     make_space: Callable[[Mapping[str, Any]], Any]
-    search_data: Callable[[], Any]
-    final_data: Callable[[], Any]
-    baseline_data: Callable[[], Any]
+    search_data: Callable[[], WindowDataModule]
+    final_data: Callable[[], WindowDataModule]
+    baseline_data: Callable[[], WindowDataModule]
     relaxation: nn.Module
     mixing: Callable
     method: Callable[[Any], Method]

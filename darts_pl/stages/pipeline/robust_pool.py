@@ -14,8 +14,8 @@ from darts_pl.errors import ConfigError
 from darts_pl.paths import write_atomically
 from darts_pl.proxies import combined
 from darts_pl.seeds import derived_seed
+from darts_pl.stages.jobs import Workers
 from darts_pl.stages.pipeline.screen import record, screen_jobs
-from darts_pl.stages.pipeline.workers import Workers
 from darts_pl.stages.run import RunFolder
 
 TABLE = Path("robust_pool.csv")

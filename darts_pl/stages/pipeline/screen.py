@@ -11,12 +11,13 @@ import pandas as pd
 import torch
 
 from darts_pl.bounded.tables import read_table
+from darts_pl.data.series import WindowDataModule
 from darts_pl.errors import RunError, TrainingError
 from darts_pl.paths import write_atomically
 from darts_pl.proxies import combined, measure
 from darts_pl.seeds import derived_seed
+from darts_pl.stages.jobs import FunctionJob, Workers
 from darts_pl.stages.pipeline.parts import Parts
-from darts_pl.stages.pipeline.workers import Job, Workers
 from darts_pl.stages.run import RunFolder
 
 log = logging.getLogger("darts_pl")
@@ -73,7 +74,7 @@ def _check_runs(network: torch.nn.Module, batch, loss) -> None:
         raise TrainingError("the loss of the untrained supernet is not finite")
 
 
-def _batches(data, count: int, samples: int) -> list[tuple[dict[str, torch.Tensor], torch.Tensor]]:
+def _batches(data: WindowDataModule, count: int, samples: int) -> list[tuple[dict[str, torch.Tensor], torch.Tensor]]:
     """The first `count` training batches of the weights' half, of `samples` windows in all at the most."""
     each = max(1, samples // count)
     found = []
@@ -85,10 +86,10 @@ def _batches(data, count: int, samples: int) -> list[tuple[dict[str, torch.Tenso
     return found
 
 
-def screen_jobs(folder: Path, candidates: Mapping[str, Mapping[str, Any]], **measuring: Any) -> list[Job]:
+def screen_jobs(folder: Path, candidates: Mapping[str, Mapping[str, Any]], **measuring: Any) -> list[FunctionJob]:
     """A job a candidate, results in `folder`."""
     return [
-        Job(
+        FunctionJob(
             identifier,
             screen_candidate,
             folder / f"{identifier}.json",
@@ -120,7 +121,7 @@ def screen(
     jobs = screen_jobs(run.path / "screen", candidates, **measuring)
     if not run.done("screen"):
         with run.stage("screen") as entry:
-            found = workers.run(jobs, timeout_s=timeout_s, title="screen", told=_told)
+            found = workers.run(jobs, timeout_s=timeout_s, title="screen", describe=_describe)
             record(entry, found, workers)
             table = score_table(found, measuring["proxies"], weights)
             check_any(found, jobs, "screening")
@@ -131,7 +132,7 @@ def screen(
     return read_table(run.path / SCORES, ("id", "score"), index_col="id")
 
 
-def _told(figures: dict) -> str:
+def _describe(figures: dict) -> str:
     failed = [name for name, each in figures["proxies"].items() if each["error"]]
     return f"{figures['parameters']:,} parameters" + (f", no {', '.join(failed)}" if failed else "")
 
@@ -180,7 +181,7 @@ def promote(run: RunFolder, scores: pd.DataFrame, top_k: int) -> list[str]:
     return ids
 
 
-def check_any(figures: Mapping[str, Mapping[str, Any]], jobs: Sequence[Job], what: str) -> None:
+def check_any(figures: Mapping[str, Mapping[str, Any]], jobs: Sequence[FunctionJob], what: str) -> None:
     """Raises RunError where every job failed, with the first one's error; they are tried again in a resumed run."""
     failed = {name: each["error"] for name, each in figures.items() if each["error"]}
     if figures and len(failed) == len(figures):
@@ -197,6 +198,6 @@ def _speedup(run: RunFolder, workers: Workers, candidates, timeout_s: float, mea
     if len(sample) < 2:
         return None
     jobs = screen_jobs(run.path / "screen" / "timing", sample, **measuring)
-    together = workers.together(jobs, timeout_s=timeout_s)
-    alone = workers.alone(jobs, timeout_s=timeout_s)
+    together = workers.at_once(jobs, timeout_s=timeout_s)
+    alone = workers.one_by_one(jobs, timeout_s=timeout_s)
     return round(alone / together, 3)

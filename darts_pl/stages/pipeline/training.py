@@ -7,22 +7,24 @@ import torch
 import torch.nn as nn
 
 from darts_pl.callbacks import History
+from darts_pl.data.series import WindowDataModule
 from darts_pl.hardware import Hardware
 from darts_pl.lit import RetrainModule
 from darts_pl.stages.fitting import fit
 from darts_pl.stages.pipeline.forecast_errors import forecast_errors
+from darts_pl.stages.trainer import TrainerSettings
 
 
 def train(
     network: nn.Module,
-    data,
+    data: WindowDataModule,
     *,
     folder: Path,
     title: str,
     epochs: int,
     make_module: Callable[..., RetrainModule],
     hardware: Hardware,
-    checkpoint_every_s: float,
+    trainer: TrainerSettings,
 ) -> dict[str, float]:
     """Train `network`, or go on; leaves it the weights of its best epoch on the CPU or its device. Returns val_mse of
     these weights, epoch_best, epochs (that were run), steps, parameters.
@@ -40,11 +42,11 @@ def train(
         hardware=hardware,
         callbacks=[history],
         title=title,
-        checkpoint_every_s=checkpoint_every_s,
+        trainer=trainer,
     )
     module.finish()
     network.to(hardware.device)
-    errors = forecast_errors(network, data.evaluation("val"), hardware.device)
+    errors = forecast_errors(network, trainer.limited(data.evaluation("val"), "val"), hardware.device)
     best = module.best.get("epoch", module.finished_epochs)
     return {
         "val_mse": float(errors.mse.mean()),

@@ -4,11 +4,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from lightning.pytorch import LightningDataModule
-
+from darts_pl.data.base import PairedDataModule
 from darts_pl.genotype import Genotype
 from darts_pl.hardware import Hardware
 from darts_pl.lit import SearchModule
+from darts_pl.spaces.base import Space
+from darts_pl.stages.trainer import TrainerSettings
 
 
 @dataclass(frozen=True)
@@ -20,18 +21,17 @@ class Trained:
         make_module: `(supernet, epochs=…, …) -> SearchModule` with the search's other settings.
         derive: strengths [E, K] a kind → genotype, by the run's rule.
         folder: where the selection may keep files, to go on from after an interruption.
-        checkpoint_every_s: seconds between resume points of a fit.
     """
 
     module: SearchModule
     make_module: Callable[..., SearchModule]
-    space: object
-    data: LightningDataModule
+    space: Space
+    data: PairedDataModule
     derive: Callable[..., Genotype]
     hardware: Hardware
     seed: int
     folder: Path
-    checkpoint_every_s: float
+    trainer: TrainerSettings
 
 
 Selection = Callable[[Trained], tuple[Genotype, dict]]
