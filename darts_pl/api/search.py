@@ -11,7 +11,7 @@ from torch.utils.data import Dataset
 from darts_pl import hypergradient as hypergradients
 from darts_pl.api.data import search_data
 from darts_pl.api.settings import SearchConfig, SearchResult
-from darts_pl.derive import strongest, top_edges
+from darts_pl.derive import Strongest, TopEdges
 from darts_pl.errors import ConfigError, nearest
 from darts_pl.hardware import Hardware
 from darts_pl.lit import check_warmup
@@ -19,6 +19,7 @@ from darts_pl.lit.surroundings import random_state_kept
 from darts_pl.relaxations import Relaxation
 from darts_pl.rules import Rule
 from darts_pl.spaces import CellSpace, Nasbench201Space
+from darts_pl.spaces.base import Space
 from darts_pl.stages.method import ONE_PHASE, Method, build_method
 from darts_pl.stages.phases import Phase
 from darts_pl.stages.search import Search, Searched
@@ -102,7 +103,7 @@ def _cell_space(config: SearchConfig) -> CellSpace:
     )
 
 
-def _method(config: SearchConfig, space) -> Method:
+def _method(config: SearchConfig, space: Space) -> Method:
     sgd = partial(torch.optim.SGD, lr=config.learning_rate, momentum=config.momentum, weight_decay=config.weight_decay)
     adam = partial(
         torch.optim.Adam,
@@ -115,7 +116,7 @@ def _method(config: SearchConfig, space) -> Method:
         relaxation=config.relaxation,
         mixing=config.mixing,
         hypergradient=HYPERGRADIENTS[config.hypergradient],
-        derivation=config.derivation or (strongest if isinstance(space, Nasbench201Space) else top_edges),
+        derivation=config.derivation or (Strongest() if isinstance(space, Nasbench201Space) else TopEdges()),
         weights_optimizer=config.weights_optimizer or sgd,
         alphas_optimizer=adam,
         seed=config.seed,
@@ -145,7 +146,7 @@ def _check_parts(config: SearchConfig) -> None:
     )
     functions = {
         "mixing": "darts_pl.relaxations.mixing.PartialChannels()",
-        "derivation": "functools.partial(darts_pl.derive.threshold, threshold=0.85)",
+        "derivation": "darts_pl.derive.Threshold(threshold=0.85)",
         "selection": "darts_pl.Perturbation()",
     }
     for name, example in functions.items():

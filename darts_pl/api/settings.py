@@ -10,9 +10,8 @@ from omegaconf import MISSING
 from torch import Tensor
 
 from darts_pl.callbacks.history import in_figures
-from darts_pl.derive import Rule as Derivation
+from darts_pl.derive import Derivation
 from darts_pl.genotype import AnyGenotype, Cell
-from darts_pl.genotype.wording import in_lines
 from darts_pl.ops.image import Builder
 from darts_pl.relaxations import Relaxation, Softmax
 from darts_pl.relaxations.mixing import full
@@ -112,7 +111,7 @@ class SearchResult:
     selection: Mapping[str, Any] | None = None
 
     def __repr__(self) -> str:
-        lines = ["Genotype, the best of the search by validation:", *in_lines(self.genotype), self._figures()]
+        lines = ["Genotype, the best of the search by validation:", *self.genotype.lines(), self._figures()]
         if self.parameters is not None:
             lines.append(f"Its network has {self.parameters:,} weights at the size of the search, not trained yet.")
         if self.stopped:

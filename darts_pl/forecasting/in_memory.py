@@ -46,7 +46,7 @@ def train_supernet(model: SeriesSupernet, data: UserWindows, parts: PipelinePart
     module = method.make_module(
         model.train(), task=data.task, channels_last=False, epochs=epochs, rules=copy.deepcopy(list(method.rules))
     )
-    derive = partial(space.derive, rule=method.derivation)
+    derive = partial(space.derive, derivation=method.derivation)
     history = SearchHistory(None, derive, list(space.primitives), space.edges, names=space.names_by_kind)
     _fit(module, data, parts, epochs, history, "search")
     alphas = {

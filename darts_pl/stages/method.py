@@ -7,7 +7,7 @@ from typing import Any
 
 from hydra.utils import instantiate
 
-from darts_pl.derive import Rule as Derivation
+from darts_pl.derive import Derivation, as_derivation
 from darts_pl.hypergradient import Hypergradient
 from darts_pl.lit import SearchModule
 from darts_pl.lit.search import OptimizerFactory
@@ -66,6 +66,7 @@ def build_method(
     Raises:
         ConfigError: two parts that do not go together, see `check_parts`.
     """
+    derivation = as_derivation(derivation)
     check_parts(
         space=space,
         relaxation=relaxation,

@@ -133,7 +133,7 @@ class Search:
 
     def derive(self, strengths: Mapping[str, Tensor]) -> Genotype:
         """The genotype of strengths [E, K] a kind."""
-        return self.space.derive(strengths, rule=self.method.derivation)
+        return self.space.derive(strengths, derivation=self.method.derivation)
 
     def pauses(self, module: SearchModule, until: int | None) -> bool:
         """Whether a search that was stopped at `until` is to be gone on with."""

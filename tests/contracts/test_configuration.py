@@ -82,7 +82,7 @@ def check_search_parts(config, inputs=(3, 32, 32), outputs=10) -> None:
     assert weights(supernet.weight_parameters()).param_groups[0]["lr"] == config.learning_rate
     assert alphas(supernet.arch_parameters()).param_groups[0]["lr"] == config.arch_learning_rate
     strengths = {kind: torch.rand(alpha.shape) for kind, alpha in supernet.alphas.items()}
-    genotype = space.derive(strengths, rule=method.derivation)
+    genotype = space.derive(strengths, derivation=method.derivation)
     assert set(genotype.cells) == set(supernet.kinds)
     lengths = epochs_of(method.phases, config.epochs)
     method.make_module(supernet, task=Classification(10), epochs=lengths[0])

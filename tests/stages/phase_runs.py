@@ -10,7 +10,7 @@ import torch
 
 from darts_pl.data.arrays import ImageArrays
 from darts_pl.data.image import ImageData
-from darts_pl.derive import top_edges
+from darts_pl.derive import TopEdges
 from darts_pl.hardware import Hardware
 from darts_pl.hypergradient import first
 from darts_pl.lit import SearchModule
@@ -77,7 +77,7 @@ def run_search(
         alpha_warmup_epochs=warmup,
     )
     run = RunFolder.open(folder, command="search", config={"seed": 5, "resume": None}, device="cpu")
-    method = Method(relaxation(), mixing, partial(top_edges, keep=1), make_module, rules, phases)
+    method = Method(relaxation(), mixing, TopEdges(keep=1), make_module, rules, phases)
     genotype = search(
         run,
         method,
