@@ -2,8 +2,7 @@
 
 from collections.abc import Mapping
 
-from darts_pl.genotype import AnyGenotype
-from darts_pl.genotype.wording import choice_text, choices_of
+from darts_pl.genotype import AnyGenotype, choice_text
 from darts_pl.reports import tables
 from darts_pl.reports.gate_records import GateRecord
 from darts_pl.reports.page import Table
@@ -12,14 +11,14 @@ from darts_pl.reports.page import Table
 def choice_table(genotypes: Mapping[str, AnyGenotype], records: Mapping[str, GateRecord]) -> Table | None:
     """A row a label, a column a genotype under its name, then the gates after the last epoch, the largest first; None
     where no genotype has choices."""
-    labels = list(dict.fromkeys(label for genotype in genotypes.values() for label in choices_of(genotype)))
+    labels = list(dict.fromkeys(label for genotype in genotypes.values() for label in genotype.choices))
     if not labels:
         return None
     told = [label for label in labels if label in records and records[label].epochs]
     columns = ["choice", *genotypes, *(["gates after the last epoch"] if told else [])]
     rows = []
     for label in labels:
-        chosen = [choices_of(genotype).get(label) for genotype in genotypes.values()]
+        chosen = [genotype.choices.get(label) for genotype in genotypes.values()]
         row = [label.replace("_", " "), *(tables.NOTHING if name is None else choice_text(name) for name in chosen)]
         rows.append([*row, *([_gates(records.get(label) if label in told else None)] if told else [])])
     return tables.text_table(columns, rows)

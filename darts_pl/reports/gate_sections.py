@@ -1,6 +1,5 @@
 """The section of a run's page on its architecture weights: heat maps and curves of cells, small panels of choices."""
 
-from darts_pl.genotype.wording import choices_of
 from darts_pl.reports import alphas
 from darts_pl.reports.gate_panels import gates_figure
 from darts_pl.reports.gate_records import GateRecord
@@ -42,7 +41,7 @@ def alpha_blocks(run: RunFiles) -> list[Block]:
 def kind_heading(run: RunFiles, kind: str) -> str:
     """A kind in words: of cells such as "Normal cell", of choices their label."""
     genotype = run.last or run.best
-    chosen = genotype is not None and kind in choices_of(genotype)
+    chosen = genotype is not None and kind in genotype.choices
     return kind.replace("_", " ") if chosen else kind_title(kind)
 
 

@@ -9,7 +9,7 @@ import torch
 import torch.nn as nn
 from torch import Tensor
 
-from darts_pl.derive import Rule
+from darts_pl.derive import Derivation
 from darts_pl.errors import GenotypeError
 from darts_pl.genotype import AnyGenotype, ModuleGenotype
 from darts_pl.relaxations import Relaxation
@@ -77,8 +77,8 @@ class Space(ABC, Generic[Shape, AGenotype]):
         """
 
     @abstractmethod
-    def check_rule(self, rule: Rule) -> None:
-        """Raises ConfigError, with the remedy, where `rule` derives no architecture of this space."""
+    def check_derivation(self, derivation: Derivation) -> None:
+        """Raises ConfigError, with the remedy, where `derivation` derives no architecture of this space."""
 
     @abstractmethod
     def supernet(
@@ -111,8 +111,8 @@ class Space(ABC, Generic[Shape, AGenotype]):
         """
 
     @abstractmethod
-    def derive(self, strengths: Mapping[str, Tensor], rule: Rule = ...) -> AGenotype:
-        """The genotype of strengths [E, K] a kind by `rule`, see `darts_pl.derive`."""
+    def derive(self, strengths: Mapping[str, Tensor], derivation: Derivation = ...) -> AGenotype:
+        """The genotype of strengths [E, K] a kind by `derivation`, see `darts_pl.derive`."""
 
     @abstractmethod
     def random_genotype(self, generator: torch.Generator) -> AGenotype:

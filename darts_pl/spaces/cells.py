@@ -7,7 +7,7 @@ import torch
 import torch.nn as nn
 from torch import Tensor
 
-from darts_pl.derive import Rule, chooses_inputs, derive_genotype, random_genotype, top_edges
+from darts_pl.derive import Derivation, derive_genotype, random_genotype, top_edges
 from darts_pl.errors import ConfigError
 from darts_pl.genotype import Genotype, check_operations, check_space
 from darts_pl.ops.image import OPERATIONS, PRIMITIVES, Builder, build
@@ -108,18 +108,18 @@ class CellSpace(Space[tuple[int, int, int], Genotype]):
             edge_normalization=mixing.edge_normalization,
         )
 
-    def check_rule(self, rule: Rule) -> None:
-        """Raises ConfigError, with the remedy, where `rule` does not choose among a node's inputs."""
-        if not chooses_inputs(rule):
+    def check_derivation(self, derivation: Derivation) -> None:
+        """Raises ConfigError, with the remedy, where `derivation` does not choose among a node's inputs."""
+        if not derivation.chooses_inputs:
             raise ConfigError(
                 "this derivation puts an operation on every edge, but a cell of the DARTS space keeps some of each "
                 "node's inputs. Take derivation=top_edges, or space=nasbench201"
             )
 
-    def derive(self, strengths: Mapping[str, Tensor], rule: Rule = top_edges) -> Genotype:
-        """The genotype of strengths [E, K] a kind by `rule`, see `darts_pl.derive`."""
-        self.check_rule(rule)
-        return derive_genotype(strengths, self.primitives, self.num_nodes, rule)
+    def derive(self, strengths: Mapping[str, Tensor], derivation: Derivation = top_edges) -> Genotype:
+        """The genotype of strengths [E, K] a kind by `derivation`, see `darts_pl.derive`."""
+        self.check_derivation(derivation)
+        return derive_genotype(strengths, self.primitives, self.num_nodes, derivation)
 
     def random_genotype(self, generator: torch.Generator) -> Genotype:
         """A genotype drawn uniformly: two distinct inputs a node, any operation but `none`."""

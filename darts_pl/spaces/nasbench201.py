@@ -7,7 +7,7 @@ import torch
 import torch.nn as nn
 from torch import Tensor
 
-from darts_pl.derive import Rule, chooses_inputs, strongest
+from darts_pl.derive import Derivation, Strongest
 from darts_pl.errors import ConfigError
 from darts_pl.genotype import Nasbench201Genotype, check_operations, check_space
 from darts_pl.genotype.nasbench201 import EDGES
@@ -19,6 +19,8 @@ from darts_pl.spaces.checks import check_primitives
 from darts_pl.spaces.mixed import MixedOperation, divided_channels
 from darts_pl.spaces.nasbench201_network import KIND, Nasbench201Network, Nasbench201Supernet
 from darts_pl.spaces.options import Chosen, EdgeOptions
+
+STRONGEST = Strongest()
 
 
 class Nasbench201Space(Space[tuple[int, int, int], Nasbench201Genotype]):
@@ -41,7 +43,7 @@ class Nasbench201Space(Space[tuple[int, int, int], Nasbench201Genotype]):
     places) are separate entries with accuracies of their own; nothing here merges them.
 
     The supernet replaces each operation by a choice, Σ_k gate[k] · o_k(x) with full mixing, and all cells share one
-    alpha [6, K]. `strongest` derives: on every edge the operation with the largest gate, `none` included.
+    alpha [6, K]. `Strongest` derives: on every edge the operation with the largest gate, `none` included.
 
     Differences from the released code (AutoDL-Projects, `xautodl/models/cell_searchs`): none in the skeleton at even
     sizes; odd maps, at which the released residual block fails, are rounded up. As there, and unlike in the DARTS cell
@@ -144,24 +146,25 @@ class Nasbench201Space(Space[tuple[int, int, int], Nasbench201Genotype]):
             normalized_pooling=False,
         )
 
-    def check_rule(self, rule: Rule) -> None:
-        """Raises ConfigError, with the remedy, where `rule` chooses among a node's inputs, which this space keeps."""
-        if chooses_inputs(rule):
+    def check_derivation(self, derivation: Derivation) -> None:
+        """Raises ConfigError, with the remedy, where `derivation` leaves out some of a node's inputs, all of which this
+        space keeps."""
+        if derivation.chooses_inputs:
             raise ConfigError(
                 "this derivation keeps some of each node's inputs, but a cell of NAS-Bench-201 has an operation on "
                 "every edge. Take derivation=strongest with space=nasbench201"
             )
 
-    def derive(self, strengths: Mapping[str, Tensor], rule: Rule = strongest) -> Nasbench201Genotype:
-        """The genotype of the strengths {"cell": [6, K]} by `rule`, see `darts_pl.derive.strongest`.
+    def derive(self, strengths: Mapping[str, Tensor], derivation: Derivation = STRONGEST) -> Nasbench201Genotype:
+        """The genotype of the strengths {"cell": [6, K]} by `derivation`, see `darts_pl.derive.Strongest`.
 
         Raises:
-            ConfigError: strengths of other kinds or another shape; a rule of the cell space.
+            ConfigError: strengths of other kinds or another shape; a derivation that leaves out inputs.
         """
-        self.check_rule(rule)
+        self.check_derivation(derivation)
         if set(strengths) != {KIND}:
             raise ConfigError(f"strengths: found the cells {sorted(strengths)}, expected [{KIND!r}]")
-        return Nasbench201Genotype(self.options[KIND].derive(strengths[KIND], rule))
+        return Nasbench201Genotype(self.options[KIND].derive(strengths[KIND], derivation))
 
     def random_genotype(self, generator: torch.Generator) -> Nasbench201Genotype:
         """A genotype drawn uniformly: any operation on every edge, `none` included, as the tables hold them."""

@@ -7,7 +7,6 @@ from functools import partial
 from darts_pl.callbacks import without_thread_tracebacks, write_hparams
 from darts_pl.data.base import PairedDataModule
 from darts_pl.genotype import KNOWN, Genotype, from_json
-from darts_pl.genotype.wording import in_lines
 from darts_pl.metric_names import in_words, others, written
 from darts_pl.progress import bar, part_done, whole_run
 from darts_pl.reports.run_page import write_report
@@ -171,7 +170,7 @@ def retrain_summary(run: RunFolder, results: dict) -> str:
 
 def genotype_lines(genotype: dict) -> list[str]:
     """A genotype's dictionary in lines of text, a choice or a cell each."""
-    return in_lines(from_json(json.dumps(genotype)))
+    return from_json(json.dumps(genotype)).lines()
 
 
 def _heading(found: dict, monitor: str) -> str:

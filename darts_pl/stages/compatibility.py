@@ -3,7 +3,7 @@
 import functools
 from collections.abc import Callable, Sequence
 
-from darts_pl.derive import NONE, strongest, threshold
+from darts_pl.derive import NONE, Derivation, Strongest, Threshold
 from darts_pl.errors import ConfigError
 from darts_pl.hypergradient import fixed
 from darts_pl.lit import check_method
@@ -21,7 +21,7 @@ def check_parts(
     mixing: MixingFunction,
     hypergradient: Callable,
     rules: Sequence[Rule],
-    derivation: Callable,
+    derivation: Derivation,
     phases: Sequence[Phase],
     selection: Callable | None,
 ) -> None:
@@ -32,11 +32,10 @@ def check_parts(
     """
     mixing = as_mixing(mixing)
     check_method(relaxation, mixing, hypergradient, rules)
-    space.check_rule(derivation)
-    rule = _function(derivation)
-    if rule is threshold:
+    space.check_derivation(derivation)
+    if isinstance(derivation, Threshold):
         _check_threshold(relaxation, mixing)
-    if rule is strongest and not relaxation.simplex and NONE in space.primitives:
+    if isinstance(derivation, Strongest) and not relaxation.simplex and NONE in space.primitives:
         raise ConfigError(
             f"relaxation={type(relaxation).__name__} with derivation=strongest: an independent gate of 'none' gets no "
             "gradient, so chance would decide about it. Leave 'none' out of space.primitives"

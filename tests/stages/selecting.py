@@ -96,7 +96,7 @@ def searched(folder: Path, space, *, data=None, epochs: int = 2, relaxation=None
     module = make_module(supernet, task=Classification(2), epochs=max(1, epochs))
     if epochs:
         fit(module, data, folder=folder, epochs=epochs, hardware=HARDWARE, callbacks=[], title="search")
-    derive = partial(space.derive, rule=top_edges)
+    derive = partial(space.derive, derivation=top_edges)
     return Trained(module, make_module, space, data, derive, HARDWARE, 0, folder / "selection", DEFAULT)
 
 

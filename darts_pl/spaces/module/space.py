@@ -7,7 +7,7 @@ import torch
 import torch.nn as nn
 from torch import Tensor
 
-from darts_pl.derive import Rule, chooses_inputs, top_edges
+from darts_pl.derive import Derivation, top_edges
 from darts_pl.errors import ConfigError, DartsError
 from darts_pl.genotype import ModuleGenotype, check_space
 from darts_pl.inputs import as_inputs
@@ -124,10 +124,11 @@ class ModuleSpace(Space[Any, ModuleGenotype]):
         """Of every label the names of its K candidates and of its E rows."""
         return {label: (options.names, options.row_names(label)) for label, options in self.options.items()}
 
-    def check_rule(self, rule: Rule) -> None:
-        """Raises ConfigError, with the remedy, where the network is known to have cells that `rule` cannot derive."""
+    def check_derivation(self, derivation: Derivation) -> None:
+        """Raises ConfigError, with the remedy, where the network is known to have cells that `derivation` cannot
+        derive."""
         has_cells = self._prototype is not None and any(isinstance(c, Cell) for c in self.choices.values())
-        if has_cells and not chooses_inputs(rule):
+        if has_cells and not derivation.chooses_inputs:
             raise ConfigError(
                 "this derivation gives every edge an operation, but the cells of this network choose their inputs. "
                 "Take derivation=top_edges"
@@ -166,17 +167,17 @@ class ModuleSpace(Space[Any, ModuleGenotype]):
         network, choices = self._built()
         return ModuleSupernet(network, choices, relaxation=relaxation, mixing=mixing, auxiliary_skip=auxiliary_skip)
 
-    def derive(self, strengths: Mapping[str, Tensor], rule: Rule = top_edges) -> ModuleGenotype:
+    def derive(self, strengths: Mapping[str, Tensor], derivation: Derivation = top_edges) -> ModuleGenotype:
         """The genotype of strengths [E, K] a label: of a choice, depth or width the largest (ties go to the earlier),
-        inputs as `InputChoice` says, cells by `rule`.
+        inputs as `InputChoice` says, cells by `derivation`.
 
         Raises:
             ConfigError: strengths of other labels or shapes. TrainingError: a strength that is not finite.
         """
         if set(strengths) != set(self.choices):
             raise ConfigError(f"strengths: found {sorted(strengths)}, expected {sorted(self.choices)}")
-        self.check_rule(rule)
-        decisions = {label: options.derive(strengths[label], rule) for label, options in self.options.items()}
+        self.check_derivation(derivation)
+        decisions = {label: options.derive(strengths[label], derivation) for label, options in self.options.items()}
         return genotype_of(decisions, self._prototype[0])
 
     def random_genotype(self, generator: torch.Generator) -> ModuleGenotype:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from darts_pl.derive import Rule, chooses_inputs
+from darts_pl.derive import Derivation
 from darts_pl.errors import ConfigError, nearest
 from darts_pl.genotype.series import MODES
 from darts_pl.ops.series import Builder, SeriesShape
@@ -89,9 +89,9 @@ def check_mixing(mixing: Mixing) -> None:
         )
 
 
-def check_rule(rule: Rule) -> None:
-    """Raises ConfigError, with the remedy, where `rule` does not choose among a node's inputs."""
-    if not chooses_inputs(rule):
+def check_derivation(derivation: Derivation) -> None:
+    """Raises ConfigError, with the remedy, where `derivation` does not choose among a node's inputs."""
+    if not derivation.chooses_inputs:
         raise ConfigError(
             "this derivation puts an operation on every edge, but a cell of space=series keeps some of each node's "
             "inputs. Take derivation=top_edges"

@@ -1,12 +1,11 @@
 """From gates to genotypes of forecasting networks, and back."""
 
-import inspect
 from collections.abc import Iterable, Mapping, Sequence
 
 import torch
 from torch import Tensor
 
-from darts_pl.derive import Rule, strongest
+from darts_pl.derive import Derivation, strongest
 from darts_pl.errors import ConfigError, GenotypeError, nearest
 from darts_pl.genotype import Cell, Edge, SeriesGenotype, check_operations, check_space
 from darts_pl.genotype.series import cell_kinds
@@ -24,7 +23,7 @@ def derive_genotype(
     candidates: Candidates,
     primitives: Sequence[str],
     num_nodes: int,
-    rule: Rule,
+    derivation: Derivation,
 ) -> SeriesGenotype:
     """See `SeriesSpace.derive`."""
     open_labels = {label for label, names in candidates.items() if len(names) > 1}
@@ -35,11 +34,7 @@ def derive_genotype(
         label: strongest(strengths[label], names)[0] if label in open_labels else names[0]
         for label, names in candidates.items()
     }
-    by_kind = "kind" in inspect.signature(rule).parameters
-    cells = {
-        kind: rule(strengths[kind], primitives, num_nodes=num_nodes, **({"kind": kind} if by_kind else {}))
-        for kind in cell_kinds(mode)
-    }
+    cells = {kind: derivation(strengths[kind], primitives, num_nodes, kind) for kind in cell_kinds(mode)}
     return SeriesGenotype(mode, choices, cells)
 
 

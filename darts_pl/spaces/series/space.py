@@ -6,7 +6,7 @@ import torch
 import torch.nn as nn
 from torch import Tensor
 
-from darts_pl.derive import Rule, top_edges
+from darts_pl.derive import Derivation, top_edges
 from darts_pl.errors import ConfigError, GenotypeError, nearest
 from darts_pl.genotype import SeriesGenotype
 from darts_pl.genotype.series import cell_kinds
@@ -118,9 +118,9 @@ class SeriesSpace(Space[SeriesShape, SeriesGenotype]):
         """Raises ConfigError, with the remedy, for windows that this space cannot build networks for."""
         checks.check_shape(shape, self.candidates["tokens"], self.patch_length)
 
-    def check_rule(self, rule: Rule) -> None:
-        """Raises ConfigError, with the remedy, where `rule` does not choose among a node's inputs."""
-        checks.check_rule(rule)
+    def check_derivation(self, derivation: Derivation) -> None:
+        """Raises ConfigError, with the remedy, where `derivation` does not choose among a node's inputs."""
+        checks.check_derivation(derivation)
 
     def supernet(
         self,
@@ -174,15 +174,15 @@ class SeriesSpace(Space[SeriesShape, SeriesGenotype]):
         checks.check_outputs(shape, outputs)
         return SeriesNetwork(genotype, shape, self._sizes(), DerivedFactory(genotype, self._operation))
 
-    def derive(self, strengths: Mapping[str, Tensor], rule: Rule = top_edges) -> SeriesGenotype:
-        """The genotype of strengths [E, K] a kind: cells by `rule`, see `darts_pl.derive`, and of every label the
+    def derive(self, strengths: Mapping[str, Tensor], derivation: Derivation = top_edges) -> SeriesGenotype:
+        """The genotype of strengths [E, K] a kind: cells by `derivation`, see `darts_pl.derive`, and of every label the
         candidate with the largest gate, `none` included (ties go to the earlier).
 
         Raises:
             ConfigError: strengths of other kinds or shapes. TrainingError: a strength that is not finite.
         """
-        self.check_rule(rule)
-        return derive_genotype(strengths, self.mode, self.candidates, self.primitives, self.num_nodes, rule)
+        self.check_derivation(derivation)
+        return derive_genotype(strengths, self.mode, self.candidates, self.primitives, self.num_nodes, derivation)
 
     def random_genotype(self, generator: torch.Generator) -> SeriesGenotype:
         """A genotype drawn uniformly: a candidate of every label; two distinct inputs a node, any operation but `none`.
