@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch.nn as nn
 from torch import Tensor
@@ -35,6 +35,19 @@ def construction(widths: Mapping[str, int]) -> Iterator[Construction]:
         yield found
     finally:
         building_now.reset(token)
+
+
+class Taken(NamedTuple):
+    """What a choice mixes by in one pass.
+
+    Args:
+        gates: [E, K]; None outside of a supernet. edge_weights: [E]; None: every edge weighs one.
+        without_auxiliary: whether auxiliary skips are left out.
+    """
+
+    gates: Tensor | None
+    edge_weights: Tensor | None = None
+    without_auxiliary: bool = False
 
 
 class ChoiceModule(nn.Module):
@@ -88,10 +101,13 @@ class ChoiceModule(nn.Module):
         """The names of the E rows."""
         return self.options.row_names(self.label)
 
-    def take(self, gates: Tensor, edge_weights: Tensor | None = None, *, without_auxiliary: bool = False) -> None:
-        """Mix by these gates [E, K] and edge weights [E] from now on. They stay after a pass, as activation
-        checkpointing runs parts of it again."""
+    def take(self, gates: Tensor | None, edge_weights: Tensor | None = None, without_auxiliary: bool = False) -> None:
+        """Mix by these gates [E, K] and edge weights [E] from now on."""
         self.gates, self.edge_weights, self.without_auxiliary = gates, edge_weights, without_auxiliary
+
+    def taken(self) -> Taken:
+        """What `take` was last given: what runs a part of a pass again later has to take it again."""
+        return Taken(self.gates, self.edge_weights, self.without_auxiliary)
 
     def rows(self) -> Sequence[Tensor]:
         """The gates of this pass, a row [K] each.

@@ -15,13 +15,11 @@ import torch.nn as nn
 from torch import Tensor
 
 from darts_pl.ops.series.shapes import SeriesShape, TokenGrid
-from darts_pl.spaces.series.heads import HEADS
 from darts_pl.spaces.series.layers import Layer, Stack
 from darts_pl.spaces.series.positions import position
-from darts_pl.spaces.series.queries import Emission, Queries
-from darts_pl.spaces.series.sequences import Along
+from darts_pl.spaces.series.queries import HEADS, Emission, Queries
 from darts_pl.spaces.series.slots import Factory
-from darts_pl.spaces.series.tokens import Patching, Window, stem
+from darts_pl.spaces.series.tokens import Along, Patching, Window, stem
 
 
 @dataclass(frozen=True)

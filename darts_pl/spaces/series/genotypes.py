@@ -7,12 +7,10 @@ from torch import Tensor
 
 from darts_pl.derive import Derivation, strongest
 from darts_pl.errors import ConfigError, GenotypeError, nearest
-from darts_pl.genotype import Cell, Edge, SeriesGenotype, check_operations, check_space
+from darts_pl.genotype import SeriesGenotype, check_operations, check_space
 from darts_pl.genotype.series import cell_kinds
-from darts_pl.spaces.series.labels import NONE
+from darts_pl.spaces.options import CellOptions, OneOf
 from darts_pl.spaces.series.labels import candidates as known_candidates
-
-EDGES_KEPT = 2
 
 Candidates = Mapping[str, Sequence[str]]
 
@@ -42,18 +40,9 @@ def draw_genotype(
     mode: str, candidates: Candidates, primitives: Sequence[str], num_nodes: int, generator: torch.Generator
 ) -> SeriesGenotype:
     """See `SeriesSpace.random_genotype`."""
-    names = [name for name in primitives if name != NONE]
-
-    def draw(number: int) -> int:
-        return int(torch.randint(number, (), generator=generator))
-
-    def node(state: int) -> tuple[Edge, ...]:
-        sources = torch.randperm(state, generator=generator)[:EDGES_KEPT].sort().values.tolist()
-        return tuple(Edge(names[draw(len(names))], source) for source in sources)
-
-    choices = {label: options[draw(len(options))] for label, options in candidates.items()}
-    states = tuple(range(2, 2 + num_nodes))
-    cells = {kind: Cell(tuple(node(state) for state in states), states) for kind in cell_kinds(mode)}
+    cell = CellOptions(tuple(primitives), num_nodes)
+    choices = {label: OneOf(tuple(names)).draw(generator) for label, names in candidates.items()}
+    cells = {kind: cell.draw(generator) for kind in cell_kinds(mode)}
     return SeriesGenotype(mode, choices, cells)
 
 

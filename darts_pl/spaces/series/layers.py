@@ -13,11 +13,41 @@ from torch import Tensor
 
 from darts_pl.ops.series.shapes import TokenGrid
 from darts_pl.spaces.series.attention import ATTENTIONS, Attention
-from darts_pl.spaces.series.feed_forward import FEED_FORWARDS
 from darts_pl.spaces.series.labels import NONE
 from darts_pl.spaces.series.mamba import STATE_SPACES
-from darts_pl.spaces.series.sequences import Along
 from darts_pl.spaces.series.slots import Factory, Zero
+from darts_pl.spaces.series.tokens import Along
+
+WIDENING = 2  # hidden features of an MLP by those of a token
+
+
+class MLP(nn.Sequential):
+    """Linear, GELU, linear, hidden size 2 D (Vaswani et al., arXiv:1706.03762, section 3.3, with GELU)."""
+
+    def __init__(self, dim: int):
+        super().__init__(nn.Linear(dim, WIDENING * dim), nn.GELU(), nn.Linear(WIDENING * dim, dim))
+
+
+class SwiGLU(nn.Module):
+    """y = W₃ (SiLU(W₁ x) ⊙ W₂ x) (Shazeer, arXiv:2002.05202, equation 6). The hidden size is two thirds of the MLP's,
+    so that both have about as many parameters."""
+
+    def __init__(self, dim: int):
+        super().__init__()
+        hidden = max(1, round(2 * WIDENING * dim / 3))
+        self.gate, self.value, self.out = nn.Linear(dim, hidden), nn.Linear(dim, hidden), nn.Linear(hidden, dim)
+        self.activation = nn.SiLU()
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(..., D) → (..., D)."""
+        return self.out(self.activation(self.gate(x)) * self.value(x))
+
+    def linear_form(self, x: Tensor) -> Tensor:
+        """What SynFlow takes in its place: the product a sum."""
+        return self.out(self.gate(x) + self.value(x))
+
+
+FEED_FORWARDS = {"mlp": MLP, "glu": SwiGLU}
 
 
 class CrossAttention(nn.Module):
