@@ -11,14 +11,14 @@ from torch.utils.data import Dataset
 from darts_pl import hypergradient as hypergradients
 from darts_pl.api.data import search_data
 from darts_pl.api.settings import SearchConfig, SearchResult
-from darts_pl.derive import strongest, top_edges
 from darts_pl.errors import ConfigError, nearest
 from darts_pl.hardware import Hardware
 from darts_pl.lit import check_warmup
 from darts_pl.lit.surroundings import random_state_kept
 from darts_pl.relaxations import Relaxation
 from darts_pl.rules import Rule
-from darts_pl.spaces import CellSpace, Nasbench201Space
+from darts_pl.spaces import CellSpace
+from darts_pl.spaces.base import Space
 from darts_pl.stages.method import ONE_PHASE, Method, build_method
 from darts_pl.stages.phases import Phase
 from darts_pl.stages.search import Search, Searched
@@ -49,7 +49,7 @@ def search_architecture(
             tensor, or a dictionary or tuple of them, y what the task takes. The shorter one starts again within an
             epoch. Both are read through once before the search to count the classes, unless `config.num_classes` says
             how many there are. Or a data module alone: one of `darts_pl.data`, made for searching, is taken as it is;
-            of any other the training data are cut in halves, see `GivenData`.
+            of any other the training data are cut in halves, see `UserModuleData`.
         device: `cpu`, `cuda` (`cuda:1` for the second), `mps` or `auto`.
         verbose: show a progress bar and a line an epoch.
 
@@ -102,7 +102,7 @@ def _cell_space(config: SearchConfig) -> CellSpace:
     )
 
 
-def _method(config: SearchConfig, space) -> Method:
+def _method(config: SearchConfig, space: Space) -> Method:
     sgd = partial(torch.optim.SGD, lr=config.learning_rate, momentum=config.momentum, weight_decay=config.weight_decay)
     adam = partial(
         torch.optim.Adam,
@@ -115,7 +115,7 @@ def _method(config: SearchConfig, space) -> Method:
         relaxation=config.relaxation,
         mixing=config.mixing,
         hypergradient=HYPERGRADIENTS[config.hypergradient],
-        derivation=config.derivation or (strongest if isinstance(space, Nasbench201Space) else top_edges),
+        derivation=config.derivation or space.default_rule(),
         weights_optimizer=config.weights_optimizer or sgd,
         alphas_optimizer=adam,
         seed=config.seed,

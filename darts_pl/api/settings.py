@@ -18,8 +18,8 @@ from darts_pl.relaxations import Relaxation, Softmax
 from darts_pl.relaxations.mixing import full
 from darts_pl.rules import Rule
 from darts_pl.schema.values import file_values, settings
+from darts_pl.spaces.base import MixingFunction, Space
 from darts_pl.spaces.layout import StemBuilder
-from darts_pl.spaces.mixed import Mixing
 from darts_pl.stages.phases import Phase
 from darts_pl.stages.selection import Selection
 from darts_pl.tasks import Task
@@ -69,14 +69,14 @@ class SearchConfig:
     primitives: Sequence[str] = MISSING
     operations: Mapping[str, Builder] | None = MISSING
     relaxation: Relaxation = field(default_factory=Softmax)
-    mixing: Mixing = full
+    mixing: MixingFunction = full
     rules: Sequence[Rule] = ()
     derivation: Derivation | None = None
     phases: Sequence[Phase] = ()
     selection: Selection | None = None
     guards: bool = MISSING
     stem: str | StemBuilder = MISSING
-    space: Any = None
+    space: Space | None = None
     task: Task | None = None
     weights_optimizer: OptimizerFactory | None = None
     num_workers: int = 0

@@ -11,7 +11,7 @@ from PIL import Image
 from darts_pl.data.arrays import shrunk
 from darts_pl.data.decode import ImageDecoder
 from darts_pl.data.folder import check_source
-from darts_pl.data.notes import tell
+from darts_pl.data.reading_notes import log_notes
 from darts_pl.errors import DataError
 
 ImageFile = str | Path | Image.Image
@@ -47,7 +47,7 @@ def prepared_images(
     decoder = ImageDecoder.from_settings(settings)
     each = [images] if isinstance(images, ImageFile) else list(images)
     pixels = [_pixels(decoder, image, number) for number, image in enumerate(each)]
-    tell(decoder.notes.found("images to predict"))
+    log_notes(decoder.notes.found("images to predict"))
     return shrunk(np.stack(pixels), shrink) if shrink > 1 else np.stack(pixels)
 
 

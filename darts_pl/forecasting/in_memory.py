@@ -8,11 +8,11 @@ import torch
 import torch.nn as nn
 
 from darts_pl.callbacks import History, SearchHistory
-from darts_pl.data.series import GivenWindows
+from darts_pl.data.series import UserWindows
 from darts_pl.errors import ConfigError
 from darts_pl.genotype import from_json
 from darts_pl.lit.surroundings import random_state_kept
-from darts_pl.spaces.network import DerivedNetwork
+from darts_pl.spaces.base import DerivedNetwork
 from darts_pl.spaces.series import SeriesSpace, SeriesSupernet
 from darts_pl.stages.fitting import fit
 from darts_pl.stages.pipeline.forecast_errors import forecast_errors, mase_scale
@@ -38,7 +38,7 @@ def check_trainable(model: nn.Module) -> None:
         )
 
 
-def train_supernet(model: SeriesSupernet, data: GivenWindows, parts: PipelineParts, epochs: int) -> dict[str, Any]:
+def train_supernet(model: SeriesSupernet, data: UserWindows, parts: PipelineParts, epochs: int) -> dict[str, Any]:
     """Search `model` on `data`; see `DARTSTrainer.train_darts_model` for what is returned."""
     space = space_of(model)
     method = parts.method(space)
@@ -64,7 +64,7 @@ def train_supernet(model: SeriesSupernet, data: GivenWindows, parts: PipelinePar
     }
 
 
-def train_network(network: nn.Module, data: GivenWindows, parts: PipelineParts, epochs: int) -> dict[str, Any]:
+def train_network(network: nn.Module, data: UserWindows, parts: PipelineParts, epochs: int) -> dict[str, Any]:
     """Train `network` on `data` and test it; see `DARTSTrainer.train_final_model` for what is returned."""
     module = parts.make_module(network, task=data.task, epochs=epochs)
     history = History(None, "retrain")
@@ -90,7 +90,15 @@ def train_network(network: nn.Module, data: GivenWindows, parts: PipelineParts, 
     }
 
 
-def _fit(module, data: GivenWindows, parts: PipelineParts, epochs: int, history: History, title: str) -> None:
+def _fit(module, data: UserWindows, parts: PipelineParts, epochs: int, history: History, title: str) -> None:
     data.prepare()
     with random_state_kept():
-        fit(module, data, epochs=epochs, hardware=parts.hardware, callbacks=[history], title=title)
+        fit(
+            module,
+            data,
+            epochs=epochs,
+            hardware=parts.hardware,
+            callbacks=[history],
+            title=title,
+            trainer=parts.trainer,
+        )

@@ -13,7 +13,7 @@ import torch
 import torch.nn as nn
 
 from darts_pl.bounded.tables import read_table
-from darts_pl.data.series.window_file import GivenFile, taken_from
+from darts_pl.data.series.window_file import WindowFile, taken_from
 from darts_pl.errors import ConfigError, DataError, nearest
 from darts_pl.lit.surroundings import random_state_kept
 from darts_pl.ops.series import SeriesShape
@@ -39,7 +39,7 @@ class DataFacts:
 
 
 def facts(shape: SeriesShape, scaler: Any, seasonal_period: int, target_names: Sequence[str] | None) -> dict[str, Any]:
-    """What is known of the windows besides their values; see `GivenWindows`.
+    """What is known of the windows besides their values; see `UserWindows`.
 
     Raises:
         ConfigError: a scaler of other channels or of scales that cannot be divided by, a name too many or too few,
@@ -103,7 +103,7 @@ def check_names(found: Iterable[str], known: Sequence[str], section: str) -> Non
 
 def collected(
     loaders: Mapping[str, Iterable], shape: SeriesShape, known: Mapping[str, Any], seed: int
-) -> tuple[GivenFile, int]:
+) -> tuple[WindowFile, int]:
     """(all windows of the loaders, the size of a training batch). A loader that shuffles does so by `seed`,
     but for one with a generator of its own.
 
@@ -118,7 +118,7 @@ def collected(
             if parts[part].shape != shape:
                 found = f"found windows of {parts[part].shape}, the trainer was made for {shape}"
                 raise DataError(f"{part}_loader: {found}")
-    return GivenFile(parts, dict(known)), sizes["train"]
+    return WindowFile(parts, dict(known)), sizes["train"]
 
 
 def factory_of(model: nn.Module) -> Callable[[], nn.Module] | None:

@@ -7,7 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from darts_pl.data.series import WindowDataModule
 from darts_pl.errors import ConfigError, nearest
+from darts_pl.forecasting.inputs import DataFacts
 from darts_pl.ops.series import FAMILIES
 from darts_pl.paths import write_atomically
 from darts_pl.progress import part_done, whole_run
@@ -46,7 +48,7 @@ class Plan:
     notes: Sequence[str]
 
 
-def build_plan(config: Mapping[str, Any], data) -> Plan:
+def build_plan(config: Mapping[str, Any], data: WindowDataModule | DataFacts) -> Plan:
     """The plan of `config` (plain values, as in conf/pipeline.yaml) on `data` (prepared for retraining).
 
     Raises:
@@ -133,7 +135,7 @@ def measuring_of(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def find_forecaster(
-    run: RunFolder, make_parts: PartsFactory, config: Mapping[str, Any], plan: Plan, data
+    run: RunFolder, make_parts: PartsFactory, config: Mapping[str, Any], plan: Plan, data: WindowDataModule
 ) -> dict[str, Any]:
     """Run the stages that are not done yet and return what results.json holds.
 

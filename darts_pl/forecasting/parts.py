@@ -9,6 +9,7 @@ from typing import Any
 from hydra.utils import instantiate
 
 from darts_pl.commands.trainer import deadline_of, hardware_of, trainer_settings
+from darts_pl.data.series import WindowDataModule
 from darts_pl.errors import ConfigError, known_arguments
 from darts_pl.lit import RetrainModule, SearchModule, check_warmup
 from darts_pl.spaces.series import SeriesSpace
@@ -83,7 +84,7 @@ def make_space(settings: Mapping[str, Any]) -> SeriesSpace:
     return known_arguments(SeriesSpace)(**settings)
 
 
-def _data(data: Mapping[str, Any], purpose: str, recipe: Mapping[str, Any], seed: int):
+def _data(data: Mapping[str, Any], purpose: str, recipe: Mapping[str, Any], seed: int) -> WindowDataModule:
     """Prepared data with loaders at their beginning."""
     settings = {"purpose": purpose, "batch_size": recipe["batch_size"], "seed": seed, "loss": recipe["loss"]}
     if recipe.get("max_windows") is not None:

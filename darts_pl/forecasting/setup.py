@@ -16,10 +16,10 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from darts_pl.commands import check_config
-from darts_pl.commands.apart import hydra_apart
+from darts_pl.commands.config_files import isolated_hydra
 from darts_pl.commands.explain import explain
-from darts_pl.data.series import GivenWindows
-from darts_pl.data.series.window_file import GivenFile, read_windows
+from darts_pl.data.series import UserWindows
+from darts_pl.data.series.window_file import WindowFile, read_windows
 from darts_pl.errors import ConfigError, RunError, nearest
 from darts_pl.forecasting import inputs
 from darts_pl.forecasting.order import Plan, build_plan
@@ -56,7 +56,7 @@ class Setup:
     """The arguments of a trainer that stay.
 
     Args:
-        shape: of the windows. facts: see `GivenWindows`. choices: see `compose_config`. device: such as `cuda:1`.
+        shape: of the windows. facts: see `UserWindows`. choices: see `compose_config`. device: such as `cuda:1`.
     """
 
     shape: SeriesShape
@@ -79,11 +79,11 @@ class Setup:
 
     def in_memory(
         self, config: DARTSConfig, loaders: Mapping[str, Iterable], purpose: str, loss: str
-    ) -> tuple[GivenWindows, PipelineParts]:
+    ) -> tuple[UserWindows, PipelineParts]:
         """(data, parts) of what is trained without a folder."""
         file, size = inputs.collected(loaders, self.shape, self.facts, config.seed)
         limit = config.train.max_windows if purpose == "search" else None
-        data = GivenWindows(
+        data = UserWindows(
             windows=file, purpose=purpose, batch_size=size, seed=config.seed, loss=loss, limit_train=limit
         )
         return data, self.parts(config)
@@ -91,7 +91,7 @@ class Setup:
     @contextmanager
     def run(
         self, config: DARTSConfig, loaders: Mapping[str, Iterable], folder: Path | str | None
-    ) -> Iterator[tuple[RunFolder, dict[str, Any], GivenWindows]]:
+    ) -> Iterator[tuple[RunFolder, dict[str, Any], UserWindows]]:
         """(run, plain configuration, prepared data): the windows lie in the run's folder, where workers read them. The
         folder is locked until the `with` ends.
 
@@ -124,7 +124,7 @@ def _parts(plain: Mapping[str, Any]) -> PipelineParts:
         raise ConfigError(told) from error
 
 
-def _keep_windows(file: GivenFile, path: Path) -> None:
+def _keep_windows(file: WindowFile, path: Path) -> None:
     if not path.is_file():
         file.save(path)
     elif read_windows(path).digest != file.digest:
@@ -148,7 +148,7 @@ def compose_config(
     """
     overrides = [_override(group, choice) for group, choice in choices.items()]
     try:
-        with hydra_apart():
+        with isolated_hydra():
             found = compose("pipeline", ["data=windows", *overrides])
             OmegaConf.set_struct(found, False)
             given = dataclasses.asdict(config)

@@ -16,7 +16,8 @@ from darts_pl.callbacks import (
     newest_loadable,
     without_thread_tracebacks,
 )
-from darts_pl.errors import RunError, TrainingError
+from darts_pl.data.base import PairedDataModule
+from darts_pl.errors import ConfigError, RunError, TrainingError
 from darts_pl.hardware import Hardware
 from darts_pl.lit.base import StepModule
 from darts_pl.lit.recomputation import recomputing
@@ -38,7 +39,7 @@ class Loaders(LightningDataModule):
             `Trainer.test`.
     """
 
-    batch_size = None  # known to the loaders alone
+    batch_size: int | None = None  # known to the loaders alone
 
     def __init__(self, train: Iterable, *, valid: Iterable | None = None, test: Iterable | None = None):
         super().__init__()
@@ -57,7 +58,7 @@ class Loaders(LightningDataModule):
 @lightning_at(logging.WARNING)  # it tells the device, as `Hardware` does, and advertises
 def fit(
     module: StepModule,
-    data: LightningDataModule,
+    data: PairedDataModule | Loaders,
     *,
     epochs: int,
     hardware: Hardware,
@@ -77,12 +78,15 @@ def fit(
         checkpoints: the folder of the points, by default the one of this name in `folder`.
 
     Raises:
+        ConfigError: flags that Lightning does not take, or that this fit cannot have.
         TrainingError: a loss or, at the end, weights that are not finite; memory exhausted (with the settings that
             lower the need).
         RunError: a folder with points of which none can be read, or that cannot be written.
         TimeUp: the deadline of `trainer` has passed.
     """
     point, around = None, [*callbacks, *trainer.callbacks(), *([RunProgress(title)] if trainer.progress else [])]
+    if folder is None and trainer.deadline is not None:
+        raise ConfigError("trainer.max_time ends a fit that lies in a folder, to go on there; this one keeps nothing")
     if folder is not None:
         checkpoints = checkpoints or folder / "checkpoints"
         remove_temporaries(checkpoints)
@@ -103,9 +107,10 @@ def fit(
         **({} if data.val_dataloader() else {"limit_val_batches": 0}),
     )
     module.accumulate(trainer.accumulates)
-    memory = memory_errors(getattr(data, "batch_size", None), lambda: module.steps_done)
+    memory = memory_errors(data.batch_size, lambda: module.steps_done)
     with without_thread_tracebacks(), memory, recomputing(module, hardware.recompute):
         fitted.fit(module, datamodule=data, ckpt_path=point, weights_only=True)
+    fitted.loggers = []  # what they wrote is complete: a test would open some anew
     if folder is None:
         check_finite_weights(module, "Start anew with a lower learning_rate")
     return fitted

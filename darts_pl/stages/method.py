@@ -13,7 +13,7 @@ from darts_pl.lit import SearchModule
 from darts_pl.lit.search import OptimizerFactory
 from darts_pl.relaxations import Relaxation
 from darts_pl.rules import Rule
-from darts_pl.spaces.mixed import Mixing
+from darts_pl.spaces.base import MixingFunction, Space
 from darts_pl.stages.compatibility import check_parts
 from darts_pl.stages.phases import Phase, phases_of
 from darts_pl.stages.selection import Selection
@@ -32,7 +32,7 @@ class Method:
     """
 
     relaxation: Relaxation
-    mixing: Mixing
+    mixing: MixingFunction
     derivation: Derivation
     make_module: Callable[..., SearchModule]
     rules: Sequence[Rule] = ()
@@ -41,10 +41,10 @@ class Method:
 
 
 def build_method(
-    space,
+    space: Space,
     *,
     relaxation: Relaxation,
-    mixing: Mixing,
+    mixing: MixingFunction,
     hypergradient: Hypergradient,
     derivation: Derivation,
     weights_optimizer: OptimizerFactory,
@@ -90,7 +90,7 @@ def build_method(
 
 
 def configured_method(
-    config: Mapping[str, Any], training: Mapping[str, Any], space, module: type[SearchModule] = SearchModule
+    config: Mapping[str, Any], training: Mapping[str, Any], space: Space, module: type[SearchModule] = SearchModule
 ) -> Method:
     """The method that the groups of a command's configuration compose.
 

@@ -12,13 +12,14 @@ import torch.nn as nn
 from torch import Tensor
 
 from darts_pl.bounded.tensors import check_digest, read_tensors, write_tensors
+from darts_pl.data.base import PairedDataModule
 from darts_pl.data.prepared_images import ImageFile, is_image_file, prepared_images
 from darts_pl.errors import ConfigError, GenotypeError, RunError
 from darts_pl.genotype import AnyGenotype, from_json
 from darts_pl.ops.image import Builder
 from darts_pl.paths import write_atomically
 from darts_pl.spaces import CellSpace, ModuleSpace, Nasbench201Space
-from darts_pl.spaces.network import DerivedNetwork
+from darts_pl.spaces.base import DerivedNetwork, Space
 from darts_pl.stages.model_header import FORMAT, MODULE, SERIES, SPACES, VERSION, read_header, space_of
 from darts_pl.stages.model_size import check_size
 from darts_pl.stages.module_model import ModuleModel, load_module_model, save_module_model
@@ -84,7 +85,7 @@ class TrainedModel(Predicting, nn.Module):
         return self(inputs)
 
 
-def save_model(path: Path, network: DerivedNetwork, space, *, data, details: dict) -> Path:
+def save_model(path: Path, network: DerivedNetwork, space: Space, *, data: PairedDataModule, details: dict) -> Path:
     """Write `network` of `space`, trained on `data` (whose preprocessing and classes are taken), to `path`."""
     if isinstance(space, ModuleSpace):
         return save_module_model(path, network.module, space, network.genotype, data=data, details=details)
@@ -97,7 +98,7 @@ def save_model(path: Path, network: DerivedNetwork, space, *, data, details: dic
         "classes": list(map(str, data.classes)),
         "mean": [float(v) for v in data.mean],
         "std": [float(v) for v in data.std],
-        "preparation": getattr(data, "preparation", None),
+        "preparation": data.preparation,
         "details": details,
         "versions": versions(),
     }

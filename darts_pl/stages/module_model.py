@@ -14,6 +14,7 @@ from torch import Tensor
 
 from darts_pl.bounded.tensors import write_tensors
 from darts_pl.data import ImageData
+from darts_pl.data.base import PairedDataModule
 from darts_pl.data.prepared_images import is_image_file, prepared_images
 from darts_pl.data.tables import TableData, TablePreprocessing
 from darts_pl.data.text import TextData, TextPreprocessing
@@ -23,7 +24,7 @@ from darts_pl.inputs import as_inputs, from_plain, to_plain
 from darts_pl.ops.image import Builder
 from darts_pl.paths import write_atomically
 from darts_pl.spaces import DenseSpace, ModuleSpace, TextSpace
-from darts_pl.spaces.calling import call
+from darts_pl.spaces.base import call
 from darts_pl.stages.model_header import FORMAT, VERSION
 from darts_pl.stages.predicting import Predicting, images_of, rows_of, texts_of
 from darts_pl.stages.provenance import versions
@@ -98,7 +99,9 @@ class ModuleModel(Predicting, nn.Module):
         return output if original is None else original(output)
 
 
-def save_module_model(path: Path, network: nn.Module, space: ModuleSpace, genotype: ModuleGenotype, *, data, details):
+def save_module_model(
+    path: Path, network: nn.Module, space: ModuleSpace, genotype: ModuleGenotype, *, data: PairedDataModule, details
+):
     """Write `network` of `space`, trained on `data`, to `path`, and return the path."""
     several = isinstance(data.classes, Mapping)
     classes = {k: list(map(str, v)) for k, v in data.classes.items()} if several else list(map(str, data.classes))
@@ -136,7 +139,7 @@ def _is_plain(value: Any) -> bool:
     return again == value or again == list(value) if isinstance(value, tuple) else again == value
 
 
-def _preprocessing_header(data) -> dict[str, Any]:
+def _preprocessing_header(data: PairedDataModule) -> dict[str, Any]:
     for kind, (module, _) in PREPROCESSING.items():
         if isinstance(data, module):
             return {"kind": kind, "values": data.preprocessing()}

@@ -13,14 +13,17 @@ from torch import Tensor
 
 from darts_pl import genotype as genotypes
 from darts_pl.callbacks import ArchitectureBoard, CollapseGuards, SearchHistory, peak_memory_mib
+from darts_pl.data.base import PairedDataModule
+from darts_pl.data.user_loaders import LoaderData
 from darts_pl.errors import ConfigError
 from darts_pl.genotype import AnyGenotype, from_json
 from darts_pl.hardware import Hardware
 from darts_pl.lit import SearchModule
-from darts_pl.relaxations.mixing import with_divisor
+from darts_pl.relaxations.mixing import as_mixing
 from darts_pl.reports.alphas import alpha_heatmap, gate_heatmap
 from darts_pl.reports.cell_graph import genotype_figure
 from darts_pl.seeds import derived_seed
+from darts_pl.spaces.base import Space
 from darts_pl.spaces.widening import widen
 from darts_pl.stages.fitting import fit
 from darts_pl.stages.method import Method
@@ -63,8 +66,8 @@ class Search:
     """
 
     method: Method
-    space: Any
-    data: Any
+    space: Space
+    data: PairedDataModule | LoaderData
     hardware: Hardware
     epochs: int
     seed: int
@@ -81,8 +84,7 @@ class Search:
             ConfigError: phases that cannot be, a supernet that cannot be built or taken over, a warm-up as long as its
                 phase, a rule that does not fit the phases.
         """
-        if hasattr(self.space, "prepare"):
-            self.space.prepare(self.data.input_shape, self.data.outputs)  # what it consists of is known with the data
+        self.space.prepare(self.data.input_shape, self.data.outputs)  # what it consists of is known with the data
         schedule, before = schedule_of(self.method.phases, self.epochs), None
         for index in range(len(schedule.lengths) if len(schedule.lengths) > 1 else 0):
             module = self._phase_module(schedule, index)
@@ -97,8 +99,7 @@ class Search:
         Args:
             schedule: of `prepare`. until: stop after this epoch of a search in one phase, before the selection.
         """
-        names = getattr(self.space, "names_by_kind", None)
-        primitives, edges = list(self.space.primitives), self.space.edges
+        names, primitives, edges = self.space.names_by_kind, list(self.space.primitives), self.space.edges
         history = SearchHistory(folder, self.derive, primitives, edges, report=self.report, names=names)
         boards = [ArchitectureBoard(history, gate_heatmap, genotype_figure, alpha_heatmap)] if self.pictures else []
         watching = [CollapseGuards(history, folder)] if self.guards else []
@@ -142,7 +143,8 @@ class Search:
         """The module of a phase over all candidates, drawn anew."""
         phase, epochs, method = schedule.phases[index], schedule.lengths[index], self.method
         torch.manual_seed(derived_seed(self.seed, "supernet", *([index] if index else [])))
-        mixing = method.mixing if phase.channel_divisor is None else with_divisor(method.mixing, phase.channel_divisor)
+        mixing = as_mixing(method.mixing)
+        mixing = mixing if phase.channel_divisor is None else mixing.with_divisor(phase.channel_divisor)
         supernet = self.space.supernet(
             self.data.input_shape,
             self.data.outputs,
@@ -189,8 +191,8 @@ def search(
     run: RunFolder,
     method: Method,
     *,
-    space,
-    data,
+    space: Space,
+    data: PairedDataModule,
     hardware: Hardware,
     epochs: int,
     seed: int,

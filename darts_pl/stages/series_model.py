@@ -16,11 +16,12 @@ from torch import Tensor
 
 from darts_pl.bounded.tensors import write_tensors
 from darts_pl.bounded.texts import shown
+from darts_pl.data.delimited import RawTable
+from darts_pl.data.series import WindowDataModule
 from darts_pl.data.series.calendar import calendar_features
 from darts_pl.data.series.columns import as_numbers
 from darts_pl.data.series.epochs import check_years
 from darts_pl.data.series.magnitude import check_given, too_coarse
-from darts_pl.data.series.reading import RawTable
 from darts_pl.data.series.scaling import Scaler, in_float64
 from darts_pl.data.series.several import check_one_series, pick
 from darts_pl.errors import DataError, RunError, nearest
@@ -218,7 +219,9 @@ def _batch(values: Array) -> Tensor:
     return torch.tensor(values)[None]
 
 
-def save_series_model(path: Path, network: nn.Module, space: SeriesSpace, *, data, details: dict[str, Any]) -> Path:
+def save_series_model(
+    path: Path, network: nn.Module, space: SeriesSpace, *, data: WindowDataModule, details: dict[str, Any]
+) -> Path:
     """Write `network` of `space`, trained on `data` (a `SeriesData`, whose preprocessing is taken), to `path`."""
     header = {
         "format": FORMAT,

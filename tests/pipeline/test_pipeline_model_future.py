@@ -10,7 +10,7 @@ from pipeline_series import HORIZON, LOOK_BACK, hourly
 from pipeline_windows import calendar, scale_of
 
 import darts_pl
-from darts_pl.data.series import SeriesData, TableFrame
+from darts_pl.data.series import RawTableFrame, SeriesData
 from darts_pl.errors import DataError
 from darts_pl.spaces import SeriesSpace
 from darts_pl.stages.series_model import ForecastModel, save_series_model
@@ -30,7 +30,7 @@ def frame() -> pd.DataFrame:
 def model(frame: pd.DataFrame, tmp_path: Path) -> ForecastModel:
     """An untrained network that forecasts `load` and `flow`, given `wind` ahead."""
     data = SeriesData(
-        source=TableFrame(frame.reset_index()),
+        source=RawTableFrame(frame.reset_index()),
         look_back=LOOK_BACK,
         horizon=HORIZON,
         timezone=ZONE,

@@ -14,7 +14,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 import darts_pl
-from darts_pl.data.series import SeriesData, TableFrame
+from darts_pl.data.series import RawTableFrame, SeriesData
 from darts_pl.errors import ConfigError, DataError
 from darts_pl.spaces import SeriesSpace
 from darts_pl.stages.pipeline.baselines import SeasonalNaive
@@ -33,7 +33,7 @@ def meter(offset: float = 1e7) -> pd.DataFrame:
 def data_of(frame: pd.DataFrame, **settings) -> SeriesData:
     settings = {"targets": ["y"], "past_covariates": ["x"], "calendar": [], **settings}
     data = SeriesData(
-        source=TableFrame(frame), look_back=LOOK_BACK, horizon=HORIZON, purpose="retrain", batch_size=8, **settings
+        source=RawTableFrame(frame), look_back=LOOK_BACK, horizon=HORIZON, purpose="retrain", batch_size=8, **settings
     )
     data.prepare()
     return data

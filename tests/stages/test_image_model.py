@@ -16,7 +16,7 @@ from darts_pl.data import digits_data, images_data
 from darts_pl.errors import DataError, RunError
 from darts_pl.genotype import KNOWN
 from darts_pl.spaces import CellSpace, ModuleSpace
-from darts_pl.spaces.network import trainable
+from darts_pl.spaces.base import trainable
 from darts_pl.stages.model_file import save_model
 
 

@@ -14,12 +14,12 @@ from safetensors.torch import load_file, save_file
 from torch.utils.data import DataLoader, TensorDataset
 
 import darts_pl
-from darts_pl.data import GivenData, digits_data
+from darts_pl.data import UserModuleData, digits_data
 from darts_pl.data.tables import breast_cancer_data, diabetes_data, digits_table_data
 from darts_pl.data.text import trec_data
 from darts_pl.errors import DartsError, DataError, RunError
 from darts_pl.spaces import DenseSpace, TextSpace
-from darts_pl.spaces.network import trainable
+from darts_pl.spaces.base import trainable
 from darts_pl.stages.model_file import save_model
 
 
@@ -151,7 +151,7 @@ def test_data_of_ones_own_keep_their_shapes(tmp_path):
         def train_dataloader(self):
             return DataLoader(TensorDataset(torch.rand(20, 2, 5, 5), torch.rand(20)))
 
-    network, path = saved(darts_pl.ModuleSpace(Net), GivenData(module=Own(), batch_size=4), tmp_path)
+    network, path = saved(darts_pl.ModuleSpace(Net), UserModuleData(module=Own(), batch_size=4), tmp_path)
     x = torch.rand(3, 2, 5, 5)
     expected = network(x).detach().squeeze(1).numpy()
     np.testing.assert_allclose(darts_pl.load(path, target=Net).predict(x), expected, rtol=1e-6)

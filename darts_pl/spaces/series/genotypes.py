@@ -10,7 +10,6 @@ from darts_pl.derive import Rule, strongest
 from darts_pl.errors import ConfigError, GenotypeError, nearest
 from darts_pl.genotype import Cell, Edge, SeriesGenotype, check_operations, check_space
 from darts_pl.genotype.series import cell_kinds
-from darts_pl.spaces.layout import edge_sources
 from darts_pl.spaces.series.labels import NONE
 from darts_pl.spaces.series.labels import candidates as known_candidates
 
@@ -75,29 +74,3 @@ def check_genotype(genotype: SeriesGenotype, mode: str, operations: Iterable[str
         if name not in known[label]:
             raise GenotypeError(f"genotype: choices: {label}: {name!r} does not exist. {nearest(name, known[label])}")
     check_operations(genotype, operations)
-
-
-def one_hot_gates(
-    genotype: SeriesGenotype, candidates: Candidates, primitives: Sequence[str], num_nodes: int
-) -> dict[str, Tensor]:
-    """See `SeriesSpace.one_hot_gates`."""
-    gates = {}
-    for label, names in candidates.items():
-        name = genotype.choices[label]
-        if name not in names:
-            raise GenotypeError(f"{label}: {name!r} is not in this space. {nearest(name, names)}")
-        if len(names) > 1:
-            gates[label] = torch.zeros(1, len(names))
-            gates[label][0, names.index(name)] = 1.0
-    rows = {edge: row for row, edge in enumerate(edge_sources(num_nodes))}
-    for kind, cell in genotype.cells.items():
-        if len(cell.nodes) != num_nodes:
-            raise GenotypeError(f"{kind} cell: {len(cell.nodes)} nodes, the space has {num_nodes}")
-        gates[kind] = torch.zeros(len(rows), len(primitives))
-        for state, node in enumerate(cell.nodes, start=2):
-            for edge in node:
-                if edge.op not in primitives:
-                    known = nearest(edge.op, primitives)
-                    raise GenotypeError(f"{kind} cell, state {state}: {edge.op!r} is not in this space. {known}")
-                gates[kind][rows[state, edge.source], primitives.index(edge.op)] = 1.0
-    return gates

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from darts_pl.data.series import WindowDataModule
 from darts_pl.errors import RunError
 from darts_pl.genotype import from_json
 from darts_pl.paths import write_atomically
@@ -77,15 +78,17 @@ def run_baseline(parts: PipelineParts, *, row: str, folder: str, epochs: int) ->
         )
     else:
         network.to(parts.hardware.device)
-        errors = forecast_errors(network, data.evaluation("val"), parts.hardware.device)
+        errors = forecast_errors(network, parts.trainer.limited(data.evaluation("val"), "val"), parts.hardware.device)
         figures = {"val_mse": float(errors.mse.mean()), "parameters": 0}
     return figures | _tested(parts, network, data, Path(folder), row)
 
 
-def _tested(parts: PipelineParts, network: torch.nn.Module, data, folder: Path, row: str) -> dict[str, Any]:
+def _tested(
+    parts: PipelineParts, network: torch.nn.Module, data: WindowDataModule, folder: Path, row: str
+) -> dict[str, Any]:
     """The figures of the test windows; a few forecasts are kept in forecasts.npz of `folder`."""
     device, targets = parts.hardware.device, data.input_shape.targets
-    errors = forecast_errors(network, data.evaluation("test"), device)
+    errors = forecast_errors(network, parts.trainer.limited(data.evaluation("test"), "test"), device)
     scale = mase_scale(data.train_targets(), data.seasonal_period)
     figures = errors.figures(np.asarray(data.scaler.std)[:targets], scale)
     forecasts = _forecasts(network, data, device)
@@ -94,7 +97,7 @@ def _tested(parts: PipelineParts, network: torch.nn.Module, data, folder: Path, 
 
 
 @torch.no_grad()
-def _forecasts(network: torch.nn.Module, data, device: torch.device) -> dict[str, np.ndarray]:
+def _forecasts(network: torch.nn.Module, data: WindowDataModule, device: torch.device) -> dict[str, np.ndarray]:
     """Of some test windows, on the original scale: forecast and truth [W, P, Y], past [W, T, Y]; starts [W]."""
     windows = data.windows("test")
     chosen = torch.linspace(0, len(windows) - 1, min(SHOWN_WINDOWS, len(windows))).round().long()

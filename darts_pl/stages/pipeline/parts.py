@@ -6,6 +6,7 @@ from typing import Any
 
 import torch.nn as nn
 
+from darts_pl.data.series import WindowDataModule
 from darts_pl.hardware import Hardware
 from darts_pl.lit import RetrainModule
 from darts_pl.stages.method import Method
@@ -31,9 +32,9 @@ class PipelineParts:
     hardware: Hardware
     trainer: TrainerSettings
     make_space: Callable[[Mapping[str, Any]], Any]
-    search_data: Callable[[], Any]
-    final_data: Callable[[], Any]
-    baseline_data: Callable[[], Any]
+    search_data: Callable[[], WindowDataModule]
+    final_data: Callable[[], WindowDataModule]
+    baseline_data: Callable[[], WindowDataModule]
     relaxation: nn.Module
     mixing: Callable
     method: Callable[[Any], Method]

@@ -7,6 +7,7 @@ import torch
 import torch.nn as nn
 
 from darts_pl.callbacks import History
+from darts_pl.data.series import WindowDataModule
 from darts_pl.hardware import Hardware
 from darts_pl.lit import RetrainModule
 from darts_pl.stages.fitting import fit
@@ -16,7 +17,7 @@ from darts_pl.stages.trainer import TrainerSettings
 
 def train(
     network: nn.Module,
-    data,
+    data: WindowDataModule,
     *,
     folder: Path,
     title: str,
@@ -45,7 +46,7 @@ def train(
     )
     module.finish()
     network.to(hardware.device)
-    errors = forecast_errors(network, data.evaluation("val"), hardware.device)
+    errors = forecast_errors(network, trainer.limited(data.evaluation("val"), "val"), hardware.device)
     best = module.best.get("epoch", module.finished_epochs)
     return {
         "val_mse": float(errors.mse.mean()),

@@ -14,7 +14,7 @@ from darts_pl.errors import ConfigError, nearest
 from darts_pl.hypergradient import restored
 from darts_pl.ops.image import Skip
 from darts_pl.seeds import derived_seed
-from darts_pl.spaces.architecture import SearchNetwork
+from darts_pl.spaces.base import Supernet
 from darts_pl.stages.selection.base import Trained
 
 MONITOR = "monitor"
@@ -43,7 +43,7 @@ def check_metric(metric: str) -> None:
         raise ConfigError(f"selection.metric={metric!r} is unknown. {nearest(metric, METRICS)}")
 
 
-def release(supernet: SearchNetwork) -> None:
+def release(supernet: Supernet) -> None:
     """Take off what rules of the search have set on the supernet's choices, which no checkpoint holds."""
     for choice in supernet.choices():
         choice.auxiliary_weight = choice.drop_path_probability = 0.0

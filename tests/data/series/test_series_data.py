@@ -12,7 +12,7 @@ from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
 
 from darts_pl.commands.check import check_config
-from darts_pl.data.series import Scaler, SeriesData, TableFrame, csv_data
+from darts_pl.data.series import RawTableFrame, Scaler, SeriesData, csv_data
 from darts_pl.errors import ConfigError
 from darts_pl.paths import conf_dir
 
@@ -95,7 +95,6 @@ def test_batches_of_a_part_are_its_windows(data_of) -> None:
     by_batch = [y for _, y, key in data.evaluation("test") if key == -1]
     assert [len(y) for y in by_batch] == [7, 7, 7, 1]
     assert torch.equal(torch.cat(by_batch), windows[:][1])
-    assert torch.equal(torch.cat([y for _, y in windows.batches(5)]), windows[:][1])
     assert len(data.window_times("test")) == len(windows) == 22
     with pytest.raises(ConfigError, match=r"part='tset' is unknown\. Did you mean 'test'"):
         data.windows("tset")
@@ -149,7 +148,7 @@ def test_parquet_equals_csv(tmp_path: Path) -> None:
     assert csv_data(csv=str(tmp_path / "my.parquet"), **options).fingerprint == reference
     assert csv_data(csv=str(tmp_path / "indexed.parquet"), **options).fingerprint == reference
     assert csv_data(csv=str(tmp_path / "my.tsv"), separator=r"\t", **options).fingerprint == reference
-    assert SeriesData(source=TableFrame(frame.set_index("date")), **options).fingerprint == reference
+    assert SeriesData(source=RawTableFrame(frame.set_index("date")), **options).fingerprint == reference
 
 
 def test_preprocessing_is_json(data_of) -> None:

@@ -181,7 +181,7 @@ def test_settings_are_checked_at_once(settings: dict, message: str) -> None:
 
 
 def test_what_does_not_fit_the_rows() -> None:
-    with pytest.raises(DataError, match=r"data.batch_size=100 is larger than the 'weights' part .* 71 rows\. Lower"):
+    with pytest.raises(DataError, match=r"batch_size=100 is larger than the 'weights' part .* 71 rows\. Lower"):
         wine_data(batch_size=100).prepare()
     with pytest.raises(ConfigError, match=r"data.folds=60: the class 'class_2' of wine fill only 48 folds"):
         wine_data(fold=0, folds=60).prepare()
