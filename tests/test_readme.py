@@ -31,7 +31,11 @@ EXPERIMENTS = sorted((ROOT / "conf" / "experiment").glob("*.yaml"))
 
 def methods() -> list[str]:
     """The experiments of the table of methods; `..._snas` stands for one in each space."""
-    cells = [row.split("|")[2] for row in PAGES["darts_pl/rules/README.md"].splitlines() if row.startswith("| ") and row.count("|") == 5]
+    cells = [
+        row.split("|")[2]
+        for row in PAGES["darts_pl/rules/README.md"].splitlines()
+        if row.startswith("| ") and row.count("|") == 5
+    ]
     named = [name for cell in cells for name in re.findall(r"`([a-z0-9_.]+)`", cell)]
     whole = [name for name in named if not name.startswith("...")]
     shared = [name.removeprefix("..._") for name in named if name.startswith("...")]

@@ -11,14 +11,13 @@ from torch.utils.data import Dataset
 from darts_pl import hypergradient as hypergradients
 from darts_pl.api.data import search_data
 from darts_pl.api.settings import SearchConfig, SearchResult
-from darts_pl.derive import Strongest, TopEdges
 from darts_pl.errors import ConfigError, nearest
 from darts_pl.hardware import Hardware
 from darts_pl.lit import check_warmup
 from darts_pl.lit.surroundings import random_state_kept
 from darts_pl.relaxations import Relaxation
 from darts_pl.rules import Rule
-from darts_pl.spaces import CellSpace, Nasbench201Space
+from darts_pl.spaces import CellSpace
 from darts_pl.spaces.base import Space
 from darts_pl.stages.method import ONE_PHASE, Method, build_method
 from darts_pl.stages.phases import Phase
@@ -116,7 +115,7 @@ def _method(config: SearchConfig, space: Space) -> Method:
         relaxation=config.relaxation,
         mixing=config.mixing,
         hypergradient=HYPERGRADIENTS[config.hypergradient],
-        derivation=config.derivation or (Strongest() if isinstance(space, Nasbench201Space) else TopEdges()),
+        derivation=config.derivation or space.default_derivation(),
         weights_optimizer=config.weights_optimizer or sgd,
         alphas_optimizer=adam,
         seed=config.seed,

@@ -10,13 +10,13 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from darts_pl.callbacks import History
-from darts_pl.data.user_loaders import SeededPasses, describe_any
+from darts_pl.data.user_loaders import Loaders, SeededPasses, describe_any
 from darts_pl.errors import ConfigError
 from darts_pl.hardware import Hardware
 from darts_pl.lit import RetrainModule
 from darts_pl.lit.surroundings import lightning_at, random_state_kept
 from darts_pl.spaces.base import trainable
-from darts_pl.stages.fitting import Loaders, fit
+from darts_pl.stages.fitting import fit
 from darts_pl.stages.trainer import TrainerSettings
 from darts_pl.tasks import Task
 

@@ -27,7 +27,7 @@ def check_no_series(config: DictConfig) -> None:
     target = get_object(config.data["_target_"])
     if isinstance(target, type) and issubclass(target, WindowDataModule):
         raise ConfigError(
-            f"data: found {config.data['_target_'].rsplit('.', 1)[1]}, which is of time series. They are searched "
+            f"data: found {target.__name__}, which is of time series. They are searched "
             "by python -m darts_pl.pipeline, such as: python -m darts_pl.pipeline data.csv=my.csv data.horizon=24"
         )
 

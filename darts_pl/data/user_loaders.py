@@ -4,9 +4,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Protocol
 
 import torch
+from lightning import LightningDataModule
 from torch import Tensor
 
 from darts_pl import ranks
+from darts_pl.data.base import InputShape, Outputs
 from darts_pl.data.batches import NO_AUGMENTATION
 from darts_pl.data.user_batches import check_values, highest_labels, infer_outputs, infer_task, outputs_of, split_batch
 from darts_pl.errors import DataError
@@ -51,6 +53,57 @@ class SeededPasses:
         torch.manual_seed(derived_seed(self.seed, "loader", self.name, number))
         for x, y in self.loader:
             yield x, y, NO_AUGMENTATION
+
+
+class Loaders(LightningDataModule):
+    """Loaders that Python hands over, for a fit.
+
+    Args:
+        train: what training steps take. valid: validated on after each epoch; None for no validation. test: of
+            `Trainer.test`.
+    """
+
+    batch_size: int | None = None  # known to the loaders alone
+
+    def __init__(self, train: Any, *, valid: Iterable | None = None, test: Iterable | None = None):
+        super().__init__()
+        self.train, self.valid, self.test = train, valid, test
+
+    def train_dataloader(self) -> Any:
+        """Training batches."""
+        return self.train
+
+    def val_dataloader(self) -> Iterable:
+        """Validation batches, [] where there are none."""
+        return [] if self.valid is None else self.valid
+
+    def test_dataloader(self) -> Iterable:
+        """Test batches, [] where there are none."""
+        return [] if self.test is None else self.test
+
+
+class LoaderData(Loaders):
+    """A pair of loaders, with what a search asks of a data module; where they differ in length, the shorter one starts
+    again within an epoch.
+
+    Args:
+        loaders: `weights` and `alphas`. seed: of the order in which loaders that shuffle give their batches.
+        input_shape, outputs, task: of the batches, see `describe_any`.
+    """
+
+    fingerprint = ""  # nothing is kept that could be gone on with
+
+    def __init__(
+        self, loaders: Mapping[str, SizedLoader], seed: int, input_shape: InputShape, outputs: Outputs, task: Task
+    ):
+        paired = {name: SeededPasses(loader, seed, name) for name, loader in loaders.items()}
+        super().__init__(paired, valid=SeededPasses(loaders["alphas"], seed, "evaluation"))
+        self.input_shape, self.outputs, self.task = input_shape, outputs, task
+        self.elapsed_epochs = 0  # of earlier phases; passes count on by themselves
+
+    def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
+        """Batches as the loaders give them, (x, y) of those that a selection evaluates on."""
+        return batch[:2] if isinstance(batch, tuple) else batch
 
 
 def describe(loaders: Mapping[str, Iterable], num_classes: int | None) -> tuple[tuple[int, int, int], int]:

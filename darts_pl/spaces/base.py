@@ -9,7 +9,7 @@ import torch
 import torch.nn as nn
 from torch import Tensor
 
-from darts_pl.derive import Derivation
+from darts_pl.derive import Derivation, TopEdges
 from darts_pl.errors import GenotypeError
 from darts_pl.genotype import AnyGenotype, ModuleGenotype
 from darts_pl.relaxations import Relaxation
@@ -75,6 +75,10 @@ class Space(ABC, Generic[Shape, AGenotype]):
         Raises:
             ConfigError: data that the network does not take.
         """
+
+    def default_derivation(self) -> Derivation:
+        """What derives genotypes where nothing else is said."""
+        return TopEdges()
 
     @abstractmethod
     def check_derivation(self, derivation: Derivation) -> None:

@@ -146,6 +146,10 @@ class Nasbench201Space(Space[tuple[int, int, int], Nasbench201Genotype]):
             normalized_pooling=False,
         )
 
+    def default_derivation(self) -> Derivation:
+        """The operation of the largest gate on every edge."""
+        return Strongest()
+
     def check_derivation(self, derivation: Derivation) -> None:
         """Raises ConfigError, with the remedy, where `derivation` leaves out some of a node's inputs, all of which this
         space keeps."""

@@ -1,7 +1,7 @@
 """The one fit of a LightningModule: resumed where it stopped, its errors told in the user's words."""
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -19,6 +19,7 @@ from darts_pl.callbacks import (
     without_thread_tracebacks,
 )
 from darts_pl.data.base import PairedDataModule
+from darts_pl.data.user_loaders import Loaders
 from darts_pl.errors import ConfigError, RunError, TrainingError
 from darts_pl.hardware import Hardware
 from darts_pl.lit.base import StepModule
@@ -34,39 +35,9 @@ log = logging.getLogger("darts_pl")
 OUT_OF_MEMORY = ("out of memory", "alloc_failed", "can't allocate memory")
 
 
-class Loaders(PairedDataModule):
-    """Loaders that Python hands over, for `fit`.
-
-    Args:
-        train: what training steps take. valid: validated on after each epoch; None for no validation. test: of
-            `Trainer.test`.
-    """
-
-    def __init__(self, train: Iterable, *, valid: Iterable | None = None, test: Iterable | None = None):
-        super().__init__()
-        self.batch_size = None  # known to the loaders alone
-        self.train, self.valid, self.test = train, valid, test
-
-    def train_dataloader(self) -> Iterable:
-        return self.train
-
-    def val_dataloader(self) -> Iterable:
-        return [] if self.valid is None else self.valid
-
-    def test_dataloader(self) -> Iterable:
-        return [] if self.test is None else self.test
-
-    def prepare(self) -> None:
-        """Nothing is to be read."""
-
-    def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
-        """Batches as the loaders give them."""
-        return batch
-
-
 def fit(
     module: StepModule,
-    data: PairedDataModule,
+    data: PairedDataModule | Loaders,
     *,
     epochs: int,
     hardware: Hardware,
@@ -127,7 +98,7 @@ def fit(
 @lightning_at(logging.WARNING)  # it tells the device, as `Hardware` does, and advertises
 def fit_here(
     module: StepModule,
-    data: PairedDataModule,
+    data: PairedDataModule | Loaders,
     place: Mapping[str, Any],
     *,
     epochs: int,

@@ -14,8 +14,9 @@ from torch import Tensor
 from darts_pl import genotype as genotypes
 from darts_pl.callbacks import ArchitectureBoard, CollapseGuards, SearchHistory, peak_memory_mib
 from darts_pl.data.base import PairedDataModule
+from darts_pl.data.user_loaders import LoaderData
 from darts_pl.errors import ConfigError
-from darts_pl.genotype import Genotype, from_json
+from darts_pl.genotype import AnyGenotype, from_json
 from darts_pl.hardware import Hardware
 from darts_pl.lit import SearchModule
 from darts_pl.relaxations.mixing import as_mixing
@@ -43,7 +44,7 @@ class Searched:
         selection: figures of the method's selection, where it has one. peak_memory_mib: the most of any phase.
     """
 
-    genotype: Genotype
+    genotype: AnyGenotype
     module: SearchModule
     history: SearchHistory
     selection: Mapping[str, Any] | None
@@ -66,7 +67,7 @@ class Search:
 
     method: Method
     space: Space
-    data: PairedDataModule
+    data: PairedDataModule | LoaderData
     hardware: Hardware
     epochs: int
     seed: int
@@ -98,15 +99,14 @@ class Search:
         Args:
             schedule: of `prepare`. until: stop after this epoch of a search in one phase, before the selection.
         """
-        names = self.space.names_by_kind
-        primitives, edges = list(self.space.primitives), self.space.edges
+        names, primitives, edges = self.space.names_by_kind, list(self.space.primitives), self.space.edges
         history = SearchHistory(folder, self.derive, primitives, edges, report=self.report, names=names)
         boards = [ArchitectureBoard(history, gate_heatmap, genotype_figure, alpha_heatmap)] if self.pictures else []
         watching = [CollapseGuards(history, folder)] if self.guards else []
-        module, peak_mib, several = None, 0.0, len(schedule.lengths) > 1
+        module, peak_mib, several = self._phase_module(schedule, 0), 0.0, len(schedule.lengths) > 1
         for index, length in enumerate(schedule.lengths):
-            before, module = module, self._phase_module(schedule, index)
-            if before is not None:
+            if index:
+                before, module = module, self._phase_module(schedule, index)
                 _follow(module, before, schedule.phases[index])
                 for watcher in (history, *watching):
                     watcher.begin_phase(schedule.phases[index].continues)
@@ -131,7 +131,7 @@ class Search:
             genotype, selection = self._select(module, folder)
         return Searched(genotype, module, history, selection, max(peak_mib, peak_memory_mib(self.hardware.device)))
 
-    def derive(self, strengths: Mapping[str, Tensor]) -> Genotype:
+    def derive(self, strengths: Mapping[str, Tensor]) -> AnyGenotype:
         """The genotype of strengths [E, K] a kind."""
         return self.space.derive(strengths, derivation=self.method.derivation)
 
@@ -169,7 +169,7 @@ class Search:
             **phase.warmup(epochs),
         )
 
-    def _select(self, module: SearchModule, folder: Path | None) -> tuple[Genotype, dict]:
+    def _select(self, module: SearchModule, folder: Path | None) -> tuple[AnyGenotype, dict]:
         if folder is None:
             with TemporaryDirectory(prefix="darts_pl-") as temporary:
                 return self._select(module, Path(temporary))
@@ -200,7 +200,7 @@ def search(
     guards: bool = True,
     pictures: bool = True,
     until: int | None = None,
-) -> Genotype:
+) -> AnyGenotype:
     """Search in `run`, or go on searching; returns the genotype that the method chooses.
 
     Args:

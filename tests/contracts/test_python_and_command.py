@@ -53,7 +53,10 @@ def config(**changes) -> SearchConfig:
     return SearchConfig(**{"space": space, "epochs": 3, "seed": 3, "learning_rate": 0.05, **changes})
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize(
+    "method",
+    [each if each == "P-DARTS" else pytest.param(each, marks=pytest.mark.slow) for each in METHODS],
+)
 def test_a_method_is_the_same_from_python_and_by_the_command(method, tmp_path, monkeypatch, capsys):
     words, changes = METHODS[method]
     monkeypatch.chdir(tmp_path)

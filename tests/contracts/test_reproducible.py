@@ -24,7 +24,7 @@ HALVES = (two_classes(24, seed=1), two_classes(16, seed=2))
 
 def run(relaxation, halves=HALVES, **changes):
     if not relaxation.trains_alphas:
-        changes = {"hypergradient": "fixed", "selection": Sampled(candidates=4, finalists=2), **changes}
+        changes = {"selection": Sampled(candidates=4, finalists=2), **changes, "hypergradient": "fixed"}
     return search_architecture(*halves, SearchConfig(**{**SMALL, "relaxation": relaxation, **changes}))
 
 
