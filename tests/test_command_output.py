@@ -16,7 +16,7 @@ from test_commands import begin_run, conf, told  # noqa: F401
 from darts_pl.callbacks import without_thread_tracebacks
 from darts_pl.commands import run_command
 from darts_pl.commands.output import OutputClosed, checked_output
-from darts_pl.commands.stops import Stopped, goes_on_by
+from darts_pl.commands.stopping import Stopped, resumable_by
 from darts_pl.errors import RunError, StorageError
 from darts_pl.stages.lock import locked
 from darts_pl.stages.log_file import LogFile
@@ -130,7 +130,7 @@ def test_a_vanished_folder_tells_the_way_on(conf, capsys):  # noqa: F811
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), OutputClosed("standard output cannot be written (gone)")])
 def test_a_command_without_hydra_tells_the_way_on(error: BaseException, tmp_path: Path) -> None:
-    with pytest.raises(Stopped, match=r"; continue with: python -m x") as caught, goes_on_by("python -m x", tmp_path):
+    with pytest.raises(Stopped, match=r"; continue with: python -m x") as caught, resumable_by("python -m x", tmp_path):
         raise error
     assert caught.value.status == (130 if isinstance(error, KeyboardInterrupt) else 2)
 

@@ -13,7 +13,7 @@ import rich
 from rich.console import Console
 
 from darts_pl.callbacks.history import in_figures, shown
-from darts_pl.commands.console import ConsoleHandler
+from darts_pl.commands.output import ConsoleHandler
 from darts_pl.progress import Bar, bar, part_done, whole_run
 
 LINE = re.compile(r"\d\d:\d\d:\d\d \S.*")

@@ -1,5 +1,7 @@
 """What a user can name after `import darts_pl`, where the package can be imported, and what a command waits for."""
 
+import ast
+import re
 import subprocess
 import sys
 from importlib import metadata
@@ -13,7 +15,9 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 ROOMS = sorted(
     path.stem
     for path in Path(darts_pl.__file__).parent.iterdir()
-    if not path.name.startswith(("_", ".")) and path.name != "conf"  # shipped beside the modules in a wheel
+    if path.suffix in ("", ".py")
+    and not path.name.startswith(("_", "."))
+    and path.name != "conf"  # beside it in a wheel
 )
 INSIDE = (
     "stages.model_file",
@@ -135,3 +139,31 @@ def test_a_name_that_is_not_there_is_told_with_the_nearest(name: str, nearest: s
     with pytest.raises(AttributeError, match=f"{name!r}. Did you mean '{nearest}'"):
         getattr(darts_pl, name)
     assert not hasattr(darts_pl, "__wrapped__")
+
+
+# Distributions that are not called as what is imported of them
+CALLED = {"PIL": "pillow", "hydra": "hydra-core", "pywt": "pywavelets", "sklearn": "scikit-learn", "yaml": "pyyaml"}
+
+
+@pytest.mark.slow
+def test_every_imported_package_is_declared() -> None:
+    """What the package imports is among its dependencies and extras, what tests import among all extras."""
+    text = (REPOSITORY / "pyproject.toml").read_text(encoding="utf-8")
+    project = pytest.importorskip("tomllib").loads(text)["project"]
+    extras = project["optional-dependencies"]
+    of_users = [line for name, lines in extras.items() if name != "test" for line in lines]
+    declared = {
+        "darts_pl": [*project["dependencies"], *of_users],
+        "tests": [*project["dependencies"], *of_users, *extras["test"]],
+    }
+    for folder, lines in declared.items():
+        files = sorted((REPOSITORY / folder).rglob("*.py"))
+        own = {"darts_pl", *(file.stem for file in files), *sys.stdlib_module_names}
+        names = {re.split(r"[^\w.-]", line)[0].lower() for line in lines}
+        for file in files:
+            for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+                found = [each.name for each in node.names] if isinstance(node, ast.Import) else []
+                found += [node.module] if isinstance(node, ast.ImportFrom) and not node.level else []
+                for module in {name.split(".")[0] for name in found} - own:
+                    package = CALLED.get(module, module.replace("_", "-"))
+                    assert package in names, f"{file} imports {module}: {package} is not declared in pyproject.toml"

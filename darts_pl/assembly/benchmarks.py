@@ -19,10 +19,10 @@ from rich import get_console
 
 from darts_pl.assembly.asked import ASKED, asked_in, going_on
 from darts_pl.assembly.parts import search_method
-from darts_pl.commands.apart import hydra_apart
 from darts_pl.commands.check import check_config
+from darts_pl.commands.config_files import isolated_hydra
 from darts_pl.commands.explain import explain
-from darts_pl.commands.stops import goes_on_by
+from darts_pl.commands.stopping import resumable_by
 from darts_pl.data.nasbench201_tables import Tables
 from darts_pl.errors import ConfigError, RunError
 from darts_pl.paths import conf_dir, write_text_atomically
@@ -45,7 +45,7 @@ def run_nasbench201(settings: Settings) -> int:
     tables = Tables.load()
     jobs = [job for method in settings.methods for job in _jobs(folder, method, settings)]
     asked = {key: value for key, value in vars(settings).items() if key not in ("folder", "trust")}
-    with locked(folder), goes_on_by(going_on(folder, settings), folder):
+    with locked(folder), resumable_by(going_on(folder, settings), folder):
         write_text_atomically(folder / ASKED, json.dumps(asked, indent=2) + "\n")
         print(f"{len(jobs)} searches in {folder}, {settings.jobs} at a time")
         failed = run_commands(jobs, settings.jobs, settings.threads)
@@ -84,7 +84,7 @@ def _jobs(folder: Path, method: str, settings: Settings) -> list[CommandJob]:
 
 def _composed(method: str, settings: Settings) -> tuple[DictConfig, dict]:
     """(the configuration of a method's searches, the sweep it consists of: key → values)."""
-    with hydra_apart():
+    with isolated_hydra():
         try:
             given = [*experiment(method, settings.scale, conf_dir()), *settings.overrides]
             config = compose("search", given, return_hydra_config=True)
@@ -172,7 +172,7 @@ def run_proxies(arguments: Sequence[str]) -> int:
     tables = Tables.load()
     folder = given or _fresh_folder("proxies")
     command = shlex.join(["python", "-m", "darts_pl.benchmark", "proxies", f"resume={folder}"])
-    with locked(folder), goes_on_by(command, folder):
+    with locked(folder), resumable_by(command, folder):
         write_text_atomically(folder / ASKED, setup_json(setup))
         print(f"{setup.cells} cells in {folder}, {jobs} at a time")
         records = score_cells(folder, setup, jobs)

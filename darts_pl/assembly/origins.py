@@ -12,7 +12,7 @@ from hydra.errors import HydraException
 
 from darts_pl.bounded import read_yaml
 from darts_pl.bounded.texts import shown
-from darts_pl.commands.foreign import leaves
+from darts_pl.commands.trusted import leaves
 from darts_pl.errors import RunError
 from darts_pl.overrides import quoted
 from darts_pl.stages.manifest import MANIFEST, read_manifest

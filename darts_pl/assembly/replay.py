@@ -21,7 +21,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from darts_pl.assembly.origins import said, searchpath_override
 from darts_pl.commands.explain import explain
-from darts_pl.commands.foreign import Pair, foreign, leaves
+from darts_pl.commands.trusted import Pair, leaves, untrusted_code
 from darts_pl.errors import ConfigError, RunError
 from darts_pl.paths import conf_dir
 
@@ -106,7 +106,7 @@ def _unnamed(replay: Replay, trusted: bool) -> list[Pair]:
     with initialize_config_dir(str(conf_dir()), version_base="1.3"):
         for words in _jobs(replay):
             try:
-                pairs = foreign(_composed(replay.command, [text for text, _ in words], folders))
+                pairs = untrusted_code(_composed(replay.command, [text for text, _ in words], folders))
             except (HydraException, OmegaConfBaseException) as error:
                 if replay.added_folders and not trusted:  # refused for them already; what they hold may be missed here
                     return list(found.values())
@@ -123,7 +123,7 @@ def _named(replay: Replay, words: Sequence[tuple[str, Word]]) -> set[tuple[str, 
     kept = [text for text, word in words if word.named or _chooses_a_file(word.override)]
     try:
         config = _composed(replay.command, kept, replay.named_folders)
-        told += [*leaves(OmegaConf.to_container(config, resolve=False)), *foreign(config)]
+        told += [*leaves(OmegaConf.to_container(config, resolve=False)), *untrusted_code(config)]
     except (HydraException, OmegaConfBaseException):  # a choice among the files of a folder that is not named
         pass
     return {(key, repr(value)) for key, value in told}

@@ -5,7 +5,9 @@ search or training is doing in `search` or `retrain`, and what there is much of 
 """
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from lightning.pytorch import Callback, LightningModule, Trainer
@@ -149,3 +151,20 @@ def write_hparams(folder: Path, settings: Mapping[str, object], figures: Mapping
     }
     with SummaryWriter(folder) as writer:
         writer.add_hparams(plain, dict(figures), run_name=".")
+
+
+@contextmanager
+def without_thread_tracebacks() -> Iterator[None]:
+    """Within, a thread that cannot write a file ends without a traceback on the terminal. TensorBoard's is the only one
+    that writes, and hands its error to whoever gives it the next thing to write."""
+    before = threading.excepthook
+
+    def hook(failure: threading.ExceptHookArgs) -> None:
+        if not isinstance(failure.exc_value, OSError):
+            before(failure)
+
+    threading.excepthook = hook
+    try:
+        yield
+    finally:
+        threading.excepthook = before

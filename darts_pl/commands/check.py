@@ -11,7 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
 from darts_pl.commands.composition import EXPERIMENT_HEADER
-from darts_pl.commands.elsewhere import options_hint
+from darts_pl.commands.suggestions import options_hint
 from darts_pl.errors import ConfigError, nearest
 from darts_pl.overrides import shell_word
 from darts_pl.schema.trainer import OWNED, owned

@@ -11,8 +11,8 @@ from hydra.errors import MissingConfigException, OverrideParseException, SearchP
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException, ValidationError
 
-from darts_pl.commands.elsewhere import experiment_hint, options_hint, options_of, section_hint
-from darts_pl.commands.words import explain_several, explain_word
+from darts_pl.commands.command_line import explain_several, explain_word
+from darts_pl.commands.suggestions import options_hint, options_of, preset_hint, section_hint
 from darts_pl.errors import nearest
 from darts_pl.schema.trainer import OWNED, owned
 
@@ -21,7 +21,7 @@ PLUS = re.compile(r"Could not override '(?P<group>[^']+)'\. No match.*use (?P<ov
 
 SEVERAL = re.compile(r"(?P<form>Ambiguous value for argument|Sweep parameters) '(?P<word>.+?)'(?:\n| req)", re.DOTALL)
 UNLOADED = re.compile(r"Could not load '(?P<group>\w+)/(?P<choice>[^']+)'")
-EXPERIMENT = re.compile(r"In '(?:[^']*/)?experiment/(?P<name>[^']+)'")
+PRESET = re.compile(r"In '(?:[^']*/)?(?P<group>experiment|debug)/(?P<name>[^']+)'")
 
 
 def explain_composition(error: BaseException, command: str | None = None, words: Sequence[str] = ()) -> str:
@@ -40,10 +40,10 @@ def explain_composition(error: BaseException, command: str | None = None, words:
         return f"--config-dir: {_first_line(error)}, expected a folder of configuration files"
     if found := PLUS.search(str(error)):
         return f"{found['group']}: not part of this configuration; to add it write {found['override']}, with a plus"
-    if found := UNLOADED.search(str(error)):
-        return f"{_first_line(error)} {nearest(found['choice'], options_of(found['group']))}"
-    if (found := EXPERIMENT.match(str(error))) and (hint := _experiment_hint(found["name"], command, words)):
-        return hint
+    if found := PRESET.match(str(error)):
+        folder = get_args_parser().parse_known_args(list(words))[0].config_dir
+        if hint := preset_hint(found["group"], found["name"], command, folder):
+            return hint
     cause = _cause(error)
     if "@experiment." in str(error) or (_where(error) and cause is not None and cause.key == "experiment"):
         return f"{_where(error)}{EXPERIMENT_HEADER}"
@@ -82,15 +82,12 @@ def _unknown_key(place: str, key: str, parent: DictConfig) -> str:
     return f"{place}: no such key. {hint}"
 
 
-def _experiment_hint(name: str, command: str | None, words: Sequence[str]) -> str:
-    given, _ = get_args_parser().parse_known_args(list(words))
-    return experiment_hint(name, command, given.config_dir)
-
-
 def _missing_file(error: MissingConfigException) -> str:
     """A file of a group that is not there; Hydra hands over the ones that are."""
     if not error.options:
-        return _first_line(error)
+        found = UNLOADED.search(str(error))  # one of a list of files
+        options = options_of(found["group"]) if found else []
+        return " ".join([_first_line(error), *([nearest(found["choice"], options)] if options else [])])
     choice = (error.missing_cfg_file or "").rsplit("/", 1)[-1]
     return f"{_first_line(error)}. {nearest(choice, error.options)}"
 

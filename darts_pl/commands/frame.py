@@ -21,11 +21,11 @@ from omegaconf import DictConfig, OmegaConf
 
 from darts_pl import paths
 from darts_pl.commands.check import check_config
+from darts_pl.commands.command_line import check_options, lists_values
 from darts_pl.commands.config_files import read_within_bounds
 from darts_pl.commands.explain import can_go_on, explain
 from darts_pl.commands.folders import Folders, Refused, folders_of_command
 from darts_pl.commands.output import OutputClosed, checked_output
-from darts_pl.commands.words import check_options, lists_values
 from darts_pl.errors import TimeUp
 from darts_pl.overrides import quoted
 from darts_pl.stages.lock import locked

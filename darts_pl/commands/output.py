@@ -1,5 +1,6 @@
-"""Standard output and standard error that cannot take what is written to them, because somebody closed them."""
+"""What commands say, a line each, and standard output and error that cannot take it, because somebody closed them."""
 
+import logging
 import os
 import sys
 from collections.abc import Iterator
@@ -7,7 +8,28 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TextIO
 
+from rich import get_console
+
+PREFIXES = {logging.WARNING: "warning: ", logging.ERROR: "error: ", logging.CRITICAL: "error: "}
 WITHOUT_OUTPUT = "standard output is closed: nothing is shown, what is found lies in the run's folder"
+
+
+class ConsoleHandler(logging.Handler):
+    """Prints records through rich's console, so that lines and progress bars share the terminal. Lines are not broken:
+    a terminal does it where it must, a file keeps them whole."""
+
+    def __init__(self, level: int = logging.NOTSET):
+        super().__init__(level)
+        self.setFormatter(logging.Formatter("%(asctime)s %(word)s%(message)s", datefmt="%H:%M:%S"))
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line of a record; what is no news begins with what it is."""
+        record.word = PREFIXES.get(record.levelno, "")
+        return super().format(record)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Print a record. An output that cannot be written is an error of the command, not one to be passed over."""
+        get_console().print(self.format(record), soft_wrap=True, markup=False, highlight=False, emoji=False)
 
 
 class OutputClosed(SystemExit):

@@ -17,7 +17,8 @@ from darts_pl.errors import ConfigError
 from darts_pl.hardware import Hardware
 from darts_pl.stages.trainer import TrainerSettings
 
-EXTRAS = {"WandbRun": "wandb", "WandbLogger": "wandb", "MLFlowLogger": "mlflow"}  # logger → its package, our extra
+# logger → its package, of which we have an extra
+EXTRAS = {"WandbRun": "wandb", "WandbLogger": "wandb", "MlflowRun": "mlflow", "MLFlowLogger": "mlflow"}
 OF_HARDWARE = ("accelerator", "precision")
 SWITCHES = ("progress", "pictures", "guards")  # of the group callbacks; what else it holds are the user's own
 DURATION = re.compile(r"(\d+):(\d\d):(\d\d):(\d\d)")
@@ -44,10 +45,9 @@ def trainer_settings(config: Mapping[str, Any], deadline: float | None = None) -
     """
     flags = {name: value for name, value in config["trainer"].items() if value is not None and name != "_target_"}
     flags = {name: value for name, value in flags.items() if name not in (*OF_HARDWARE, "max_time")}
-    if flags.get("limit_val_batches") == 0:
-        raise ConfigError(
-            "trainer.limit_val_batches=0: expected more than 0, for the best epoch is chosen by its validation"
-        )
+    for part in ("train", "val", "test"):
+        if flags.get(f"limit_{part}_batches") == 0:
+            raise ConfigError(f"trainer.limit_{part}_batches=0: expected more than 0: a run does all three")
     batches = flags.get("accumulate_grad_batches", 1)
     if not isinstance(batches, int) or batches < 1:
         raise ConfigError(f"trainer.accumulate_grad_batches: found {batches!r}, expected a whole number of at least 1")
@@ -105,7 +105,8 @@ def _callbacks(nodes: Mapping[str, Any]) -> list[Callback]:
     Raises:
         ConfigError: a node that is no callback.
     """
-    built = {name: instantiate(node) for name, node in nodes.items() if node is not None}
+    nodes = {name: node for name, node in nodes.items() if node is not None}
+    built = {name: instantiate(node) if isinstance(node, Mapping) else node for name, node in nodes.items()}
     for name, each in built.items():
         if not isinstance(each, Callback):
             raise ConfigError(

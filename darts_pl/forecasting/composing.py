@@ -11,7 +11,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from darts_pl import schema
 from darts_pl.commands import check_config
-from darts_pl.commands.apart import hydra_apart
+from darts_pl.commands.config_files import isolated_hydra
 from darts_pl.commands.explain import explain
 from darts_pl.errors import ConfigError, nearest
 
@@ -35,7 +35,7 @@ def composed(
     """
     overrides = [_override(group, choice) for group, choice in choices.items()]
     try:
-        with hydra_apart():
+        with isolated_hydra():
             found = compose("pipeline", ["data=windows", *overrides])
             OmegaConf.set_struct(found, False)
             given = dataclasses.asdict(config)

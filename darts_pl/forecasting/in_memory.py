@@ -91,4 +91,12 @@ def train_network(network: nn.Module, data: GivenWindows, parts: Parts, epochs: 
 def _fit(module, data: GivenWindows, parts: Parts, epochs: int, history: History, title: str) -> None:
     data.prepare()
     with random_state_kept():
-        fit(module, data, epochs=epochs, hardware=parts.hardware, callbacks=[history], title=title)
+        fit(
+            module,
+            data,
+            epochs=epochs,
+            hardware=parts.hardware,
+            callbacks=[history],
+            title=title,
+            trainer=parts.trainer,
+        )

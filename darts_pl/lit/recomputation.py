@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from typing import Any
 
 import torch
@@ -48,10 +48,25 @@ def _again_in_backward(cell: nn.Module) -> Callable[..., Any]:
             return run(*inputs, **named)
         modes = [(part, part.training) for part in cell.modules()]  # the backward pass may come in another mode
         return checkpoint(
-            run, *inputs, use_reentrant=False, context_fn=lambda: (nullcontext(), _as_it_was(cell, modes)), **named
+            run, *inputs, use_reentrant=False, context_fn=lambda: (nullcontext(), _AsItWas(cell, modes)), **named
         )
 
     return forward
+
+
+class _AsItWas(AbstractContextManager):
+    """`_as_it_was` for any number of passes: differentiating twice runs a cell again for each derivative."""
+
+    def __init__(self, cell: nn.Module, modes: list[tuple[nn.Module, bool]]):
+        self.cell, self.modes = cell, modes
+        self.passes: list[ExitStack] = []
+
+    def __enter__(self) -> None:
+        self.passes.append(ExitStack())
+        self.passes[-1].enter_context(_as_it_was(self.cell, self.modes))
+
+    def __exit__(self, *error: Any) -> None:
+        self.passes.pop().__exit__(*error)
 
 
 @contextmanager

@@ -18,7 +18,7 @@ from darts_pl.callbacks import (
     newest_loadable,
     without_thread_tracebacks,
 )
-from darts_pl.errors import RunError, TrainingError
+from darts_pl.errors import ConfigError, RunError, TrainingError
 from darts_pl.hardware import Hardware
 from darts_pl.lit.base import StepModule
 from darts_pl.lit.recomputation import recomputing
@@ -79,6 +79,7 @@ def fit(
         checkpoints: the folder of the points, by default the one of this name in `folder`.
 
     Raises:
+        ConfigError: flags that Lightning does not take, or that this fit cannot have.
         TrainingError: a loss or, at the end, weights that are not finite; memory exhausted (with the settings that
             lower the need).
         RunError: a folder with points of which none can be read, or that cannot be written.
@@ -132,6 +133,8 @@ def fit_here(
 ) -> Trainer:
     """`fit` in one process; `place` are the arguments of Lightning's trainer that make it one of several."""
     point, around = None, [*callbacks, *trainer.callbacks(), *([RunProgress(title)] if trainer.progress else [])]
+    if folder is None and trainer.deadline is not None:
+        raise ConfigError("trainer.max_time ends a fit that lies in a folder, to go on there; this one keeps nothing")
     if folder is not None:
         checkpoints = checkpoints or folder / "checkpoints"
         remove_temporaries(checkpoints)
@@ -156,6 +159,7 @@ def fit_here(
     memory = memory_errors(getattr(data, "batch_size", None), lambda: module.steps_done)
     with without_thread_tracebacks(), memory, recomputing(module, hardware.recompute):
         fitted.fit(module, datamodule=data, ckpt_path=point, weights_only=True)
+    fitted.loggers = []  # what they wrote is complete: a test would open some anew
     if folder is None:
         check_finite_weights(module, "Start anew with a lower learning_rate")
     return fitted

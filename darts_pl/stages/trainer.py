@@ -1,7 +1,8 @@
 """How the fits of a run are done, beside the machine: flags of Lightning's Trainer, loggers, callbacks, points."""
 
+import itertools
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sized
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -52,6 +53,11 @@ class TrainerSettings:
     def accumulates(self) -> int:
         """Batches of one step of the optimisers."""
         return self.flags.get(ACCUMULATE, 1)
+
+    def limited(self, batches: Sized, part: str) -> Iterable:
+        """The first `batches`, as many as the flag limit_`part`_batches lets a trainer take: of a loop of our own."""
+        limit = self.flags.get(f"limit_{part}_batches", 1.0)
+        return itertools.islice(batches, limit if isinstance(limit, int) else max(1, int(limit * len(batches))))
 
     def make(self, hardware: Hardware, *, steps: int = 1, folder: Path | None = None, **ours: Any) -> Trainer:
         """The trainer of one fit of `steps` a whole epoch; `ours` are the arguments that the fit owns.

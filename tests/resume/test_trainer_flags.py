@@ -2,13 +2,14 @@
 
 import csv
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import lightning
 import pytest
 import torch
 from lightning.pytorch.loggers import CSVLogger
-from tiny_runs import KeepEveryPoint, assert_same_run, differences, load_final, tiny_retrain, tiny_search
+from tiny_runs import KeepEveryPoint, assert_same_run, differences, load_final, tiny_retrain, tiny_search, tiny_space
 
 from darts_pl.data import digits_data
 from darts_pl.errors import ConfigError, TimeUp
@@ -16,8 +17,10 @@ from darts_pl.genotype import KNOWN
 from darts_pl.hardware import Hardware
 from darts_pl.hypergradient import exact, finite_difference, first
 from darts_pl.lit import SearchModule
-from darts_pl.relaxations import Gumbel
-from darts_pl.rules import OperationEarlyStopping
+from darts_pl.lit.recomputation import recomputing
+from darts_pl.relaxations import Dirichlet, Gumbel
+from darts_pl.relaxations.mixing import PartialChannels, SinglePath, full
+from darts_pl.rules import EigenvalueStop, OperationEarlyStopping, SDARTSAdversarial
 from darts_pl.stages.trainer import tensorboard
 
 Run = Callable[..., object]
@@ -54,7 +57,7 @@ def goes_on_from_every_point(run: Run, folder: Path) -> list[int]:
     return steps
 
 
-@pytest.mark.parametrize("name", RUNS)
+@pytest.mark.parametrize("name", ["search", pytest.param("training", marks=pytest.mark.slow)])
 def test_fewer_batches_leave_the_schedules(name: str, tmp_path: Path) -> None:
     run = lambda folder: RUNS[name](folder, trainer={"flags": {"limit_train_batches": 2}})  # noqa: E731
     assert goes_on_from_every_point(run, tmp_path) == [1, 2, 2, 3, 4, 4]
@@ -78,6 +81,7 @@ def test_time_that_is_over_ends_a_run_between_two_steps(name: str, tmp_path: Pat
     assert_same_run(tmp_path / "stopped", tmp_path / "whole")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", RUNS)
 def test_accumulation_steps_at_its_end_and_resumes_there(name: str, tmp_path: Path) -> None:
     run = lambda folder: RUNS[name](folder, trainer={"flags": {"accumulate_grad_batches": 2}})  # noqa: E731
@@ -148,6 +152,7 @@ class Counting(lightning.Callback):
         self.steps = state["steps"]
 
 
+@pytest.mark.slow
 def test_callbacks_of_ones_own_and_their_state_go_on(tmp_path: Path) -> None:
     Counting.made = 0
     run = lambda folder: search_run(folder, trainer={"callbacks": lambda: [Counting()]})  # noqa: E731
@@ -170,11 +175,41 @@ def test_several_loggers_get_the_curves_and_a_profiler_its_file(tmp_path: Path) 
     assert "run_training_batch" in (tmp_path / "run" / "fit-profile.txt").read_text()
 
 
-@pytest.mark.parametrize("name", RUNS)
+METHODS = {
+    "exact and dirichlet": {"hypergradient": exact, "relaxation": Dirichlet},
+    "finite_difference": {"hypergradient": finite_difference},
+    "gdas": {"hypergradient": first, "relaxation": partial(Gumbel, hard=True), "mixing": SinglePath()},
+    "partial channels": {"hypergradient": first, "mixing": PartialChannels(2), "rules": [SDARTSAdversarial()]},
+    "a rule that looks back": {"hypergradient": first, "rules": [EigenvalueStop()]},
+}
+SAME = {**RUNS, **{name: partial(tiny_search, **method) for name, method in METHODS.items()}}
+SLOW_PAIRS = [pytest.param(name, marks=[] if name in RUNS else pytest.mark.slow) for name in SAME]
+
+
+@pytest.mark.parametrize("name", SLOW_PAIRS)
 def test_recomputed_cells_give_the_same_run(name: str, tmp_path: Path) -> None:
-    hardware = Hardware(accelerator="cpu", recompute=True)
-    RUNS[name](tmp_path / "again", hardware=hardware)
-    RUNS[name](tmp_path / "kept")
+    """To the bit, running statistics too, in every kind of pass that methods make."""
+    SAME[name](tmp_path / "again", hardware=Hardware(accelerator="cpu", recompute=True))
+    SAME[name](tmp_path / "kept")
     found, expected = load_final(tmp_path / "again"), load_final(tmp_path / "kept")
     assert not [*differences(found["state_dict"], expected["state_dict"])]
     assert_same_run(tmp_path / "again", tmp_path / "kept")
+
+
+def test_recomputed_cells_keep_little() -> None:
+    """Bytes that the forward pass keeps for the backward pass."""
+    space = tiny_space(init_channels=8, num_nodes=4)
+    supernet = space.supernet((1, 8, 8), 10, relaxation=Gumbel(), mixing=full)
+    x, gates, sizes = torch.randn(16, 1, 8, 8), supernet.gates(), {}
+    for wanted in (False, True):
+        kept: dict[int, int] = {}
+
+        def pack(tensor: torch.Tensor, kept: dict[int, int] = kept) -> torch.Tensor:
+            kept[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
+            return tensor
+
+        with recomputing(supernet, wanted), torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+            supernet(x, gates).sum()
+        sizes[wanted] = sum(kept.values())
+    assert sizes[True] < 0.2 * sizes[False]
+    assert all("forward" not in vars(cell) for cell in supernet.cells)

@@ -77,7 +77,7 @@ def run_baseline(parts: Parts, *, row: str, folder: str, epochs: int) -> dict[st
         )
     else:
         network.to(parts.hardware.device)
-        errors = forecast_errors(network, data.evaluation("val"), parts.hardware.device)
+        errors = forecast_errors(network, parts.trainer.limited(data.evaluation("val"), "val"), parts.hardware.device)
         figures = {"val_mse": float(errors.mse.mean()), "parameters": 0}
     return figures | _tested(parts, network, data, Path(folder), row)
 
@@ -85,7 +85,7 @@ def run_baseline(parts: Parts, *, row: str, folder: str, epochs: int) -> dict[st
 def _tested(parts: Parts, network: torch.nn.Module, data, folder: Path, row: str) -> dict[str, Any]:
     """The figures of the test windows; a few forecasts are kept in forecasts.npz of `folder`."""
     device, targets = parts.hardware.device, data.input_shape.targets
-    errors = forecast_errors(network, data.evaluation("test"), device)
+    errors = forecast_errors(network, parts.trainer.limited(data.evaluation("test"), "test"), device)
     scale = mase_scale(data.train_targets(), data.seasonal_period)
     figures = errors.figures(np.asarray(data.scaler.std)[:targets], scale)
     forecasts = _forecasts(network, data, device)

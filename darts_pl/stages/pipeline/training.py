@@ -45,7 +45,7 @@ def train(
     )
     module.finish()
     network.to(hardware.device)
-    errors = forecast_errors(network, data.evaluation("val"), hardware.device)
+    errors = forecast_errors(network, trainer.limited(data.evaluation("val"), "val"), hardware.device)
     best = module.best.get("epoch", module.finished_epochs)
     return {
         "val_mse": float(errors.mse.mean()),

@@ -17,7 +17,7 @@ from darts_pl.paths import conf_dir
 NAMED = re.compile(r"_target_:\s*([\w.]+)")
 CALLERS = ("darts_pl.spaces.ModuleSpace", "darts_pl.data.module_data")  # parts that call what their `target` names
 IMPORTS = "space.imports"
-OF_THE_NETWORK = ("lightning.pytorch.loggers.MLFlowLogger", "darts_pl.callbacks.WandbRun")  # to a server of any name
+OF_THE_NETWORK = ("darts_pl.callbacks.MlflowRun", "darts_pl.callbacks.WandbRun")  # to a server of any name
 OWN = (
     "darts_pl.relaxations.mixing.SinglePath",
     *(f"darts_pl.tasks.{name}" for name in ("BinaryClassification", "Classification", "Forecasting", "Regression")),
@@ -38,7 +38,7 @@ Pair = tuple[str, Any]
 
 
 @functools.cache
-def parts() -> frozenset[str]:
+def trusted_names() -> frozenset[str]:
     """The names that anybody's configuration may have as `_target_`: exactly these, for through a module of the package
     any other module could be reached."""
     named: set[str] = set()
@@ -53,13 +53,13 @@ def parts() -> frozenset[str]:
     return frozenset(named)
 
 
-def foreign(config: DictConfig) -> list[Pair]:
-    """(key, value) of every name of code in `config` that is not in `parts`, and of each argument that such code would
-    get, as it is written. Nothing is imported; keys of list items have no numbers."""
+def untrusted_code(config: DictConfig) -> list[Pair]:
+    """(key, value) of every name of code in `config` that is not in `trusted_names`, and of each argument that such
+    code would get, as it is written. Nothing is imported; keys of list items have no numbers."""
     found: list[Pair] = []
     for key, node in _nodes(config):
         name = node.get("_target_")
-        if name is not None and str(name) not in parts():
+        if name is not None and str(name) not in trusted_names():
             found += [(f"{key}_target_", name), *leaves(node, key)]
         elif str(name) in CALLERS and node.get("target") not in (None, "???"):
             found += [(f"{key}target", node["target"]), *leaves(node.get("arguments") or {}, f"{key}arguments.")]

@@ -8,7 +8,7 @@ from hydra._internal.utils import get_args_parser
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import OverrideParseException
 
-from darts_pl.commands.elsewhere import commands_with
+from darts_pl.commands.suggestions import commands_with
 from darts_pl.errors import ConfigError, nearest
 from darts_pl.genotype import KNOWN
 from darts_pl.overrides import shell_word, typed

@@ -11,7 +11,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from darts_pl.commands.apart import hydra_apart
+from darts_pl.commands.config_files import isolated_hydra
 from darts_pl.overrides import quoted, typed
 from darts_pl.paths import conf_dir
 from darts_pl.schema import DARTSConfig, RetrainCommand, SearchCommand
@@ -58,22 +58,23 @@ def commands_with(key: str) -> list[str]:
     return [name for name, kind in COMMANDS.items() if key in {field.name for field in dataclasses.fields(kind)}]
 
 
-def experiment_hint(name: str, command: str | None, config_dir: str | None = None) -> str:
-    """The commands that an experiment is for; empty where it is for `command`, or for none.
+def preset_hint(group: str, name: str, command: str | None, config_dir: str | None = None) -> str:
+    """The commands that a preset is for; empty where it is for `command`, or for none.
 
     Args:
+        group: experiment or debug.
         config_dir: the folder of configuration files that was given.
     """
-    given = typed("+experiment", name)
+    given = typed(f"+{group}", name)
     places = [f"hydra.searchpath=[{quoted('file://' + str(Path(config_dir).absolute()))}]"] if config_dir else []
-    fits = [each for each in COMMANDS if _composes(each, [f"+experiment={quoted(name)}", *places])]
+    fits = [each for each in COMMANDS if _composes(each, [f"+{group}={quoted(name)}", *places])]
     if not fits or (command or "search") in fits:
         return ""
-    return f"+experiment={name} is for another command: {_listed(fits, f' {given}')}"
+    return f"+{group}={name} is for another command: {_listed(fits, f' {given}')}"
 
 
 def _composes(command: str, overrides: Sequence[str]) -> bool:
-    with hydra_apart():
+    with isolated_hydra():
         try:
             compose(command, list(overrides))
         except (HydraException, OmegaConfBaseException, yaml.YAMLError, OSError):

@@ -20,7 +20,7 @@ class Stopped(Exception):
 
 
 @contextmanager
-def goes_on_by(command: str, folder: Path) -> Iterator[None]:
+def resumable_by(command: str, folder: Path) -> Iterator[None]:
     """Around work in `folder` that is gone on with by `command`.
 
     Raises:
