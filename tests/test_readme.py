@@ -18,12 +18,12 @@ import darts_pl
 from darts_pl import report
 from darts_pl.assembly import launch
 from darts_pl.data import digits_data
-from darts_pl.forecasting import source_of
+from darts_pl.forecasting import parts_factory
 from darts_pl.genotype import KNOWN, Cell, Genotype
+from darts_pl.models import save_model
 from darts_pl.ops.series import SeriesShape
 from darts_pl.spaces import CellSpace
 from darts_pl.stages.architecture import summary
-from darts_pl.stages.model_file import save_model
 from darts_pl.stages.run import RunFolder
 
 EXPERIMENTS = sorted((ROOT / "conf" / "experiment").glob("*.yaml"))
@@ -134,7 +134,7 @@ def test_forecasting_from_python_runs(reader, changes):
 def test_the_own_operation_is_registered(reader, monkeypatch):
     (config,) = composed(next(line for line in commands() if "my_forecasting" in line), monkeypatch)
     assert "gated_linear" in config.space.operations
-    parts = source_of(OmegaConf.to_container(config, resolve=True))()
+    parts = parts_factory(OmegaConf.to_container(config, resolve=True))()
     space = parts.make_space({"primitives": ["gated_linear"], "hidden_dim": 8})
     shape = SeriesShape(24, 8, 2)
     found = space.network(space.random_genotype(torch.Generator().manual_seed(0)), shape, 2)

@@ -1,6 +1,5 @@
 """A composed configuration as the parts of a search and of a retraining."""
 
-import inspect
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -8,36 +7,29 @@ from typing import Any
 import torch
 from hydra.errors import InstantiationException
 from hydra.utils import get_object, instantiate
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from darts_pl.data.base import PairedDataModule
 from darts_pl.data.series import WindowDataModule
-from darts_pl.derive import as_derivation
 from darts_pl.errors import ConfigError, DartsError
 from darts_pl.genotype import Genotype
 from darts_pl.hardware import Hardware
-from darts_pl.lit import RetrainModule, SearchModule
-from darts_pl.spaces import SeriesSpace
+from darts_pl.lit import RetrainModule
 from darts_pl.spaces.base import Space
-from darts_pl.stages.compatibility import check_parts
-from darts_pl.stages.phases import phases_of
-from darts_pl.stages.retrain import retrain
+from darts_pl.stages.method import Method, configured_method
+from darts_pl.stages.retrain import check_recipe, retrain
 from darts_pl.stages.run import RunFolder
-from darts_pl.stages.search import Method
 from darts_pl.stages.trainer import TrainerSettings
-
-OF_SERIES = (SeriesSpace, WindowDataModule)
 
 
 def check_no_series(config: DictConfig) -> None:
-    """Raises ConfigError where the space or the data are of series, which `darts_pl.pipeline` searches."""
-    for key in ("space", "data"):
-        target = get_object(config[key]["_target_"])
-        if isinstance(target, type) and issubclass(target, OF_SERIES):
-            raise ConfigError(
-                f"{key}: found {config[key]['_target_'].rsplit('.', 1)[1]}, which is of time series. They are searched "
-                "by python -m darts_pl.pipeline, such as: python -m darts_pl.pipeline data.csv=my.csv data.horizon=24"
-            )
+    """Raises ConfigError where the data are series, which `darts_pl.pipeline` searches."""
+    target = get_object(config.data["_target_"])
+    if isinstance(target, type) and issubclass(target, WindowDataModule):
+        raise ConfigError(
+            f"data: found {config.data['_target_'].rsplit('.', 1)[1]}, which is of time series. They are searched "
+            "by python -m darts_pl.pipeline, such as: python -m darts_pl.pipeline data.csv=my.csv data.horizon=24"
+        )
 
 
 def prepared_data(config: DictConfig, *, cutout: int = 0, **settings: Any) -> PairedDataModule:
@@ -73,40 +65,9 @@ def prepare_space(space: Space, data: PairedDataModule) -> None:
 
 
 def search_method(config: DictConfig, space: Space) -> Method:
-    """The method that `config` composes, once its parts are known to fit each other."""
-    relaxation, mixing = instantiate(config.relaxation), instantiate(config.mixing)
-    rules, hypergradient = list(instantiate(config.rules).values()), instantiate(config.hypergradient)
-    derivation = as_derivation(instantiate(config.derivation))
-    phases, selection = phases_of(config.phases), instantiate(config.selection)
-    check_parts(
-        space=space,
-        relaxation=relaxation,
-        mixing=mixing,
-        hypergradient=hypergradient,
-        rules=rules,
-        derivation=derivation,
-        phases=phases,
-        selection=selection or None,
-    )
-    make_module = partial(
-        SearchModule,
-        hypergradient=hypergradient,
-        weights_optimizer=instantiate(config.weights_optimizer),
-        alphas_optimizer=instantiate(config.alphas_optimizer),
-        seed=config.seed,
-        min_learning_rate=config.min_learning_rate,
-        alpha_warmup_epochs=config.alpha_warmup_epochs,
-        clip_norm=config.clip_norm,
-    )
-    return Method(
-        relaxation=relaxation,
-        mixing=mixing,
-        derive=partial(space.derive, derivation=derivation),
-        make_module=make_module,
-        rules=rules,
-        phases=phases,
-        selection=selection or None,
-    )
+    """The method that `config` composes, once its parts are known to fit each other and `space`."""
+    plain = OmegaConf.to_container(config, resolve=True)
+    return configured_method(plain, plain, space)
 
 
 def retraining_parts(
@@ -122,6 +83,7 @@ def retraining_parts(
             "retraining.keep_best and retraining.patience go by a part of the training data that is held out. Take "
             "retraining.holdout=0.1"
         )
+    check_recipe(space, drop_path=recipe.drop_path, auxiliary=recipe.auxiliary)
     data = prepared_data(
         config,
         purpose="retrain",
@@ -170,15 +132,17 @@ def retraining_parts(
 
 
 def _retraining_space(config: DictConfig) -> Space:
-    """The space at the size of the retraining; what is wrong with it is told under the names of the retraining."""
+    """The space at the size of the retraining; what is wrong with it is told under the names of the retraining. Sizes
+    that the space's configuration does not have are not its own to set."""
     recipe = config.retraining
-    known = inspect.signature(get_object(config.space["_target_"])).parameters
     sizes = {"init_channels": recipe.init_channels, "layers": recipe.layers}
-    sizes = {name: size for name, size in sizes.items() if size is not None and name in known}
+    sizes = {name: size for name, size in sizes.items() if size is not None and name in config.space}
     try:
         return instantiate(config.space, **sizes)
     except InstantiationException as error:
         if not isinstance(error.__cause__, DartsError):
             raise
-        told = str(error.__cause__).replace("space.layers", "retraining.layers")
-        raise ConfigError(told.replace("space.init_channels", "retraining.init_channels")) from error
+        told = str(error.__cause__)
+        for name in sizes:
+            told = told.replace(f"space.{name}", f"retraining.{name}")
+        raise ConfigError(told) from error

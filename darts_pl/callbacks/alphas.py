@@ -84,7 +84,7 @@ class SearchHistory(History):
 
     def on_train_epoch_end(self, trainer: Trainer, module: LightningModule) -> None:
         super().on_train_epoch_end(trainer, module)
-        if self.improved and not self.genotype.cells_only:
+        if trainer.is_global_zero and self.improved and not self.genotype.cells_only:
             columns = dict.fromkeys(("val_loss", f"val_{module.task.monitor}"))
             figures = in_figures(self.rows[-1], columns)
             self.report(f"{self.title} epoch {self.rows[-1]['epoch']}, best so far, {figures}: {self.genotype.line()}")
@@ -124,7 +124,7 @@ class SearchHistory(History):
             self.best = self.genotypes[epoch]
         if module.verdict is not None:
             self.best = {**self.genotypes[module.verdict.epoch], "reason": module.verdict.reason}
-        if self.folder is None:
+        if self.folder is None or not module.trainer.is_global_zero:
             return
         self.genotype.save(self.folder / "genotypes" / f"epoch_{epoch:03d}.json")
         self.genotype.save(self.folder / "genotype_last.json")

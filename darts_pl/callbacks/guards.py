@@ -149,7 +149,7 @@ class CollapseGuards(Callback):
         log.warning("epoch %d: %s. What to try: %s. (guards=false silences this)", row["epoch"], what, remedy)
 
     def _write(self, trainer: Trainer) -> None:
-        if self.folder is not None:
+        if self.folder is not None and trainer.is_global_zero:
             write_text_atomically(self.folder / FILE, json.dumps({"warnings": self.warnings}, indent=2) + "\n")
         for writer in writers(trainer) if self.warnings else ():
             text = "\n".join(f"- epoch {w['epoch']}: {w['what']}. What to try: {w['try']}." for w in self.warnings)

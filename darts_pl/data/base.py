@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from darts_pl.data.batches import Batches, Indexed, PairedBatches
+from darts_pl.data.preprocessing import Preprocessing
 from darts_pl.errors import ConfigError, nearest
 from darts_pl.inputs import Inputs
 from darts_pl.ops.series.shapes import SeriesShape
@@ -127,23 +128,9 @@ class PairedDataModule(lightning.LightningDataModule):
         return ()
 
     @property
-    def mean(self) -> tuple[float, ...]:
-        """Of images: what is taken off each channel, of pixels scaled to 0..1; () of other data."""
-        return ()
-
-    @property
-    def std(self) -> tuple[float, ...]:
-        """Of images: what each channel is divided by afterwards; () of other data."""
-        return ()
-
-    @property
-    def preparation(self) -> dict[str, Any] | None:
-        """How files become the network's input before the normalisation; None where they were no files."""
-        return None
-
-    def preprocessing(self) -> dict[str, Any]:
-        """What is to be done to raw samples before a network sees them, as JSON can write it; {} where nothing is."""
-        return {}
+    def preprocessing(self) -> Preprocessing:
+        """What is to be done to raw samples before a network sees them; by default nothing."""
+        return Preprocessing()
 
     def use_cutout(self, size: int) -> None:
         """Erase a square of so many pixels from training images.

@@ -1,7 +1,9 @@
 """Loaders of arrays in memory whose order depends on (seed, stream, epoch) alone.
 
 There is no worker process and no global random state: a batch is a function of its place, and the place is
-all that a checkpoint has to keep.
+all that a checkpoint has to keep. Where several ranks train together the order and the batches are those of one
+process, and every rank gathers its own part of each batch: `batch_size` is that of a step, however many share it, so
+that steps, schedules and places mean the same with another number of ranks.
 """
 
 import itertools
@@ -11,6 +13,7 @@ from typing import Any, Protocol, TypeAlias
 import torch
 from torch import Tensor
 
+from darts_pl import ranks
 from darts_pl.errors import DataError
 from darts_pl.seeds import derived_seed
 
@@ -128,12 +131,15 @@ class Batches(Place):
         self.index = torch.arange(len(y)) if index is None else index.cpu()
         self.seed, self.stream, self.shuffle = seed, stream, shuffle
         _check_batch_size(batch_size, len(self.index), stream, shuffle, unit)
-        self.bounds = _bounds(len(self.index), batch_size, join_single=shuffle, drop_last=drop_last)
+        # BatchNorm cannot train on one image; an evaluation gives each rank a part, so that no image counts twice.
+        least = 2 if shuffle else 2 * ranks.world() if ranks.world() > 1 else 1
+        self.bounds = _bounds(len(self.index), batch_size, least=least, drop_last=drop_last)
         self._ordered_epoch = -1
         self._order = self.index
 
     def mixed(self, batch_size: int, seed: int, stream: str) -> "Batches":
-        """The same samples in training batches of this size, in an order of its own."""
+        """The same samples in training batches of this size, or all in one, in an order of its own."""
+        batch_size = min(batch_size, len(self.index))
         return type(self)(self.x, self.y, batch_size, seed=seed, stream=stream, shuffle=True, index=self.index)
 
     def __len__(self) -> int:
@@ -154,10 +160,20 @@ class Batches(Place):
 
     def batch_at(self, epoch: int, position: int) -> KeyedBatch:
         """The batch of one place, whatever the current place is."""
-        start, stop = self.bounds[position]
-        chosen = self._order_of(epoch)[start:stop].to(self.x.device)
-        key = derived_seed(self.seed, self.stream, epoch, position) if self.shuffle else NO_AUGMENTATION
+        chosen = self._chosen(epoch, position).to(self.x.device)
+        own = ["rank", ranks.rank()] if ranks.rank() else []  # each rank augments by draws of its own
+        key = derived_seed(self.seed, self.stream, epoch, position, *own) if self.shuffle else NO_AUGMENTATION
         return self.x[chosen], self.y[chosen], key
+
+    def pass_of(self, epoch: int) -> Iterator[KeyedBatch]:
+        """All batches of an epoch, whatever the current place is."""
+        return (self.batch_at(epoch, position) for position in range(len(self)))
+
+    def _chosen(self, epoch: int, position: int) -> Tensor:
+        """The numbers of this rank's samples in the batch of a place, int64 [B]."""
+        start, stop = self.bounds[position]
+        chosen = self._order_of(epoch)[start:stop]
+        return chosen[ranks.own_part(len(chosen))]
 
     def _order_of(self, epoch: int) -> Tensor:
         if self.shuffle and epoch != self._ordered_epoch:
@@ -196,10 +212,11 @@ class PairedBatches(Place):
             yield pair
 
 
-def _bounds(n: int, batch_size: int, *, join_single: bool, drop_last: bool) -> list[tuple[int, int]]:
+def _bounds(n: int, batch_size: int, *, least: int, drop_last: bool) -> list[tuple[int, int]]:
+    """Where batches begin and end. A last one of fewer than `least` samples joins the one before."""
     edges = [*range(0, n, batch_size), n]
     last = edges[-1] - edges[-2]
-    if len(edges) > 2 and ((drop_last and last < batch_size) or (join_single and last == 1 < batch_size)):
+    if len(edges) > 2 and ((drop_last and last < batch_size) or last < min(least, batch_size)):
         del edges[-1 if drop_last else -2]
     return list(itertools.pairwise(edges))
 

@@ -13,6 +13,7 @@ from torch import Tensor
 from darts_pl.data.arrays import ImageArrays, channel_statistics, shrunk
 from darts_pl.data.augment import Augment
 from darts_pl.data.base import PairedDataModule, Source, check_source
+from darts_pl.data.image_preprocessing import ImagePreprocessing
 from darts_pl.data.split import (
     HALVINGS,
     SUBSET_SEED,
@@ -149,11 +150,9 @@ class ImageData(PairedDataModule):
         return tuple(self.augment.std)
 
     @property
-    def preparation(self) -> dict[str, Any] | None:
-        """How image files become the network's input before the normalisation, as `prepared_images` takes it; None
-        where the images came from no files."""
-        settings = self.arrays.preparation
-        return None if settings is None else {**settings, "shrink": self.shrink}
+    def preprocessing(self) -> ImagePreprocessing:
+        """What has to be done to raw images, and image files, before a network sees them."""
+        return ImagePreprocessing(self.mean, self.std, self.shrink, self.arrays.preparation)
 
     @property
     def training_count(self) -> int:

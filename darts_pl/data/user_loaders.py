@@ -6,6 +6,8 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
+from darts_pl import ranks
+from darts_pl.data.batches import NO_AUGMENTATION
 from darts_pl.data.user_batches import check_values, highest_labels, infer_outputs, infer_task, outputs_of, split_batch
 from darts_pl.errors import DataError
 from darts_pl.inputs import Inputs, TensorInput, inputs_of, widest
@@ -38,7 +40,17 @@ class SeededPasses:
     def __iter__(self) -> Iterator:
         torch.manual_seed(derived_seed(self.seed, "loader", self.name, self.passes))
         self.passes += 1
-        yield from self.loader
+        yield from map(ranks.own_samples, self.loader)
+
+    def mixed(self, batch_size: int | None, seed: int, stream: str) -> "SeededPasses":
+        """The same loader in an order of its own; batches have the loader's size."""
+        return SeededPasses(self.loader, seed, stream)
+
+    def pass_of(self, number: int) -> Iterator[tuple[Any, Any, int]]:
+        """The batches of a pass as (x, y, key of no augmentation), whichever passes were before."""
+        torch.manual_seed(derived_seed(self.seed, "loader", self.name, number))
+        for x, y in self.loader:
+            yield x, y, NO_AUGMENTATION
 
 
 def describe(loaders: Mapping[str, Iterable], num_classes: int | None) -> tuple[tuple[int, int, int], int]:

@@ -14,6 +14,7 @@ from lightning.pytorch.utilities.model_helpers import is_overridden
 from torch.utils.data import DataLoader, IterableDataset
 
 from darts_pl.data.base import Classes, InputShape, Outputs, PairedDataModule
+from darts_pl.data.preprocessing import Preprocessing
 from darts_pl.data.user_batches import (
     check_values,
     highest_labels,
@@ -219,20 +220,9 @@ class UserModuleData(PairedDataModule):
         return found
 
     @property
-    def mean(self) -> tuple[float, ...]:
-        """Of images: with `std` what leaves them as they are, where models scale raw ones from 0 … 255 to 0 … 1."""
-        return (0.0,) * self._channels
-
-    @property
-    def std(self) -> tuple[float, ...]:
-        """See `mean`."""
-        return (1 / 255,) * self._channels
-
-    @property
-    def _channels(self) -> int:
-        """C of images; 0 of anything else."""
-        shape = self.input_shape
-        return shape[0] if isinstance(shape, tuple) and isinstance(shape[0], int) else 0
+    def preprocessing(self) -> Preprocessing:
+        """None: a network is given what the module's loaders give."""
+        return Preprocessing()
 
     @property
     def classes(self) -> Classes:

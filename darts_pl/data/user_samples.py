@@ -66,8 +66,7 @@ class UserBatches(Batches):
 
     def batch_at(self, epoch: int, position: int) -> KeyedBatch:
         """The batch of one place, whatever the current place is."""
-        start, stop = self.bounds[position]
-        numbers = self._order_of(epoch)[start:stop].tolist()
+        numbers = self._chosen(epoch, position).tolist()
         return self.x.batch(numbers, epoch if self.shuffle else 0), None, 0 if self.shuffle else NO_AUGMENTATION
 
 

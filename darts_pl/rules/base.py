@@ -11,6 +11,7 @@ from darts_pl.relaxations import Relaxation
 from darts_pl.spaces.base import Mixing, Supernet, as_mixing
 
 Gates = dict[str, Tensor]
+Reduce = Callable[[Sequence[Tensor]], list[Tensor]]
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,8 @@ class WeightStep:
         gates: the gates [E, K] a kind that the step ran with.
         step: steps done before this one.
         loss_scale: what float16 multiplied the loss by, so that `grad` holds so many times the gradient.
+        reduce: averages over the devices that train together. `grad` is averaged already; a gradient that a rule takes
+            of one of the losses is of this device's part of the batch until it is reduced.
     """
 
     supernet: Supernet
@@ -47,6 +50,7 @@ class WeightStep:
     gates: Gates
     step: int
     loss_scale: float = 1.0
+    reduce: Reduce = list
 
 
 @dataclass(frozen=True)
@@ -56,7 +60,7 @@ class EpochEnd:
     Args:
         epoch: finished epochs. genotype: derived from the present gates. alphas_trained: whether this epoch updated
             them. valid_loss: `() -> L_val` on the epoch's last alpha batch in train mode, differentiable twice, buffers
-            left as they were.
+            left as they were. reduce: see `WeightStep`.
     """
 
     supernet: Supernet
@@ -64,6 +68,7 @@ class EpochEnd:
     genotype: Genotype
     alphas_trained: bool
     valid_loss: Callable[[], Tensor]
+    reduce: Reduce = list
 
 
 @dataclass(frozen=True)
@@ -121,7 +126,8 @@ class Rule:
     def perturb(self, gates: Gates, kept: Gates, loss: Callable[[Gates], Tensor]) -> Gates:
         """The gates [E, K] a kind of the weight step in place of `gates`, which carry no graph. `kept` (bool [E, K] a
         kind) says which candidates are left; the others' gates must stay 0. `loss` evaluates L_train on the step's
-        batch in eval mode at given gates. Random draws come from torch's generator, which is seeded for the step."""
+        batch in eval mode at given gates, its value and its gradient in them the same on all devices. Random draws come
+        from torch's generator, which is seeded for the step."""
         return gates
 
     def adjust(self, step: WeightStep) -> None:

@@ -110,7 +110,7 @@ class LayerAlignment(Rule):
         copies = [gate for gate in gates if gate.requires_grad]
         grads = torch.autograd.grad(step.train_loss(gates), copies, allow_unused=True, materialize_grads=True)
         left = step.supernet.kept(kind)
-        self.alignment, found = alignment([grad.masked_fill(~left, 0.0) for grad in grads])
+        self.alignment, found = alignment([grad.masked_fill(~left, 0.0) for grad in step.reduce(grads)])
         found = iter(found)
         return [g.detach() for g in gates], [next(found) if g.requires_grad else torch.zeros_like(g) for g in gates]
 
@@ -119,8 +119,9 @@ class LayerAlignment(Rule):
         weights = [weight for weight in step.supernet.weight_parameters() if weight.grad is not None]
         below = _weight_grads(step, [g - radius * d for g, d in zip(gates, directions)], weights)
         above = _weight_grads(step, [g + radius * d for g, d in zip(gates, directions)], weights)
-        for weight, low, high in zip(weights, below, above):
-            weight.grad.add_(low - high, alpha=step.loss_scale * self.strength / (2 * radius))
+        difference = step.reduce(torch._foreach_sub(below, above))
+        for weight, change in zip(weights, difference):
+            weight.grad.add_(change, alpha=step.loss_scale * self.strength / (2 * radius))
 
     def _kind_of(self, supernet: Supernet) -> str:
         kinds = supernet.kinds

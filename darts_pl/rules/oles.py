@@ -90,8 +90,8 @@ class OperationEarlyStopping(Rule):
     def _measure(self, live: dict[str, list[nn.Parameter]], step: WeightStep) -> None:
         weights = [weight for group in live.values() for weight in group]
         loss = step.valid_loss() * step.loss_scale  # float16 would lose small gradients; the cosine has no scale
-        valid = torch.autograd.grad(loss, weights, allow_unused=True)
-        for name, cosine in zip(live, cosines(list(live.values()), valid)):
+        valid = torch.autograd.grad(loss, weights, allow_unused=True, materialize_grads=True)
+        for name, cosine in zip(live, cosines(list(live.values()), step.reduce(valid))):
             if math.isfinite(cosine):
                 self._count(name, cosine)
 

@@ -12,11 +12,11 @@ from darts_pl.errors import ConfigError
 from darts_pl.genotype import Genotype
 from darts_pl.hardware import Hardware
 from darts_pl.lit import RetrainModule
+from darts_pl.models import save_model
 from darts_pl.seeds import derived_seed
 from darts_pl.spaces import ModuleSpace
 from darts_pl.spaces.base import Space, trainable
 from darts_pl.stages.fitting import fit, memory_errors
-from darts_pl.stages.model_file import save_model
 from darts_pl.stages.run import RunFolder
 from darts_pl.stages.trainer import TrainerSettings
 
@@ -74,6 +74,20 @@ def retrain(
         entry["peak_memory_mib"] = round(peak_memory_mib(hardware.device), 1)
         save_model(folder / "model.safetensors", network.cpu(), space, data=data, details=figures)
     return figures
+
+
+def check_recipe(space: Space, *, drop_path: float, auxiliary: bool) -> None:
+    """Raises ConfigError before any work where a recipe asks for what a network of one's own has not: it is a module as
+    it was written, without edges of the kind that paths are dropped from."""
+    if not isinstance(space, ModuleSpace):
+        return
+    if drop_path:
+        raise ConfigError(
+            f"retraining.drop_path={drop_path}: a network of one's own has no paths that could be dropped, only what "
+            "dropout it has itself. Take retraining.drop_path=0"
+        )
+    if auxiliary:
+        raise ConfigError("a network of one's own has no auxiliary head. Take retraining.auxiliary=false")
 
 
 def check_builds(genotype: Genotype, space: Space, data: PairedDataModule) -> None:

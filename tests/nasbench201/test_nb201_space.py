@@ -95,7 +95,7 @@ def test_a_cell_adds_up_its_paths():
     space, x = Nasbench201Space(init_channels=2, layers=1), torch.randn(3, 2, 4, 4)
     for digits, factor in (("111111", 4), ("111110", 2), ("101010", 1), ("000111", 1), ("110001", 1), ("000000", 0)):
         block = space.network(cell(digits), (3, 4, 4), 2).cells[0]
-        torch.testing.assert_close(block(x, 0.0), factor * x)
+        torch.testing.assert_close(block(x), factor * x)
 
 
 def test_auxiliary_head_and_dropped_paths_act_in_training_only():

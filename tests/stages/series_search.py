@@ -7,14 +7,16 @@ import torch
 
 from darts_pl.data.series.user_windows import UserWindows
 from darts_pl.data.series.window_file import WindowFile, WindowPart
+from darts_pl.derive import top_edges
 from darts_pl.hardware import Hardware
 from darts_pl.hypergradient import first
 from darts_pl.lit import SearchModule
 from darts_pl.relaxations import Softmax
 from darts_pl.relaxations.mixing import full
 from darts_pl.spaces import SeriesSpace
+from darts_pl.stages.method import Method
 from darts_pl.stages.run import RunFolder
-from darts_pl.stages.search import Method, search
+from darts_pl.stages.search import search
 from darts_pl.stages.trainer import TrainerSettings
 
 HARDWARE = Hardware(accelerator="cpu", channels_last=False)
@@ -50,7 +52,7 @@ def searched(folder: Path, *, selection=None, epochs: int = 2) -> RunFolder:
     method = Method(
         relaxation=Softmax(),
         mixing=full,
-        derive=built.derive,
+        derivation=top_edges,
         make_module=partial(
             SearchModule,
             hypergradient=first,

@@ -15,6 +15,7 @@ from darts_pl.data.delimited import RawTable
 from darts_pl.data.series.calendar import calendar_names
 from darts_pl.data.series.frequency import seasonal_period
 from darts_pl.data.series.options import check_choices, check_dates, check_device, check_gaps, check_sizes, check_times
+from darts_pl.data.series.preprocessing import SeriesPreprocessing
 from darts_pl.data.series.scaling import Scaler
 from darts_pl.data.series.series import Series, load_series, without_constants
 from darts_pl.data.series.split import (
@@ -196,10 +197,10 @@ class SeriesData(WindowDataModule):
         """sha256 of the values, times, names and roles, cuts, sizes of the windows, scaling and calendar."""
         return self.windowed.fingerprint
 
-    def preprocessing(self) -> dict[str, Any]:
-        """What has to be done to further rows of the series before a network sees them, as JSON can write it."""
-        series = {column: str(value) for column, value in self.series_chosen.items()}
-        return {**self.windowed.preprocessing(), "series": series}
+    @cached_property
+    def preprocessing(self) -> SeriesPreprocessing:
+        """What has to be done to further rows of the series before a network sees them."""
+        return self.windowed.preprocessing({column: str(value) for column, value in self.series_chosen.items()})
 
     def train_targets(self) -> npt.NDArray[np.float64]:
         """float64 [rows, Y], the targets of the training rows on the original scale."""

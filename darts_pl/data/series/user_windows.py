@@ -9,6 +9,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from darts_pl.data.series.preprocessing import SeriesPreprocessing
 from darts_pl.data.series.scaling import Scaler
 from darts_pl.data.series.window_file import WindowFile, WindowPart, read_windows
 from darts_pl.data.series.windows import WindowDataModule
@@ -112,29 +113,30 @@ class UserWindows(WindowDataModule):
         between = torch.full((len(rows), self.seasonal_period, self.outputs), torch.nan)
         return np.asarray(self.scaler.inverse(torch.cat([rows, between], dim=1).flatten(0, 1).double().numpy()))
 
-    def preprocessing(self) -> dict[str, Any]:
+    @property
+    def preprocessing(self) -> SeriesPreprocessing:
         """As `SeriesData.preprocessing`; the times of such windows are not known."""
         shape, targets = self.input_shape, self.outputs
         known = self._names("known_names", shape.known_future, "known")
         none = Scaler(np.zeros(shape.known_future), np.ones(shape.known_future))
-        return {
-            "columns": {
+        return SeriesPreprocessing(
+            columns={
                 "targets": list(self.target_names),
                 "past_covariates": self._names("past_names", shape.past_covariates, "past"),
                 "future_covariates": known if shape.known_future else [],
             },
-            "scalers": {
-                "targets": self.scaler.to_dict(),
-                "past_covariates": self._scaler(slice(targets, None)).to_dict(),
-                "future_covariates": none.to_dict(),
+            scalers={
+                "targets": self.scaler,
+                "past_covariates": self._scaler(slice(targets, None)),
+                "future_covariates": none,
             },
-            "calendar": [],
-            "frequency": None,
-            "timezone": None,
-            "series": {},
-            "look_back": shape.look_back,
-            "horizon": shape.horizon,
-        }
+            calendar=(),
+            frequency=None,
+            timezone=None,
+            series={},
+            look_back=shape.look_back,
+            horizon=shape.horizon,
+        )
 
     def samples_of(self, part: str) -> tuple[WindowPart, Tensor]:
         """Inputs and targets of a part."""

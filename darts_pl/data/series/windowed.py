@@ -1,9 +1,8 @@
 """A series cut into training, validation and test windows and standardised by its training rows."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +13,7 @@ from torch import Tensor
 from darts_pl.data.series.calendar import calendar_features, calendar_names
 from darts_pl.data.series.frequency import calendar_level
 from darts_pl.data.series.magnitude import check_given, farthest, too_coarse, typical_deviations
+from darts_pl.data.series.preprocessing import SeriesPreprocessing
 from darts_pl.data.series.scaling import Scaler
 from darts_pl.data.series.series import Series
 from darts_pl.data.series.split import Cuts, window_starts
@@ -97,19 +97,20 @@ class WindowedSeries:
         digest.update(np.ascontiguousarray(series.values, "<f8").tobytes())
         return digest.hexdigest()
 
-    def preprocessing(self) -> dict[str, Any]:
-        """What has to be done to further rows of the series before a network sees them, as JSON can write it."""
+    def preprocessing(self, series: Mapping[str, str]) -> SeriesPreprocessing:
+        """What has to be done to further rows of the series before a network sees them; `series` names it."""
         roles, zone = self.series.roles.by_name(), self.series.times.tz
         parts = {"targets": "targets", "past_covariates": "past", "future_covariates": "future"}
-        return {
-            "columns": {name: list(roles[part]) for name, part in parts.items()},
-            "scalers": {name: self.scalers[part].to_dict() for name, part in parts.items()},
-            "calendar": list(self.calendar_names),
-            "frequency": self.series.offset.freqstr,
-            "timezone": None if zone is None else str(zone),
-            "look_back": self.look_back,
-            "horizon": self.horizon,
-        }
+        return SeriesPreprocessing(
+            columns={name: list(roles[part]) for name, part in parts.items()},
+            scalers={name: self.scalers[part] for name, part in parts.items()},
+            calendar=tuple(self.calendar_names),
+            frequency=self.series.offset.freqstr,
+            timezone=None if zone is None else str(zone),
+            series=series,
+            look_back=self.look_back,
+            horizon=self.horizon,
+        )
 
     def _columns(self, role: str) -> npt.NDArray[np.float64]:
         return self.series.columns(self.series.roles.by_name()[role])

@@ -102,7 +102,7 @@ class TableData(PairedDataModule):
         return table
 
     @cached_property
-    def processing(self) -> TablePreprocessing:
+    def preprocessing(self) -> TablePreprocessing:
         """What makes raw rows a network's inputs."""
         training, test = self.rows
         target = fit_target(self.table, self._kind, training)
@@ -131,16 +131,16 @@ class TableData(PairedDataModule):
     @property
     def input_shape(self) -> TensorInput | dict[str, TensorInput]:
         """(F,) of the table, or of each by its name."""
-        return self.processing.input_shape
+        return self.preprocessing.input_shape
 
     @property
     def outputs(self) -> int:
         """How many outputs a network needs: one a class, 1 for yes or no, one a number to predict."""
-        return self.processing.target.outputs
+        return self.preprocessing.target.outputs
 
     def default_task(self) -> Task:
         """A regression, or a classification of two classes or more."""
-        return self.processing.target.task()
+        return self.preprocessing.target.task()
 
     def prepare(self) -> None:
         """Read the table and check everything that depends on it, the test rows too; see `PairedDataModule`."""
@@ -166,11 +166,6 @@ class TableData(PairedDataModule):
                 part = table.frame.iloc[rows[first : first + HASHED]][columns]
                 digest.update(pd.util.hash_pandas_object(part, index=False).to_numpy("<u8").tobytes())
         return digest.hexdigest()
-
-    def preprocessing(self) -> dict[str, Any]:
-        """What has to be done to raw rows before a network sees them, and what its outputs mean, as JSON can write it;
-        `TablePreprocessing.from_plain` reads it."""
-        return self.processing.to_plain()
 
     def train_rows(self) -> tuple[Features, Tensor]:
         """(x, y) of all training rows in use, both halves together."""
@@ -219,11 +214,11 @@ class TableData(PairedDataModule):
         return made_once((id(self.table), self._kind, *cuts), self._transformed)
 
     def _transformed(self) -> Stored:
-        processing, table = self.processing, self.table
-        y = processing.target.numbers(table)
+        preprocessing, table = self.preprocessing, self.table
+        y = preprocessing.target.numbers(table)
         found = {}
         for part, rows in zip(("train", "test"), self.rows):
-            x = processing.transform(table.frame, lambda position, rows=rows: table.place(int(rows[position])), rows)
+            x = preprocessing.encode(table.frame, lambda position, rows=rows: table.place(int(rows[position])), rows)
             found[part] = (x, y[rows])
         train, test = ([*x.values()] if isinstance(x, dict) else [x] for x, _ in found.values())
         log.info(

@@ -12,7 +12,7 @@ from torch import Tensor
 from darts_pl.data.base import PairedDataModule, Source, check_source
 from darts_pl.data.batches import Indexed, NamedRows
 from darts_pl.data.split import SUBSET_SEED, Index, as_tensors, systematic_cut
-from darts_pl.data.text.preprocessing import TextPreprocessing, fit_tokenizer
+from darts_pl.data.text.preprocessing import TextPreprocessing
 from darts_pl.data.text.texts import LabelledTexts, TokenRows
 from darts_pl.errors import ConfigError, DataError, nearest
 from darts_pl.inputs import TensorInput
@@ -90,20 +90,22 @@ class TextData(PairedDataModule):
         return tuple(self._task_names or known)
 
     @cached_property
-    def processing(self) -> TextPreprocessing:
+    def preprocessing(self) -> TextPreprocessing:
         """What makes texts a network's inputs."""
         texts, _ = self.train_texts()
-        tokenizer = fit_tokenizer(
-            texts, min_count=self.min_count, lowercase=self.lowercase, vocabulary_size=self.vocabulary_size
+        return TextPreprocessing.fit(
+            texts,
+            self._classes,
+            max_tokens=self.max_tokens,
+            min_count=self.min_count,
+            lowercase=self.lowercase,
+            vocabulary_size=self.vocabulary_size,
         )
-        words = TextPreprocessing(tokenizer, self.max_tokens or 10**9, self._classes)
-        longest = max(map(len, words.numbers(texts)))
-        return TextPreprocessing(words.tokenizer, longest, self._classes)
 
     @property
     def input_shape(self) -> TensorInput:
         """(L,) numbers below the vocabulary's size, L that of the longest training text; batches may be shorter."""
-        return TensorInput((self.processing.max_tokens,), "int64", self.processing.vocabulary_size)
+        return TensorInput((self.preprocessing.max_tokens,), "int64", self.preprocessing.vocabulary_size)
 
     @property
     def classes(self) -> tuple[str, ...] | dict[str, tuple[str, ...]]:
@@ -134,11 +136,6 @@ class TextData(PairedDataModule):
         for texts, codes in (self.train_texts(), self.test_texts()):
             digest.update(repr((texts, {name: values.tolist() for name, values in codes.items()})).encode())
         return digest.hexdigest()
-
-    def preprocessing(self) -> dict[str, Any]:
-        """What has to be done to texts before a network sees them, and what its outputs mean, as JSON can write it;
-        `TextPreprocessing.from_plain` reads it."""
-        return self.processing.to_plain()
 
     def train_texts(self) -> tuple[list[str], dict[str, Index]]:
         """The training texts in use, both halves together, and the classes of each task, int64 [N]."""
@@ -232,7 +229,7 @@ class TextData(PairedDataModule):
         found: dict[str, tuple[TokenRows, Indexed]] = {}
         for part, (texts, codes) in (("train", self.train_texts()), ("test", self.test_texts())):
             y = {name: torch.from_numpy(values) for name, values in codes.items()}
-            rows = TokenRows(self.processing.numbers(texts))
+            rows = TokenRows(self.preprocessing.numbers(texts))
             found[part] = (rows, NamedRows(y) if len(y) > 1 else next(iter(y.values())))
         return found
 

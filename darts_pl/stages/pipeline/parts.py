@@ -9,12 +9,12 @@ import torch.nn as nn
 from darts_pl.data.series import WindowDataModule
 from darts_pl.hardware import Hardware
 from darts_pl.lit import RetrainModule
-from darts_pl.stages.search import Method
+from darts_pl.stages.method import Method
 from darts_pl.stages.trainer import TrainerSettings
 
 
 @dataclass(frozen=True)
-class Parts:
+class PipelineParts:
     """The parts of a run.
 
     Args:
@@ -43,5 +43,5 @@ class Parts:
     make_baseline_module: Callable[..., RetrainModule]
 
 
-Source = Callable[[], Parts]
+PartsFactory = Callable[[], PipelineParts]
 """Makes the parts; crosses to worker processes, so it is a function of a module with plain arguments."""

@@ -17,7 +17,7 @@ from darts_pl.paths import write_atomically
 from darts_pl.proxies import combined, measure
 from darts_pl.seeds import derived_seed
 from darts_pl.stages.jobs import FunctionJob, Workers
-from darts_pl.stages.pipeline.parts import Parts
+from darts_pl.stages.pipeline.parts import PipelineParts
 from darts_pl.stages.run import RunFolder
 
 log = logging.getLogger("darts_pl")
@@ -28,7 +28,7 @@ TIMED = 4  # jobs by which the speed-up is measured
 
 
 def screen_candidate(
-    parts: Parts,
+    parts: PipelineParts,
     *,
     identifier: str,
     settings: Mapping[str, Any],

@@ -61,9 +61,7 @@ class Evaluator:
     """
 
     def __init__(self, trained: Trained):
-        loader = trained.data.val_dataloader()
-        size = min(trained.data.batch_size, len(loader.index))
-        self.batches = loader.mixed(size, trained.seed, "selection")
+        self.batches = trained.data.val_dataloader().mixed(trained.data.batch_size, trained.seed, "selection")
         self.data, self.seed, self.hardware = trained.data, trained.seed, trained.hardware
         self.layout, self.task = trained.module.layout, trained.module.task
 
@@ -96,8 +94,7 @@ class Evaluator:
         return Score(found["val_loss"], found[f"val_{task.monitor}"], bool(task.better(1.0, 0.0)))
 
     def _samples(self, device: torch.device) -> Iterator[tuple[Any, Any]]:
-        for position in range(len(self.batches)):
-            x, y, _ = self.batches.batch_at(0, position)
+        for x, y, _ in self.batches.pass_of(0):
             x, y = move_data_to_device((x, y), device)
             yield self.data.on_after_batch_transfer((x, y, NO_AUGMENTATION), 0)
 

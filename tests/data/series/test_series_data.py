@@ -84,7 +84,7 @@ def test_scaler_round_trips() -> None:
     np.testing.assert_allclose(scaler.transform(values).mean(0), 0, atol=1e-12)
     np.testing.assert_allclose(scaler.transform(values).std(0), 1, rtol=1e-12)
     np.testing.assert_allclose(scaler.inverse(scaler.transform(values)), values, rtol=1e-12)
-    again = Scaler.from_dict(scaler.to_dict())
+    again = Scaler.from_plain(scaler.to_plain())
     assert (again.mean == scaler.mean).all() and (again.std == scaler.std).all()
     assert torch.equal(scaler.inverse(torch.zeros(2, 4, 3)), torch.tensor(scaler.mean).expand(2, 4, 3))
 
@@ -153,10 +153,10 @@ def test_parquet_equals_csv(tmp_path: Path) -> None:
 
 def test_preprocessing_is_json(data_of) -> None:
     data = data_of(frame_of(), targets=["a"], future_covariates=["b"], calendar=["hour"], scaling="standard")
-    stored = json.loads(json.dumps(data.preprocessing()))
+    stored = json.loads(json.dumps(data.preprocessing.to_plain()))
     assert stored["columns"] == {"targets": ["a"], "past_covariates": [], "future_covariates": ["b"]}
     assert stored["calendar"] == ["hour"] and stored["frequency"] == "h" and stored["timezone"] is None
-    again = Scaler.from_dict(stored["scalers"]["targets"])
+    again = Scaler.from_plain(stored["scalers"]["targets"])
     assert again.mean.tolist() == data.scaler.mean.tolist() and again.std.tolist() == data.scaler.std.tolist()
 
 

@@ -77,7 +77,7 @@ def test_the_file_keeps_all_and_its_digest_tells_changes(rows, tmp_path):
     data.prepare()
     assert data.fingerprint == file.digest and data.seasonal_period == 4
     np.testing.assert_array_equal(data.scaler.mean, [1.0, 2.0])
-    assert data.preprocessing()["scalers"]["past_covariates"] == {"mean": [3.0], "std": [8.0]}
+    assert data.preprocessing.to_plain()["scalers"]["past_covariates"] == {"mean": [3.0], "std": [8.0]}
     file.parts["val"].y[0, 0, 0] += 1
     assert read.digest != file.digest
 

@@ -9,13 +9,14 @@ from test_module_model import Net, rows, saved
 
 import darts_pl
 from darts_pl.data import digits_data
+from darts_pl.data.image_preprocessing import images_of
 from darts_pl.data.tables import breast_cancer_data, csv_table_data, diabetes_data, wine_data
 from darts_pl.data.text import trec_data
 from darts_pl.errors import ConfigError, DataError
 from darts_pl.genotype import KNOWN
+from darts_pl.models import save_model
+from darts_pl.models.trained import BATCH
 from darts_pl.spaces import CellSpace, DenseSpace, TextSpace
-from darts_pl.stages.model_file import save_model
-from darts_pl.stages.predicting import BATCH, images_of
 
 
 def outputs_of(network, x) -> np.ndarray:
@@ -45,7 +46,7 @@ def test_a_target_far_from_0_keeps_its_swing(tmp_path):
     data = csv_table_data(str(tmp_path / "meter.csv"), "y", purpose="retrain")
     _, path = saved(DenseSpace(init_channels=8, layers=1), data, tmp_path)
     _, y = data.test_rows()
-    target = data.processing.target
+    target = data.preprocessing.target
     truth = data.table.frame["y"].to_numpy()[data.rows[1]]
     np.testing.assert_allclose(target.original(y[:, None])[:, 0].numpy(), truth, rtol=0, atol=1e-4)
     found = darts_pl.load(path).predict(frame.iloc[:20])
@@ -74,7 +75,7 @@ def test_texts_have_probabilities_by_task(tmp_path, real_data):
     network, path = saved(TextSpace(init_channels=8, layers=1), data, tmp_path)
     model, texts = darts_pl.load(path), ["Who wrote Hamlet ?", "How far is the moon ?"]
     with torch.no_grad():
-        outputs = network(data.processing.encode(texts))
+        outputs = network(data.preprocessing.encode(texts))
     for given in (texts, tuple(texts), np.array(texts), pd.Series(texts)):
         found = model.predict_proba(given)
         for task in ("coarse", "fine"):
@@ -130,7 +131,25 @@ def test_images_for_a_network_of_ones_own(tmp_path):
     np.testing.assert_allclose(model.predict_proba(raw), softmax(expected, axis=1), rtol=1e-4)
 
 
+def test_images_of_both_sizes_are_taken_where_the_training_averaged_them(tmp_path):
+    """As they were before, and as they are after: what `model.input_shape` says."""
+    data = digits_data(purpose="retrain", shrink=2)
+    data.prepare()
+    space = CellSpace(init_channels=2, layers=3, num_nodes=4)
+    network = space.network(KNOWN["DARTS_V1"], data.input_shape, data.outputs).eval()
+    model = darts_pl.load(save_model(tmp_path / "m.safetensors", network, space, data=data, details={}))
+    whole, averaged = data.arrays.test_x, data.test_arrays()[0]
+    assert (model.input_shape, whole.shape[1:], averaged.shape[1:]) == ((1, 4, 4), (8, 8, 1), (4, 4, 1))
+    expected = outputs_of(network, (torch.from_numpy(averaged).permute(0, 3, 1, 2) / 255 - data.mean[0]) / data.std[0])
+    for given in (whole, averaged):
+        np.testing.assert_allclose(model.predict_proba(given), softmax(expected, axis=1), rtol=1e-5, atol=1e-6)
+    with pytest.raises(DataError, match=r"\(images, 1, 4, 4\) or \(images, 1, 8, 8\) or with the channels last"):
+        model.predict(whole[:, :6, :6])
+    with pytest.raises(ConfigError, match="forecast: the model was not trained on a series"):
+        model.forecast(pd.DataFrame())
+
+
 def test_channels_may_come_last():
     raw = np.arange(2 * 4 * 5 * 3, dtype=np.uint8).reshape(2, 4, 5, 3)
-    assert torch.equal(images_of(raw, 3, (4, 5)), torch.from_numpy(raw.transpose(0, 3, 1, 2).copy()))
+    assert torch.equal(images_of(raw, 3, [(4, 5)]), torch.from_numpy(raw.transpose(0, 3, 1, 2).copy()))
     assert torch.equal(images_of(raw, 3), images_of(raw.transpose(0, 3, 1, 2), 3))

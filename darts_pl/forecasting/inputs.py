@@ -26,7 +26,7 @@ SEARCHED = ("searched", "derived", "chosen")  # statuses in candidates.csv
 
 
 @dataclass(frozen=True)
-class NoData:
+class DataFacts:
     """What a plan asks of data, where there are none yet."""
 
     input_shape: SeriesShape
@@ -142,7 +142,7 @@ def check_may_start_workers() -> None:
         )
 
 
-def told(folder: Path, results: Mapping[str, Any]) -> dict[str, Any]:
+def search_results(folder: Path, results: Mapping[str, Any]) -> dict[str, Any]:
     """What `multi_fidelity_search` returns of a run's files."""
     rows = read_table(folder / "candidates.csv").to_dict("records")
     stats = folder / "stats.csv"
