@@ -1,13 +1,16 @@
-"""Running a notebook and reading what it shows."""
+"""Running a notebook and reading what it shows; `python tests/notebook_runs.py NAME ...` saves it with its outputs."""
 
 import os
 import re
+import sys
+import tempfile
 from pathlib import Path
 
 import nbclient
 import nbformat
 
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
+SAVE = "run python tests/notebook_runs.py with its name"
 
 
 def executed(name: str, folder: Path, **environment: str) -> nbformat.NotebookNode:
@@ -47,3 +50,21 @@ def tables(notebook: nbformat.NotebookNode) -> list[str]:
     """The tables that are shown, as text."""
     shown = [output.get("data", {}) for cell in notebook.cells for output in cell.get("outputs", [])]
     return [data["text/plain"] for data in shown if "text/html" in data]
+
+
+def save(name: str) -> None:
+    """Execute the notebook of this name and keep its outputs; what tells of this machine alone is left out."""
+    no_widgets = "ignore:IProgress not found"  # where ipywidgets is not installed, with the place of a package
+    with tempfile.TemporaryDirectory() as folder:
+        notebook = executed(name, Path(folder), PYTHONWARNINGS=no_widgets)
+    notebook.metadata = nbformat.from_dict(
+        {"kernelspec": notebook.metadata["kernelspec"], "language_info": {"name": "python"}}
+    )
+    for cell in notebook.cells:
+        cell.metadata.pop("execution", None)  # when each cell ran
+    nbformat.write(notebook, NOTEBOOKS / f"{name}.ipynb")
+
+
+if __name__ == "__main__":
+    for name in sys.argv[1:]:
+        save(name)
