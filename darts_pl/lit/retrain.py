@@ -10,6 +10,7 @@ from darts_pl import ranks
 from darts_pl.errors import ConfigError
 from darts_pl.lit.base import StepModule, in_memory_layout
 from darts_pl.lit.search import Batch, OptimizerFactory
+from darts_pl.spaces.base import DerivedNetwork
 from darts_pl.tasks import Classification, EpochMetrics, Task
 from darts_pl.tasks.metrics import samples
 
@@ -37,7 +38,7 @@ class RetrainModule(StepModule):
 
     def __init__(
         self,
-        network: torch.nn.Module,
+        network: DerivedNetwork,
         optimizer: OptimizerFactory,
         *,
         task: Task,
@@ -113,7 +114,7 @@ class RetrainModule(StepModule):
         """What validation sees: the network, or the average of its weights."""
         return self.network if self.averaged is None else self.averaged.module
 
-    def _evaluate(self, network: torch.nn.Module, batch: Batch, metrics: EpochMetrics) -> None:
+    def _evaluate(self, network: DerivedNetwork, batch: Batch, metrics: EpochMetrics) -> None:
         x, y = batch
         output = network(self.layout(x))
         metrics.update(self.task.loss(output, y), output, y)
@@ -173,7 +174,7 @@ class RetrainModule(StepModule):
         self.best = checkpoint["best"]
 
 
-def _average_of(network: torch.nn.Module, decay: float) -> AveragedModel:
+def _average_of(network: DerivedNetwork, decay: float) -> AveragedModel:
     """Buffers are averaged too: BatchNorm's statistics belong to the averaged weights."""
     averaged = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(decay), use_buffers=True)
     return averaged.requires_grad_(False)

@@ -12,6 +12,7 @@ from darts_pl.lit.base import in_memory_layout
 from darts_pl.lit.checks import check_warmup, plain
 from darts_pl.lit.rule_steps import Batch, RuleSteps
 from darts_pl.rules import PhaseStart, Rule
+from darts_pl.spaces.base import Supernet
 from darts_pl.spaces.widening import widen
 from darts_pl.tasks import Task
 
@@ -26,7 +27,7 @@ class SearchModule(RuleSteps):
     alphas' half.
 
     Args:
-        supernet: a `SearchNetwork`.
+        supernet: a `Supernet`.
         hypergradient: `Bilevel -> dL_val/dα`, see `darts_pl.hypergradient`.
         weights_optimizer, alphas_optimizer: `parameters -> optimiser`.
         task: the loss of both levels, and the metrics.
@@ -49,7 +50,7 @@ class SearchModule(RuleSteps):
 
     def __init__(
         self,
-        supernet: torch.nn.Module,
+        supernet: Supernet,
         hypergradient: Hypergradient,
         weights_optimizer: OptimizerFactory,
         alphas_optimizer: OptimizerFactory,

@@ -7,6 +7,8 @@ from torch import Tensor
 
 from darts_pl.errors import ConfigError
 from darts_pl.genotype import Genotype
+from darts_pl.relaxations import Relaxation
+from darts_pl.spaces.base import Mixing, Supernet, as_mixing
 
 Gates = dict[str, Tensor]
 Reduce = Callable[[Sequence[Tensor]], list[Tensor]]
@@ -16,10 +18,13 @@ Reduce = Callable[[Sequence[Tensor]], list[Tensor]]
 class Combination:
     """What a rule is to be combined with, for `Rule.check`."""
 
-    relaxation: object
-    mixing: object
+    relaxation: Relaxation
+    mixing: Mixing
     second_order: bool
     alphas_trained: bool = True
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "mixing", as_mixing(self.mixing))
 
 
 @dataclass(frozen=True)
@@ -29,7 +34,7 @@ class WeightStep:
     Args:
         supernet: its weights hold their gradients in `grad`.
         train_loss: `(gates or None) -> L_train` on the step's batch, the same noise for every call; gates as
-            `SearchNetwork.forward` takes them, by default those of the step.
+            `Supernet.forward` takes them, by default those of the step.
         valid_loss: `() -> L_val` on the batch of the alpha step. Neither function keeps the changes that a forward
             pass makes to buffers.
         gates: the gates [E, K] a kind that the step ran with.
@@ -39,7 +44,7 @@ class WeightStep:
             of one of the losses is of this device's part of the batch until it is reduced.
     """
 
-    supernet: object
+    supernet: Supernet
     train_loss: Callable[..., Tensor]
     valid_loss: Callable[[], Tensor]
     gates: Gates
@@ -58,7 +63,7 @@ class EpochEnd:
             left as they were. reduce: see `WeightStep`.
     """
 
-    supernet: object
+    supernet: Supernet
     epoch: int
     genotype: Genotype
     alphas_trained: bool
@@ -110,11 +115,11 @@ class Rule:
     def begin_phase(self, start: PhaseStart) -> None:
         """Take note of the phase that a new copy of this rule is made for; called once, before anything else."""
 
-    def schedule(self, supernet, progress: float) -> None:
+    def schedule(self, supernet: Supernet, progress: float) -> None:
         """Set what changes over the search for the finished part `progress` in [0, 1]; called before each epoch and on
         resuming, so it must depend on `progress` alone."""
 
-    def penalty(self, supernet) -> Tensor | None:
+    def penalty(self, supernet: Supernet) -> Tensor | None:
         """A term to add to the upper-level loss."""
         return None
 

@@ -80,13 +80,13 @@ class EigenvalueStop(Rule):
                 "rules.eigenvalue_stop looks at what training does to alphas, but hypergradient=fixed never trains "
                 "them. Leave the rule out, or take hypergradient=first"
             )
-        if getattr(combination.relaxation, "one_hot", False):
+        if combination.relaxation.one_hot:
             raise ConfigError(
                 f"rules.eigenvalue_stop: relaxation={type(combination.relaxation).__name__} gives one-hot gates with "
                 "straight-through gradients, whose derivative is the Hessian of no loss. Take relaxation=softmax, or "
                 "leave the rule out"
             )
-        if not getattr(combination.relaxation, "twice_differentiable", True):
+        if not combination.relaxation.twice_differentiable:
             raise ConfigError(
                 f"rules.eigenvalue_stop: samples of relaxation={type(combination.relaxation).__name__} can be "
                 "differentiated once only, a Hessian needs it twice. Take relaxation=softmax, or leave the rule out"

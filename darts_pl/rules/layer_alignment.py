@@ -9,6 +9,7 @@ from torch import Tensor
 
 from darts_pl.errors import ConfigError
 from darts_pl.rules.base import Combination, Rule, WeightStep
+from darts_pl.spaces.base import Supernet
 
 
 class LayerAlignment(Rule):
@@ -74,15 +75,15 @@ class LayerAlignment(Rule):
 
     def check(self, combination: Combination) -> None:
         """Raises ConfigError where gates are one-hot."""
-        hard = getattr(combination.relaxation, "one_hot", False)
-        if hard or getattr(combination.mixing, "needs_one_hot", False):
+        hard = combination.relaxation.one_hot
+        if hard or combination.mixing.needs_one_hot:
             raise ConfigError(
                 "rule=layer_alignment compares what cells ask of every gate, but with one-hot gates a step tells it of "
                 f"one candidate an edge; found relaxation={type(combination.relaxation).__name__}. Take "
                 "relaxation=softmax with mixing=full or partial"
             )
 
-    def schedule(self, supernet, progress: float) -> None:
+    def schedule(self, supernet: Supernet, progress: float) -> None:
         """Set λ; raises ConfigError where the supernet has no two cells to align."""
         kind = self._kind_of(supernet)
         cells = sum(cell.kind == kind for cell in supernet.cells)
@@ -122,7 +123,7 @@ class LayerAlignment(Rule):
         for weight, change in zip(weights, difference):
             weight.grad.add_(change, alpha=step.loss_scale * self.strength / (2 * radius))
 
-    def _kind_of(self, supernet) -> str:
+    def _kind_of(self, supernet: Supernet) -> str:
         kinds = supernet.kinds
         if self.kind is None and (len(kinds) == 1 or "normal" in kinds):
             return kinds[0] if len(kinds) == 1 else "normal"

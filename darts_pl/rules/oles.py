@@ -9,6 +9,7 @@ from torch import Tensor
 
 from darts_pl.errors import ConfigError
 from darts_pl.rules.base import Combination, Rule, WeightStep
+from darts_pl.spaces.base import Supernet
 
 
 class OperationEarlyStopping(Rule):
@@ -117,7 +118,7 @@ class OperationEarlyStopping(Rule):
         self.sums, self.counts = dict(state["sums"]), dict(state["counts"])
 
 
-def weighted_operations(supernet) -> Iterator[tuple[str, list[nn.Parameter]]]:
+def weighted_operations(supernet: Supernet) -> Iterator[tuple[str, list[nn.Parameter]]]:
     """(`<cell>/<edge>/<operation>`, its weights) of each candidate that has weights."""
     for index, cell in enumerate(supernet.cells):
         for edge, choice in cell.edges.items():

@@ -1,14 +1,14 @@
 """The one fit of a LightningModule: resumed where it stopped, its errors told in the user's words."""
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
-from lightning.pytorch import Callback, LightningDataModule, Trainer
+from lightning.pytorch import Callback, Trainer
 
 from darts_pl.callbacks import (
     InterruptedValidation,
@@ -18,6 +18,8 @@ from darts_pl.callbacks import (
     newest_loadable,
     without_thread_tracebacks,
 )
+from darts_pl.data.base import PairedDataModule
+from darts_pl.data.user_loaders import Loaders
 from darts_pl.errors import ConfigError, RunError, TrainingError
 from darts_pl.hardware import Hardware
 from darts_pl.lit.base import StepModule
@@ -33,33 +35,9 @@ log = logging.getLogger("darts_pl")
 OUT_OF_MEMORY = ("out of memory", "alloc_failed", "can't allocate memory")
 
 
-class Loaders(LightningDataModule):
-    """Loaders that Python hands over, for `fit`.
-
-    Args:
-        train: what training steps take. valid: validated on after each epoch; None for no validation. test: of
-            `Trainer.test`.
-    """
-
-    batch_size = None  # known to the loaders alone
-
-    def __init__(self, train: Iterable, *, valid: Iterable | None = None, test: Iterable | None = None):
-        super().__init__()
-        self.train, self.valid, self.test = train, valid, test
-
-    def train_dataloader(self) -> Iterable:
-        return self.train
-
-    def val_dataloader(self) -> Iterable:
-        return [] if self.valid is None else self.valid
-
-    def test_dataloader(self) -> Iterable:
-        return [] if self.test is None else self.test
-
-
 def fit(
     module: StepModule,
-    data: LightningDataModule,
+    data: PairedDataModule | Loaders,
     *,
     epochs: int,
     hardware: Hardware,
@@ -120,7 +98,7 @@ def fit(
 @lightning_at(logging.WARNING)  # it tells the device, as `Hardware` does, and advertises
 def fit_here(
     module: StepModule,
-    data: LightningDataModule,
+    data: PairedDataModule | Loaders,
     place: Mapping[str, Any],
     *,
     epochs: int,
@@ -156,7 +134,7 @@ def fit_here(
         **place,
     )
     module.accumulate(trainer.accumulates)
-    memory = memory_errors(getattr(data, "batch_size", None), lambda: module.steps_done)
+    memory = memory_errors(data.batch_size, lambda: module.steps_done)
     with without_thread_tracebacks(), memory, recomputing(module, hardware.recompute):
         fitted.fit(module, datamodule=data, ckpt_path=point, weights_only=True)
     fitted.loggers = []  # what they wrote is complete: a test would open some anew
