@@ -1,4 +1,4 @@
-"""One rank of a fit on several devices: its place, its strategy for Lightning, and how it joins the others and leaves."""
+"""One rank of a fit on several devices: its place, its strategy for Lightning, how it joins the others and leaves."""
 
 import datetime
 import os
