@@ -164,13 +164,18 @@ def decoded(preparation: Mapping[str, Any] | None, images: ImageFile | Sequence[
 
 def _pixels(decoder: ImageDecoder, image: ImageFile, number: int) -> npt.NDArray[np.uint8]:
     if isinstance(image, Image.Image):
-        return decoder(image, f"image {number}")
+        return _known(decoder(image, f"image {number}"))
     path = Path(image).expanduser()
     check_source(path)
     try:
-        return decoder(path.read_bytes(), str(path))
+        return _known(decoder(path.read_bytes(), str(path)))
     except OSError as error:
         raise DataError(f"{path} cannot be read ({error.strerror}), expected an image file") from error
+
+
+def _known(pixels: npt.NDArray[np.uint8] | None) -> npt.NDArray[np.uint8]:
+    assert pixels is not None, "the range of deep images is measured in a training alone"
+    return pixels
 
 
 def images_of(raw: Any, channels: int, sizes: Sequence[tuple[int, int]] | None = None) -> Tensor:

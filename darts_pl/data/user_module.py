@@ -14,7 +14,6 @@ from lightning.pytorch.utilities.model_helpers import is_overridden
 from torch.utils.data import DataLoader, IterableDataset
 
 from darts_pl.data.base import Classes, InputShape, Outputs, PairedDataModule
-from darts_pl.data.preprocessing import Preprocessing
 from darts_pl.data.user_batches import (
     check_values,
     highest_labels,
@@ -218,11 +217,6 @@ class UserModuleData(PairedDataModule):
             channels, height, width = found.shape
             return channels, height, width
         return found
-
-    @property
-    def preprocessing(self) -> Preprocessing:
-        """None: a network is given what the module's loaders give."""
-        return Preprocessing()
 
     @property
     def classes(self) -> Classes:

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from darts_pl._version import versions
 from darts_pl.bounded.tensors import check_digest, read_tensors, write_tensors
+from darts_pl.data.base import PairedDataModule
 from darts_pl.errors import ConfigError, GenotypeError, RunError
 from darts_pl.models.header import OWN, SPACES, AnySpace, Header, check_size, read_header, write_header
 from darts_pl.models.trained import TrainedModel
@@ -23,7 +24,9 @@ from darts_pl.spaces.base import DerivedNetwork, PlainNetwork
 log = logging.getLogger("darts_pl")
 
 
-def save_model(path: Path, network: DerivedNetwork, space: AnySpace, *, data: Any, details: Mapping[str, Any]) -> Path:
+def save_model(
+    path: Path, network: DerivedNetwork, space: AnySpace, *, data: PairedDataModule, details: Mapping[str, Any]
+) -> Path:
     """Write `network` of `space`, trained on `data` (a data module, whose preprocessing and classes are taken), to
     `path`, and return the path."""
     header = write_header(

@@ -1,13 +1,14 @@
 """The header of a model file: what it holds, checked before anything is built from it."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, NamedTuple, TypeAlias
 
 from darts_pl.bounded import parse_json
 from darts_pl.bounded.fields import MOST, Fields, is_list, is_whole
 from darts_pl.bounded.texts import shown
+from darts_pl.data.base import Outputs
 from darts_pl.data.decode import CHANNELS
 from darts_pl.data.image_preprocessing import ImagePreprocessing
 from darts_pl.data.preprocessing import Preprocessing
@@ -20,6 +21,7 @@ from darts_pl.inputs import Inputs, TensorInput, as_inputs, from_plain, to_plain
 from darts_pl.models.older import upgraded
 from darts_pl.ops.series import SeriesShape
 from darts_pl.spaces import CellSpace, DenseSpace, ModuleSpace, Nasbench201Space, SeriesSpace, TextSpace
+from darts_pl.spaces.base import Space
 
 FORMAT, VERSION = "darts_pl.model", 2
 MAX_LAYERS, MAX_NODES = 1000, 16
@@ -31,7 +33,7 @@ PREPROCESSING = {
     for each in (Preprocessing, ImagePreprocessing, TablePreprocessing, TextPreprocessing, SeriesPreprocessing)
 }
 
-AnySpace = CellSpace | Nasbench201Space | SeriesSpace | ModuleSpace
+AnySpace: TypeAlias = "Space[Any, Any]"
 Settings = dict[str, Any]
 Shape: TypeAlias = "tuple[int, int, int] | SeriesShape | Inputs"
 
@@ -52,7 +54,7 @@ class Header:
     target: str
     further: Mapping[str, str]
     inputs: Shape
-    outputs: int | Mapping[str, int] | None
+    outputs: Outputs | None
     classes: tuple[str, ...] | Mapping[str, list[str]]
     preprocessing: Preprocessing
     details: Mapping[str, Any]
@@ -115,7 +117,7 @@ def write_header(
     space: AnySpace,
     *,
     input_shape: Shape,
-    outputs: int | Mapping[str, int] | None,
+    outputs: Outputs | None,
     classes: Any,
     preprocessing: Preprocessing,
     details: Mapping[str, Any],
@@ -127,7 +129,7 @@ def write_header(
         "format": FORMAT,
         "version": VERSION,
         "genotype": json.loads(genotype.to_json()),
-        "space": _described(space),
+        "space": _described(space, genotype),
         "inputs": asdict(input_shape) if isinstance(input_shape, SeriesShape) else to_plain(as_inputs(input_shape)),
         "outputs": outputs,
         "classes": {k: list(map(str, v)) for k, v in classes.items()} if several else list(map(str, classes)),
@@ -138,10 +140,13 @@ def write_header(
     return json.dumps(header)
 
 
-def _described(space: AnySpace) -> Settings:
+def _described(space: AnySpace, genotype: AnyGenotype) -> Settings:
+    """The space as a file holds it; somebody's own space of known genotypes as the one of these."""
     for builder, kind in SPACES.items():
         if isinstance(space, kind.space):
             return {"builder": builder, "arguments": kind.settings(space)}
+    if not isinstance(space, ModuleSpace):
+        return {"builder": genotype.space, "arguments": SPACES[genotype.space].settings(space)}
     plain = {key: value for key, value in space.arguments.items() if _is_plain(value)}
     others = {key: repr(value) for key, value in space.arguments.items() if key not in plain}
     return {"builder": OWN, "target": space.name, "arguments": plain, "further": others}
@@ -274,12 +279,12 @@ def check_size(header: Header, tensors: int) -> None:
         return  # the caller's own code builds it
     if SPACES[header.builder].genotype == "module":
         nodes, kinds = arguments["num_nodes"], len(arguments["primitives"])
-        parts = () if isinstance(header.inputs, TensorInput) else header.inputs
-        heads = header.outputs if isinstance(header.outputs, Mapping) else ()
-        for key, count in (("inputs", len(parts)), ("outputs", len(heads))):
+        parts = len(header.inputs) if isinstance(header.inputs, (Mapping, Sequence)) else 0
+        heads = len(header.outputs) if isinstance(header.outputs, Mapping) else 0
+        for key, count in (("inputs", parts), ("outputs", heads)):
             if count > tensors:  # each has a stem or a head
                 raise ConfigError(f"{key} has {count:,} parts, expected at most one for each of {tensors:,} tensors")
-        asked = (arguments["layers"] + len(parts)) * nodes * (nodes + 3) // 2 * kinds
+        asked = (arguments["layers"] + parts) * nodes * (nodes + 3) // 2 * kinds
         allowed = CANDIDATES + 10 * tensors
     else:
         edges = [sum(map(len, cell.nodes)) for cell in header.genotype.cells.values()]

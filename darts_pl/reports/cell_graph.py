@@ -6,6 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Circle, FancyArrowPatch, FancyBboxPatch
 from matplotlib.path import Path as Curve
+from matplotlib.textpath import TextPath
 
 from darts_pl.genotype import AnyGenotype, Cell
 from darts_pl.reports import cell_layout as layout_module
@@ -25,6 +26,8 @@ from darts_pl.reports.style import (
 INPUT_COLOURS = {0: "#7a8797", 1: INK}  # the lines of the two inputs are told apart by their tone
 CONCAT_COLOUR = "#c3cbd5"
 TITLE_HEIGHT = 0.42
+LONGEST_NAME = 20  # characters of an operation; what is still too wide for its box is written smaller
+LARGEST_TEXT, TEXT_MARGIN = 10.5, 0.1  # points; inches of a box that its text leaves free
 
 
 def cell_svg(cell: Cell, title: str) -> str:
@@ -102,8 +105,9 @@ def _operation(axes: Axes, name: str, centre: Point, state: Point) -> None:
             boxstyle="round,pad=0,rounding_size=0.08", facecolor=colour, edgecolor="none", zorder=2,
         )
     )  # fmt: skip
-    name = shortened(name, 24)
-    size = min(10.5, 10.5 * 14 / max(len(name), 1))
+    name = shortened(name, LONGEST_NAME)
+    drawn = TextPath((0, 0), name, size=LARGEST_TEXT).get_extents().width / 72  # inches, as the box is measured in
+    size = LARGEST_TEXT * min(1, (width - TEXT_MARGIN) / max(drawn, TEXT_MARGIN))
     axes.text(x, y - 0.01, name, color=text_on(colour), ha="center", va="center", size=size, zorder=3)
 
 
