@@ -94,7 +94,7 @@ def search_of(case: Case, folder: Path | None = None) -> tuple[SearchModule, Any
         seed=SEED,
         rules=copy.deepcopy(case.rules),
     )
-    history = SearchHistory(folder, partial(space.derive, rule=top_edges), list(space.primitives), space.edges)
+    history = SearchHistory(folder, partial(space.derive, derivation=top_edges), list(space.primitives), space.edges)
     return module, data, history
 
 

@@ -34,7 +34,16 @@ def fitted(folder: Path, flags: dict, own: tuple[Callback, ...] = ()) -> dict:
     module, data, history = search_of(CASE, folder)
     settings = TrainerSettings(flags=flags, checkpoint_every_s=0, progress=False)
     hardware = Hardware(accelerator="cpu", precision="64-true")
-    fit(module, data, epochs=1, hardware=hardware, callbacks=[history, *own], title="test", folder=folder, trainer=settings)  # fmt: skip
+    fit(
+        module,
+        data,
+        epochs=1,
+        hardware=hardware,
+        callbacks=[history, *own],
+        title="test",
+        folder=folder,
+        trainer=settings,
+    )
     return found_by(module, history)
 
 
