@@ -42,6 +42,10 @@ class TrainingError(DartsError):
     """Training that cannot go on: a loss that is not finite, memory exhausted."""
 
 
+class RankLost(TrainingError):
+    """The process of another device of a fit has ended; what was saved is kept, and the run can be gone on with."""
+
+
 def nearest(name: str, choices: Iterable[str]) -> str:
     """A sentence naming the choice closest to `name`, or all of them where none is close.
 

@@ -35,6 +35,9 @@ class Bilevel:
         weights, alphas: leaf tensors that require gradients.
         buffers: tensors that a forward pass may change (BatchNorm statistics); restored bit for bit afterwards.
         step: the coming weight step.
+        reduce: averages gradients over the ranks, where several train together on parts of the batches. The formulas
+            are linear in all gradients but for the virtual step and the direction, so these two are averaged where
+            they arise, and the result at the end.
     """
 
     train_loss: Callable[[], Tensor]
@@ -43,6 +46,7 @@ class Bilevel:
     alphas: Sequence[Tensor]
     buffers: Sequence[Tensor] = ()
     step: VirtualStep = field(default_factory=lambda: VirtualStep(0.0))
+    reduce: Callable[[Sequence[Tensor]], list[Tensor]] = list
 
 
 Hypergradient = Callable[[Bilevel], list[Tensor]]
@@ -54,7 +58,7 @@ def first(problem: Bilevel, *, loss_scale: float = 1.0) -> list[Tensor]:
     `loss_scale` multiplies the loss before differentiation and divides the gradients after it, for float16.
     """
     with restored(problem.buffers):
-        grads = _grad(problem.valid_loss() * loss_scale, problem.alphas)
+        grads = problem.reduce(_grad(problem.valid_loss() * loss_scale, problem.alphas))
     return grads if loss_scale == 1.0 else [grad / loss_scale for grad in grads]
 
 
@@ -83,7 +87,7 @@ def finite_difference(problem: Bilevel, *, epsilon: float = 0.01) -> list[Tensor
         offset = torch._foreach_mul(direction, radius)
         above = _alpha_grad_at_shifted_weights(problem, offset)
         below = _alpha_grad_at_shifted_weights(problem, torch._foreach_neg(offset))
-    return [g - xi * (a - b) / (2 * radius) for g, a, b in zip(direct, above, below)]
+    return problem.reduce([g - xi * (a - b) / (2 * radius) for g, a, b in zip(direct, above, below)])
 
 
 def exact(problem: Bilevel) -> list[Tensor]:
@@ -99,14 +103,14 @@ def exact(problem: Bilevel) -> list[Tensor]:
         pairs = [(g, d) for g, d in zip(inner, direction) if g.requires_grad]
         product = _grad([g for g, _ in pairs], problem.alphas, grad_outputs=[d for _, d in pairs]) if pairs else None
     if product is None:
-        return direct
-    return [g - xi * p for g, p in zip(direct, product)]
+        return problem.reduce(direct)
+    return problem.reduce([g - xi * p for g, p in zip(direct, product)])
 
 
 def _gradients_at_virtual_weights(problem: Bilevel) -> tuple[list[Tensor], list[Tensor]]:
-    """(∂_α L_val, ∂_{w'} L_val) at w'; the weights are w again afterwards."""
+    """(∂_α L_val, ∂_{w'} L_val) at w', the latter averaged over the ranks; the weights are w again afterwards."""
     step = problem.step
-    update = _grad(problem.train_loss(), problem.weights)
+    update = problem.reduce(_grad(problem.train_loss(), problem.weights))
     with restored(problem.weights):
         with torch.no_grad():
             update = torch._foreach_add(update, list(problem.weights), alpha=step.weight_decay)
@@ -115,7 +119,7 @@ def _gradients_at_virtual_weights(problem: Bilevel) -> tuple[list[Tensor], list[
                     change.add_(velocity, alpha=step.momentum)
         _shift(problem.weights, torch._foreach_mul(update, -step.learning_rate))
         grads = _grad(problem.valid_loss(), [*problem.alphas, *problem.weights])
-    return grads[: len(problem.alphas)], grads[len(problem.alphas) :]
+    return grads[: len(problem.alphas)], problem.reduce(grads[len(problem.alphas) :])
 
 
 def _alpha_grad_at_shifted_weights(problem: Bilevel, offset: Sequence[Tensor]) -> list[Tensor]:

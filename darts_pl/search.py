@@ -34,7 +34,7 @@ def task(config: DictConfig) -> None:
     run = open_run(config, "search", hardware)
     data = prepared_data(config, purpose="search", batch_size=config.batch_size, seed=config.seed)
     prepare_space(space, data)
-    space.check_rule(method.derive.keywords["rule"])  # once more: now the network is known
+    space.check_derivation(method.derivation)  # once more: now the network is known
     retrain, retraining_data = retraining_parts(config, space, hardware, trainer)
 
     results = find_architecture(

@@ -1,4 +1,4 @@
-"""The README in parts: its code blocks and commands, and a folder as its reader has it."""
+"""The README and those of the rooms in parts: code blocks and commands, and a folder as their reader has it."""
 
 import re
 from pathlib import Path
@@ -7,12 +7,22 @@ from darts_pl.genotype import KNOWN
 from darts_pl.stages.run import RunFolder
 
 ROOT = Path(__file__).parents[1]
-README = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGES = {
+    path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8")
+    for path in (
+        ROOT / "README.md",
+        *sorted((ROOT / "darts_pl").rglob("README.md")),
+        *(ROOT / room / "README.md" for room in ("conf", "outputs", "tests")),
+        *sorted((ROOT / ".github").glob("*.md")),
+    )
+}
+README = PAGES["README.md"]
+TEXT = "\n".join(PAGES.values())
 
 
 def blocks(language: str) -> list[str]:
-    """The README's code blocks in `language`."""
-    return re.findall(rf"^```{language}\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+    """All pages' code blocks in `language`."""
+    return re.findall(rf"^```{language}\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL)
 
 
 def python_block(words: str) -> str:
@@ -21,14 +31,14 @@ def python_block(words: str) -> str:
 
 
 def commands() -> list[str]:
-    """Every command that the README tells to type, in blocks, tables and text, each once."""
+    """Every command that the pages tell to type, in blocks, tables and text, each once."""
     lines = [line for block in blocks("bash") for line in block.splitlines()]
     found = [part.strip() for line in lines for part in line.split("&&")]
-    return list(dict.fromkeys(found + re.findall(r"`(python -m [^`]+)`", README)))
+    return list(dict.fromkeys(found + re.findall(r"`(python -m [^`]+)`", TEXT)))
 
 
 def write_files(folder: Path) -> None:
-    """The files that the README tells to write, images, a run named RUN."""
+    """The files that the pages tell to write, images, a run named RUN."""
     for language in ("python", "yaml"):
         for block in blocks(language):
             if named := re.match(r"# (\S+\.(?:py|yaml))\n", block):

@@ -85,6 +85,19 @@ def test_a_batch_of_the_retraining_is_checked_before_the_search(refused: Command
     assert_told(message, ["batch_size=200", "100 images"])
 
 
+@pytest.mark.parametrize(
+    ("override", "words"),
+    [
+        ("retraining.drop_path=0.2", ["retraining.drop_path=0.2", "no paths that could be dropped"]),
+        ("retraining.auxiliary=true", ["no auxiliary head", "retraining.auxiliary=false"]),
+    ],
+)
+def test_what_a_network_of_ones_own_has_not_is_told_before_the_search(
+    override: str, words: list[str], refused: Command
+) -> None:
+    assert_told(refused("+experiment=table", override), words)
+
+
 # Data
 
 

@@ -1,6 +1,7 @@
 """The derivation rule against an independent rewrite, and on gates where another rule would err."""
 
 import collections
+from functools import partial
 
 import numpy as np
 import pytest
@@ -8,9 +9,21 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from darts_pl.derive import derive_genotype, num_edges, random_genotype, top_edges
+from darts_pl.derive import (
+    SkipLimit,
+    Strongest,
+    Threshold,
+    TopEdges,
+    as_derivation,
+    derive_genotype,
+    num_edges,
+    random_genotype,
+    skip_limit,
+    strongest,
+    top_edges,
+)
 from darts_pl.errors import ConfigError, TrainingError
-from darts_pl.genotype import Edge, Genotype
+from darts_pl.genotype import Cell, Edge, Genotype
 
 DARTS = (
     "none",
@@ -58,7 +71,7 @@ def problems(draw):
 @given(problems())
 def test_rule_equals_its_rewrite(problem):
     gates, names, num_nodes, keep = problem
-    cell = top_edges(gates, names, num_nodes=num_nodes, keep=keep)
+    cell = TopEdges(keep)(gates, names, num_nodes)
     assert as_lists(cell) == rewritten_rule(gates.numpy(), names, num_nodes, keep)
     assert cell.concat == tuple(range(2, num_nodes + 2))
 
@@ -90,7 +103,7 @@ def test_none_counts_neither_for_edges_nor_for_operations():
 
 def test_maximum_not_sum_ranks_the_edges():
     gates = torch.tensor([[0.0, 0.6, 0.0], [0.0, 0.5, 0.5]])
-    assert as_lists(top_edges(gates, ["none", "a", "b"], num_nodes=1, keep=1)) == [[("a", 0)]]
+    assert as_lists(TopEdges(keep=1)(gates, ["none", "a", "b"], 1)) == [[("a", 0)]]
 
 
 def test_ties_go_to_the_lower_source_and_the_earlier_primitive():
@@ -126,9 +139,9 @@ def test_gates_that_are_not_finite_stop_the_derivation(value):
     ],
 )
 def test_what_does_not_fit_is_named(arguments, words):
-    given_arguments = {"primitives": ["none", "a"], "num_nodes": 1, **arguments}
+    values = {"primitives": ["none", "a"], "num_nodes": 1, "keep": 2, **arguments}
     with pytest.raises(ConfigError, match=words):
-        top_edges(torch.ones(2, 2), **given_arguments)
+        TopEdges(values["keep"])(torch.ones(2, 2), values["primitives"], values["num_nodes"])
 
 
 def test_both_cells_are_needed():
@@ -154,3 +167,63 @@ def test_a_random_node_never_uses_a_source_twice_and_may_keep_fewer():
     genotype = random_genotype(["skip_connect"], 3, torch.Generator().manual_seed(1), keep=4)
     everything = [tuple(Edge("skip_connect", source) for source in range(min(4, node + 2))) for node in range(3)]
     assert list(genotype.normal.nodes) == everything
+
+
+@pytest.mark.parametrize(
+    ("spelled", "derivation"),
+    [
+        (partial(top_edges, keep=1), TopEdges(keep=1)),
+        (partial(skip_limit, keep=2, limit=3, kinds=["reduce"]), SkipLimit(2, 3, ["reduce"])),
+        (partial(strongest), Strongest()),
+        (Threshold(), Threshold()),
+    ],
+)
+def test_configurations_of_before_name_the_same_derivations(spelled, derivation):
+    """`_target_: darts_pl.derive.top_edges` with `_partial_: true` stands in files of users."""
+    assert as_derivation(spelled) == derivation
+
+
+def first_inputs(strengths, primitives, *, num_nodes):
+    """A derivation of somebody's: the last primitive on the two first inputs of each node."""
+    return Cell(((Edge(primitives[-1], 0), Edge(primitives[-1], 1)),) * num_nodes, tuple(range(2, 2 + num_nodes)))
+
+
+def by_kind(strengths, primitives, num_nodes, kind):
+    """Another, that looks at the kind."""
+    return first_inputs(strengths, [kind], num_nodes=num_nodes)
+
+
+def test_a_plain_function_is_called_with_what_it_takes():
+    gates = {"normal": torch.rand(5, 2), "reduce": torch.rand(5, 2)}
+    genotype = derive_genotype(gates, ["a", "b"], 2, as_derivation(first_inputs))
+    assert {edge.op for node in genotype.normal.nodes for edge in node} == {"b"}
+    genotype = derive_genotype(gates, ["a", "b"], 2, as_derivation(by_kind))
+    assert {edge.op for node in genotype.reduce.nodes for edge in node} == {"reduce"}
+    passed = as_derivation(lambda *positional, **named: first_inputs(*positional, **named))
+    assert passed.chooses_inputs and passed(gates["normal"], ["a", "b"], 2) == first_inputs(None, "ab", num_nodes=2)
+
+
+def test_a_function_without_num_nodes_names_an_operation_an_edge():
+    derivation = as_derivation(lambda strengths, primitives: [primitives[0]] * len(strengths))
+    assert not derivation.chooses_inputs
+    cell = derivation(torch.ones(6, 2), ["a", "b"], 3)
+    assert cell == Cell(tuple(tuple(Edge("a", source) for source in range(n)) for n in (1, 2, 3)), (3,), 1)
+    assert Strongest()(torch.eye(5)[:, :2], ["a", "b"], 2).nodes[1] == (Edge("a", 0), Edge("a", 1), Edge("a", 2))
+
+
+@pytest.mark.parametrize(
+    ("function", "words"),
+    [
+        (3, "derivation: found 3, expected one such as"),
+        (lambda gates: None, r"cannot be called: too many positional arguments. Expected def <lambda>\(strengths"),
+        (lambda gates, primitives, layers: None, "missing a required argument: 'layers'"),
+    ],
+)
+def test_what_cannot_be_a_derivation_is_told_at_once(function, words):
+    with pytest.raises(ConfigError, match=words):
+        as_derivation(function)
+
+
+def test_a_function_that_returns_no_cell_is_named():
+    with pytest.raises(ConfigError, match=r"derivation: <lambda> returned None, expected a darts_pl\.genotype\.Cell"):
+        as_derivation(lambda strengths, primitives: None)(torch.ones(2, 2), ["a", "b"], 1)

@@ -5,14 +5,14 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from darts_pl.derive import num_edges, threshold, top_edges
+from darts_pl.derive import Threshold, TopEdges, num_edges
 from darts_pl.errors import ConfigError
 
 NAMES = ("none", "a", "b")
 
 
 def cell(gates: list[list[float]], num_nodes: int, **settings):
-    return threshold(torch.tensor(gates, dtype=torch.float64), NAMES, num_nodes=num_nodes, **settings)
+    return Threshold(**settings)(torch.tensor(gates, dtype=torch.float64), NAMES, num_nodes)
 
 
 def as_lists(found) -> list[list[tuple]]:
@@ -40,7 +40,7 @@ def test_a_threshold_is_a_gate(value):
 def test_the_rule_equals_its_rewrite(num_nodes, level, seed):
     """All edges of a node sorted by strength, cut after two and below the level; with the level 0 it is DARTS's."""
     gates = torch.rand(num_edges(num_nodes), 3, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
-    found = as_lists(threshold(gates, NAMES, num_nodes=num_nodes, threshold=level))
+    found = as_lists(Threshold(threshold=level)(gates, NAMES, num_nodes))
     first = 0
     for node in range(num_nodes):
         ranked = sorted((-float(gates[first + i, 1:].max()), i) for i in range(node + 2))[:2]
@@ -49,4 +49,4 @@ def test_the_rule_equals_its_rewrite(num_nodes, level, seed):
         assert found[node] == (kept or [(NAMES[1 + int(gates[first + strongest, 1:].argmax())], strongest)])
         first += node + 2
     if level == 0.0:
-        assert found == as_lists(top_edges(gates, NAMES, num_nodes=num_nodes))
+        assert found == as_lists(TopEdges()(gates, NAMES, num_nodes))

@@ -40,8 +40,8 @@ def test_json_round_trip_is_lossless(genotype):
 
 def test_json_has_the_documented_form():
     document = json.loads(KNOWN["DARTS_V1"].to_json())
-    assert list(document) == ["format", "version", "space", "cells"]
-    assert (document["format"], document["version"], document["space"]) == ("darts_pl.genotype", 1, "cells")
+    assert list(document) == ["format", "version", "space", "choices", "cells"]
+    assert (document["format"], document["version"], document["space"]) == ("darts_pl.genotype", 2, "cells")
     assert document["cells"]["normal"]["nodes"][1] == [["skip_connect", 0], ["sep_conv_3x3", 1]]
     assert document["cells"]["reduce"]["concat"] == [2, 3, 4, 5]
 
@@ -94,7 +94,7 @@ BROKEN = {
     "missing cell": (drop("cells", "reduce"), ["'reduce' is missing"]),
     "missing concat": (drop(*NORMAL, "concat"), ["normal", "'concat' is missing"]),
     "missing version": (drop("version"), ["'version' is missing"]),
-    "newer version": (put("version", 2), ["version 2", "expected 1"]),
+    "newer version": (put("version", 3), ["version 3", "expected 1 or 2"]),
     "version as text": (put("version", "1"), ["version '1'", "expected 1"]),
     "version as truth value": (put("version", True), ["version True"]),
     "other format": (put("format", "other"), ["'other'", "'darts_pl.genotype'"]),
@@ -146,7 +146,7 @@ def test_text_that_is_no_json_names_line_and_column():
     with pytest.raises(GenotypeError, match=r"my.json: not valid JSON at line \d+, column \d+"):
         Genotype.from_json(text[: len(text) // 2], "my.json")
     with pytest.raises(GenotypeError, match="'version' is given twice"):
-        Genotype.from_json(text.replace('"version": 1,', '"version": 1, "version": 1,'))
+        Genotype.from_json(text.replace('"version": 2,', '"version": 2, "version": 2,'))
     with pytest.raises(GenotypeError, match="nested too deeply"):
         Genotype.from_json("[" * 200_000)
 

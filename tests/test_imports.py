@@ -20,7 +20,7 @@ ROOMS = sorted(
     and path.name != "conf"  # beside it in a wheel
 )
 INSIDE = (
-    "stages.model_file",
+    "models.file",
     "stages.pipeline.halving",
     "data.series",
     "data.tables.file",
@@ -123,7 +123,7 @@ def test_help_configuration_and_completion_wait_for_hydra_alone():
 
 def test_dir_lists_the_face_and_the_rooms():
     assert {*ROOMS, *FACE, "__version__"} <= set(dir(darts_pl))
-    assert {"sources", "tokens"} <= set(dir(darts_pl.data.text)) and "series" in dir(darts_pl.data)
+    assert {"sources", "texts"} <= set(dir(darts_pl.data.text)) and "series" in dir(darts_pl.data)
 
 
 def test_the_version_is_that_of_the_project():

@@ -10,7 +10,7 @@ from darts_pl.errors import ConfigError, DartsError
 from darts_pl.hypergradient import exact, first, fixed
 from darts_pl.lit import check_method
 from darts_pl.relaxations import Dirichlet, Gumbel, Softmax, Uniform
-from darts_pl.relaxations.mixing import PartialChannels, SinglePath, full, with_divisor
+from darts_pl.relaxations.mixing import PartialChannels, SinglePath, as_mixing, full
 from darts_pl.spaces import CellSpace, MixedOperation
 
 
@@ -165,12 +165,12 @@ def test_partial_channels_of_a_single_path():
 
 
 def test_another_divisor_changes_nothing_else():
-    mixing = with_divisor(PartialChannels(6, edge_normalization=False), 3)
+    mixing = PartialChannels(6, edge_normalization=False).with_divisor(3)
     assert mixing == PartialChannels(3, edge_normalization=False)
     with pytest.raises(ConfigError, match="channel_divisor=2 needs mixing=partial"):
-        with_divisor(full, 2)
+        as_mixing(full).with_divisor(2)
     with pytest.raises(ConfigError, match=r"mixing\.channel_divisor=0: expected at least 1"):
-        with_divisor(mixing, 0)
+        mixing.with_divisor(0)
 
 
 def test_candidates_are_built_for_their_part_of_the_channels():

@@ -12,18 +12,18 @@ import pytest
 import torch
 from hydra.utils import instantiate
 from omegaconf import OmegaConf
-from readme_text import README, ROOT, blocks, commands, python_block
+from readme_text import PAGES, README, ROOT, TEXT, blocks, commands, python_block
 
 import darts_pl
 from darts_pl import report
 from darts_pl.assembly import launch
 from darts_pl.data import digits_data
-from darts_pl.forecasting import source_of
+from darts_pl.forecasting import parts_factory
 from darts_pl.genotype import KNOWN, Cell, Genotype
+from darts_pl.models import save_model
 from darts_pl.ops.series import SeriesShape
 from darts_pl.spaces import CellSpace
 from darts_pl.stages.architecture import summary
-from darts_pl.stages.model_file import save_model
 from darts_pl.stages.run import RunFolder
 
 EXPERIMENTS = sorted((ROOT / "conf" / "experiment").glob("*.yaml"))
@@ -31,8 +31,11 @@ EXPERIMENTS = sorted((ROOT / "conf" / "experiment").glob("*.yaml"))
 
 def methods() -> list[str]:
     """The experiments of the table of methods; `..._snas` stands for one in each space."""
-    section = README[README.index("## Methods") : README.index("## Configuration")]
-    cells = [row.split("|")[2] for row in section.splitlines() if row.startswith("| ") and row.count("|") == 5]
+    cells = [
+        row.split("|")[2]
+        for row in PAGES["darts_pl/rules/README.md"].splitlines()
+        if row.startswith("| ") and row.count("|") == 5
+    ]
     named = [name for cell in cells for name in re.findall(r"`([a-z0-9_.]+)`", cell)]
     whole = [name for name in named if not name.startswith("...")]
     shared = [name.removeprefix("..._") for name in named if name.startswith("...")]
@@ -62,7 +65,7 @@ def test_every_command_is_looked_at():
     entries = {f"darts_pl.{name}" for name in ("search", "retrain", "pipeline", "report", "benchmark")}
     assert modules == {*entries, "pytest"}
     others = {command.split()[0] for command in commands() if not command.startswith("python -m")}
-    assert others == {"pip"}
+    assert others <= {"pip", "tensorboard", "git", "bash", "lint-imports", "mypy", "ruff"}
     assert len(RUNNING) >= 10
 
 
@@ -75,7 +78,7 @@ def test_commands_compose(command, reader, monkeypatch, capsys):
 
 def test_the_first_command_comes_first():
     lines = README.splitlines()
-    assert lines.index("pip install . && python -m darts_pl.search") < 15
+    assert lines.index("pip install . && python -m darts_pl.search") < 15 and len(lines) <= 250
 
 
 def form(printed: str, folder: str) -> list[str]:
@@ -134,7 +137,7 @@ def test_forecasting_from_python_runs(reader, changes):
 def test_the_own_operation_is_registered(reader, monkeypatch):
     (config,) = composed(next(line for line in commands() if "my_forecasting" in line), monkeypatch)
     assert "gated_linear" in config.space.operations
-    parts = source_of(OmegaConf.to_container(config, resolve=True))()
+    parts = parts_factory(OmegaConf.to_container(config, resolve=True))()
     space = parts.make_space({"primitives": ["gated_linear"], "hidden_dim": 8})
     shape = SeriesShape(24, 8, 2)
     found = space.network(space.random_genotype(torch.Generator().manual_seed(0)), shape, 2)
@@ -159,17 +162,31 @@ def test_the_own_primitive_is_searched_and_loaded(reader, monkeypatch):
     assert "conv_1x1" in space.primitives
 
 
-def test_links_and_paths_exist():
-    for target in re.findall(r"\]\(([^)]+)\)", README):
-        heading = f"## {target[1:].capitalize()}" if target.startswith("#") else None
-        assert target.startswith("https://") or heading in README.splitlines() or (ROOT / target).exists(), target
-    section = README[README.index("## How the code is laid out") : README.index("## Limits")]
-    for name in re.findall(r"`([a-z_/]+(?:/|\.py))`", section):
+def anchors(page: str) -> set[str]:
+    """The headings of a page as links name them."""
+    headings = re.findall(r"^#+ (.+)$", re.sub(r"^```.*?^```", "", page, flags=re.MULTILINE | re.DOTALL), re.MULTILINE)
+    return {re.sub(r"[^a-z0-9 _-]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_links_lead_somewhere(name):
+    for target in re.findall(r"\]\(([^)]+)\)", PAGES[name]):
+        if target.startswith("https://"):
+            continue
+        place, _, anchor = target.partition("#")
+        path = ((ROOT / name).parent / place).resolve() if place else ROOT / name
+        assert path.exists(), target
+        if anchor:
+            assert anchor in anchors(PAGES[path.relative_to(ROOT).as_posix()]), target
+
+
+def test_the_page_of_the_architecture_names_what_exists():
+    for name in re.findall(r"`([a-z_/]+(?:/|\.py))`", PAGES["darts_pl/README.md"]):
         assert (ROOT / "darts_pl" / name).exists() or (ROOT / name).exists(), name
 
 
 def test_the_groups_table_lists_every_choice():
-    section = README[README.index("## Configuration") :]
+    section = PAGES["conf/README.md"]
     for folder in sorted(path for path in (ROOT / "conf").iterdir() if path.is_dir() and path.name != "hydra"):
         row = next(line for line in section.splitlines() if re.match(rf"\| `\+?{folder.name}` \|", line))
         options = set(re.findall(r"`([a-z0-9_]+)`", row.split("|")[2]))
@@ -179,7 +196,7 @@ def test_the_groups_table_lists_every_choice():
 
 
 def test_known_genotypes_are_named():
-    assert [name for name in KNOWN if name not in README] == []
+    assert [name for name in KNOWN if name not in TEXT] == []
 
 
 @pytest.mark.parametrize("path", EXPERIMENTS, ids=lambda path: path.stem)
@@ -188,7 +205,7 @@ def test_an_experiment_begins_with_its_command(path, reader, monkeypatch):
     assert first == "# @package _global_"
     command = second.removeprefix("# ")
     assert f"+experiment={path.stem}" in command
-    assert f"`{path.stem}`" in README or path.stem in METHODS
+    assert f"`{path.stem}`" in TEXT or path.stem in METHODS
     if path.stem in SEARCHED_IN_FULL:
         assert composed(command, monkeypatch)[0].name == path.stem
 

@@ -12,7 +12,6 @@ from darts_pl.genotype.series import MODES
 @pytest.mark.parametrize(
     ("command", "words", "key"),
     [
-        (search, ["space=series"], "space: found SeriesSpace"),
         (search, ["data=etth1"], "data: found etth1_data"),
         (retrain, ["genotype=DARTS_V2", "data=co2"], "data: found co2_data"),
     ],

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from darts_pl.derive import derive_genotype, skip_limit, threshold, top_edges
+from darts_pl.derive import SkipLimit, TopEdges, derive_genotype
 from darts_pl.errors import ConfigError
 
 PRIMITIVES = ("none", "skip_connect", "sep", "pool")
@@ -46,45 +46,40 @@ def test_as_the_definition_says(limit):
     changed = 0
     for seed in range(40):
         gates = drawn(seed)
-        cell = skip_limit(gates, PRIMITIVES, num_nodes=4, limit=limit)
+        cell = SkipLimit(limit=limit)(gates, PRIMITIVES, 4)
         assert [[(edge.op, edge.source) for edge in edges] for edges in cell.nodes] == by_definition(gates, 4, limit)
         assert skips(cell) <= limit
-        changed += cell != top_edges(gates, PRIMITIVES, num_nodes=4)
+        changed += cell != TopEdges()(gates, PRIMITIVES, 4)
     assert changed > (25 if limit < 5 else 0)
 
 
 def test_by_hand():
     """One node: edge 0 has skip .6 over sep .2, edge 1 skip .5 over sep .45; the weaker skip gives way."""
     gates = torch.tensor([[0.1, 0.6, 0.2, 0.1], [0.0, 0.5, 0.45, 0.05]])
-    cell = skip_limit(gates, PRIMITIVES, num_nodes=1, limit=1)
+    cell = SkipLimit(limit=1)(gates, PRIMITIVES, 1)
     assert [(edge.op, edge.source) for edge in cell.nodes[0]] == [("skip_connect", 0), ("sep", 1)]
-    cell = skip_limit(gates, PRIMITIVES, num_nodes=1, limit=0)
+    cell = SkipLimit(limit=0)(gates, PRIMITIVES, 1)
     assert [(edge.op, edge.source) for edge in cell.nodes[0]] == [("sep", 1), ("sep", 0)]
 
 
 def test_only_the_normal_cell_and_the_gates_stay_as_they_were():
     gates = drawn(3, lean=2.0)
     before = gates.clone()
-    genotype = derive_genotype({"normal": gates, "reduce": gates}, PRIMITIVES, 4, skip_limit)
+    genotype = derive_genotype({"normal": gates, "reduce": gates}, PRIMITIVES, 4, SkipLimit())
     assert (skips(genotype.normal), skips(genotype.reduce)) == (2, 8)
     assert torch.equal(gates, before)
-    both = derive_genotype({"normal": gates, "reduce": gates}, PRIMITIVES, 4, lambda *a, **k: skip_limit(*a, **k))
-    assert skips(both.reduce) == 2  # a rule that does not ask for the kind is not told: each cell is a normal one
-
-
-def test_a_rule_without_kind_is_called_as_before():
-    gates = drawn(0)
-    assert derive_genotype({"normal": gates, "reduce": gates}, PRIMITIVES, 4, threshold).normal.nodes
+    both = SkipLimit(kinds=["normal", "reduce"])
+    assert skips(derive_genotype({"normal": gates, "reduce": gates}, PRIMITIVES, 4, both).reduce) == 2
 
 
 def test_dropped_candidates_never_come_back():
     """Where a phase has left an edge nothing besides skip (and none), the edge keeps it or goes."""
     gates = drawn(1, 2, lean=2.0)
     gates[:, 2:] = 0.0
-    cell = skip_limit(gates, PRIMITIVES, num_nodes=2, limit=0)
+    cell = SkipLimit(limit=0)(gates, PRIMITIVES, 2)
     assert {edge.op for edges in cell.nodes for edge in edges} == {"skip_connect"}
     gates[2, 3] = 1e-30  # into the second node, the weakest there is
-    cell = skip_limit(gates, PRIMITIVES, num_nodes=2, limit=0)
+    cell = SkipLimit(limit=0)(gates, PRIMITIVES, 2)
     assert [edge.op for edge in cell.nodes[1]] == ["pool", "skip_connect"]
 
 
@@ -93,4 +88,4 @@ def test_dropped_candidates_never_come_back():
 )
 def test_values_that_cannot_be(settings, words):
     with pytest.raises(ConfigError, match=words):
-        skip_limit(drawn(0), PRIMITIVES, num_nodes=4, **settings)
+        SkipLimit(**settings)(drawn(0), PRIMITIVES, 4)

@@ -6,25 +6,37 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
+from omegaconf import MISSING
 from torch import Tensor
 
 from darts_pl.callbacks.history import in_figures
+from darts_pl.derive import Derivation
 from darts_pl.genotype import AnyGenotype, Cell
-from darts_pl.genotype.wording import in_lines
-from darts_pl.ops.image import PRIMITIVES, Builder
+from darts_pl.ops.image import Builder
 from darts_pl.relaxations import Relaxation, Softmax
 from darts_pl.relaxations.mixing import full
 from darts_pl.rules import Rule
-from darts_pl.spaces.mixed import Mixing
+from darts_pl.schema.values import file_values, settings
+from darts_pl.spaces.base import MixingFunction, Space
+from darts_pl.spaces.layout import StemBuilder
+from darts_pl.stages.phases import Phase
+from darts_pl.stages.selection import Selection
 from darts_pl.tasks import Task
 
 SAVING = "result.genotype.save('genotype.json') keeps the genotype, result.history a row of figures an epoch."
 OptimizerFactory = Callable[[Iterable[Tensor]], torch.optim.Optimizer]
 
 
-@dataclass
+_PAPER = file_values(
+    "space/cells.yaml", "search.yaml", "experiment/cifar_first_order.yaml", hardware="hardware/auto.yaml"
+)
+_BETAS = {"arch_betas": tuple(_PAPER["alphas_optimizer"]["betas"])}
+
+
+@settings({**_PAPER, **_BETAS})
 class SearchConfig:
-    """Settings of `search_architecture`; the defaults are the paper's (arXiv:1806.09055, appendix A.1.1).
+    """Settings of `search_architecture`; the defaults are the paper's (arXiv:1806.09055, appendix A.1.1), those of
+    `python -m darts_pl.search +experiment=cifar_first_order`.
 
     `batch_size` and `num_workers` apply where data sets are given instead of loaders. `use_amp` asks for mixed
     precision where the device has it. `hypergradient` is `first`, `finite_difference`, `exact` or `fixed` (alphas that
@@ -37,35 +49,38 @@ class SearchConfig:
     takes the place of SGD with `momentum`.
     """
 
-    epochs: int = 50
-    batch_size: int = 64
-    layers: int = 8
-    init_channels: int = 16
-    num_nodes: int = 4
+    epochs: int = MISSING
+    batch_size: int = MISSING
+    layers: int = MISSING
+    init_channels: int = MISSING
+    num_nodes: int = MISSING
     num_classes: int | None = None
-    learning_rate: float = 0.025
-    min_learning_rate: float = 0.001
-    momentum: float = 0.9
-    weight_decay: float = 3e-4
-    arch_learning_rate: float = 3e-4
-    arch_weight_decay: float = 1e-3
-    arch_betas: tuple[float, float] = (0.5, 0.999)
-    alpha_warmup_epochs: int = 0
-    clip_norm: float = 5.0
+    learning_rate: float = MISSING
+    min_learning_rate: float = MISSING
+    momentum: float = MISSING
+    weight_decay: float = MISSING
+    arch_learning_rate: float = MISSING
+    arch_weight_decay: float = MISSING
+    arch_betas: tuple[float, float] = MISSING
+    alpha_warmup_epochs: int = MISSING
+    clip_norm: float = MISSING
     hypergradient: str = "first"
-    primitives: tuple[str, ...] = PRIMITIVES
-    operations: Mapping[str, Builder] | None = None
+    primitives: Sequence[str] = MISSING
+    operations: Mapping[str, Builder] | None = MISSING
     relaxation: Relaxation = field(default_factory=Softmax)
-    mixing: Mixing = full
+    mixing: MixingFunction = full
     rules: Sequence[Rule] = ()
-    guards: bool = True
-    stem: str = "cifar"
-    space: Any = None
+    derivation: Derivation | None = None
+    phases: Sequence[Phase] = ()
+    selection: Selection | None = None
+    guards: bool = MISSING
+    stem: str | StemBuilder = MISSING
+    space: Space | None = None
     task: Task | None = None
     weights_optimizer: OptimizerFactory | None = None
     num_workers: int = 0
     use_amp: bool = False
-    seed: int = 0
+    seed: int = MISSING
 
 
 @dataclass(frozen=True, repr=False)
@@ -79,6 +94,7 @@ class SearchResult:
         final_train_acc, final_val_acc: accuracies in [0, 1] of the last epoch; None of a task without.
         history: one row an epoch (losses, accuracies, learning rate, alpha movement, gate entropy, skip connections).
         alphas: logits [E, K] a kind after the last epoch.
+        selection: figures of `config.selection`, such as `val_acc` of what it chose; None where there was none.
         stopped: why a rule ended the search early; None where none did.
         parameters: weights of the network of `genotype` at the size of the search, as `space.network` builds it; None
             where it was not counted.
@@ -92,9 +108,10 @@ class SearchResult:
     alphas: dict[str, Tensor]
     stopped: str | None = None
     parameters: int | None = None
+    selection: Mapping[str, Any] | None = None
 
     def __repr__(self) -> str:
-        lines = ["Genotype, the best of the search by validation:", *in_lines(self.genotype), self._figures()]
+        lines = ["Genotype, the best of the search by validation:", *self.genotype.lines(), self._figures()]
         if self.parameters is not None:
             lines.append(f"Its network has {self.parameters:,} weights at the size of the search, not trained yet.")
         if self.stopped:

@@ -10,14 +10,13 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from darts_pl.callbacks import History
-from darts_pl.data.given import SeededPasses, describe_any
+from darts_pl.data.user_loaders import Loaders, SeededPasses, describe_any
 from darts_pl.errors import ConfigError
-from darts_pl.genotype import ModuleGenotype
 from darts_pl.hardware import Hardware
 from darts_pl.lit import RetrainModule
 from darts_pl.lit.surroundings import lightning_at, random_state_kept
-from darts_pl.spaces.network import trainable
-from darts_pl.stages.fitting import Loaders, fit
+from darts_pl.spaces.base import trainable
+from darts_pl.stages.fitting import fit
 from darts_pl.stages.trainer import TrainerSettings
 from darts_pl.tasks import Task
 
@@ -66,7 +65,7 @@ def train_network(
     sgd = partial(torch.optim.SGD, lr=learning_rate, momentum=0.9, weight_decay=3e-4)
     with random_state_kept(), lightning_at(logging.WARNING):
         module = RetrainModule(
-            trainable(network.train(), getattr(network, "genotype", ModuleGenotype())),
+            trainable(network.train()),
             optimizer or sgd,
             task=task,
             epochs=epochs,

@@ -17,7 +17,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from rich import get_console
 
-from darts_pl.assembly.asked import ASKED, asked_in, going_on
+from darts_pl.assembly.benchmark_folder import read_settings, resume_command
 from darts_pl.assembly.parts import search_method
 from darts_pl.commands.check import check_config
 from darts_pl.commands.config_files import isolated_hydra
@@ -34,7 +34,7 @@ from darts_pl.stages.benchmark.modes import mode_costs
 from darts_pl.stages.benchmark.proxies import describe, score_cells
 from darts_pl.stages.benchmark.proxy_ranks import ranking, score_table
 from darts_pl.stages.benchmark.proxy_settings import parse_proxies, setup_json
-from darts_pl.stages.benchmark.settings import Settings, experiment
+from darts_pl.stages.benchmark.settings import FILE, Settings, experiment
 from darts_pl.stages.jobs import CommandJob, run_commands
 from darts_pl.stages.lock import locked
 
@@ -44,9 +44,9 @@ def run_nasbench201(settings: Settings) -> int:
     folder, settings = _begun(settings)
     tables = Tables.load()
     jobs = [job for method in settings.methods for job in _jobs(folder, method, settings)]
-    asked = {key: value for key, value in vars(settings).items() if key not in ("folder", "trust")}
-    with locked(folder), resumable_by(going_on(folder, settings), folder):
-        write_text_atomically(folder / ASKED, json.dumps(asked, indent=2) + "\n")
+    written = {key: value for key, value in vars(settings).items() if key not in ("folder", "trust")}
+    with locked(folder), resumable_by(resume_command(folder, settings), folder):
+        write_text_atomically(folder / FILE, json.dumps(written, indent=2) + "\n")
         print(f"{len(jobs)} searches in {folder}, {settings.jobs} at a time")
         failed = run_commands(jobs, settings.jobs, settings.threads)
         if not any(job.done for job in jobs):
@@ -59,7 +59,7 @@ def _begun(settings: Settings) -> tuple[Path, Settings]:
     """A new folder and what is asked for, or the one to go on with and what was asked for there. The number of threads
     is settled here, once: results depend on it."""
     if settings.folder is not None:
-        return settings.folder, asked_in(settings.folder, trust=settings.trust)
+        return settings.folder, read_settings(settings.folder, trust=settings.trust)
     folder = _fresh_folder("nasbench201")
     return folder, replace(settings, threads=settings.threads or max(1, (os.cpu_count() or 1) // settings.jobs))
 
@@ -173,7 +173,7 @@ def run_proxies(arguments: Sequence[str]) -> int:
     folder = given or _fresh_folder("proxies")
     command = shlex.join(["python", "-m", "darts_pl.benchmark", "proxies", f"resume={folder}"])
     with locked(folder), resumable_by(command, folder):
-        write_text_atomically(folder / ASKED, setup_json(setup))
+        write_text_atomically(folder / FILE, setup_json(setup))
         print(f"{setup.cells} cells in {folder}, {jobs} at a time")
         records = score_cells(folder, setup, jobs)
         scores = score_table(records, tables)

@@ -1,6 +1,5 @@
 """A composed configuration as the parts of a search and of a retraining."""
 
-import inspect
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -8,104 +7,72 @@ from typing import Any
 import torch
 from hydra.errors import InstantiationException
 from hydra.utils import get_object, instantiate
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
-from darts_pl.data.series import SeriesData, co2_data, csv_data, etth1_data, windows_data
+from darts_pl.data.base import PairedDataModule
+from darts_pl.data.series import WindowDataModule
 from darts_pl.errors import ConfigError, DartsError
 from darts_pl.genotype import Genotype
 from darts_pl.hardware import Hardware
-from darts_pl.lit import RetrainModule, SearchModule
-from darts_pl.spaces import SeriesSpace
-from darts_pl.stages.compatibility import check_parts
-from darts_pl.stages.phases import phases_of
-from darts_pl.stages.retrain import retrain
+from darts_pl.lit import RetrainModule
+from darts_pl.spaces.base import Space
+from darts_pl.stages.method import Method, configured_method
+from darts_pl.stages.retrain import check_recipe, retrain
 from darts_pl.stages.run import RunFolder
-from darts_pl.stages.search import Method
 from darts_pl.stages.trainer import TrainerSettings
-
-SERIES = (SeriesSpace, SeriesData, csv_data, etth1_data, co2_data, windows_data)
 
 
 def check_no_series(config: DictConfig) -> None:
-    """Raises ConfigError where the space or the data are of series, which `darts_pl.pipeline` searches."""
-    for key in ("space", "data"):
-        if get_object(config[key]["_target_"]) in SERIES:
-            raise ConfigError(
-                f"{key}: found {config[key]['_target_'].rsplit('.', 1)[1]}, which is of time series. They are searched "
-                "by python -m darts_pl.pipeline, such as: python -m darts_pl.pipeline data.csv=my.csv data.horizon=24"
-            )
+    """Raises ConfigError where the data are series, which `darts_pl.pipeline` searches."""
+    target = get_object(config.data["_target_"])
+    if isinstance(target, type) and issubclass(target, WindowDataModule):
+        raise ConfigError(
+            f"data: found {target.__name__}, which is of time series. They are searched "
+            "by python -m darts_pl.pipeline, such as: python -m darts_pl.pipeline data.csv=my.csv data.horizon=24"
+        )
 
 
-def prepared_data(config: DictConfig, **settings: Any):
+def prepared_data(config: DictConfig, *, cutout: int = 0, **settings: Any) -> PairedDataModule:
     """The data module that `config` composes, read and checked, with `config.task` in place of its own where there is
     one.
 
     Args:
-        settings: of this use of the data, such as `purpose`; those that the data do not have are left out.
+        cutout: see `PairedDataModule.use_cutout`; 0 leaves images as `config.data` has them.
+        settings: of this use of the data: `purpose`, `batch_size`, `seed`, `holdout`.
     """
-    known = inspect.signature(get_object(config.data["_target_"])).parameters
-    open_ended = any(p.kind is p.VAR_KEYWORD for p in known.values())
-    data = instantiate(config.data, **{k: v for k, v in settings.items() if k in known or open_ended})
+    data: PairedDataModule = instantiate(config.data, **settings)
     if config.task:
         data.task = instantiate(config.task)
+    if cutout:
+        data.use_cutout(cutout)
     data.prepare()
     return data
 
 
-def prepare_space(space, data) -> None:
+def prepare_space(space: Space, data: PairedDataModule) -> None:
     """Let a space that is made of somebody's network see what the data are, so that what does not fit is told now.
 
     Raises:
         ConfigError: data other than images for cells of images, or what the space's `prepare` raises.
     """
-    if hasattr(space, "prepare"):
-        space.prepare(data.input_shape, data.outputs)
-    elif not isinstance(data.input_shape, tuple) or not all(isinstance(size, int) for size in data.input_shape):
+    space.prepare(data.input_shape, data.outputs)
+    images = isinstance(data.input_shape, tuple) and all(isinstance(size, int) for size in data.input_shape)
+    if space.takes_images and not images:
         raise ConfigError(
             f"space={type(space).__name__} takes images, found {type(data).__name__}. Take space=dense for tables, "
             "space=text for texts, or space=module with a network of your own"
         )
 
 
-def search_method(config: DictConfig, space) -> Method:
-    """The method that `config` composes, once its parts are known to fit each other."""
-    relaxation, mixing = instantiate(config.relaxation), instantiate(config.mixing)
-    rules, hypergradient = list(instantiate(config.rules).values()), instantiate(config.hypergradient)
-    rule, phases, selection = instantiate(config.derivation), phases_of(config.phases), instantiate(config.selection)
-    check_parts(
-        space=space,
-        relaxation=relaxation,
-        mixing=mixing,
-        hypergradient=hypergradient,
-        rules=rules,
-        derivation=rule,
-        phases=phases,
-        selection=selection or None,
-    )
-    make_module = partial(
-        SearchModule,
-        hypergradient=hypergradient,
-        weights_optimizer=instantiate(config.weights_optimizer),
-        alphas_optimizer=instantiate(config.alphas_optimizer),
-        seed=config.seed,
-        min_learning_rate=config.min_learning_rate,
-        alpha_warmup_epochs=config.alpha_warmup_epochs,
-        clip_norm=config.clip_norm,
-    )
-    return Method(
-        relaxation=relaxation,
-        mixing=mixing,
-        derive=partial(space.derive, rule=rule),
-        make_module=make_module,
-        rules=rules,
-        phases=phases,
-        selection=selection or None,
-    )
+def search_method(config: DictConfig, space: Space) -> Method:
+    """The method that `config` composes, once its parts are known to fit each other and `space`."""
+    plain = OmegaConf.to_container(config, resolve=True)
+    return configured_method(plain, plain, space)
 
 
 def retraining_parts(
-    config: DictConfig, space, hardware: Hardware, trainer: TrainerSettings
-) -> tuple[Callable | None, object]:
+    config: DictConfig, space: Space, hardware: Hardware, trainer: TrainerSettings
+) -> tuple[Callable | None, PairedDataModule | None]:
     """(`(run, genotype, stage) -> figures`, its data), both None where `retraining.epochs` is 0. The data are prepared,
     so that what is wrong with them shows before any work."""
     recipe = config.retraining
@@ -116,13 +83,14 @@ def retraining_parts(
             "retraining.keep_best and retraining.patience go by a part of the training data that is held out. Take "
             "retraining.holdout=0.1"
         )
+    check_recipe(space, drop_path=recipe.drop_path, auxiliary=recipe.auxiliary)
     data = prepared_data(
         config,
         purpose="retrain",
         batch_size=recipe.batch_size,
         seed=config.seed,
         holdout=recipe.holdout,
-        **({"cutout": recipe.cutout} if recipe.cutout else {}),
+        cutout=recipe.cutout,
     )
     larger = _retraining_space(config)
     prepare_space(larger, data)
@@ -163,16 +131,18 @@ def retraining_parts(
     return run_stage, data
 
 
-def _retraining_space(config: DictConfig):
-    """The space at the size of the retraining; what is wrong with it is told under the names of the retraining."""
+def _retraining_space(config: DictConfig) -> Space:
+    """The space at the size of the retraining; what is wrong with it is told under the names of the retraining. Sizes
+    that the space's configuration does not have are not its own to set."""
     recipe = config.retraining
-    known = inspect.signature(get_object(config.space["_target_"])).parameters
     sizes = {"init_channels": recipe.init_channels, "layers": recipe.layers}
-    sizes = {name: size for name, size in sizes.items() if size is not None and name in known}
+    sizes = {name: size for name, size in sizes.items() if size is not None and name in config.space}
     try:
         return instantiate(config.space, **sizes)
     except InstantiationException as error:
         if not isinstance(error.__cause__, DartsError):
             raise
-        told = str(error.__cause__).replace("space.layers", "retraining.layers")
-        raise ConfigError(told.replace("space.init_channels", "retraining.init_channels")) from error
+        told = str(error.__cause__)
+        for name in sizes:
+            told = told.replace(f"space.{name}", f"retraining.{name}")
+        raise ConfigError(told) from error

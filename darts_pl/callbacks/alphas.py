@@ -11,7 +11,6 @@ from torch import Tensor
 from darts_pl.callbacks.history import History, in_figures
 from darts_pl.errors import TrainingError
 from darts_pl.genotype import Genotype, from_json
-from darts_pl.genotype.wording import in_short
 from darts_pl.paths import write_atomically
 
 Derive = Callable[[Mapping[str, Tensor]], Genotype]
@@ -85,12 +84,10 @@ class SearchHistory(History):
 
     def on_train_epoch_end(self, trainer: Trainer, module: LightningModule) -> None:
         super().on_train_epoch_end(trainer, module)
-        if self.improved and hasattr(self.genotype, "choices"):
+        if trainer.is_global_zero and self.improved and not self.genotype.cells_only:
             columns = dict.fromkeys(("val_loss", f"val_{module.task.monitor}"))
             figures = in_figures(self.rows[-1], columns)
-            self.report(
-                f"{self.title} epoch {self.rows[-1]['epoch']}, best so far, {figures}: {in_short(self.genotype)}"
-            )
+            self.report(f"{self.title} epoch {self.rows[-1]['epoch']}, best so far, {figures}: {self.genotype.line()}")
 
     def names_of(self, kind: str) -> tuple[list[str], list[str]]:
         """The names of a kind's candidates and of its edges."""
@@ -127,7 +124,7 @@ class SearchHistory(History):
             self.best = self.genotypes[epoch]
         if module.verdict is not None:
             self.best = {**self.genotypes[module.verdict.epoch], "reason": module.verdict.reason}
-        if self.folder is None:
+        if self.folder is None or not module.trainer.is_global_zero:
             return
         self.genotype.save(self.folder / "genotypes" / f"epoch_{epoch:03d}.json")
         self.genotype.save(self.folder / "genotype_last.json")

@@ -8,6 +8,7 @@ import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import Checkpoint
 
+from darts_pl import ranks
 from darts_pl.bounded.saved_state import read_state
 from darts_pl.errors import RunError, StorageError, TimeUp, TrainingError
 from darts_pl.paths import FolderVanished, sync_folder, write_atomically
@@ -41,13 +42,9 @@ class ResumePoints(Checkpoint):
 
     def on_train_batch_end(self, trainer: Trainer, module: LightningModule, outputs, batch, batch_idx: int) -> None:
         last = batch_idx + 1 >= trainer.num_training_batches
-        if (
-            not last
-            and module.steps_at(batch_idx)
-            and (self._time_is_up() or time.monotonic() - self.saved_at >= self.every_s)
-        ):
+        if not last and module.steps_at(batch_idx) and self._agreed(self._is_due(), module):
             self.save(trainer)
-            self._check_time()
+            self._check_time(module)
 
     def on_validation_start(self, trainer: Trainer, module: LightningModule) -> None:
         if trainer.state.fn == "fit" and not trainer.sanity_checking:
@@ -56,20 +53,28 @@ class ResumePoints(Checkpoint):
     def on_validation_end(self, trainer: Trainer, module: LightningModule) -> None:
         if trainer.state.fn == "fit" and not trainer.sanity_checking:
             self.save(trainer)
-            self._check_time()
+            self._check_time(module)
 
     def on_train_epoch_end(self, trainer: Trainer, module: LightningModule) -> None:
         last = trainer.current_epoch + 1 >= trainer.max_epochs  # the final point follows at once
         if not trainer.enable_validation and not last:
             self.save(trainer)
-            self._check_time()
+            self._check_time(module)
+
+    def _is_due(self) -> bool:
+        return self._time_is_up() or time.monotonic() - self.saved_at >= self.every_s
 
     def _time_is_up(self) -> bool:
         return self.deadline is not None and time.time() >= self.deadline
 
-    def _check_time(self) -> None:
-        if self._time_is_up():
+    def _check_time(self, module: LightningModule) -> None:
+        if self.deadline is not None and self._agreed(self._time_is_up(), module):
             raise TimeUp("stopped, for trainer.max_time is over")
+
+    @staticmethod
+    def _agreed(due: bool, module: LightningModule) -> bool:
+        """What rank 0 says by its clock: all ranks save a point, or stop, together."""
+        return ranks.any_rank(due and ranks.rank() == 0, module.device)
 
     def on_train_end(self, trainer: Trainer, module: LightningModule) -> None:
         check_finite_weights(
@@ -88,15 +93,20 @@ class ResumePoints(Checkpoint):
             return
         fresh = self.folder / NEXT
         self._write(trainer, fresh)
+        self.saved_at = time.monotonic()
+        if not trainer.is_global_zero:
+            return
         last = self.folder / LAST
         if last.exists():
             last.replace(self.folder / PREVIOUS)
         fresh.replace(last)
         (self.folder / FINAL).unlink(missing_ok=True)  # of a fit that ended earlier and is now gone on with
         sync_folder(self.folder)
-        self.saved_at = time.monotonic()
 
     def _write(self, trainer: Trainer, path: Path) -> None:
+        if not trainer.is_global_zero:
+            trainer.save_checkpoint(path, weights_only=False)  # its part of what rank 0 writes
+            return
         try:
             write_atomically(path, lambda temporary: trainer.save_checkpoint(temporary, weights_only=False))
         except FolderVanished:

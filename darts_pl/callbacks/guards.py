@@ -11,7 +11,6 @@ from torch import Tensor
 
 from darts_pl.callbacks.alphas import SearchHistory
 from darts_pl.callbacks.tensorboard import writers
-from darts_pl.genotype.wording import choices_of
 from darts_pl.paths import write_text_atomically
 
 log = logging.getLogger("darts_pl")
@@ -104,11 +103,11 @@ class CollapseGuards(Callback):
             )
 
     def _is_cell(self, kind: str) -> bool:
-        return kind in self.history.genotype.cells or not choices_of(self.history.genotype)
+        return kind in self.history.genotype.cells or not self.history.genotype.choices
 
     def _idle(self, kind: str) -> bool:
         """Whether nothing that is chosen now leads to this choice, so that its gates have no say."""
-        choices = choices_of(self.history.genotype)
+        choices = self.history.genotype.choices
         return bool(choices) and kind not in choices and kind not in self.history.genotype.cells
 
     @staticmethod
@@ -118,7 +117,7 @@ class CollapseGuards(Callback):
     def _warn_of_flat(self, flat: Sequence[tuple[str, float]], row: dict) -> None:
         """A warning a cell, and one of all choices, of which there may be dozens."""
         remedy = "more epochs, a larger arch_learning_rate, or a smaller arch_weight_decay"
-        choices = [kind for kind, _ in flat if kind in choices_of(self.history.genotype)]
+        choices = [kind for kind, _ in flat if kind in self.history.genotype.choices]
         for kind, share in flat:
             if kind not in choices:
                 what = f"the gates of the {_cell(kind)} are flat ({share:.0%} of the largest entropy)"
@@ -150,7 +149,7 @@ class CollapseGuards(Callback):
         log.warning("epoch %d: %s. What to try: %s. (guards=false silences this)", row["epoch"], what, remedy)
 
     def _write(self, trainer: Trainer) -> None:
-        if self.folder is not None:
+        if self.folder is not None and trainer.is_global_zero:
             write_text_atomically(self.folder / FILE, json.dumps({"warnings": self.warnings}, indent=2) + "\n")
         for writer in writers(trainer) if self.warnings else ():
             text = "\n".join(f"- epoch {w['epoch']}: {w['what']}. What to try: {w['try']}." for w in self.warnings)

@@ -22,7 +22,8 @@ COLUMNS = {"lr": "learning rate", "alpha_movement": "alphas moved by"}
 class History(Callback):
     """Collects `module.epoch_row()` at the end of each epoch; writes `history.csv` and `timing.csv` to `folder`.
 
-    Rows are part of the checkpoint, so a resumed run's history.csv equals the uninterrupted one's byte for byte.
+    Rows are part of the checkpoint, so a resumed run's history.csv equals the uninterrupted one's byte for byte. Where
+    several ranks train, all collect the same rows, for figures are of the samples of all, and rank 0 writes them.
 
     Args:
         folder: None keeps the rows in memory only. title: what the lines begin with. report: takes the line of an
@@ -61,6 +62,8 @@ class History(Callback):
         row = {"epoch": module.finished_epochs, **module.epoch_row(), **self.extra_row(module)}
         self.rows.append(row)
         self.timing.append(self._timing_row(trainer, module))
+        if not trainer.is_global_zero:
+            return
         if self.folder is not None:
             _write_csv(self.rows, self.folder / "history.csv")
             _write_csv(self.timing, self.folder / "timing.csv")

@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 
 from darts_pl.callbacks.history import History
-from darts_pl.genotype.wording import choice_text, choices_of
+from darts_pl.genotype import choice_text
 
 MOST_MAPS = 8  # kinds whose heat maps are drawn at every epoch: each takes a tenth of a second
 
@@ -103,7 +103,7 @@ class ArchitectureBoard(ScalarBoard):
         genotype, epoch = self.history.genotype, snapshot["epoch"]
         if genotype.cells:
             writer.add_figure("search_pictures/cells", self.draw_genotype(genotype), epoch)
-        if choices := choices_of(genotype):
+        if choices := genotype.choices:
             text = "\n".join(f"- {label}: {choice_text(chosen)}" for label, chosen in choices.items())
             writer.add_text("choices", text, epoch)
 

@@ -109,11 +109,25 @@ def _check_arguments(values: Mapping[object, object], place: str) -> None:
 def _parameters(target: str, place: str) -> Mapping[str, inspect.Parameter] | None:
     """The parameters of the target, None for a built-in that does not tell them."""
     try:
-        return inspect.signature(get_object(target)).parameters
+        called = get_object(target)
+        return _with_inherited(called, inspect.signature(called).parameters)
     except (ImportError, AttributeError) as error:
         raise ConfigError(f"{place}_target_: cannot load {target!r}: {error}") from error
     except (ValueError, TypeError):
         return None
+
+
+def _with_inherited(called: object, own: Mapping[str, inspect.Parameter]) -> Mapping[str, inspect.Parameter]:
+    """The parameters of a class whose `**others` go to the class above it, as those of data modules do: with what that
+    one takes by name. Where none of those above does, they are as they were."""
+    found = dict(own)
+    for base in called.__mro__[1:] if isinstance(called, type) else ():
+        others = [name for name, each in found.items() if each.kind is each.VAR_KEYWORD]
+        taken = inspect.signature(base).parameters if others and "__init__" in vars(base) else {}
+        if taken:
+            del found[others[0]]
+            found = {**taken, **found}
+    return found
 
 
 def _check_type(value: object, annotation: object, place: str) -> None:

@@ -11,7 +11,7 @@ from hydra.errors import HydraException, InstantiationException
 from omegaconf.errors import InterpolationResolutionError, MissingMandatoryValue, OmegaConfBaseException
 
 from darts_pl.commands.composition import explain_composition, explain_key
-from darts_pl.errors import DartsError, StorageError, TimeUp
+from darts_pl.errors import DartsError, RankLost, StorageError, TimeUp
 from darts_pl.paths import FolderVanished, is_of_storage
 
 
@@ -40,8 +40,8 @@ def explain(
 
 
 def can_go_on(error: BaseException | None, folder: Path | str) -> bool:
-    """Whether `error` is one of storage or of time, after which what lies in `folder` is gone on with."""
-    if isinstance(error, FolderVanished | TimeUp):
+    """Whether `error` is of storage, time or another process, after which what lies in `folder` is gone on with."""
+    if isinstance(error, FolderVanished | RankLost | TimeUp):
         return True
     return error is not None and (isinstance(error, StorageError) or is_of_storage(error)) and Path(folder).is_dir()
 

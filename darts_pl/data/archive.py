@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 
 from darts_pl.data.folder import SPECIAL, check_source, is_system_file, walk
-from darts_pl.data.notes import Notes
+from darts_pl.data.reading_notes import Notes
 from darts_pl.errors import DataError
 
 DAMAGED = (

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from darts_pl.data.notes import Note
+from darts_pl.data.reading_notes import Note
 from darts_pl.errors import ConfigError, DataError
 
 

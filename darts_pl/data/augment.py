@@ -71,11 +71,11 @@ class Augment:
         size, _, height, width = x.shape
         offset = torch.randint(0, 2 * self.crop_padding + 1, (size, 2), generator=generator)
         mirrored = (torch.rand(size, generator=generator) < 0.5) & self.flip
-        column = torch.arange(width).expand(size, width)
+        column = torch.arange(width).expand(size, width)  # [B, W], where each pixel of the result is read
         column = torch.where(mirrored[:, None], width - 1 - column, column) + offset[:, 1:]
         row = torch.arange(height) + offset[:, :1]
         padded = torch.nn.functional.pad(x, [self.crop_padding] * 4)
-        image = torch.arange(size, device=x.device)[:, None, None]
+        image = torch.arange(size, device=x.device)[:, None, None]  # [B, 1, 1], against [B, H, 1] and [B, 1, W]
         taken = padded.permute(0, 2, 3, 1)[image, row.to(x.device)[:, :, None], column.to(x.device)[:, None, :]]
         return taken.permute(0, 3, 1, 2).contiguous()
 
@@ -83,7 +83,7 @@ class Augment:
         size, _, height, width = x.shape
         inside_row = self._covered(height, size, generator)
         inside_column = self._covered(width, size, generator)
-        square = (inside_row[:, :, None] & inside_column[:, None, :]).to(x.device)
+        square = (inside_row[:, :, None] & inside_column[:, None, :]).to(x.device)  # [B, H, W]
         return x.masked_fill_(square[:, None], 0.0)
 
     def _covered(self, length: int, size: int, generator: torch.Generator) -> Tensor:

@@ -1,21 +1,59 @@
 """Loaders of arrays in memory whose order depends on (seed, stream, epoch) alone.
 
 There is no worker process and no global random state: a batch is a function of its place, and the place is
-all that a checkpoint has to keep.
+all that a checkpoint has to keep. Where several ranks train together the order and the batches are those of one
+process, and every rank gathers its own part of each batch: `batch_size` is that of a step, however many share it, so
+that steps, schedules and places mean the same with another number of ranks.
 """
 
 import itertools
-from collections.abc import Iterator
-from typing import TypeAlias
+from collections.abc import Iterator, Mapping
+from typing import Any, Protocol, TypeAlias
 
 import torch
 from torch import Tensor
 
+from darts_pl import ranks
 from darts_pl.errors import DataError
 from darts_pl.seeds import derived_seed
 
-Batch: TypeAlias = tuple[Tensor, Tensor, int]
+KeyedBatch: TypeAlias = tuple[Any, Any, int]
 NO_AUGMENTATION = -1
+
+
+class Indexed(Protocol):
+    """Samples by their numbers: a tensor, or what gives a batch for int64 [B] on `device`."""
+
+    @property
+    def device(self) -> torch.device:
+        """Where the samples lie; numbers are expected there."""
+        ...
+
+    def __getitem__(self, chosen: Tensor, /) -> Any: ...
+
+    def __len__(self) -> int: ...
+
+
+class NamedRows:
+    """`rows[chosen]` for int64 [B] is `{name: tensor[chosen]}`.
+
+    Args:
+        tensors: name → [samples, ...], all of as many samples and on one device.
+    """
+
+    def __init__(self, tensors: Mapping[str, Tensor]):
+        self.tensors = dict(tensors)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the tensors lie."""
+        return next(iter(self.tensors.values())).device
+
+    def __len__(self) -> int:
+        return len(next(iter(self.tensors.values())))
+
+    def __getitem__(self, chosen: Tensor) -> dict[str, Tensor]:
+        return {name: tensor[chosen] for name, tensor in self.tensors.items()}
 
 
 class Place:
@@ -55,30 +93,30 @@ class Place:
 
 
 class Batches(Place):
-    """Batches of images held in memory.
+    """Batches of samples held in memory.
 
-    With `shuffle`, for training: yields `(x uint8 [B, C, H, W], y int64 [B], key)` from the current place to
-    the end of the epoch, and `key` seeds the augmentation. Without, for evaluation: every pass yields all
-    images in their order, with key -1.
+    With `shuffle`, for training: yields `(x [B, ...], y [B, ...], key)` from the current place to the end of the epoch,
+    and `key` seeds the augmentation. Without, for evaluation: every pass yields all samples in their order, with key
+    -1.
 
     Args:
-        x: uint8 [N, C, H, W] on any device; or anything else with a `device` that gives a batch for int64 [B].
-        y: int64 [N] on the same device; or likewise.
-        batch_size: images a batch. A last training batch of one image joins the one before, since BatchNorm
+        x, y: inputs and targets by number, such as uint8 [N, C, H, W] and int64 [N], on one device.
+        batch_size: samples a batch. A last training batch of one sample joins the one before, since BatchNorm
             cannot train on a single value a channel.
         seed, stream: what the order and the keys derive from; loaders of one run differ in `stream`.
         shuffle: a new order every epoch.
         drop_last: leave out a last batch that is not full.
-        index: int64 [M], the images to use; all of them by default.
+        index: int64 [M], the samples to use; all of them by default.
+        unit: what messages call a sample.
 
     Raises:
-        DataError: no images, a batch size below 1, or a training batch larger than the images at hand.
+        DataError: no samples, a batch size below 1, or a training batch larger than the samples at hand.
     """
 
     def __init__(
         self,
-        x: Tensor,
-        y: Tensor,
+        x: Indexed,
+        y: Indexed,
         batch_size: int,
         *,
         seed: int = 0,
@@ -86,25 +124,29 @@ class Batches(Place):
         shuffle: bool,
         drop_last: bool = False,
         index: Tensor | None = None,
+        unit: str = "image",
     ) -> None:
         super().__init__()
         self.x, self.y = x, y
         self.index = torch.arange(len(y)) if index is None else index.cpu()
         self.seed, self.stream, self.shuffle = seed, stream, shuffle
-        _check_batch_size(batch_size, len(self.index), stream, shuffle)
-        self.bounds = _bounds(len(self.index), batch_size, join_single=shuffle, drop_last=drop_last)
+        _check_batch_size(batch_size, len(self.index), stream, shuffle, unit)
+        # BatchNorm cannot train on one image; an evaluation gives each rank a part, so that no image counts twice.
+        least = 2 if shuffle else 2 * ranks.world() if ranks.world() > 1 else 1
+        self.bounds = _bounds(len(self.index), batch_size, least=least, drop_last=drop_last)
         self._ordered_epoch = -1
         self._order = self.index
 
     def mixed(self, batch_size: int, seed: int, stream: str) -> "Batches":
-        """The same samples in training batches of this size, in an order of its own."""
+        """The same samples in training batches of this size, or all in one, in an order of its own."""
+        batch_size = min(batch_size, len(self.index))
         return type(self)(self.x, self.y, batch_size, seed=seed, stream=stream, shuffle=True, index=self.index)
 
     def __len__(self) -> int:
         """Batches an epoch."""
         return len(self.bounds)
 
-    def __iter__(self) -> Iterator[Batch]:
+    def __iter__(self) -> Iterator[KeyedBatch]:
         """From the current place to the end of the epoch; without shuffling always the whole pass."""
         if not self.shuffle:
             for position in range(len(self)):
@@ -116,12 +158,22 @@ class Batches(Place):
             self._advance(len(self))
             yield batch
 
-    def batch_at(self, epoch: int, position: int) -> Batch:
+    def batch_at(self, epoch: int, position: int) -> KeyedBatch:
         """The batch of one place, whatever the current place is."""
-        start, stop = self.bounds[position]
-        chosen = self._order_of(epoch)[start:stop].to(self.x.device)
-        key = derived_seed(self.seed, self.stream, epoch, position) if self.shuffle else NO_AUGMENTATION
+        chosen = self._chosen(epoch, position).to(self.x.device)
+        own = ["rank", ranks.rank()] if ranks.rank() else []  # each rank augments by draws of its own
+        key = derived_seed(self.seed, self.stream, epoch, position, *own) if self.shuffle else NO_AUGMENTATION
         return self.x[chosen], self.y[chosen], key
+
+    def pass_of(self, epoch: int) -> Iterator[KeyedBatch]:
+        """All batches of an epoch, whatever the current place is."""
+        return (self.batch_at(epoch, position) for position in range(len(self)))
+
+    def _chosen(self, epoch: int, position: int) -> Tensor:
+        """The numbers of this rank's samples in the batch of a place, int64 [B]."""
+        start, stop = self.bounds[position]
+        chosen = self._order_of(epoch)[start:stop]
+        return chosen[ranks.own_part(len(chosen))]
 
     def _order_of(self, epoch: int) -> Tensor:
         if self.shuffle and epoch != self._ordered_epoch:
@@ -147,7 +199,7 @@ class PairedBatches(Place):
         """Batches of the weights half."""
         return len(self.weights)
 
-    def __iter__(self) -> Iterator[dict[str, Batch]]:
+    def __iter__(self) -> Iterator[dict[str, KeyedBatch]]:
         """From the current place to the end of the epoch."""
         epoch = self.epoch
         while self.epoch == epoch:
@@ -160,21 +212,22 @@ class PairedBatches(Place):
             yield pair
 
 
-def _bounds(n: int, batch_size: int, *, join_single: bool, drop_last: bool) -> list[tuple[int, int]]:
+def _bounds(n: int, batch_size: int, *, least: int, drop_last: bool) -> list[tuple[int, int]]:
+    """Where batches begin and end. A last one of fewer than `least` samples joins the one before."""
     edges = [*range(0, n, batch_size), n]
     last = edges[-1] - edges[-2]
-    if len(edges) > 2 and ((drop_last and last < batch_size) or (join_single and last == 1 < batch_size)):
+    if len(edges) > 2 and ((drop_last and last < batch_size) or last < min(least, batch_size)):
         del edges[-1 if drop_last else -2]
     return list(itertools.pairwise(edges))
 
 
-def _check_batch_size(batch_size: int, n: int, stream: str, shuffle: bool) -> None:
+def _check_batch_size(batch_size: int, n: int, stream: str, shuffle: bool, unit: str) -> None:
     if n == 0:
-        raise DataError(f"the {stream!r} part of the data holds no image")
+        raise DataError(f"the {stream!r} part of the data holds no {unit}")
     if batch_size < 1:
         raise DataError(f"batch_size={batch_size}, expected 1 or more")
     if shuffle and batch_size > n:
         raise DataError(
             f"batch_size={batch_size} is larger than the {stream!r} part of the training data, which holds "
-            f"{n} images. Lower batch_size to at most {n}, or raise limit_train or that part's share."
+            f"{n} {unit}s. Lower batch_size to at most {n}, or raise limit_train or that part's share."
         )

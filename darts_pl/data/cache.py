@@ -14,8 +14,8 @@ from darts_pl.bounded.arrays import read_arrays
 from darts_pl.bounded.digests import file_digest
 from darts_pl.data.arrays import ImageArrays
 from darts_pl.data.folder import check_source, walk
-from darts_pl.data.notes import Note, Notes
 from darts_pl.data.own_cache import FILE_MODE, check_own, make_folder
+from darts_pl.data.reading_notes import Note, Notes
 from darts_pl.errors import DataError
 from darts_pl.paths import cache_dir, write_atomically
 

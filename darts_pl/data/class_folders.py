@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from darts_pl.data.archive import Member
-from darts_pl.data.notes import Notes
+from darts_pl.data.reading_notes import Notes
 from darts_pl.errors import DataError
 
 IMAGE_SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm"}

@@ -8,8 +8,8 @@ import numpy.typing as npt
 from PIL import Image
 
 from darts_pl.data.depth import EIGHT, DepthRange, deep_values, depth_of
-from darts_pl.data.notes import Notes
-from darts_pl.data.opened import opened
+from darts_pl.data.open_image import open_image
+from darts_pl.data.reading_notes import Notes
 from darts_pl.data.transparency import OPAQUE, colour, on_background, with_alpha, without_hidden
 from darts_pl.errors import ConfigError, DataError, nearest
 
@@ -90,7 +90,7 @@ class ImageDecoder:
                 there is nothing to lay them on.
         """
         notes = Notes()
-        image = opened(source, name, notes)
+        image = open_image(source, name, notes)
         self._check_size(image, name)
         self._check_depth(depth_of(image), name)
         if depth_of(image) != EIGHT:

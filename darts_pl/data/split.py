@@ -5,12 +5,15 @@ from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
+import torch
 from sklearn.model_selection import train_test_split
+from torch import Tensor
 
 from darts_pl.errors import DataError, nearest
 
 Index: TypeAlias = npt.NDArray[np.int64]
 HALVINGS = ("stratified", "first_last")
+SUBSET_SEED = 0  # of `limit_train`: the same samples for every seed of a run
 
 
 def paired_halves(
@@ -79,6 +82,31 @@ def stratified_subset(labels: Index, n: int, seed: int, classes: Sequence[str] =
     return _stratified(labels, n, seed, classes, unit)[0]
 
 
+def systematic_cut(labels: Sequence[Index], size: int, seed: int) -> tuple[Index, Index]:
+    """Systematic sampling keeps the share of each class as nearly as it can be, however small the classes are: samples
+    sorted by their classes, shuffled within these, and taken at even distances.
+
+    A class of n samples gives the first part its share of n, rounded up or down; a class of a single sample falls to
+    one part, where a stratified cut of scikit-learn refuses it.
+
+    Args:
+        labels: int64 [N] of one task or several. Combinations of classes count as the classes of the first task do: so
+            many as its share, within one. Nested tasks come with the coarsest first.
+        size: of the first part, from 0 to N.
+        seed: of the order.
+
+    Returns:
+        Two sorted index arrays, disjoint and together covering 0..N-1.
+    """
+    count = len(labels[0])
+    generator = np.random.default_rng(seed)
+    order = np.lexsort((generator.permutation(count), *reversed(labels)))
+    # Sample i is taken where i * size / count, from a random start, passes a whole number: `size` of them, evenly.
+    steps = np.arange(count + 1) * size + int(generator.integers(max(count, 1)))
+    taken = np.diff(steps // max(count, 1)).astype(bool)
+    return np.sort(order[taken]), np.sort(order[~taken])
+
+
 def _stratified(labels: Index, first_size: int, seed: int, classes: Sequence[str], unit: str) -> tuple[Index, Index]:
     present, counts = np.unique(labels, return_counts=True)
     if len(counts) and counts.min() < 2:
@@ -97,6 +125,12 @@ def _stratified(labels: Index, first_size: int, seed: int, classes: Sequence[str
         np.arange(len(labels)), train_size=sizes[0], test_size=sizes[1], stratify=labels, random_state=seed
     )
     return np.sort(first), np.sort(second)
+
+
+def as_tensors(cut: tuple[Index, Index]) -> tuple[Tensor, Tensor]:
+    """The two parts of a cut as loaders take them, int64."""
+    first, second = cut
+    return torch.from_numpy(first), torch.from_numpy(second)
 
 
 def _name(label: int, classes: Sequence[str]) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image, ImageColor
 
-from darts_pl.data.notes import Notes
+from darts_pl.data.reading_notes import Notes
 from darts_pl.errors import ConfigError, DataError
 
 OPAQUE = 255

@@ -1,21 +1,22 @@
 """Training a model that Python hands over: the loops of the pipeline, with nothing left on the disk."""
 
 import copy
+from functools import partial
 from typing import Any
 
 import torch
 import torch.nn as nn
 
 from darts_pl.callbacks import History, SearchHistory
-from darts_pl.data.series import GivenWindows
+from darts_pl.data.series import UserWindows
 from darts_pl.errors import ConfigError
 from darts_pl.genotype import from_json
 from darts_pl.lit.surroundings import random_state_kept
-from darts_pl.spaces.network import DerivedNetwork
+from darts_pl.spaces.base import DerivedNetwork
 from darts_pl.spaces.series import SeriesSpace, SeriesSupernet
 from darts_pl.stages.fitting import fit
 from darts_pl.stages.pipeline.forecast_errors import forecast_errors, mase_scale
-from darts_pl.stages.pipeline.parts import Parts
+from darts_pl.stages.pipeline.parts import PipelineParts
 
 
 def space_of(model: nn.Module) -> SeriesSpace:
@@ -37,7 +38,7 @@ def check_trainable(model: nn.Module) -> None:
         )
 
 
-def train_supernet(model: SeriesSupernet, data: GivenWindows, parts: Parts, epochs: int) -> dict[str, Any]:
+def train_supernet(model: SeriesSupernet, data: UserWindows, parts: PipelineParts, epochs: int) -> dict[str, Any]:
     """Search `model` on `data`; see `DARTSTrainer.train_darts_model` for what is returned."""
     space = space_of(model)
     method = parts.method(space)
@@ -45,7 +46,8 @@ def train_supernet(model: SeriesSupernet, data: GivenWindows, parts: Parts, epoc
     module = method.make_module(
         model.train(), task=data.task, channels_last=False, epochs=epochs, rules=copy.deepcopy(list(method.rules))
     )
-    history = SearchHistory(None, method.derive, list(space.primitives), space.edges, names=space.names_by_kind)
+    derive = partial(space.derive, derivation=method.derivation)
+    history = SearchHistory(None, derive, list(space.primitives), space.edges, names=space.names_by_kind)
     _fit(module, data, parts, epochs, history, "search")
     alphas = {
         kind: torch.stack([snapshot["alpha"][kind] for snapshot in history.snapshots]).numpy() for kind in model.kinds
@@ -62,7 +64,7 @@ def train_supernet(model: SeriesSupernet, data: GivenWindows, parts: Parts, epoc
     }
 
 
-def train_network(network: nn.Module, data: GivenWindows, parts: Parts, epochs: int) -> dict[str, Any]:
+def train_network(network: nn.Module, data: UserWindows, parts: PipelineParts, epochs: int) -> dict[str, Any]:
     """Train `network` on `data` and test it; see `DARTSTrainer.train_final_model` for what is returned."""
     module = parts.make_module(network, task=data.task, epochs=epochs)
     history = History(None, "retrain")
@@ -88,7 +90,7 @@ def train_network(network: nn.Module, data: GivenWindows, parts: Parts, epochs: 
     }
 
 
-def _fit(module, data: GivenWindows, parts: Parts, epochs: int, history: History, title: str) -> None:
+def _fit(module, data: UserWindows, parts: PipelineParts, epochs: int, history: History, title: str) -> None:
     data.prepare()
     with random_state_kept():
         fit(

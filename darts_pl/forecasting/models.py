@@ -40,7 +40,7 @@ def create_supernet(setup: Setup, config: DARTSConfig, settings: Mapping[str, An
 def derive(setup: Setup, config: DARTSConfig, model: SeriesSupernet) -> Derived:
     """What the rule of `config` derives of the present alphas of `model`."""
     space = space_of(model)
-    genotype = setup.parts(config).method(space).derive(model.strengths())
+    genotype = space.derive(model.strengths(), derivation=setup.parts(config).method(space).derivation)
     with random_state_kept():
         torch.manual_seed(derived_seed(config.seed, "derived"))
         return Derived(space.network(genotype, model.shape, model.shape.targets), genotype)

@@ -7,7 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from darts_pl.data.series import WindowDataModule
 from darts_pl.errors import ConfigError, nearest
+from darts_pl.forecasting.inputs import DataFacts
 from darts_pl.ops.series import FAMILIES
 from darts_pl.paths import write_atomically
 from darts_pl.progress import part_done, whole_run
@@ -21,7 +23,7 @@ from darts_pl.stages.pipeline.choose import choose
 from darts_pl.stages.pipeline.correlation import proxy_correlations, scheme_table
 from darts_pl.stages.pipeline.final import baselines_that_fit, final
 from darts_pl.stages.pipeline.halving import genotype_text, halve, rung_epochs
-from darts_pl.stages.pipeline.parts import Parts, Source
+from darts_pl.stages.pipeline.parts import PartsFactory, PipelineParts
 from darts_pl.stages.pipeline.results import candidate_table, write_results
 from darts_pl.stages.pipeline.robust_pool import operation_pools, robust_pool
 from darts_pl.stages.pipeline.screen import promote, screen
@@ -36,7 +38,7 @@ MAIN_SCHEME = "the run's"  # the row of ablation.csv that others are compared wi
 
 @dataclass(frozen=True)
 class Plan:
-    """What a run's configuration asks for, checked before any work: see `plan_of`."""
+    """What a run's configuration asks for, checked before any work: see `build_plan`."""
 
     ranges: Ranges
     weights: Mapping[str, float]
@@ -46,7 +48,7 @@ class Plan:
     notes: Sequence[str]
 
 
-def plan_of(config: Mapping[str, Any], data) -> Plan:
+def build_plan(config: Mapping[str, Any], data: WindowDataModule | DataFacts) -> Plan:
     """The plan of `config` (plain values, as in conf/pipeline.yaml) on `data` (prepared for retraining).
 
     Raises:
@@ -79,7 +81,7 @@ def plan_of(config: Mapping[str, Any], data) -> Plan:
     return Plan(ranges, weights, _schemes(config, weights), ends, baselines, notes)
 
 
-def check_search(parts: Parts, plan: Plan) -> None:
+def check_search(parts: PipelineParts, plan: Plan) -> None:
     """Put a search together as workers will, but for the operations, which may fail in some candidates.
 
     Raises:
@@ -115,16 +117,16 @@ def _check_known(key: str, names: Sequence[str], known: Sequence[str]) -> None:
         raise ConfigError(f"{key}: the same name twice in {list(names)}")
 
 
-def worker_count(asked: int | None) -> int:
-    """`asked`, or one a CPU core that this process may use.
+def worker_count(setting: int | None) -> int:
+    """`setting`, or one a CPU core that this process may use.
 
     Raises:
         ConfigError: fewer than one.
     """
-    if asked is not None and asked < 1:
-        raise ConfigError(f"multi_fidelity.max_workers={asked}: expected at least 1, or null for one a CPU core")
+    if setting is not None and setting < 1:
+        raise ConfigError(f"multi_fidelity.max_workers={setting}: expected at least 1, or null for one a CPU core")
     available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return asked or available
+    return setting or available
 
 
 def measuring_of(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -132,11 +134,13 @@ def measuring_of(config: Mapping[str, Any]) -> dict[str, Any]:
     return {key: config["multi_fidelity"][key] for key in ("proxies", "repeats", "num_batches", "max_samples")}
 
 
-def find_forecaster(run: RunFolder, source: Source, config: Mapping[str, Any], plan: Plan, data) -> dict[str, Any]:
+def find_forecaster(
+    run: RunFolder, make_parts: PartsFactory, config: Mapping[str, Any], plan: Plan, data: WindowDataModule
+) -> dict[str, Any]:
     """Run the stages that are not done yet and return what results.json holds.
 
     Args:
-        source: makes the parts in worker processes. config: plain values, as in conf/pipeline.yaml. plan: of `config`.
+        make_parts: in worker processes. config: plain values, as in conf/pipeline.yaml. plan: of `config`.
         data: prepared for retraining.
     """
     fidelity, last, seed = config["multi_fidelity"], config["final"], config["seed"]
@@ -148,7 +152,7 @@ def find_forecaster(run: RunFolder, source: Source, config: Mapping[str, Any], p
     run.check_data(data.fingerprint)
     pool = candidates(run, plan.ranges, count=fidelity["num_candidates"], seed=seed)
     parts = PARTS + bool(config["robust_pool"]["pools"])
-    with whole_run(parts), Workers(source, worker_count(fidelity["max_workers"]), run.path) as workers:
+    with whole_run(parts), Workers(make_parts, worker_count(fidelity["max_workers"]), run.path) as workers:
         scores = screen(
             run,
             workers,

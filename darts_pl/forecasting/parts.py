@@ -1,4 +1,4 @@
-"""Parts from a composed configuration, in the process that asks and again in every worker."""
+"""PipelineParts from a composed configuration, in the process that asks and again in every worker."""
 
 import importlib
 import json
@@ -9,22 +9,21 @@ from typing import Any
 from hydra.utils import instantiate
 
 from darts_pl.commands.trainer import deadline_of, hardware_of, trainer_settings
+from darts_pl.data.series import WindowDataModule
 from darts_pl.errors import ConfigError, known_arguments
 from darts_pl.lit import RetrainModule, SearchModule, check_warmup
 from darts_pl.spaces.series import SeriesSpace
-from darts_pl.stages.compatibility import check_parts
-from darts_pl.stages.phases import Phase
-from darts_pl.stages.pipeline.parts import Parts, Source
+from darts_pl.stages.method import Method, configured_method
+from darts_pl.stages.pipeline.parts import PartsFactory, PipelineParts
 from darts_pl.stages.pipeline.single_level import SingleLevelModule
-from darts_pl.stages.search import Method
 
 
-def source_of(config: Mapping[str, Any]) -> Source:
+def parts_factory(config: Mapping[str, Any]) -> PartsFactory:
     """What makes the parts of `config` (plain values, as in conf/pipeline.yaml) in any process."""
-    return partial(parts_of, json.dumps(config), deadline_of(config))
+    return partial(build_parts, json.dumps(config), deadline_of(config))
 
 
-def parts_of(text: str, deadline: float | None = None) -> Parts:
+def build_parts(text: str, deadline: float | None = None) -> PipelineParts:
     """The parts of a configuration in JSON.
 
     Args:
@@ -38,7 +37,6 @@ def parts_of(text: str, deadline: float | None = None) -> Parts:
         _import(name)
     train, final, seed = config["train"], config["final"], config["seed"]
     check_warmup(train["alpha_warmup_epochs"], train["epochs"])
-    relaxation, mixing = instantiate(config["relaxation"]), instantiate(config["mixing"])
     retraining = partial(
         RetrainModule,
         seed=seed,
@@ -50,7 +48,7 @@ def parts_of(text: str, deadline: float | None = None) -> Parts:
         keep_best=True,
     )
     optimizer = instantiate(config["final_optimizer"])
-    return Parts(
+    return PipelineParts(
         seed=seed,
         hardware=hardware_of(config),
         trainer=trainer_settings(config, deadline),
@@ -58,9 +56,9 @@ def parts_of(text: str, deadline: float | None = None) -> Parts:
         search_data=partial(_data, config["data"], "search", train, seed),
         final_data=partial(_data, config["data"], "retrain", final, seed),
         baseline_data=partial(_data, config["data"], "retrain", {**final, "loss": final["baseline_loss"]}, seed),
-        relaxation=relaxation,
-        mixing=mixing,
-        method=partial(_method, config, relaxation, mixing),
+        relaxation=instantiate(config["relaxation"]),
+        mixing=instantiate(config["mixing"]),
+        method=partial(_method, config),
         search_epochs=train["epochs"],
         make_module=partial(retraining, optimizer=optimizer),
         make_baseline_module=partial(
@@ -86,7 +84,7 @@ def make_space(settings: Mapping[str, Any]) -> SeriesSpace:
     return known_arguments(SeriesSpace)(**settings)
 
 
-def _data(data: Mapping[str, Any], purpose: str, recipe: Mapping[str, Any], seed: int):
+def _data(data: Mapping[str, Any], purpose: str, recipe: Mapping[str, Any], seed: int) -> WindowDataModule:
     """Prepared data with loaders at their beginning."""
     settings = {"purpose": purpose, "batch_size": recipe["batch_size"], "seed": seed, "loss": recipe["loss"]}
     if recipe.get("max_windows") is not None:
@@ -96,33 +94,12 @@ def _data(data: Mapping[str, Any], purpose: str, recipe: Mapping[str, Any], seed
     return module
 
 
-def _method(config: Mapping[str, Any], relaxation, mixing, space: SeriesSpace) -> Method:
-    """The search method that the configuration composes, once its parts are known to fit each other."""
+def _method(config: Mapping[str, Any], space: SeriesSpace) -> Method:
+    """The search method that the configuration composes, once its parts are known to fit each other and `space`."""
     train = config["train"]
-    hypergradient, rules = instantiate(config["hypergradient"]), list(instantiate(config["rules"]).values())
-    rule = instantiate(config["derivation"])
-    check_parts(
-        space=space,
-        relaxation=relaxation,
-        mixing=mixing,
-        hypergradient=hypergradient,
-        rules=rules,
-        derivation=rule,
-        phases=(Phase(),),
-        selection=None,
-    )
-    if any(each.stops for each in rules) and config["multi_fidelity"]["rungs"] > 1:
-        names = ", ".join(type(each).__name__ for each in rules if each.stops)
-        raise ConfigError(f"{names} ends searches early, and so do rungs. Take multi_fidelity.rungs=1, or leave it out")
     module = SearchModule if train["use_bilevel_optimization"] else SingleLevelModule
-    make_module = partial(
-        module,
-        hypergradient=hypergradient,
-        weights_optimizer=instantiate(config["weights_optimizer"]),
-        alphas_optimizer=instantiate(config["alphas_optimizer"]),
-        seed=config["seed"],
-        min_learning_rate=train["min_learning_rate"],
-        alpha_warmup_epochs=train["alpha_warmup_epochs"],
-        clip_norm=train["clip_norm"],
-    )
-    return Method(relaxation, mixing, partial(space.derive, rule=rule), make_module, rules)
+    method = configured_method(config, train, space, module)
+    if config["multi_fidelity"]["rungs"] > 1 and (ending := [rule for rule in method.rules if rule.stops]):
+        names = ", ".join(type(rule).__name__ for rule in ending)
+        raise ConfigError(f"{names} ends searches early, and so do rungs. Take multi_fidelity.rungs=1, or leave it out")
+    return method

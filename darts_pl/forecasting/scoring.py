@@ -11,8 +11,7 @@ from torch import Tensor
 from darts_pl.data.series.window_file import check_values
 from darts_pl.errors import DataError
 from darts_pl.proxies import PROXIES, SCHEMES, measure, random_schemes, scheme
-from darts_pl.spaces.architecture import SearchNetwork
-from darts_pl.spaces.network import DerivedNetwork
+from darts_pl.spaces.base import DerivedNetwork, Supernet
 from darts_pl.stages.pipeline.forecast_errors import placed
 
 SLOW = ("grasp", "conditioning", "fisher", "epe_nas")  # second derivatives, a gradient a sample, hooks on every layer
@@ -60,7 +59,7 @@ def first_batches(
         DataError: no batch; values that float32 cannot hold, or not as what they are.
     """
     each, found = max(1, max_samples // max(1, num_batches)), []
-    ours = isinstance(model, SearchNetwork | DerivedNetwork)
+    ours = isinstance(model, Supernet | DerivedNetwork)
     for x, y in dataloader:
         x = {"past": x} if ours and isinstance(x, Tensor) and x.dim() == 3 else x
         for key, value in {**(x if isinstance(x, Mapping) else {}), "y": y}.items():

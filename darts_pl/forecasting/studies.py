@@ -9,19 +9,19 @@ from darts_pl.stages.jobs import Workers
 from darts_pl.stages.pipeline.candidates import candidates
 from darts_pl.stages.pipeline.correlation import proxy_correlations, scheme_table
 from darts_pl.stages.pipeline.halving import halve
-from darts_pl.stages.pipeline.parts import Source
+from darts_pl.stages.pipeline.parts import PartsFactory
 from darts_pl.stages.pipeline.robust_pool import robust_pool
 from darts_pl.stages.pipeline.screen import promote, screen
 from darts_pl.stages.run import RunFolder
 
 
-def compare_schemes(run: RunFolder, source: Source, config: Mapping[str, Any], plan: Plan) -> dict[str, Any]:
+def compare_schemes(run: RunFolder, make_parts: PartsFactory, config: Mapping[str, Any], plan: Plan) -> dict[str, Any]:
     """Screen all candidates, search all of them for `train.epochs`, and compare the weighting schemes of the plan:
     `schemes` (rows of ablation.csv), `proxies` (see `proxy_correlations`), `best_scheme` (None where too few candidates
     tell)."""
     fidelity, timeout_s = config["multi_fidelity"], config["multi_fidelity"]["candidate_timeout_s"]
     pool = candidates(run, plan.ranges, count=fidelity["num_candidates"], seed=config["seed"])
-    with Workers(source, worker_count(fidelity["max_workers"]), run.path) as workers:
+    with Workers(make_parts, worker_count(fidelity["max_workers"]), run.path) as workers:
         scores = screen(
             run,
             workers,
@@ -47,12 +47,12 @@ def compare_schemes(run: RunFolder, source: Source, config: Mapping[str, Any], p
     }
 
 
-def compare_pools(run: RunFolder, source: Source, config: Mapping[str, Any], plan: Plan) -> dict[str, Any]:
+def compare_pools(run: RunFolder, make_parts: PartsFactory, config: Mapping[str, Any], plan: Plan) -> dict[str, Any]:
     """Screen the same candidates with operations from several pools: `pools` (rows of robust_pool.csv), and the means
     over pools of their `spearman` and `overlap`; both are near 1 where what is promoted does not hang on the pool."""
     fidelity = config["multi_fidelity"]
     pool = candidates(run, plan.ranges, count=config["robust_pool"]["num_candidates"], seed=config["seed"])
-    with Workers(source, worker_count(fidelity["max_workers"]), run.path) as workers:
+    with Workers(make_parts, worker_count(fidelity["max_workers"]), run.path) as workers:
         table = robust_pool(
             run,
             workers,

@@ -9,19 +9,18 @@ from typing import Any
 import torch.nn as nn
 
 from darts_pl.errors import ConfigError, RunError, known_arguments
-from darts_pl.forecasting import given
+from darts_pl.forecasting import inputs
 from darts_pl.forecasting.in_memory import check_trainable, space_of, train_network, train_supernet
 from darts_pl.forecasting.models import Derived, create_supernet, derive
-from darts_pl.forecasting.order import check_search, find_forecaster, plan_of
-from darts_pl.forecasting.parts import source_of
+from darts_pl.forecasting.order import build_plan, check_search, find_forecaster
+from darts_pl.forecasting.parts import parts_factory
 from darts_pl.forecasting.scoring import raw_scores, schemes_to_score, weighted_score
 from darts_pl.forecasting.setup import Setup, changed
 from darts_pl.forecasting.studies import compare_pools, compare_schemes
+from darts_pl.models import TrainedModel, load_model
 from darts_pl.ops.series import SeriesShape
 from darts_pl.schema import DARTSConfig
 from darts_pl.spaces.series import SeriesSupernet
-from darts_pl.stages.model_file import load_model
-from darts_pl.stages.series_model import ForecastModel
 from darts_pl.tasks import Forecasting
 
 
@@ -71,12 +70,12 @@ class DARTSTrainer:
             raise ConfigError(f"output_dim={targets}: expected 1 to input_dim={input_dim}")
         self.shape = SeriesShape(seq_length, forecast_horizon, targets, input_dim - targets, known_features)
         self.config = copy.deepcopy(config or DARTSConfig())
-        given.check_settings(self.config)
+        inputs.check_settings(self.config)
         self.config.space.hidden_dims, self.config.seed = list(hidden_dims), seed
-        known = given.facts(self.shape, scaler, seasonal_period, target_names)
+        known = inputs.facts(self.shape, scaler, seasonal_period, target_names)
         self._setup = Setup(self.shape, known, dict(parts or {}), device)
         self._setup.parts(self.config)  # what is wrong with the settings shows now
-        self.best_model: ForecastModel | None = None
+        self.best_model: TrainedModel | None = None
         self.best_file: Path | None = None
 
     @known_arguments
@@ -107,7 +106,7 @@ class DARTSTrainer:
             repeats=fidelity.repeats,
             seed=self.config.seed,
             device=self._setup.parts(self.config).hardware.device,
-            factory=given.factory_of(model),
+            factory=inputs.factory_of(model),
         )
 
     @known_arguments
@@ -155,9 +154,9 @@ class DARTSTrainer:
             kind → [epochs + 1, E, K]; alpha_updates; metrics of the last epoch; history, a row an epoch.
         """
         rates = {"arch_learning_rate": arch_learning_rate, "model_learning_rate": model_learning_rate}
-        asked = {"epochs": epochs, **rates, "use_bilevel_optimization": use_bilevel_optimization, **settings}
-        given.check_batch_size(settings)
-        config = changed(self.config, "train", asked)
+        changes = {"epochs": epochs, **rates, "use_bilevel_optimization": use_bilevel_optimization, **settings}
+        inputs.check_batch_size(settings)
+        config = changed(self.config, "train", changes)
         space_of(model)
         loaders = {"train": train_loader, "val": val_loader}
         data, parts = self._setup.in_memory(config, loaders, "search", config.train.loss)
@@ -187,7 +186,7 @@ class DARTSTrainer:
             model; final_metrics (mse, mae of the windows as given; mse_original, mae_original, mase on the scale of the
             scaler); training_info (history, train_losses, val_losses, epochs, epoch_best, val_mse, by_step).
         """
-        given.check_batch_size(settings)
+        inputs.check_batch_size(settings)
         check_trainable(model)
         config = changed(self.config, "final", {"epochs": epochs, **settings})
         loaders = {"train": train_loader, "val": val_loader, "test": test_loader}
@@ -216,23 +215,23 @@ class DARTSTrainer:
                 `MultiFidelitySearchConfig`.
 
         Returns:
-            final_model (a `ForecastModel`), candidates, top_candidates (promoted), trained_candidates (searched),
+            final_model (a `TrainedModel`), candidates, top_candidates (promoted), trained_candidates (searched),
             best_candidate (rows of candidates.csv), final_results (final_metrics of the searched model, rows of the
             final table, notes), search_config, stats (rows of stats.csv, None where they were not collected), folder.
         """
-        asked = {"num_candidates": num_candidates, "max_samples": max_samples, "top_k": top_k, **settings}
-        asked |= {"max_workers": max_workers, "collect_stats": collect_stats}
-        config = changed(self.config, "multi_fidelity", asked)
+        changes = {"num_candidates": num_candidates, "max_samples": max_samples, "top_k": top_k, **settings}
+        changes |= {"max_workers": max_workers, "collect_stats": collect_stats}
+        config = changed(self.config, "multi_fidelity", changes)
         config = changed(config, "train", {"epochs": search_epochs})
         config = changed(config, "final", {"epochs": final_epochs})
         loaders = {"train": train_loader, "val": val_loader, "test": test_loader}
         with self._setup.run(config, loaders, folder) as (run, plain, data):
-            plan = plan_of(plain, data)
-            check_search(source_of(plain)(), plan)
-            results = find_forecaster(run, source_of(plain), plain, plan, data)
+            plan = build_plan(plain, data)
+            check_search(parts_factory(plain)(), plan)
+            results = find_forecaster(run, parts_factory(plain), plain, plan, data)
         self.best_file = run.path / "retrain" / "model.safetensors"
         self.best_model = load_model(self.best_file)
-        return {"final_model": self.best_model, **given.told(run.path, results), "search_config": plain}
+        return {"final_model": self.best_model, **inputs.search_results(run.path, results), "search_config": plain}
 
     def ablation_weight_search(
         self,
@@ -258,7 +257,7 @@ class DARTSTrainer:
         config = changed(config, "multi_fidelity", fidelity)
         config = changed(config, "train", {"epochs": search_epochs})
         with self._setup.run(config, {"train": train_loader, "val": val_loader}, folder) as (run, plain, data):
-            return {**compare_schemes(run, source_of(plain), plain, plan_of(plain, data)), "folder": run.path}
+            return {**compare_schemes(run, parts_factory(plain), plain, build_plan(plain, data)), "folder": run.path}
 
     def robust_initial_pool_over_op_pools(
         self,
@@ -273,11 +272,11 @@ class DARTSTrainer:
     ) -> dict[str, Any]:
         """How much the promoted candidates hang on the operations at hand; see `compare_pools` for what is returned,
         and `folder`. `pools` is 3 where neither it nor the configuration says another number."""
-        asked = {"pools": pools or self.config.robust_pool.pools or 3, "pool_size": pool_size}
-        config = changed(self.config, "robust_pool", {**asked, "num_candidates": num_candidates, **settings})
+        changes = {"pools": pools or self.config.robust_pool.pools or 3, "pool_size": pool_size}
+        config = changed(self.config, "robust_pool", {**changes, "num_candidates": num_candidates, **settings})
         config = changed(config, "multi_fidelity", {"max_workers": max_workers})
         with self._setup.run(config, {"train": train_loader, "val": val_loader}, folder) as (run, plain, data):
-            return {**compare_pools(run, source_of(plain), plain, plan_of(plain, data)), "folder": run.path}
+            return {**compare_pools(run, parts_factory(plain), plain, build_plan(plain, data)), "folder": run.path}
 
     @known_arguments
     def save_best_model(self, path: Path | str) -> Path:
@@ -292,7 +291,7 @@ class DARTSTrainer:
         Path(path).parent.mkdir(parents=True, exist_ok=True)
         return Path(shutil.copyfile(self.best_file, path))
 
-    def load(self, path: Path | str) -> ForecastModel:
+    def load(self, path: Path | str) -> TrainedModel:
         """The model of a file or run folder, in eval mode; `darts_pl.load` is the same."""
         self.best_model = load_model(path)
         return self.best_model

@@ -1,6 +1,7 @@
 """Published genotypes by name, in the flat form of github.com/quark0/darts: two entries a node."""
 
-from darts_pl.genotype.cells import Cell, Genotype
+from darts_pl.genotype.cell import Cell
+from darts_pl.genotype.cells import Genotype
 
 Pairs = list[tuple[str, int]]
 FOUR_NODES = (2, 3, 4, 5)

@@ -13,18 +13,15 @@ Cells that compute the same function (isomorphic ones) are different genotypes, 
 """
 
 import re
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 from darts_pl.bounded.texts import shown
 from darts_pl.errors import GenotypeError, nearest
-from darts_pl.genotype.cells import FORMAT, VERSION, Cell, Edge, checked_document
-from darts_pl.genotype.checks import check_keys, is_int, kind, node_place
-from darts_pl.genotype.json_text import layout, parse_json
-from darts_pl.paths import write_text_atomically
+from darts_pl.genotype.base import AnyGenotype, ChosenNames
+from darts_pl.genotype.cell import Cell, Edge, check_keys, node_place
 
-SPACE = "nasbench201"
 OPERATIONS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")  # place = digit
 EDGES = ((1, 0), (2, 0), (2, 1), (3, 0), (3, 1), (3, 2))  # (node, source)
 NUM_NODES = 3  # beside the input
@@ -32,23 +29,20 @@ EXPECTED_TEXT = "|op~0|+|op~0|op~1|+|op~0|op~1|op~2|"
 NAME = re.compile(r"[^\s|~+]+")
 
 
-class Nasbench201Cell(Cell):
-    """A cell with one input, state 0; `nodes[i]` holds the edges into state i + 1 from all before it."""
-
-    first_state: ClassVar[int] = 1
-
-
 @dataclass(frozen=True)
-class Nasbench201Genotype:
+class Nasbench201Genotype(AnyGenotype):
     """The cell that all stages of a NAS-Bench-201 network repeat: the names of the operations on its six edges.
 
     Raises:
         GenotypeError: not six names, or a name that the text form could not hold.
     """
 
-    space: ClassVar[str] = SPACE
+    space: ClassVar[str] = "nasbench201"
+    cells_only: ClassVar[bool] = True
 
     operations: tuple[str, ...]
+    choices: Mapping[str, ChosenNames] = field(init=False, repr=False, compare=False, default_factory=dict)
+    cells: Mapping[str, Cell] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if len(self.operations) != len(EDGES):
@@ -59,14 +53,11 @@ class Nasbench201Genotype:
                     f"edge {node}<-{source}: found {shown(repr(name))}, expected the name of an operation"
                 )
 
-    @property
-    def cells(self) -> dict[str, Cell]:
-        """The one cell, under the kind that alphas and gates have: "cell"."""
         nodes = tuple(
             tuple(Edge(op, source) for (state, source), op in zip(EDGES, self.operations) if state == node)
             for node in range(1, NUM_NODES + 1)
         )
-        return {"cell": Nasbench201Cell(nodes, (NUM_NODES,))}
+        object.__setattr__(self, "cells", {"cell": Cell(nodes, (NUM_NODES,), first_state=1)})
 
     @property
     def text(self) -> str:
@@ -84,7 +75,8 @@ class Nasbench201Genotype:
         nodes = text.strip().split("+")
         if len(nodes) != NUM_NODES:
             raise GenotypeError(f"{where}: found {len(nodes):,} nodes parted by '+', expected {EXPECTED_TEXT}")
-        return cls._from_nodes([_edges_of(node, index, where) for index, node in enumerate(nodes)], where)
+        pairs = [_edges_of(node, index, where) for index, node in enumerate(nodes)]
+        return cls.from_cell(Cell.from_lists(pairs, [NUM_NODES], f"{where}: cell", first_state=1), f"{where}: cell")
 
     @property
     def digits(self) -> str:
@@ -111,63 +103,32 @@ class Nasbench201Genotype:
             )
         return cls(tuple(OPERATIONS[int(digit)] for digit in digits))
 
-    def to_json(self) -> str:
-        """The versioned JSON text, one node a line; `from_json` gives back an equal genotype."""
-        cells = {name: cell.to_lists() for name, cell in self.cells.items()}
-        return layout({"format": FORMAT, "version": VERSION, "space": SPACE, "cells": cells})
+    @classmethod
+    def from_labels(cls, choices: object, cells: object, where: str) -> "Nasbench201Genotype":
+        """No choices; one cell whose sources are in order."""
+        check_keys(choices, (), f"{where}: choices")
+        document = check_keys(cells, ("cell",), f"{where}: cells")["cell"]
+        return cls.from_cell(Cell.from_document(document, f"{where}: cell", first_state=1), f"{where}: cell")
 
     @classmethod
-    def from_json(cls, text: str, where: str = "genotype") -> "Nasbench201Genotype":
-        """Read the text of `to_json`; `where` (a file's name) begins every message.
+    def from_cell(cls, cell: Cell, place: str = "cell") -> "Nasbench201Genotype":
+        """The genotype with the operations of `cell`.
 
         Raises:
-            GenotypeError: no JSON, another format, version or space, or anything malformed; the place is named.
+            GenotypeError: other nodes, sources or outputs than those of the space; the message begins with `place`.
         """
-        document = checked_document(parse_json(text, where), SPACE, where)
-        cell = check_keys(
-            check_keys(document["cells"], ("cell",), f"{where}: cells")["cell"], ("nodes", "concat"), where
-        )
-        if cell["concat"] != [NUM_NODES]:
+        if len(cell.nodes) != NUM_NODES or cell.concat != (NUM_NODES,):
             raise GenotypeError(
-                f"{where}: cell concat: found {shown(repr(cell['concat']))}, expected [{NUM_NODES}], the last node"
+                f"{place}: found {len(cell.nodes)} nodes with the concat {list(cell.concat)}, expected {NUM_NODES} of "
+                f"which the last is the output, [{NUM_NODES}]"
             )
-        return cls._from_nodes(cell["nodes"], where)
-
-    def save(self, path: Path | str) -> Path:
-        """Write `to_json` to `path`, whole or not at all, and return the path.
-
-        Raises:
-            OSError: the folder cannot be written.
-        """
-        return write_text_atomically(path, self.to_json())
-
-    @classmethod
-    def _from_nodes(cls, nodes: object, where: str) -> "Nasbench201Genotype":
-        """The genotype of three lists of [operation, source] pairs, sources in order."""
-        if not isinstance(nodes, list | tuple) or len(nodes) != NUM_NODES:
-            raise GenotypeError(f"{where}: cell: found {kind(nodes)} as nodes, expected a list of {NUM_NODES}")
-        operations = []
-        for index, edges in enumerate(nodes):
-            operations += _operations_of(edges, index, node_place(f"{where}: cell", index, 1))
-        return cls(tuple(operations))
-
-
-def _operations_of(edges: object, index: int, place: str) -> list[str]:
-    """The operations of the edges into node `index` + 1, one from each earlier node."""
-    if not isinstance(edges, list | tuple) or len(edges) != index + 1:
-        raise GenotypeError(f"{place}: found {kind(edges)}, expected {index + 1} [operation, source] pairs")
-    for source, edge in enumerate(edges):
-        if not isinstance(edge, list | tuple) or len(edge) != 2:
-            raise GenotypeError(f"{place}, edge {source}: found {kind(edge)}, expected a pair [operation, source]")
-        if not isinstance(edge[0], str) or not NAME.fullmatch(edge[0]):
-            raise GenotypeError(
-                f"{place}, edge {source}: found {shown(repr(edge[0]))}, expected the name of an operation"
-            )
-        if not is_int(edge[1]) or edge[1] != source:
-            raise GenotypeError(
-                f"{place}, edge {source}: found source {shown(repr(edge[1]))}, expected {source}: sources in order"
-            )
-    return [op for op, _ in edges]
+        for index, node in enumerate(cell.nodes):
+            if (sources := [edge.source for edge in node]) != list(range(index + 1)):
+                raise GenotypeError(
+                    f"{node_place(place, index, 1)}: found the sources {shown(repr(sources))}, "
+                    f"expected {list(range(index + 1))}: every earlier node, in order"
+                )
+        return cls(tuple(edge.op for node in cell.nodes for edge in node))
 
 
 def _edges_of(node: str, index: int, where: str) -> list[tuple[str, int]]:

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 
 from darts_pl.bounded.texts import shown
 from darts_pl.errors import GenotypeError
-from darts_pl.genotype.cells import Cell, Genotype
-from darts_pl.genotype.checks import FIRST_STATE, node_place
+from darts_pl.genotype.cell import FIRST_STATE, Cell, node_place
+from darts_pl.genotype.cells import Genotype
 
 IGNORED = frozenset({"width", "depth"})  # the network's size, no part of the cells
 KEY = re.compile(r"(normal|reduce)/(op|input)_(\d{1,3})_(\d{1,3})")
@@ -23,7 +23,7 @@ def from_nni(architecture: Mapping[str, object], where: str = "genotype") -> Gen
         GenotypeError: an unknown key, an edge with one half only, a missing node, or a malformed cell.
     """
     found = _entries(architecture, where)
-    return Genotype.from_lists({name: _cell(found[name], name, where) for name in ("normal", "reduce")}, where)
+    return Genotype.from_labels({}, {name: _cell(found[name], name, where) for name in ("normal", "reduce")}, where)
 
 
 def to_nni(genotype: Genotype) -> dict[str, str | list[int]]:
@@ -49,7 +49,7 @@ def _cell_entries(name: str, cell: Cell) -> dict[str, str | list[int]]:
 
 def _entries(architecture: Mapping[str, object], where: str) -> dict[str, dict[int, dict[tuple[str, int], object]]]:
     """The values by cell, by state, and by ("op" or "input", k)."""
-    found = {"normal": {}, "reduce": {}}
+    found: dict[str, dict[int, dict[tuple[str, int], object]]] = {"normal": {}, "reduce": {}}
     for key, value in architecture.items():
         match = KEY.fullmatch(key)
         if match:

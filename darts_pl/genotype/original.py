@@ -1,18 +1,25 @@
 """The text of the original code (github.com/quark0/darts): `Genotype(normal=[('sep_conv_3x3', 1), ...)`.
 
-Its flat lists hold two edges a node: entries 2i and 2i + 1 belong to node i. Text is parsed, never evaluated.
+Its flat lists hold two edges a node: entries 2i and 2i + 1 belong to node i. Text is parsed, never evaluated. Where it
+was copied out of a log, the line's beginning is taken off; the nodes that a log lists are no genotype: that is said.
 """
 
 import ast
+import re
 
 from darts_pl.bounded.texts import shown
 from darts_pl.errors import GenotypeError, nearest
-from darts_pl.genotype.cells import Cell, Genotype
+from darts_pl.genotype.cell import Cell
+from darts_pl.genotype.cells import Genotype
 
 FIELDS = ("normal", "normal_concat", "reduce", "reduce_concat")
 EDGES_PER_NODE = 2
 LARGEST_STATE = 1000  # bounds what range(...) may produce
 LONGEST_TEXT = 1 << 16  # characters; the published ones have some 500
+CALL = re.compile(r"(?<![\w.])Genotype\(")
+CELL_TEXT = re.compile(r"\b\d+: *\w+\(\d+\)")  # `Cell.text`, as logs have it: "2: sep_conv_3x3(0) + ..."
+BRACKET = re.compile(r"[()]")
+MOST_REPEATED = 20  # of one genotype in a log
 
 
 def from_original_text(text: str, where: str = "genotype") -> Genotype:
@@ -30,7 +37,7 @@ def from_original_text(text: str, where: str = "genotype") -> Genotype:
     except RecursionError as error:  # of parts that the parser still took
         raise GenotypeError(f"{where}: nested too deeply, expected Genotype(normal=[...], ...)") from error
     cells = {name: _cell(fields, name, where) for name in ("normal", "reduce")}
-    return Genotype.from_lists(cells, where)
+    return Genotype.from_labels({}, cells, where)
 
 
 def to_original_text(genotype: Genotype) -> str:
@@ -97,26 +104,21 @@ def _value(node: ast.expr, place: str) -> object:
         number = _value(node.operand, place)
         if isinstance(number, int | float):
             return -number
-    if _is_call_of(node, "range"):
-        return _range([_value(argument, place) for argument in node.args], place)
-    if _is_call_of(node, "list") and len(node.args) == 1:
-        return _value(node.args[0], place)
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and not node.keywords:
+        if node.func.id == "range":
+            return _range([_value(argument, place) for argument in node.args], place)
+        if node.func.id == "list" and len(node.args) == 1:
+            return _value(node.args[0], place)
     raise GenotypeError(f"{place}: found {ast.unparse(node)[:60]!r}, expected names, numbers, lists or range(...)")
 
 
-def _is_call_of(node: ast.expr, name: str) -> bool:
-    """Whether `node` is `name(...)` without keywords."""
-    named = isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == name
-    return named and not node.keywords
-
-
 def _range(arguments: list[object], place: str) -> list[int]:
-    numbers = all(type(value) is int and abs(value) <= LARGEST_STATE for value in arguments)
-    if not numbers or not 1 <= len(arguments) <= 3 or (len(arguments) == 3 and arguments[2] == 0):
+    numbers = [value for value in arguments if type(value) is int and abs(value) <= LARGEST_STATE]
+    if len(numbers) < len(arguments) or not 1 <= len(numbers) <= 3 or (len(numbers) == 3 and numbers[2] == 0):
         raise GenotypeError(
             f"{place}: found range{shown(repr(tuple(arguments)))}, expected whole numbers as in range(2, 6)"
         )
-    return list(range(*arguments))
+    return list(range(*numbers))
 
 
 def _cell(fields: dict[str, object], name: str, where: str) -> dict[str, object]:
@@ -126,3 +128,43 @@ def _cell(fields: dict[str, object], name: str, where: str) -> dict[str, object]
         raise GenotypeError(f"{where}: {name}: found {count}, expected a list with two entries for each node")
     nodes = [pairs[first : first + EDGES_PER_NODE] for first in range(0, len(pairs), EDGES_PER_NODE)]
     return {"nodes": nodes, "concat": fields[f"{name}_concat"]}
+
+
+def is_genotype_text(spec: str) -> bool:
+    """Whether `spec` is the text of a genotype, and not the name of a file or a published genotype."""
+    return spec.lstrip().startswith("{") or is_call(spec) or bool(CELL_TEXT.search(spec))
+
+
+def is_call(text: str) -> bool:
+    """Whether there is a `Genotype(...)` in `text`, whatever a logger, "[2026-11-22 ...]", put before it."""
+    return not text.lstrip().startswith("{") and bool(CALL.search(text))
+
+
+def call_in(text: str, where: str) -> str:
+    """The one `Genotype(...)` in `text`, without the time and level that a logger put before it; any other text as it
+    is.
+
+    Raises:
+        GenotypeError: several, of which one cannot know which is meant; or the words of a log, which tell no output.
+    """
+    found = list(CALL.finditer(text))
+    if not found:
+        if CELL_TEXT.search(text):
+            raise GenotypeError(
+                f"{where}: found the words that a log tells a genotype with, which leave out what a cell puts out. "
+                "Give the run folder, or the file genotype_best.json in it"
+            )
+        return text
+    if len(found) <= MOST_REPEATED and len(calls := {_call_at(text, match.start()) for match in found}) == 1:
+        return calls.pop()
+    raise GenotypeError(f"{where}: found {len(found)} genotypes, expected one. Keep the line that is meant")
+
+
+def _call_at(text: str, start: int) -> str:
+    """The call that begins at `start`, up to the bracket that closes it, or to the end where none does."""
+    depth = 0
+    for bracket in BRACKET.finditer(text, start):
+        depth += 1 if bracket.group() == "(" else -1
+        if depth == 0:
+            return text[start : bracket.end()]
+    return text[start:]

@@ -6,23 +6,24 @@ from pathlib import Path
 from darts_pl.bounded import read_text
 from darts_pl.bounded.texts import shown
 from darts_pl.errors import GenotypeError, nearest
+from darts_pl.genotype.base import AnyGenotype
 from darts_pl.genotype.cells import Genotype
-from darts_pl.genotype.json_text import parse_json
+from darts_pl.genotype.file import checked_document, parse_json
 from darts_pl.genotype.known import KNOWN
 from darts_pl.genotype.module import ModuleGenotype
-from darts_pl.genotype.nasbench201 import SPACE as NASBENCH201
 from darts_pl.genotype.nasbench201 import Nasbench201Genotype
 from darts_pl.genotype.nni import KEY, from_nni
-from darts_pl.genotype.original import from_original_text
-from darts_pl.genotype.pasted import is_call, looks_pasted, without_surroundings
+from darts_pl.genotype.original import call_in, from_original_text, is_call, is_genotype_text
 from darts_pl.genotype.series import SeriesGenotype
 from darts_pl.paths import leads_out
 
 BEST = "genotype_best.json"
 LARGEST_FILE_BYTES = 1 << 20
-DIGITS = f"{NASBENCH201}:"
+DIGITS = f"{Nasbench201Genotype.space}:"
 
-AnyGenotype = Genotype | Nasbench201Genotype | SeriesGenotype | ModuleGenotype
+KINDS: dict[str, type[AnyGenotype]] = {
+    kind.space: kind for kind in (Genotype, Nasbench201Genotype, SeriesGenotype, ModuleGenotype)
+}
 
 
 def read(spec: str | Path) -> AnyGenotype:
@@ -45,7 +46,7 @@ def read(spec: str | Path) -> AnyGenotype:
         return KNOWN[names[spec.lower()]]
     if isinstance(spec, str) and not spec.strip():
         raise GenotypeError("genotype: found nothing, expected a file, a run folder or a known name such as DARTS_V2")
-    if isinstance(spec, str) and looks_pasted(spec):
+    if isinstance(spec, str) and is_genotype_text(spec):
         return _parse(spec, "genotype")
     path = Path(spec).expanduser()
     if path.is_dir():
@@ -65,14 +66,17 @@ def from_json(text: str, where: str = "genotype") -> AnyGenotype:
     Raises:
         GenotypeError: see `Genotype.from_json`; a space that does not exist.
     """
-    document = parse_json(text, where)
-    space = document.get("space", Genotype.space) if isinstance(document, dict) else Genotype.space
-    kinds = {kind.space: kind for kind in (Genotype, Nasbench201Genotype, SeriesGenotype, ModuleGenotype)}
-    if not isinstance(space, str) or space not in kinds:
+    return _from_parsed(parse_json(text, where), where)
+
+
+def _from_parsed(found: object, where: str) -> AnyGenotype:
+    space = found.get("space", Genotype.space) if isinstance(found, dict) else Genotype.space
+    if not isinstance(space, str) or space not in KINDS:
         raise GenotypeError(
-            f"{where}: found space {shown(repr(space))}, which does not exist. {nearest(str(space), kinds)}"
+            f"{where}: found space {shown(repr(space))}, which does not exist. {nearest(str(space), KINDS)}"
         )
-    return kinds[space].from_json(text, where)
+    document = checked_document(found, space, where)
+    return KINDS[space].from_labels(document.choices, document.cells, where)
 
 
 def _names_by_lower_case() -> dict[str, str]:
@@ -93,8 +97,8 @@ def _parse(text: str, where: str) -> AnyGenotype:
     if text.lstrip().startswith("|"):
         return Nasbench201Genotype.from_text(text, where)
     if is_call(text) or not text.lstrip().startswith(("{", "[")):
-        return from_original_text(without_surroundings(text, where), where)
+        return from_original_text(call_in(text, where), where)
     document = parse_json(text, where)
     if isinstance(document, dict) and any(KEY.fullmatch(key) for key in document):
         return from_nni(document, where)
-    return from_json(text, where)
+    return _from_parsed(document, where)

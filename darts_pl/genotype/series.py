@@ -2,17 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import ClassVar
 
 from darts_pl.bounded.texts import shown
 from darts_pl.errors import GenotypeError, nearest
-from darts_pl.genotype.cells import FORMAT, VERSION, Cell, check_whole_cell, checked_document
-from darts_pl.genotype.checks import FIRST_STATE, check_keys, kind
-from darts_pl.genotype.json_text import layout, parse_json
-from darts_pl.paths import write_text_atomically
+from darts_pl.genotype.base import AnyGenotype, ChosenNames
+from darts_pl.genotype.cell import Cell, check_keys, check_whole_cell, kind
 
-SPACE = "series"
 LABELS = ("normalization", "decomposition", "shortcut", "tokens", "position", "attention", "feed_forward")
 MODES = {  # mode -> (kinds of cells, labels besides those of all)
     "encoder_decoder": (("encoder", "decoder"), ("cross_attention",)),
@@ -33,11 +29,11 @@ def labels(mode: str) -> tuple[str, ...]:
 
 
 @dataclass(frozen=True)
-class SeriesGenotype:
+class SeriesGenotype(AnyGenotype):
     """A discrete forecasting architecture; see `darts_pl.spaces.series` for what the names mean.
 
     Args:
-        mode: encoder_decoder, encoder_only, decoder_only or mamba.
+        mode: encoder_decoder, encoder_only, decoder_only or mamba; a file holds it among the choices.
         choices: the chosen name of every label of the mode.
         cells: the cell of every kind of the mode. Each node has its sources once, all nodes form the output.
 
@@ -45,7 +41,7 @@ class SeriesGenotype:
         GenotypeError: an unknown mode; a label or a cell is missing, unknown or malformed.
     """
 
-    space: ClassVar[str] = SPACE
+    space: ClassVar[str] = "series"
 
     mode: str
     choices: Mapping[str, str]
@@ -63,48 +59,31 @@ class SeriesGenotype:
     def __hash__(self) -> int:
         return hash((self.mode, tuple(self.choices.items()), tuple(self.cells.items())))
 
+    def labels(self) -> dict[str, ChosenNames]:
+        """The mode, then the choices."""
+        return {"mode": self.mode, **self.choices}
+
     def describe(self) -> str:
         """The architecture in words, one part a line."""
-        lines = [f"mode: {self.mode}"]
-        lines += [f"{label.replace('_', ' ')}: {name}" for label, name in self.choices.items()]
+        lines = [f"{label.replace('_', ' ')}: {name}" for label, name in self.labels().items()]
         for name, cell in self.cells.items():
-            for state, node in enumerate(cell.nodes, start=FIRST_STATE):
-                terms = " + ".join(f"{edge.op}(state {edge.source})" for edge in node)
-                lines.append(f"{name} cell: state {state} = {terms}")
+            lines += cell.describe(f"{name} cell")
             lines.append(f"{name} cell: output = mean of {', '.join(f'state {state}' for state in cell.concat)}")
         return "\n".join(lines)
 
-    def to_json(self) -> str:
-        """The versioned JSON text, one node a line; `from_json` gives back an equal genotype."""
-        cells = {name: cell.to_lists() for name, cell in self.cells.items()}
-        header = {"format": FORMAT, "version": VERSION, "space": SPACE, "mode": self.mode}
-        return layout({**header, "choices": dict(self.choices), "cells": cells})
-
     @classmethod
-    def from_json(cls, text: str, where: str = "genotype") -> "SeriesGenotype":
-        """Read the text of `to_json`; `where` (a file's name) begins every message.
-
-        Raises:
-            GenotypeError: no JSON, another format, version or space, or anything malformed; the place is named.
-        """
-        document = checked_document(parse_json(text, where), SPACE, where, further=("mode", "choices"))
-        mode = document["mode"]
+    def from_labels(cls, choices: object, cells: object, where: str) -> "SeriesGenotype":
+        """See `AnyGenotype`; the mode is one of the choices."""
+        if not isinstance(choices, Mapping) or "mode" not in choices:
+            raise GenotypeError(f"{where}: choices: found {kind(choices)}, expected an object with the mode and others")
+        mode, parts = choices["mode"], {label: name for label, name in choices.items() if label != "mode"}
         _check_mode(mode, where)
-        _check_choices(document["choices"], mode, where)
-        cells = {}
-        for name, cell in check_keys(document["cells"], cell_kinds(mode), f"{where}: cells").items():
-            lists = check_keys(cell, ("nodes", "concat"), f"{where}: {name}")
-            cells[name] = Cell.from_lists(lists["nodes"], lists["concat"], f"{where}: {name}")
-            check_whole_cell(cells[name], f"{where}: {name}")
-        return cls(mode, document["choices"], cells)
-
-    def save(self, path: Path | str) -> Path:
-        """Write `to_json` to `path`, whole or not at all, and return the path.
-
-        Raises:
-            OSError: the folder cannot be written.
-        """
-        return write_text_atomically(path, self.to_json())
+        _check_choices(parts, mode, where)
+        wired = {}
+        for name, cell in check_keys(cells, cell_kinds(mode), f"{where}: cells").items():
+            wired[name] = Cell.from_document(cell, f"{where}: {name}")
+            check_whole_cell(wired[name], f"{where}: {name}")
+        return cls(mode, parts, wired)
 
 
 def _check_mode(mode: object, where: str) -> None:

@@ -9,8 +9,10 @@ import torch
 from lightning.pytorch import LightningModule
 from lightning_utilities.core.apply_func import apply_to_collection
 from torch import Tensor
+from torch.nn.parallel import DistributedDataParallel
+from torchmetrics import Metric
 
-from darts_pl import last_words
+from darts_pl import last_words, ranks
 from darts_pl.errors import TrainingError
 from darts_pl.ops.strided import slice_narrow_strides
 from darts_pl.seeds import derived_seed
@@ -74,6 +76,18 @@ class StepModule(LightningModule):
         `place` among those of a step."""
         torch.manual_seed(derived_seed(self.seed, stream, self.steps_done + self.place))
 
+    def seed_part(self, stream: str) -> None:
+        """Let the other ranks than 0 draw numbers of their own from here on, for their own samples (dropped paths);
+        what all ranks must draw alike, such as gates, comes before."""
+        if ranks.rank():
+            torch.manual_seed(derived_seed(self.seed, stream, self.steps_done + self.place, "rank", ranks.rank()))
+
+    def on_fit_start(self) -> None:
+        """Take Lightning's DDP wrapper off again once it has made all ranks begin with the same weights: gradients are
+        reduced by the steps themselves (see `darts_pl.ranks`), and its hooks would wait for those of the alphas."""
+        if isinstance(self.trainer.strategy.model, DistributedDataParallel):
+            self.trainer.strategy.model = self
+
     def layout(self, x: Inputs) -> Inputs:
         """Inputs in the precision of the network's weights, whole numbers as they are; images (B, C, H, W) in their
         memory layout too. Several inputs come as a dictionary or tuple of tensors."""
@@ -135,12 +149,29 @@ class StepModule(LightningModule):
         return {**self.train_metrics.compute("train"), **self.val_metrics.compute("val"), "lr": rate}
 
     def on_save_checkpoint(self, checkpoint: dict) -> None:
+        """Of several ranks, called on all: the point that rank 0 writes holds the figures of the samples of all."""
         checkpoint["steps_done"] = self.steps_done
         checkpoint["rng"] = torch.get_rng_state()
+        if ranks.world() == 1:
+            return
+        for name, metric in self._metrics():
+            metric.sync()
+            checkpoint["state_dict"].update(metric.state_dict(prefix=f"{name}."))
+            metric.unsync()
 
     def on_load_checkpoint(self, checkpoint: dict) -> None:
+        """Of several ranks, of any number, rank 0 goes on with the figures so far and the others with none."""
         self.steps_done = checkpoint["steps_done"]
         torch.set_rng_state(checkpoint["rng"])
+        if ranks.rank() == 0:
+            return
+        for name, metric in self._metrics():
+            empty = metric.clone()
+            empty.reset()
+            checkpoint["state_dict"].update(empty.state_dict(prefix=f"{name}."))
+
+    def _metrics(self) -> list[tuple[str, Metric]]:
+        return [(name, module) for name, module in self.named_modules() if isinstance(module, Metric)]
 
 
 def in_memory_layout(network: torch.nn.Module, channels_last: bool) -> torch.nn.Module:

@@ -10,10 +10,14 @@ import torch.nn as nn
 from torch.utils.checkpoint import checkpoint
 
 from darts_pl.lit.rule_steps import buffers_spared
-from darts_pl.spaces.architecture import SearchNetwork
-from darts_pl.spaces.network import DerivedNetwork
+from darts_pl.spaces.base import DerivedNetwork
+from darts_pl.spaces.choice import ChoiceModule, Taken
+from darts_pl.spaces.supernet import Supernet
 
 log = logging.getLogger("darts_pl")
+
+Modes = list[tuple[nn.Module, bool]]
+Gates = list[tuple[ChoiceModule, Taken]]
 
 
 @contextmanager
@@ -35,7 +39,7 @@ def recomputing(module: nn.Module, wanted: bool = True) -> Iterator[None]:
 
 def _cells(module: nn.Module) -> Iterator[nn.Module]:
     for network in module.modules():
-        if isinstance(network, SearchNetwork | DerivedNetwork):
+        if isinstance(network, Supernet | DerivedNetwork):
             for name, part in network.named_children():
                 yield from part if name == "cells" else ()
 
@@ -47,9 +51,10 @@ def _again_in_backward(cell: nn.Module) -> Callable[..., Any]:
         if not torch.is_grad_enabled():
             return run(*inputs, **named)
         modes = [(part, part.training) for part in cell.modules()]  # the backward pass may come in another mode
-        return checkpoint(
-            run, *inputs, use_reentrant=False, context_fn=lambda: (nullcontext(), _AsItWas(cell, modes)), **named
-        )
+        # … and after passes by other gates, such as those of a second loss
+        gates = [(part, part.taken()) for part in cell.modules() if isinstance(part, ChoiceModule)]
+        again = _AsItWas(cell, modes, gates)
+        return checkpoint(run, *inputs, use_reentrant=False, context_fn=lambda: (nullcontext(), again), **named)
 
     return forward
 
@@ -57,28 +62,32 @@ def _again_in_backward(cell: nn.Module) -> Callable[..., Any]:
 class _AsItWas(AbstractContextManager):
     """`_as_it_was` for any number of passes: differentiating twice runs a cell again for each derivative."""
 
-    def __init__(self, cell: nn.Module, modes: list[tuple[nn.Module, bool]]):
-        self.cell, self.modes = cell, modes
+    def __init__(self, cell: nn.Module, modes: Modes, gates: Gates):
+        self.cell, self.modes, self.gates = cell, modes, gates
         self.passes: list[ExitStack] = []
 
     def __enter__(self) -> None:
         self.passes.append(ExitStack())
-        self.passes[-1].enter_context(_as_it_was(self.cell, self.modes))
+        self.passes[-1].enter_context(_as_it_was(self.cell, self.modes, self.gates))
 
     def __exit__(self, *error: Any) -> None:
         self.passes.pop().__exit__(*error)
 
 
 @contextmanager
-def _as_it_was(cell: nn.Module, modes: list[tuple[nn.Module, bool]]) -> Iterator[None]:
-    """Within, the parts of `cell` are in the modes of the first pass, and what it writes to buffers, such as running
-    statistics, is dropped: the first pass has written it."""
-    now = [(part, part.training) for part, _ in modes]
+def _as_it_was(cell: nn.Module, modes: Modes, gates: Gates) -> Iterator[None]:
+    """Within, the parts of `cell` are in the modes and have the gates of the first pass, and what it writes to buffers,
+    such as running statistics, is dropped: the first pass has written it."""
+    now, gates_now = [(part, part.training) for part, _ in modes], [(part, part.taken()) for part, _ in gates]
     with buffers_spared(cell):
         for part, training in modes:
             part.training = training
+        for part, taken in gates:
+            part.take(*taken)
         try:
             yield
         finally:  # the pass ends by an exception once it has what the backward pass needs
             for part, training in now:
                 part.training = training
+            for part, taken in gates_now:
+                part.take(*taken)

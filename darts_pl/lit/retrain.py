@@ -6,10 +6,13 @@ import torch
 import torch.nn.functional as F
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from darts_pl import ranks
 from darts_pl.errors import ConfigError
 from darts_pl.lit.base import StepModule, in_memory_layout
 from darts_pl.lit.search import Batch, OptimizerFactory
+from darts_pl.spaces.base import DerivedNetwork
 from darts_pl.tasks import Classification, EpochMetrics, Task
+from darts_pl.tasks.metrics import samples
 
 
 class RetrainModule(StepModule):
@@ -35,7 +38,7 @@ class RetrainModule(StepModule):
 
     def __init__(
         self,
-        network: torch.nn.Module,
+        network: DerivedNetwork,
         optimizer: OptimizerFactory,
         *,
         task: Task,
@@ -79,6 +82,7 @@ class RetrainModule(StepModule):
         optimizer = self.optimizers()
         x, y = batch
         self.seed_step("retrain")
+        self.seed_part("retrain")
         # A function of the epoch, set each step, so that a resumed epoch has it too.
         self.network.drop_path_probability = self.drop_path * self.current_epoch / self.epochs
         output, auxiliary = self.network.forward_with_auxiliary(self.layout(x))
@@ -86,10 +90,13 @@ class RetrainModule(StepModule):
         total = loss if auxiliary is None else loss + self.auxiliary_weight * self._training_loss(auxiliary, y)
         self.check_finite(total, "training loss")
 
-        self.manual_backward(total / self.batches_of_step(batch_idx))
+        share = ranks.shares([samples(y)], self.device)[0]
+        self.manual_backward(ranks.weighted(total, share) / self.batches_of_step(batch_idx))
         if self.steps_at(batch_idx):
+            ranks.mean_gradients(parameter for group in optimizer.param_groups for parameter in group["params"])
             optimizer.step()  # clips first, see StepModule
             optimizer.zero_grad()
+            ranks.take_first(self.network.buffers())
             if self.averaged is not None:
                 self.averaged.update_parameters(self.network)
 
@@ -107,7 +114,7 @@ class RetrainModule(StepModule):
         """What validation sees: the network, or the average of its weights."""
         return self.network if self.averaged is None else self.averaged.module
 
-    def _evaluate(self, network: torch.nn.Module, batch: Batch, metrics: EpochMetrics) -> None:
+    def _evaluate(self, network: DerivedNetwork, batch: Batch, metrics: EpochMetrics) -> None:
         x, y = batch
         output = network(self.layout(x))
         metrics.update(self.task.loss(output, y), output, y)
@@ -167,7 +174,7 @@ class RetrainModule(StepModule):
         self.best = checkpoint["best"]
 
 
-def _average_of(network: torch.nn.Module, decay: float) -> AveragedModel:
+def _average_of(network: DerivedNetwork, decay: float) -> AveragedModel:
     """Buffers are averaged too: BatchNorm's statistics belong to the averaged weights."""
     averaged = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(decay), use_buffers=True)
     return averaged.requires_grad_(False)

@@ -8,8 +8,11 @@ import torch
 from lightning.fabric.utilities import move_data_to_device
 from torch import Tensor
 
+from darts_pl import ranks
 from darts_pl.lit.base import Inputs, StepModule
 from darts_pl.rules import EpochEnd, Rule, Stop, WeightStep
+from darts_pl.rules.base import Gates
+from darts_pl.tasks.metrics import samples
 
 Batch = tuple[Inputs, Tensor]
 
@@ -26,6 +29,16 @@ class RuleSteps(StepModule):
         self.rules = list(rules)
         self.verdict: Stop | None = None
         self.last_alpha_batch: Batch | None = None
+        self.shares: dict[str, Tensor | None] = {"weights": None, "alphas": None}
+
+    def weigh(self, train: Batch, valid: Batch) -> None:
+        """Find what the losses of this rank's parts of the batches of a step are to be weighted by."""
+        counts = [samples(train[1]), samples(valid[1])]
+        self.shares = dict(zip(("weights", "alphas"), ranks.shares(counts, self.device), strict=True))
+
+    def objective(self, batch: Batch, stream: str, gates: Gates | Sequence[Tensor] | None = None) -> Tensor:
+        """The task's loss as it is differentiated: its mean over the ranks is the loss of the whole batch."""
+        return ranks.weighted(self.loss(batch, stream, gates)[0], self.shares[stream])
 
     def _overriding(self, method: str) -> list[Rule]:
         """The rules that define `method` of their own."""
@@ -55,15 +68,16 @@ class RuleSteps(StepModule):
             gates = rule.perturb(gates, kept, functools.partial(self._evaluation_loss, batch))
         return gates
 
-    def _evaluation_loss(self, batch: Batch, gates) -> Tensor:
+    def _evaluation_loss(self, batch: Batch, gates: Gates) -> Tensor:
         """L_train in eval mode; not in float16, whose gradients with respect to gates need a scaled loss."""
         x, y = batch
         self.supernet.eval()
         scaler = getattr(self.trainer.precision_plugin, "scaler", None)
         with contextlib.nullcontext() if scaler is None else torch.autocast(self.device.type, enabled=False):
+            gates = {kind: ranks.shared(gate) for kind, gate in gates.items()}  # rules take gradients in these
             loss = self.task.loss(self.supernet(self.layout(x), gates), y)
         self.supernet.train()
-        return loss
+        return ranks.mean_loss(ranks.weighted(loss, self.shares["weights"]))
 
     def adjust_gradients(self, train: Batch, valid: Batch, gates: dict[str, Tensor]) -> None:
         """Let the rules change the weights' gradients."""
@@ -71,17 +85,17 @@ class RuleSteps(StepModule):
         if not rules:
             return
 
-        def train_loss(other=None) -> Tensor:
+        def train_loss(other: Gates | Sequence[Tensor] | None = None) -> Tensor:
             with buffers_spared(self.supernet):
-                return self.loss(train, "weights", gates if other is None else other)[0]
+                return self.objective(train, "weights", gates if other is None else other)
 
         def valid_loss() -> Tensor:
             with buffers_spared(self.supernet):
-                return self.loss(valid, "alphas")[0]
+                return self.objective(valid, "alphas")
 
         scaler = getattr(self.trainer.precision_plugin, "scaler", None)
         scale = 1.0 if scaler is None else float(scaler.get_scale())
-        step = WeightStep(self.supernet, train_loss, valid_loss, gates, self.steps_done, scale)
+        step = WeightStep(self.supernet, train_loss, valid_loss, gates, self.steps_done, scale, ranks.mean)
         for rule in rules:
             rule.adjust(step)
 
@@ -89,9 +103,10 @@ class RuleSteps(StepModule):
         """Show the rules the finished epoch and keep the first verdict. Called before the epoch is recorded."""
         self.verdict = None
         for rule in self.rules:
-            stop = rule.epoch_end(
-                EpochEnd(self.supernet, self.finished_epochs, genotype, self.trains_alphas, self._last_alpha_loss)
+            end = EpochEnd(
+                self.supernet, self.finished_epochs, genotype, self.trains_alphas, self._last_alpha_loss, ranks.mean
             )
+            stop = rule.epoch_end(end)
             self.verdict = self.verdict or stop
         if self.verdict is not None:
             self.trainer.should_stop = True
@@ -100,7 +115,8 @@ class RuleSteps(StepModule):
         training = self.supernet.training
         with torch.enable_grad(), buffers_spared(self.supernet):
             self.supernet.train()
-            loss = self.loss(self.last_alpha_batch, "alphas")[0]
+            self.weigh(self.last_alpha_batch, self.last_alpha_batch)  # a step of before may have had other sizes
+            loss = self.objective(self.last_alpha_batch, "alphas")
             self.supernet.train(training)
         return loss
 
@@ -112,7 +128,8 @@ class RuleSteps(StepModule):
         super().on_save_checkpoint(checkpoint)
         checkpoint["rules"] = [rule.state_dict() for rule in self.rules]
         checkpoint["verdict"] = None if self.verdict is None else [self.verdict.epoch, self.verdict.reason]
-        checkpoint["last_alpha_batch"] = None if self.last_alpha_batch is None else list(self.last_alpha_batch)
+        batch = self.last_alpha_batch
+        checkpoint["last_alpha_batch"] = None if batch is None else list(ranks.joined_samples(batch))
 
     def on_load_checkpoint(self, checkpoint: dict) -> None:
         super().on_load_checkpoint(checkpoint)
@@ -120,7 +137,9 @@ class RuleSteps(StepModule):
             rule.load_state_dict(state)
         self.verdict = None if checkpoint["verdict"] is None else Stop(*checkpoint["verdict"])
         batch = checkpoint["last_alpha_batch"]
-        self.last_alpha_batch = None if batch is None else tuple(move_data_to_device(batch, self.device))
+        self.last_alpha_batch = (
+            None if batch is None else tuple(move_data_to_device(ranks.own_samples(batch), self.device))
+        )
 
 
 @contextlib.contextmanager

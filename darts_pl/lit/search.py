@@ -5,12 +5,14 @@ from collections.abc import Callable, Iterable, Sequence
 import torch
 from torch import Tensor
 
+from darts_pl import ranks
 from darts_pl.errors import ConfigError
 from darts_pl.hypergradient import Bilevel, Hypergradient, VirtualStep, first, fixed
 from darts_pl.lit.base import in_memory_layout
-from darts_pl.lit.checks import check_warmup, plain
+from darts_pl.lit.checks import check_unrolls, check_warmup, plain
 from darts_pl.lit.rule_steps import Batch, RuleSteps
 from darts_pl.rules import PhaseStart, Rule
+from darts_pl.spaces.base import Supernet
 from darts_pl.spaces.widening import widen
 from darts_pl.tasks import Task
 
@@ -25,7 +27,7 @@ class SearchModule(RuleSteps):
     alphas' half.
 
     Args:
-        supernet: a `SearchNetwork`.
+        supernet: a `Supernet`.
         hypergradient: `Bilevel -> dL_val/dα`, see `darts_pl.hypergradient`.
         weights_optimizer, alphas_optimizer: `parameters -> optimiser`.
         task: the loss of both levels, and the metrics.
@@ -48,7 +50,7 @@ class SearchModule(RuleSteps):
 
     def __init__(
         self,
-        supernet: torch.nn.Module,
+        supernet: Supernet,
         hypergradient: Hypergradient,
         weights_optimizer: OptimizerFactory,
         alphas_optimizer: OptimizerFactory,
@@ -114,13 +116,15 @@ class SearchModule(RuleSteps):
         if self.trains_alphas:
             step = self.coming_step(weights_optimizer.optimizer)
             for self.place, (train, valid) in enumerate(pairs):
+                self.weigh(train, valid)
                 problem = Bilevel(
-                    train_loss=lambda train=train: self.loss(train, "weights")[0],
+                    train_loss=lambda train=train: self.objective(train, "weights"),
                     valid_loss=lambda valid=valid: self.upper_loss(valid),
                     weights=weights,
                     alphas=alphas,
                     buffers=list(self.supernet.buffers()),
                     step=step,
+                    reduce=ranks.mean,
                 )
                 for alpha, grad in zip(alphas, self.precise_hypergradient(problem)):
                     alpha.grad = grad / len(pairs) + alpha.grad if self.place else grad / len(pairs)
@@ -130,11 +134,13 @@ class SearchModule(RuleSteps):
         # Lower level: w descends L_train at the new α. Only the weights' gradients are computed.
         self.step_gates = {}
         for train, valid in pairs:
+            self.weigh(train, valid)
             gates = self.weight_step_gates(train)
             self.step_gates = {kind: gate + self.step_gates.get(kind, 0.0) for kind, gate in gates.items()}
             loss, logits = self.loss(train, "weights", gates)
             self.check_finite(loss, "training loss")
-            self.manual_backward(loss / len(pairs), inputs=weights)
+            self.manual_backward(ranks.weighted(loss, self.shares["weights"]) / len(pairs), inputs=weights)
+            ranks.mean_gradients(weights)
             self.adjust_gradients(train, valid, gates)
             self.steps_done += 1
             self.keep_alpha_batch(valid)
@@ -143,6 +149,7 @@ class SearchModule(RuleSteps):
             self.log_dict({"loss/train_loss_step": loss.detach(), "step": float(self.steps_done - 1)})
         weights_optimizer.step()  # clips their global norm first, see StepModule
         weights_optimizer.zero_grad()
+        ranks.take_first(self.supernet.buffers())
 
     def accumulate(self, batches: int) -> None:
         """See `StepModule.accumulate`.
@@ -184,12 +191,13 @@ class SearchModule(RuleSteps):
         x, y = batch
         self.seed_step(stream)
         sampled = self.supernet.gates()  # also where others are given: what is drawn after them stays the same
+        self.seed_part(stream)
         logits = self.supernet(self.layout(x), sampled if gates is None else gates)
         return self.task.loss(logits, y), logits
 
     def upper_loss(self, batch: Batch) -> Tensor:
         """L_val and the penalties of relaxation and rules."""
-        loss = self.loss(batch, "alphas")[0]
+        loss = self.objective(batch, "alphas")
         self.check_finite(loss, "validation loss")
         return sum((term for term in (self.supernet.penalty(), *self.rule_penalties()) if term is not None), loss)
 
@@ -275,19 +283,9 @@ class SearchModule(RuleSteps):
         """Weights first, then alphas."""
         weights = self.make_weights_optimizer(self.trained_weights())
         alphas = self.make_alphas_optimizer(self.supernet.arch_parameters())
-        self._check_step(weights)
+        if not self._is_first_order():
+            check_unrolls(weights)
         return [weights, alphas]
-
-    def _check_step(self, optimizer: torch.optim.Optimizer) -> None:
-        if self._is_first_order():
-            return
-        group = optimizer.param_groups[0]
-        if not isinstance(optimizer, torch.optim.SGD) or group["nesterov"] or group["dampening"]:
-            raise ConfigError(
-                "the second-order hypergradient unrolls a plain SGD step, found weights_optimizer "
-                f"{type(optimizer).__name__} (nesterov or dampening included). Use torch.optim.SGD, or "
-                "hypergradient=first."
-            )
 
     def on_save_checkpoint(self, checkpoint: dict) -> None:
         super().on_save_checkpoint(checkpoint)

@@ -9,14 +9,16 @@ import torch
 
 @contextmanager
 def lightning_at(level: int) -> Iterator[None]:
-    """Lightning's own logger at `level`: what device it found is news on the command line, noise in a notebook."""
-    logger = logging.getLogger("lightning.pytorch")
-    before = logger.level
-    logger.setLevel(level)
+    """Lightning's own loggers at `level`: what device it found is news on the command line, noise in a notebook."""
+    loggers = [logging.getLogger(f"lightning.{name}") for name in ("pytorch", "fabric")]
+    before = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(level)
     try:
         yield
     finally:
-        logger.setLevel(before)
+        for logger, own in zip(loggers, before):
+            logger.setLevel(own)
 
 
 def random_state_kept() -> AbstractContextManager:

@@ -7,6 +7,8 @@ import torch
 import torch.nn as nn
 from torch import Tensor
 
+from darts_pl.spaces.base import Supernet
+
 Inputs = Tensor | Mapping[str, Tensor]
 Batch = tuple[Inputs, Tensor]
 Loss = Callable[[Tensor, Tensor], Tensor]
@@ -49,10 +51,10 @@ def register(name: str) -> Callable[[Measure], Measure]:
 
 
 def weights(network: nn.Module) -> list[nn.Parameter]:
-    """Every parameter but those of the architecture: what `weight_parameters()` gives where the network has it, else
-    all whose names do not begin with `alphas.` or `betas.`."""
-    if hasattr(network, "weight_parameters"):
-        return list(network.weight_parameters())
+    """Every parameter but those of the architecture: what `weight_parameters()` of a supernet gives, else all whose
+    names do not begin with `alphas.` or `betas.`."""
+    if isinstance(network, Supernet):
+        return network.weight_parameters()
     return [parameter for name, parameter in network.named_parameters() if not name.startswith(ARCHITECTURE)]
 
 

@@ -10,7 +10,6 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 
 from darts_pl.genotype import Cell
-from darts_pl.reports.lines import line_look
 from darts_pl.reports.style import (
     GATES,
     LOGITS,
@@ -19,6 +18,7 @@ from darts_pl.reports.style import (
     VALID,
     edge_ends,
     edge_label,
+    line_look,
     operation_colour,
     shortened,
     styled,

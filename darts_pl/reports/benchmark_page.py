@@ -12,9 +12,8 @@ from matplotlib.figure import Figure
 from darts_pl.paths import write_atomically, write_text_atomically
 from darts_pl.reports import tables
 from darts_pl.reports.boundary import attempt, filled_sections
-from darts_pl.reports.lines import line_look
 from darts_pl.reports.page import Page, Table, Text, drawn, link_to, save
-from darts_pl.reports.style import INK, MUTED, PAGE_WIDTH, VALID, save_png, shortened, styled
+from darts_pl.reports.style import INK, MUTED, PAGE_WIDTH, VALID, line_look, save_png, shortened, styled
 
 COLUMNS = {
     "method": "method",

@@ -1,16 +1,12 @@
-"""Drawings of a cell: by graphviz where its program `dot` is present, else by matplotlib."""
+"""Drawings of cells by matplotlib, placed by `cell_layout`."""
 
-import html
-import logging
-import shutil
-import subprocess
 from itertools import pairwise
 
-import graphviz
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Circle, FancyArrowPatch, FancyBboxPatch
 from matplotlib.path import Path as Curve
+from matplotlib.textpath import TextPath
 
 from darts_pl.genotype import AnyGenotype, Cell
 from darts_pl.reports import cell_layout as layout_module
@@ -27,67 +23,31 @@ from darts_pl.reports.style import (
     text_on,
 )
 
-log = logging.getLogger(__name__)
-
 INPUT_COLOURS = {0: "#7a8797", 1: INK}  # the lines of the two inputs are told apart by their tone
 CONCAT_COLOUR = "#c3cbd5"
 TITLE_HEIGHT = 0.42
-STATE_SIZE = {"margin": "0.06", "height": "0.4", "width": "0.4"}
+LONGEST_NAME = 20  # characters of an operation; what is still too wide for its box is written smaller
+LARGEST_TEXT, TEXT_MARGIN = 10.5, 0.1  # points; inches of a box that its text leaves free
 
 
 def cell_svg(cell: Cell, title: str) -> str:
     """An `<svg>` element that shows `cell`: boxes are operations, circles the states they are summed in."""
-    if shutil.which("dot"):
-        try:
-            return _svg_of_dot(cell_dot(cell, title))
-        except subprocess.CalledProcessError as error:
-            log.warning("dot failed with code %s, so matplotlib draws the cell", error.returncode)
     return figure_svg(cell_figure(cell, title))
-
-
-def cell_dot(cell: Cell, title: str) -> graphviz.Digraph:
-    """`cell` as a graph for dot, laid out from left to right."""
-    font = {"fontname": "Helvetica,Arial,sans-serif", "fontsize": "12"}
-    graph = graphviz.Digraph(
-        graph_attr={"rankdir": "LR", "nodesep": "0.14", "ranksep": "0.42", "bgcolor": "transparent", "fontcolor": INK,
-                    "label": f"<<B>{html.escape(title)}</B>>", "labelloc": "t", "labeljust": "l", **font},
-        node_attr={"style": "filled", "fontcolor": INK, "color": "#b8c1cc", "fillcolor": PALE, **font},
-        edge_attr={"color": MUTED, "arrowsize": "0.6"},
-    )  # fmt: skip
-    output, inputs = layout_module.output_state(cell), cell.first_state
-    for state in range(output):
-        graph.node(f"s{state}", str(state), shape="circle" if state >= inputs else "box", **STATE_SIZE)
-    graph.node(f"s{output}", "output", shape="box", **STATE_SIZE)
-    for state, edges in enumerate(cell.nodes, start=inputs):
-        for number, edge in enumerate(edges):
-            colour = operation_colour(edge.op)
-            graph.node(f"o{state}_{number}", graphviz.escape(shortened(edge.op)), shape="box", style="filled,rounded",
-                       fillcolor=colour, color=colour, fontcolor=text_on(colour), height="0.3")  # fmt: skip
-            graph.edge(f"s{edge.source}", f"o{state}_{number}:w", color=_line_colour(cell, edge.source))
-            graph.edge(f"o{state}_{number}", f"s{state}", arrowhead="none", color=colour)
-    for state in cell.concat:
-        graph.edge(f"s{state}", f"s{output}", color=CONCAT_COLOUR, style="dashed")
-    return graph
 
 
 def _line_colour(cell: Cell, source: int) -> str:
     return INPUT_COLOURS.get(source, MUTED) if source < cell.first_state else MUTED
 
 
-def _svg_of_dot(graph: graphviz.Digraph) -> str:
-    text = graph.pipe(format="svg", encoding="utf-8")
-    return text[text.index("<svg") :]
-
-
 @styled
 def cell_figure(cell: Cell, title: str) -> Figure:
-    """`cell` drawn by matplotlib alone; the figure is as large as the cell needs."""
+    """`cell` as a figure; it is as large as the cell needs."""
     return _stacked([(cell, title)])
 
 
 @styled
 def genotype_figure(genotype: AnyGenotype) -> Figure:
-    """All cells of the genotype below each other, drawn by matplotlib alone."""
+    """All cells of the genotype below each other."""
     return _stacked([(cell, kind_title(kind)) for kind, cell in genotype.cells.items()])
 
 
@@ -145,8 +105,9 @@ def _operation(axes: Axes, name: str, centre: Point, state: Point) -> None:
             boxstyle="round,pad=0,rounding_size=0.08", facecolor=colour, edgecolor="none", zorder=2,
         )
     )  # fmt: skip
-    name = shortened(name, 24)
-    size = min(10.5, 10.5 * 14 / max(len(name), 1))
+    name = shortened(name, LONGEST_NAME)
+    drawn = TextPath((0, 0), name, size=LARGEST_TEXT).get_extents().width / 72  # inches, as the box is measured in
+    size = LARGEST_TEXT * min(1, (width - TEXT_MARGIN) / max(drawn, TEXT_MARGIN))
     axes.text(x, y - 0.01, name, color=text_on(colour), ha="center", va="center", size=size, zorder=3)
 
 

@@ -12,8 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from darts_pl.metric_names import as_title, is_accuracy
-from darts_pl.reports.lines import line_look
-from darts_pl.reports.style import MUTED, PAGE_WIDTH, SERIES, TRAIN, kind_title, shortened, styled, wrapped
+from darts_pl.reports.style import MUTED, PAGE_WIDTH, SERIES, TRAIN, kind_title, line_look, shortened, styled, wrapped
 
 DASHED, SOLID = (0, (5, 2)), "-"  # training, validation
 

@@ -8,8 +8,15 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from darts_pl.reports.gate_records import GateRecord
-from darts_pl.reports.lines import line_look
-from darts_pl.reports.style import OPERATION_COLOURS, PAGE_WIDTH, kind_title, operation_colour, shortened, styled
+from darts_pl.reports.style import (
+    OPERATION_COLOURS,
+    PAGE_WIDTH,
+    kind_title,
+    line_look,
+    operation_colour,
+    shortened,
+    styled,
+)
 
 PANELS_A_ROW = 4
 PANEL, GAP = 1.1, 0.62  # inches: the height of a panel; title, ticks and air of its row

@@ -1,10 +1,12 @@
 """The section of a run's page on its architecture weights: heat maps and curves of cells, small panels of choices."""
 
-from darts_pl.genotype.wording import choices_of
-from darts_pl.reports import alphas
+from collections.abc import Mapping
+
+from darts_pl.genotype import AnyGenotype, choice_text
+from darts_pl.reports import alphas, tables
 from darts_pl.reports.gate_panels import gates_figure
 from darts_pl.reports.gate_records import GateRecord
-from darts_pl.reports.page import Block, Text, panels, picture
+from darts_pl.reports.page import Block, Table, Text, panels, picture
 from darts_pl.reports.run_files import RunFiles
 from darts_pl.reports.style import kind_title
 
@@ -42,7 +44,7 @@ def alpha_blocks(run: RunFiles) -> list[Block]:
 def kind_heading(run: RunFiles, kind: str) -> str:
     """A kind in words: of cells such as "Normal cell", of choices their label."""
     genotype = run.last or run.best
-    chosen = genotype is not None and kind in choices_of(genotype)
+    chosen = genotype is not None and kind in genotype.choices
     return kind.replace("_", " ") if chosen else kind_title(kind)
 
 
@@ -83,3 +85,31 @@ def _heatmaps(run: RunFiles, kind: str, record: GateRecord) -> list[Block]:
         caption = "The logits behind these gates: blue above 0, orange below; the stronger, the further from 0."
         blocks.append(picture(figure, caption, True, heading))
     return blocks
+
+
+def choice_table(genotypes: Mapping[str, AnyGenotype], records: Mapping[str, GateRecord]) -> Table | None:
+    """A row a label, a column a genotype under its name, then the gates after the last epoch, the largest first; None
+    where no genotype has choices."""
+    labels = list(dict.fromkeys(label for genotype in genotypes.values() for label in genotype.choices))
+    if not labels:
+        return None
+    recorded = [label for label in labels if label in records and records[label].epochs]
+    columns = ["choice", *genotypes, *(["gates after the last epoch"] if recorded else [])]
+    rows = []
+    for label in labels:
+        chosen = [genotype.choices.get(label) for genotype in genotypes.values()]
+        row = [label.replace("_", " "), *(tables.NOTHING if name is None else choice_text(name) for name in chosen)]
+        rows.append([*row, *([_gates(records.get(label) if label in recorded else None)] if recorded else [])])
+    return tables.text_table(columns, rows)
+
+
+def _gates(record: GateRecord | None) -> str:
+    """The candidates of a choice by their gates; of several edges, such as inputs, the largest of each."""
+    if record is None:
+        return f"{tables.NOTHING} (no choice)"
+    last = record.gates[-1]
+    if len(record.edges) > 1:
+        strongest = [(edge, record.primitives[row.argmax()], row.max()) for edge, row in zip(record.edges, last)]
+        return ", ".join(f"{edge}: {name} {gate:.2f}" for edge, name, gate in strongest)
+    order = sorted(range(len(record.primitives)), key=lambda k: -last[0][k])
+    return ", ".join(f"{record.primitives[k]} {last[0][k]:.2f}" for k in order)

@@ -6,11 +6,10 @@ from matplotlib.ticker import MaxNLocator
 
 from darts_pl.reports import tables
 from darts_pl.reports.curves import finite
-from darts_pl.reports.lines import line_look
 from darts_pl.reports.page import Block, Text, picture
 from darts_pl.reports.pipeline_files import PipelineFiles, true_values
 from darts_pl.reports.pipeline_names import error_text
-from darts_pl.reports.style import INK, PAGE_WIDTH, SERIES, shortened, styled
+from darts_pl.reports.style import INK, PAGE_WIDTH, SERIES, line_look, shortened, styled
 
 MOST_ROWS = 12  # of the table of candidates; all of them are in candidates.csv
 LONGEST_ERROR = 240  # characters

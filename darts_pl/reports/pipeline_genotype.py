@@ -55,12 +55,12 @@ def in_words(genotype: SeriesGenotype, candidate: str | None, space: Mapping[str
 
 def operations_of(genotype: SeriesGenotype) -> dict[str, str]:
     """Kind of cell → its operations with how often they occur: "2 × dlinear, fourier"."""
-    told = {}
+    counted = {}
     for kind, cell in genotype.cells.items():
         names = [edge.op for node in cell.nodes for edge in node]
         counts = {name: names.count(name) for name in dict.fromkeys(names)}
-        told[kind] = ", ".join(f"{count} × {name}" if count > 1 else name for name, count in counts.items())
-    return told
+        counted[kind] = ", ".join(f"{count} × {name}" if count > 1 else name for name, count in counts.items())
+    return counted
 
 
 def _others(space: Mapping[str, Any], label: str, selected: str) -> str:

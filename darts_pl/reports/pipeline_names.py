@@ -6,8 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from darts_pl.reports.lines import MARKERS, line_look
-from darts_pl.reports.style import MUTED, SERIES
+from darts_pl.reports.style import MARKERS, MUTED, SERIES, line_look
 
 SEARCHED, RANDOM_MEAN = "searched", "random, mean"
 LABELS = {

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from darts_pl.genotype import AnyGenotype, Cell, Genotype, Nasbench201Genotype
 from darts_pl.genotype.nasbench201 import OPERATIONS
 from darts_pl.metric_names import of_single_tasks
-from darts_pl.reports import cell_graph, curves, operations, sizes, tables
-from darts_pl.reports.choice_table import choice_table
+from darts_pl.reports import cell_graph, curves, operations, tables
+from darts_pl.reports.gate_sections import choice_table
 from darts_pl.reports.monitor import monitor_of
 from darts_pl.reports.page import Block, Fold, Picture, Text, panels, picture
 from darts_pl.reports.run_files import RunFiles
@@ -195,7 +195,7 @@ def size_blocks(run: RunFiles) -> list[Block]:
         "Parameters of each genotype at the size of the DARTS paper (36 channels, 20 cells), without the "
         "auxiliary head; a longer bar is a larger network."
     )
-    return [picture(sizes.parameter_bars(published, derived), caption)]
+    return [picture(operations.parameter_bars(published, derived), caption)]
 
 
 def timing_blocks(run: RunFiles) -> list[Block]:

@@ -8,6 +8,7 @@ import textwrap
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 from matplotlib.colors import LinearSegmentedColormap
@@ -167,3 +168,26 @@ def save_png(figure: Figure, path: Path) -> None:
 def data_uri(svg: str) -> str:
     """An SVG text as a `data:` address, so that identifiers of several pictures on a page cannot collide."""
     return "data:image/svg+xml;base64," + base64.b64encode(svg.encode()).decode()
+
+
+# How the lines of one picture differ: each by colour, dashes and marker together, not by colour alone. The numbers of
+# dashes and markers have no common divisor, so that no two of the first 40 lines are alike in both.
+DASHES: tuple[Any, ...] = ("-", (0, (6, 2)), (0, (2, 1.6)), (0, (7, 2, 1.5, 2)), (0, (4, 1.4, 1.2, 1.4, 1.2, 1.4)))
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
+MOST_MARKERS = 7  # on one line: more hide where it runs
+
+
+def line_look(place: int, points: int, colour: str | None = None, size: float = 4.0) -> Mapping[str, Any]:
+    """The arguments for `Axes.plot` of the line number `place` of a picture, which has `points` points.
+
+    Dashes and markers go by the place alone; the colour too, unless one is given. Long lines have a few markers, each
+    line at other points, so that lines that run together show both.
+    """
+    step = max(1, points // MOST_MARKERS)
+    return {
+        "color": colour or SERIES[place % len(SERIES)],
+        "linestyle": DASHES[place % len(DASHES)],
+        "marker": MARKERS[place % len(MARKERS)],
+        "markersize": size,
+        "markevery": (place % step, step),
+    }

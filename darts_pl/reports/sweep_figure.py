@@ -9,9 +9,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from darts_pl.reports.curves import finite
-from darts_pl.reports.lines import line_look
 from darts_pl.reports.monitor import Monitor
-from darts_pl.reports.style import INK, PAGE_WIDTH, shortened, styled, wrapped
+from darts_pl.reports.style import INK, PAGE_WIDTH, line_look, shortened, styled, wrapped
 from darts_pl.reports.sweep_metrics import is_percent, metric_of, title
 
 MOST_SKIPS = 6  # kinds of cell whose skip connections are drawn

@@ -4,6 +4,7 @@ import math
 
 from darts_pl.errors import ConfigError, nearest
 from darts_pl.rules.base import Rule
+from darts_pl.spaces.base import Supernet
 
 DECAYS = {"linear": lambda progress: 1 - progress, "cosine": lambda progress: (1 + math.cos(math.pi * progress)) / 2}
 
@@ -25,7 +26,7 @@ class AuxiliarySkip(Rule):
 
     How. `MixedOperation` holds the auxiliary module, built as the candidate skip_connect is, over all channels also
     under partial channels: an identity, where the stride is 2 a FactorizedReduce with weights of its own. It acts in
-    both steps and in validation; `SearchNetwork.forward_alone`, and with it everything about derived networks, leaves
+    both steps and in validation; `Supernet.forward_as_derived`, and with it everything about derived networks, leaves
     it out. The last epoch trains with b = 0, so that its alphas and its validation accuracy are those of a supernet
     without it. b depends on `progress` alone, so that resuming needs no state.
 
@@ -49,7 +50,7 @@ class AuxiliarySkip(Rule):
         self.start, self.decay = start, decay
         self.weight = start
 
-    def schedule(self, supernet, progress: float) -> None:
+    def schedule(self, supernet: Supernet, progress: float) -> None:
         """Set the weight of all auxiliary skips for the finished part `progress` in [0, 1]."""
         self.weight = self.start * DECAYS[self.decay](progress)
         for choice in supernet.choices():

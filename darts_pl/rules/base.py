@@ -7,18 +7,24 @@ from torch import Tensor
 
 from darts_pl.errors import ConfigError
 from darts_pl.genotype import Genotype
+from darts_pl.relaxations import Relaxation
+from darts_pl.spaces.base import Mixing, Supernet, as_mixing
 
 Gates = dict[str, Tensor]
+Reduce = Callable[[Sequence[Tensor]], list[Tensor]]
 
 
 @dataclass(frozen=True)
 class Combination:
     """What a rule is to be combined with, for `Rule.check`."""
 
-    relaxation: object
-    mixing: object
+    relaxation: Relaxation
+    mixing: Mixing
     second_order: bool
     alphas_trained: bool = True
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "mixing", as_mixing(self.mixing))
 
 
 @dataclass(frozen=True)
@@ -28,20 +34,23 @@ class WeightStep:
     Args:
         supernet: its weights hold their gradients in `grad`.
         train_loss: `(gates or None) -> L_train` on the step's batch, the same noise for every call; gates as
-            `SearchNetwork.forward` takes them, by default those of the step.
+            `Supernet.forward` takes them, by default those of the step.
         valid_loss: `() -> L_val` on the batch of the alpha step. Neither function keeps the changes that a forward
             pass makes to buffers.
         gates: the gates [E, K] a kind that the step ran with.
         step: steps done before this one.
         loss_scale: what float16 multiplied the loss by, so that `grad` holds so many times the gradient.
+        reduce: averages over the devices that train together. `grad` is averaged already; a gradient that a rule takes
+            of one of the losses is of this device's part of the batch until it is reduced.
     """
 
-    supernet: object
+    supernet: Supernet
     train_loss: Callable[..., Tensor]
     valid_loss: Callable[[], Tensor]
     gates: Gates
     step: int
     loss_scale: float = 1.0
+    reduce: Reduce = list
 
 
 @dataclass(frozen=True)
@@ -51,14 +60,15 @@ class EpochEnd:
     Args:
         epoch: finished epochs. genotype: derived from the present gates. alphas_trained: whether this epoch updated
             them. valid_loss: `() -> L_val` on the epoch's last alpha batch in train mode, differentiable twice, buffers
-            left as they were.
+            left as they were. reduce: see `WeightStep`.
     """
 
-    supernet: object
+    supernet: Supernet
     epoch: int
     genotype: Genotype
     alphas_trained: bool
     valid_loss: Callable[[], Tensor]
+    reduce: Reduce = list
 
 
 @dataclass(frozen=True)
@@ -105,18 +115,19 @@ class Rule:
     def begin_phase(self, start: PhaseStart) -> None:
         """Take note of the phase that a new copy of this rule is made for; called once, before anything else."""
 
-    def schedule(self, supernet, progress: float) -> None:
+    def schedule(self, supernet: Supernet, progress: float) -> None:
         """Set what changes over the search for the finished part `progress` in [0, 1]; called before each epoch and on
         resuming, so it must depend on `progress` alone."""
 
-    def penalty(self, supernet) -> Tensor | None:
+    def penalty(self, supernet: Supernet) -> Tensor | None:
         """A term to add to the upper-level loss."""
         return None
 
     def perturb(self, gates: Gates, kept: Gates, loss: Callable[[Gates], Tensor]) -> Gates:
         """The gates [E, K] a kind of the weight step in place of `gates`, which carry no graph. `kept` (bool [E, K] a
         kind) says which candidates are left; the others' gates must stay 0. `loss` evaluates L_train on the step's
-        batch in eval mode at given gates. Random draws come from torch's generator, which is seeded for the step."""
+        batch in eval mode at given gates, its value and its gradient in them the same on all devices. Random draws come
+        from torch's generator, which is seeded for the step."""
         return gates
 
     def adjust(self, step: WeightStep) -> None:

@@ -5,6 +5,7 @@ from torch import Tensor
 
 from darts_pl.errors import ConfigError
 from darts_pl.rules.base import Combination, Rule
+from darts_pl.spaces.base import Supernet
 
 
 class BetaDecay(Rule):
@@ -55,11 +56,11 @@ class BetaDecay(Rule):
                 "out, or take hypergradient=first"
             )
 
-    def schedule(self, supernet, progress: float) -> None:
+    def schedule(self, supernet: Supernet, progress: float) -> None:
         """Set λ for the finished part `progress` in [0, 1]."""
         self.present_weight = self.weight * progress
 
-    def penalty(self, supernet) -> Tensor | None:
+    def penalty(self, supernet: Supernet) -> Tensor | None:
         """λ · mean of logsumexp over all edges; None while λ is 0."""
         if self.present_weight == 0:
             return None

@@ -2,6 +2,7 @@
 
 from darts_pl.errors import ConfigError
 from darts_pl.rules.base import Rule
+from darts_pl.spaces.base import Supernet
 
 
 class DropPath(Rule):
@@ -40,7 +41,7 @@ class DropPath(Rule):
         self.maximum = maximum
         self.probability = 0.0
 
-    def schedule(self, supernet, progress: float) -> None:
+    def schedule(self, supernet: Supernet, progress: float) -> None:
         """Set the probability of all choices for the finished part `progress` in [0, 1]."""
         self.probability = self.maximum * progress
         for choice in supernet.choices():

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from darts_pl.errors import ConfigError
-from darts_pl.rules.base import Combination, EpochEnd, Rule, Stop
+from darts_pl.rules.base import Combination, EpochEnd, Reduce, Rule, Stop
 
 
 class EigenvalueStop(Rule):
@@ -80,13 +80,13 @@ class EigenvalueStop(Rule):
                 "rules.eigenvalue_stop looks at what training does to alphas, but hypergradient=fixed never trains "
                 "them. Leave the rule out, or take hypergradient=first"
             )
-        if getattr(combination.relaxation, "one_hot", False):
+        if combination.relaxation.one_hot:
             raise ConfigError(
                 f"rules.eigenvalue_stop: relaxation={type(combination.relaxation).__name__} gives one-hot gates with "
                 "straight-through gradients, whose derivative is the Hessian of no loss. Take relaxation=softmax, or "
                 "leave the rule out"
             )
-        if not getattr(combination.relaxation, "twice_differentiable", True):
+        if not combination.relaxation.twice_differentiable:
             raise ConfigError(
                 f"rules.eigenvalue_stop: samples of relaxation={type(combination.relaxation).__name__} can be "
                 "differentiated once only, a Hessian needs it twice. Take relaxation=softmax, or leave the rule out"
@@ -99,7 +99,8 @@ class EigenvalueStop(Rule):
             return None
         kinds = end.supernet.kinds
         alphas = [end.supernet.alphas[kind] for kind in kinds]
-        self.latest = dominant_eigenvalue(end.valid_loss, alphas, [end.supernet.kept(kind) for kind in kinds])
+        kept = [end.supernet.kept(kind) for kind in kinds]
+        self.latest = dominant_eigenvalue(end.valid_loss, alphas, kept, end.reduce)
         self.epochs.append(end.epoch)
         self.values.append(self.latest)
         return self._verdict() if self.stops else None
@@ -133,13 +134,17 @@ class EigenvalueStop(Rule):
 
 
 def dominant_eigenvalue(
-    loss: Callable[[], Tensor], parameters: Sequence[Tensor], kept: Sequence[Tensor] | None = None
+    loss: Callable[[], Tensor],
+    parameters: Sequence[Tensor],
+    kept: Sequence[Tensor] | None = None,
+    reduce: Reduce = list,
 ) -> float:
     """The largest eigenvalue of the Hessian of `loss()` with respect to `parameters`.
 
     Args:
         loss: a scalar that can be differentiated twice.
         kept: which entries of each parameter count (bool, its shape); by default all.
+        reduce: averages the Hessian's products over the devices, each of which has the loss of a part of the batch.
 
     Returns:
         The eigenvalue, exact to the square root of the parameters' precision; 0 for a loss that is linear in them, NaN
@@ -159,7 +164,7 @@ def dominant_eigenvalue(
         """The Hessian times `vector`, both over the entries that count."""
         direction = torch.zeros_like(gradient)
         direction[counts] = torch.from_numpy(vector).to(direction)
-        parts = torch.autograd.grad(gradient, parameters, direction, retain_graph=True, **options)
+        parts = reduce(torch.autograd.grad(gradient, parameters, direction, retain_graph=True, **options))
         return torch.cat([part.flatten() for part in parts])[counts].double().cpu().numpy()
 
     tolerance = float(torch.finfo(gradient.dtype).eps) ** 0.5

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from darts_pl.errors import ConfigError
 from darts_pl.rules.base import Combination, Rule, WeightStep
+from darts_pl.spaces.base import Supernet
 
 
 class LayerAlignment(Rule):
@@ -74,15 +75,15 @@ class LayerAlignment(Rule):
 
     def check(self, combination: Combination) -> None:
         """Raises ConfigError where gates are one-hot."""
-        hard = getattr(combination.relaxation, "one_hot", False)
-        if hard or getattr(combination.mixing, "needs_one_hot", False):
+        hard = combination.relaxation.one_hot
+        if hard or combination.mixing.needs_one_hot:
             raise ConfigError(
                 "rule=layer_alignment compares what cells ask of every gate, but with one-hot gates a step tells it of "
                 f"one candidate an edge; found relaxation={type(combination.relaxation).__name__}. Take "
                 "relaxation=softmax with mixing=full or partial"
             )
 
-    def schedule(self, supernet, progress: float) -> None:
+    def schedule(self, supernet: Supernet, progress: float) -> None:
         """Set λ; raises ConfigError where the supernet has no two cells to align."""
         kind = self._kind_of(supernet)
         cells = sum(cell.kind == kind for cell in supernet.cells)
@@ -109,7 +110,7 @@ class LayerAlignment(Rule):
         copies = [gate for gate in gates if gate.requires_grad]
         grads = torch.autograd.grad(step.train_loss(gates), copies, allow_unused=True, materialize_grads=True)
         left = step.supernet.kept(kind)
-        self.alignment, found = alignment([grad.masked_fill(~left, 0.0) for grad in grads])
+        self.alignment, found = alignment([grad.masked_fill(~left, 0.0) for grad in step.reduce(grads)])
         found = iter(found)
         return [g.detach() for g in gates], [next(found) if g.requires_grad else torch.zeros_like(g) for g in gates]
 
@@ -118,10 +119,11 @@ class LayerAlignment(Rule):
         weights = [weight for weight in step.supernet.weight_parameters() if weight.grad is not None]
         below = _weight_grads(step, [g - radius * d for g, d in zip(gates, directions)], weights)
         above = _weight_grads(step, [g + radius * d for g, d in zip(gates, directions)], weights)
-        for weight, low, high in zip(weights, below, above):
-            weight.grad.add_(low - high, alpha=step.loss_scale * self.strength / (2 * radius))
+        difference = step.reduce(torch._foreach_sub(below, above))
+        for weight, change in zip(weights, difference):
+            weight.grad.add_(change, alpha=step.loss_scale * self.strength / (2 * radius))
 
-    def _kind_of(self, supernet) -> str:
+    def _kind_of(self, supernet: Supernet) -> str:
         kinds = supernet.kinds
         if self.kind is None and (len(kinds) == 1 or "normal" in kinds):
             return kinds[0] if len(kinds) == 1 else "normal"

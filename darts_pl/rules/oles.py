@@ -9,6 +9,7 @@ from torch import Tensor
 
 from darts_pl.errors import ConfigError
 from darts_pl.rules.base import Combination, Rule, WeightStep
+from darts_pl.spaces.base import Supernet
 
 
 class OperationEarlyStopping(Rule):
@@ -89,8 +90,8 @@ class OperationEarlyStopping(Rule):
     def _measure(self, live: dict[str, list[nn.Parameter]], step: WeightStep) -> None:
         weights = [weight for group in live.values() for weight in group]
         loss = step.valid_loss() * step.loss_scale  # float16 would lose small gradients; the cosine has no scale
-        valid = torch.autograd.grad(loss, weights, allow_unused=True)
-        for name, cosine in zip(live, cosines(list(live.values()), valid)):
+        valid = torch.autograd.grad(loss, weights, allow_unused=True, materialize_grads=True)
+        for name, cosine in zip(live, cosines(list(live.values()), step.reduce(valid))):
             if math.isfinite(cosine):
                 self._count(name, cosine)
 
@@ -117,7 +118,7 @@ class OperationEarlyStopping(Rule):
         self.sums, self.counts = dict(state["sums"]), dict(state["counts"])
 
 
-def weighted_operations(supernet) -> Iterator[tuple[str, list[nn.Parameter]]]:
+def weighted_operations(supernet: Supernet) -> Iterator[tuple[str, list[nn.Parameter]]]:
     """(`<cell>/<edge>/<operation>`, its weights) of each candidate that has weights."""
     for index, cell in enumerate(supernet.cells):
         for edge, choice in cell.edges.items():

@@ -37,6 +37,7 @@ from torch import Tensor
 
 from darts_pl.errors import ConfigError
 from darts_pl.rules.base import Combination, Gates, Rule
+from darts_pl.spaces.base import Supernet
 
 
 class _Smoothing(Rule):
@@ -61,12 +62,12 @@ class _Smoothing(Rule):
     def check(self, combination: Combination) -> None:
         """Raises ConfigError for gates that are no distribution, for one-hot gates, and for a second order."""
         relaxation = type(combination.relaxation).__name__
-        if getattr(combination.relaxation, "one_hot", False) or getattr(combination.mixing, "needs_one_hot", False):
+        if combination.relaxation.one_hot or combination.mixing.needs_one_hot:
             raise ConfigError(
                 f"{self._key}: relaxation={relaxation} gives one-hot gates, which a perturbation would turn into "
                 "mixtures that the search never evaluates. Take relaxation=softmax, or leave the rule out"
             )
-        if not getattr(combination.relaxation, "simplex", True):
+        if not combination.relaxation.simplex:
             raise ConfigError(
                 f"{self._key}: perturbed gates are brought back to a sum of one on each edge, but those of "
                 f"relaxation={relaxation} are free of it. Take relaxation=softmax, or leave the rule out"
@@ -77,7 +78,7 @@ class _Smoothing(Rule):
                 "the step that this rule takes. Take hypergradient=first"
             )
 
-    def schedule(self, supernet, progress: float) -> None:
+    def schedule(self, supernet: Supernet, progress: float) -> None:
         """Set ε for the finished part `progress` in [0, 1]."""
         self.epsilon = self.start + (self.end - self.start) * progress
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from darts_pl.errors import ConfigError
 from darts_pl.ops.image import Skip
 from darts_pl.rules.base import PhaseStart, Rule
+from darts_pl.spaces.base import Supernet
 
 
 class SkipDropout(Rule):
@@ -65,7 +66,7 @@ class SkipDropout(Rule):
             )
         self.start = start
 
-    def schedule(self, supernet, progress: float) -> None:
+    def schedule(self, supernet: Supernet, progress: float) -> None:
         """Set the rate of every skip connection of stride 1."""
         epoch = round(progress * max(1, self.start.schedule_epochs - 1)) - self.start.schedule_start
         self.rate = self.rate_at(epoch)
@@ -87,5 +88,5 @@ class SkipDropout(Rule):
         return {"skip_dropout": self.rate}
 
 
-def _skips(supernet) -> Iterator[Skip]:
+def _skips(supernet: Supernet) -> Iterator[Skip]:
     return (module for module in supernet.modules() if isinstance(module, Skip))

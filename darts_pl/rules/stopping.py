@@ -11,6 +11,7 @@ space. No code was released with the paper.
 
 from darts_pl.errors import ConfigError, nearest
 from darts_pl.rules.base import Combination, EpochEnd, Rule, Stop
+from darts_pl.spaces.base import Supernet
 
 SKIP = "skip_connect"
 
@@ -61,7 +62,7 @@ class SkipStop(Rule):
         """Raises ConfigError where alphas are not trained."""
         _check_trained("skip_stop", combination)
 
-    def schedule(self, supernet, progress: float) -> None:
+    def schedule(self, supernet: Supernet, progress: float) -> None:
         """Raises ConfigError where the space has no cells of the kind."""
         if self.kind is not None and self.kind not in supernet.kinds:
             found = nearest(self.kind, supernet.kinds)
@@ -127,7 +128,7 @@ class RankingStop(Rule):
         """Raises ConfigError where alphas are not trained."""
         _check_trained("ranking_stop", combination)
 
-    def schedule(self, supernet, progress: float) -> None:
+    def schedule(self, supernet: Supernet, progress: float) -> None:
         """Raises ConfigError where the space has nothing to rank. A phase may leave nothing: then all is decided."""
         whole = all(bool(supernet.kept(kind).all()) for kind in supernet.kinds)
         if whole and all(len(edge) < 2 for edge in self._rank(supernet)):
@@ -147,7 +148,7 @@ class RankingStop(Rule):
             return None
         return Stop(end.epoch, f"the ranking of operations has not changed for {self.same_epochs} epochs")
 
-    def _rank(self, supernet) -> list[list[int]]:
+    def _rank(self, supernet: Supernet) -> list[list[int]]:
         """For each edge, kind by kind, the candidates that count, strongest first."""
         found = []
         for kind, logits in supernet.logits().items():

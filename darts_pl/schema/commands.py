@@ -1,4 +1,4 @@
-"""`darts_pl.search` and `darts_pl.retrain`."""
+"""`darts_pl.search` and `darts_pl.retrain`: types and ranges; every value stands in conf/."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,27 +12,27 @@ from darts_pl.schema.ranges import LARGEST_SEED, within
 class Retraining:
     """Training a derived network from fresh weights. `epochs=0` leaves it out."""
 
-    epochs: int = within(0)
-    batch_size: int = within(96, low=1)
-    init_channels: int | None = within(36, low=1)
-    layers: int | None = within(20, low=1)  # a space of two kinds of cell needs 3 and says so
+    epochs: int = within()
+    batch_size: int = within(low=1)
+    init_channels: int | None = within(low=1)
+    layers: int | None = within(low=1)  # a space of two kinds of cell needs 3 and says so
     optimizer: dict[str, Any] = field(default_factory=dict)
-    learning_rate: float = within(0.025)
-    min_learning_rate: float = within(0.0)
-    momentum: float = within(0.9, below=1)
-    weight_decay: float = within(3e-4)
-    clip_norm: float = within(5.0)
-    drop_path: float = within(0.2, below=1)
-    auxiliary: bool = True
-    auxiliary_weight: float = within(0.4)
-    label_smoothing: float = within(0.0, below=1)
-    cutout: int = within(16)
-    holdout: float = within(0.0, below=1)
-    average: float = within(0.0, below=1)
-    keep_best: bool = False
-    patience: int = within(0)
-    random_architecture: bool = False
-    linear_baseline: bool = False
+    learning_rate: float = within()
+    min_learning_rate: float = within()
+    momentum: float = within(below=1)
+    weight_decay: float = within()
+    clip_norm: float = within()
+    drop_path: float = within(below=1)
+    auxiliary: bool = MISSING
+    auxiliary_weight: float = within()
+    label_smoothing: float = within(below=1)
+    cutout: int = within()
+    holdout: float = within(below=1)
+    average: float = within(below=1)
+    keep_best: bool = MISSING
+    patience: int = within()
+    random_architecture: bool = MISSING
+    linear_baseline: bool = MISSING
 
 
 @dataclass
@@ -40,20 +40,20 @@ class SearchCommand:
     """`python -m darts_pl.search`."""
 
     name: str = MISSING
-    seed: int = within(0, high=LARGEST_SEED)
-    resume: str | None = None
-    trust: bool = False
-    epochs: int = within(50, low=1)
-    batch_size: int = within(64, low=1)
-    learning_rate: float = within(0.025)
-    min_learning_rate: float = within(0.001)
-    momentum: float = within(0.9, below=1)
-    weight_decay: float = within(3e-4)
-    arch_learning_rate: float = within(3e-4)
-    arch_weight_decay: float = within(1e-3)
-    alpha_warmup_epochs: int = within(0)
-    clip_norm: float = within(5.0)
-    checkpoint_every_s: float = within(30.0)
+    seed: int = within(high=LARGEST_SEED)
+    resume: str | None = MISSING
+    trust: bool = MISSING
+    epochs: int = within(low=1)
+    batch_size: int = within(low=1)
+    learning_rate: float = within()
+    min_learning_rate: float = within()
+    momentum: float = within(below=1)
+    weight_decay: float = within()
+    arch_learning_rate: float = within()
+    arch_weight_decay: float = within()
+    alpha_warmup_epochs: int = within()
+    clip_norm: float = within()
+    checkpoint_every_s: float = within()
     weights_optimizer: dict[str, Any] = field(default_factory=dict)
     alphas_optimizer: dict[str, Any] = field(default_factory=dict)
     space: dict[str, Any] = field(default_factory=dict)
@@ -65,7 +65,7 @@ class SearchCommand:
     derivation: dict[str, Any] = field(default_factory=dict)
     selection: dict[str, Any] = field(default_factory=dict)
     task: dict[str, Any] = field(default_factory=dict)
-    guards: bool = True
+    guards: bool = MISSING
     data: dict[str, Any] = field(default_factory=dict)
     hardware: dict[str, Any] = field(default_factory=dict)
     trainer: dict[str, Any] = field(default_factory=dict)
@@ -80,10 +80,10 @@ class RetrainCommand:
 
     genotype: str = MISSING
     name: str = MISSING
-    seed: int = within(0, high=LARGEST_SEED)
-    resume: str | None = None
-    trust: bool = False
-    checkpoint_every_s: float = within(30.0)
+    seed: int = within(high=LARGEST_SEED)
+    resume: str | None = MISSING
+    trust: bool = MISSING
+    checkpoint_every_s: float = within()
     space: dict[str, Any] = field(default_factory=dict)
     data: dict[str, Any] = field(default_factory=dict)
     task: dict[str, Any] = field(default_factory=dict)

@@ -4,6 +4,8 @@ import math
 from dataclasses import dataclass, field
 from typing import Any
 
+from omegaconf import MISSING
+
 
 @dataclass(frozen=True)
 class Range:
@@ -23,9 +25,9 @@ class Range:
         return f"a number of at least {self.low}" if self.high is None else f"a number from {self.low} to {self.high}"
 
 
-def within(default: float, **limits: float) -> Any:
-    """A field with a `Range`, by default of the numbers from 0."""
-    return field(default=default, metadata={"range": Range(**limits)})
+def within(**limits: float) -> Any:
+    """A field with a `Range`, by default of the numbers from 0; its value stands in conf/."""
+    return field(default=MISSING, metadata={"range": Range(**limits)})
 
 
 LARGEST_SEED = 2**32 - 1  # scikit-learn's, which draws the stratified cuts

@@ -1,6 +1,6 @@
 """Search spaces: supernet() and network(genotype) side by side."""
 
-from darts_pl.spaces.cells import CellSpace, inherit_weights
+from darts_pl.spaces.cells import CellSpace
 from darts_pl.spaces.dense import DenseSpace
 from darts_pl.spaces.mixed import MixedOperation
 from darts_pl.spaces.module import ModuleSpace
@@ -16,5 +16,4 @@ __all__ = [
     "Nasbench201Space",
     "SeriesSpace",
     "TextSpace",
-    "inherit_weights",
 ]

@@ -12,10 +12,9 @@ from darts_pl.errors import ConfigError
 from darts_pl.inputs import Inputs, TensorInput
 from darts_pl.ops.dense import OPERATIONS, PRIMITIVES
 from darts_pl.ops.image import Builder
-from darts_pl.spaces.heads import Heads
+from darts_pl.spaces.checks import check_dropout, check_primitives, check_sizes
 from darts_pl.spaces.module.cell import Cell
 from darts_pl.spaces.module.space import ModuleSpace
-from darts_pl.spaces.primitives import check_primitives
 
 ONE = "table"
 
@@ -66,6 +65,31 @@ class DenseNetwork(nn.Module):
         return self.heads(self.dropout(last))
 
 
+class Heads(nn.Module):
+    """A linear head, or one for every task by name.
+
+    Args:
+        channels: C. outputs: how many, by task where there are several.
+
+    Raises:
+        ConfigError: a task whose name cannot name a module.
+    """
+
+    def __init__(self, channels: int, outputs: int | Mapping[str, int]):
+        super().__init__()
+        self.several = isinstance(outputs, Mapping)
+        sizes = outputs if self.several else {"output": outputs}
+        for name in sizes:
+            if not name or "." in name or hasattr(nn.ModuleDict(), name):
+                raise ConfigError(f"task {name!r}: expected a name without dots that is none of torch's own")
+        self.heads = nn.ModuleDict({name: nn.Linear(channels, size) for name, size in sizes.items()})
+
+    def forward(self, x: Tensor) -> Tensor | dict[str, Tensor]:
+        """(B, C) → (B, outputs), by task where there are several."""
+        found = {name: head(x) for name, head in self.heads.items()}
+        return found if self.several else found["output"]
+
+
 def _stem(features: int, channels: int) -> nn.Module:
     return nn.Sequential(nn.Linear(features, channels), nn.LayerNorm(channels), nn.ReLU())
 
@@ -107,16 +131,3 @@ class DenseSpace(ModuleSpace):
             "primitives": list(primitives), "dropout": dropout,
         }  # fmt: skip
         super().__init__(DenseNetwork, {**self.settings, "operations": operations})
-
-
-def check_sizes(**sizes: int) -> None:
-    """Raises ConfigError for a size below 1."""
-    for name, value in sizes.items():
-        if value < 1:
-            raise ConfigError(f"space.{name}={value}: at least 1 is needed")
-
-
-def check_dropout(dropout: float, name: str = "dropout") -> None:
-    """Raises ConfigError for a probability outside [0, 1)."""
-    if not 0 <= dropout < 1:
-        raise ConfigError(f"space.{name}={dropout}: expected a probability from 0 to below 1")

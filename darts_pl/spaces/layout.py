@@ -1,7 +1,9 @@
 """What supernet and derived network share: the stem, and which cell has which kind, channels and inputs."""
 
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from operator import itemgetter
 
 import torch
 import torch.nn as nn
@@ -26,6 +28,21 @@ class CellSpec:
 def edge_sources(num_nodes: int) -> list[tuple[int, int]]:
     """(state, source) of each edge in order: (2, 0), (2, 1), (3, 0), … ; E = num_nodes · (num_nodes + 3) / 2."""
     return [(state, source) for state in range(2, 2 + num_nodes) for source in range(state)]
+
+
+def edge_key(state: int, source: int) -> str:
+    """The name of an edge's module: "2_0" leads into state 2 from state 0."""
+    return f"{state}_{source}"
+
+
+def edge_name(state: int, source: int) -> str:
+    """The same edge for readers: "2<-0"."""
+    return f"{state}<-{source}"
+
+
+def node_sources(edges: Iterable[tuple[int, int]]) -> list[list[int]]:
+    """For every node the sources of its edges, of edges (node, source) that are listed node by node."""
+    return [[source for _, source in group] for _, group in itertools.groupby(edges, key=itemgetter(0))]
 
 
 def plan(

@@ -2,14 +2,21 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
+from typing import Any, NamedTuple
 
+import torch
 import torch.nn as nn
 from torch import Tensor
 
 from darts_pl.errors import ConfigError
-from darts_pl.spaces.drop_path import drop_path
+from darts_pl.relaxations.mixing import MixingFunction
 
-Mixing = Callable[[Tensor, Iterable[Callable[[Tensor], Tensor]], Tensor], Tensor]
+
+class Call(NamedTuple):
+    """Several inputs of a candidate as one."""
+
+    arguments: tuple[Any, ...]
+    named: Mapping[str, Any]
 
 
 class MixedOperation(nn.Module):
@@ -22,6 +29,7 @@ class MixedOperation(nn.Module):
         candidates: name → module; the order fixes which gate belongs to which candidate.
         mixing: `(x, candidates, gate row) -> y`, how gates and candidate outputs become one output.
         auxiliary: a module whose output is added to the mixture, `auxiliary_weight` times (DARTS-).
+        droppable: whether paths may be dropped; not where there is no network without one, such as its inputs.
 
     Attributes:
         names: all K candidates, in gate order; `candidates` holds those that `keep` has left.
@@ -32,43 +40,68 @@ class MixedOperation(nn.Module):
         ConfigError: there is no candidate.
     """
 
-    def __init__(self, candidates: Mapping[str, nn.Module], mixing: Mixing, auxiliary: nn.Module | None = None):
+    def __init__(
+        self,
+        candidates: Mapping[str, nn.Module],
+        mixing: MixingFunction,
+        auxiliary: nn.Module | None = None,
+        *,
+        droppable: bool = True,
+    ):
         super().__init__()
         if not candidates:
             raise ConfigError("a choice needs at least one candidate, none was given")
         self.names = tuple(candidates)
         self.candidates = nn.ModuleDict(candidates)
-        self.mixing, self.auxiliary = mixing, auxiliary
+        self.mixing, self.auxiliary, self.droppable = mixing, auxiliary, droppable
         self.auxiliary_weight = self.drop_path_probability = 0.0
 
-    def forward(self, x: Tensor, gate: Tensor, *, alone: bool = False) -> Tensor:
-        """Mix the candidates' outputs on `x` by the gate row `gate` [K]; `alone` leaves the auxiliary module out."""
-        if len(self.candidates) < len(self.names):
-            gate = gate[[k for k, name in enumerate(self.names) if name in self.candidates]]
-        dropping = self.training and self.drop_path_probability > 0
-        candidates = [self._callable(candidate, dropping) for candidate in self.candidates.values()]
-        y = self.mixing(x, candidates, gate)
-        if self.auxiliary is not None and self.auxiliary_weight and not alone:
-            y = y + self.auxiliary_weight * self._run(self.auxiliary, x)
+    def forward(self, x: Any, gate: Tensor, *, without_auxiliary: bool = False) -> Tensor:
+        """Mix the candidates' outputs on `x` (a tensor, or a `Call`) by the gate row `gate` [K]."""
+        y = self.mixing(x, self.paths(), self.left(gate))
+        if self.auxiliary is not None and self.auxiliary_weight and not without_auxiliary:
+            y = y + self.auxiliary_weight * _run(self.auxiliary, x)
         return y
 
-    def _callable(self, candidate: nn.Module, dropping: bool) -> Callable[[Tensor], Tensor]:
-        run = partial(self._run, candidate)
-        if not dropping or not self._droppable(candidate):
+    def left(self, gate: Tensor) -> Tensor:
+        """The entries of the gate row [K] whose candidates `keep` has left."""
+        if len(self.candidates) == len(self.names):
+            return gate
+        return gate[[k for k, name in enumerate(self.names) if name in self.candidates]]
+
+    def paths(self) -> list[Callable[[Any], Tensor]]:
+        """What a mixing may call for the candidates that are left, with paths dropped where a rule says so."""
+        dropping = self.droppable and self.training and self.drop_path_probability > 0
+        return [self._path(candidate, dropping) for candidate in self.candidates.values()]
+
+    def _path(self, candidate: nn.Module, dropping: bool) -> Callable[[Any], Tensor]:
+        run = partial(_run, candidate)
+        if not dropping or not is_droppable(candidate):
             return run
         return lambda x: drop_path(run(x), self.drop_path_probability)
-
-    def _run(self, module: nn.Module, x: Tensor) -> Tensor:
-        """A candidate's output on what this operation was given; for a subclass of several inputs."""
-        return module(x)
-
-    def _droppable(self, candidate: nn.Module) -> bool:
-        return not isinstance(candidate, nn.Identity)
 
     def keep(self, names: Iterable[str]) -> None:
         """Remove every candidate, with its weights, that is not in `names`."""
         names = set(names)
         self.candidates = nn.ModuleDict({name: op for name, op in self.candidates.items() if name in names})
+
+
+def _run(module: nn.Module, x: Any) -> Tensor:
+    return module(*x.arguments, **x.named) if isinstance(x, Call) else module(x)
+
+
+def drop_path(x: Tensor, probability: float) -> Tensor:
+    """Zero whole samples of `x` (B, ...) with `probability` and scale the others by 1 / keep (FractalNet,
+    arXiv:1605.07648, as used by the released DARTS code)."""
+    keep = 1.0 - probability
+    # one draw a sample, (B, 1, ...)
+    mask = torch.empty(x.shape[0], *[1] * (x.dim() - 1), dtype=x.dtype, device=x.device).bernoulli_(keep)
+    return x * (mask / keep)
+
+
+def is_droppable(operation: nn.Module) -> bool:
+    """Whether the path through an operation may be dropped: not a skip, by which the others are reached."""
+    return not isinstance(operation, nn.Identity)
 
 
 def divided_channels(channels: int, divisor: int) -> int:

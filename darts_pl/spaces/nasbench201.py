@@ -1,24 +1,29 @@
 """The space of NAS-Bench-201: one cell of six edges, repeated in three stages, all 15,625 cells tabulated."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 import torch
 import torch.nn as nn
 from torch import Tensor
 
-from darts_pl.derive import Rule, chooses_inputs, strongest
-from darts_pl.errors import ConfigError, GenotypeError, nearest
+from darts_pl.derive import Derivation, Strongest
+from darts_pl.errors import ConfigError
 from darts_pl.genotype import Nasbench201Genotype, check_operations, check_space
 from darts_pl.genotype.nasbench201 import EDGES
 from darts_pl.genotype.nasbench201 import OPERATIONS as PRIMITIVES
 from darts_pl.ops.image import OPERATIONS, Builder, build
-from darts_pl.spaces.cells import inherit_weights
-from darts_pl.spaces.mixed import MixedOperation, Mixing, divided_channels
-from darts_pl.spaces.nasbench201_network import KIND, Nasbench201Network, Nasbench201Supernet, edge_key
-from darts_pl.spaces.primitives import check_primitives
+from darts_pl.relaxations import Relaxation
+from darts_pl.spaces.base import MixingFunction, Space, as_mixing
+from darts_pl.spaces.checks import check_primitives
+from darts_pl.spaces.mixed import MixedOperation, divided_channels
+from darts_pl.spaces.nasbench201_network import KIND, Nasbench201Network, Nasbench201Supernet
+from darts_pl.spaces.options import Chosen, EdgeOptions
+
+STRONGEST = Strongest()
 
 
-class Nasbench201Space:
+class Nasbench201Space(Space[tuple[int, int, int], Nasbench201Genotype]):
     """The cell space of NAS-Bench-201 (Dong and Yang, arXiv:2001.00326, section 2.1).
 
     What it is: a cell has four nodes, the first its input and the last its output. Every node is joined to all before
@@ -38,7 +43,7 @@ class Nasbench201Space:
     places) are separate entries with accuracies of their own; nothing here merges them.
 
     The supernet replaces each operation by a choice, Σ_k gate[k] · o_k(x) with full mixing, and all cells share one
-    alpha [6, K]. `strongest` derives: on every edge the operation with the largest gate, `none` included.
+    alpha [6, K]. `Strongest` derives: on every edge the operation with the largest gate, `none` included.
 
     Differences from the released code (AutoDL-Projects, `xautodl/models/cell_searchs`): none in the skeleton at even
     sizes; odd maps, at which the released residual block fails, are rounded up. As there, and unlike in the DARTS cell
@@ -61,6 +66,7 @@ class Nasbench201Space:
     """
 
     edges_kept = None
+    takes_images = True
 
     def __init__(
         self,
@@ -79,17 +85,22 @@ class Nasbench201Space:
                 raise ConfigError(f"space.{name}={value}: at least 1 is needed")
 
     @property
+    def options(self) -> dict[str, EdgeOptions]:
+        """See `Space.options`."""
+        return {KIND: EdgeOptions(self.primitives, EDGES)}
+
+    @property
     def edges(self) -> list[str]:
         """Names of the six edges in gate order, such as `2<-0`: into node 2 from node 0."""
-        return [f"{node}<-{source}" for node, source in EDGES]
+        return self.options[KIND].row_names(KIND)
 
     def supernet(
         self,
         input_shape: tuple[int, int, int],
         num_classes: int,
         *,
-        relaxation: nn.Module,
-        mixing: Mixing,
+        relaxation: Relaxation,
+        mixing: MixingFunction,
         auxiliary_skip: bool = False,
         layers: int | None = None,
     ) -> Nasbench201Supernet:
@@ -104,7 +115,8 @@ class Nasbench201Space:
         Raises:
             ConfigError: channels that the mixing cannot divide.
         """
-        divisor = getattr(mixing, "channel_divisor", 1)
+        mixing = as_mixing(mixing)
+        divisor = mixing.channel_divisor
 
         def make_choice(channels: int) -> MixedOperation:
             part = divided_channels(channels, divisor)
@@ -117,10 +129,10 @@ class Nasbench201Space:
             num_classes,
             init_channels=self.init_channels,
             layers=layers or self.layers,
-            num_candidates=len(self.primitives),
+            options=self.options[KIND],
             relaxation=relaxation,
             make_choice=make_choice,
-            edge_normalization=getattr(mixing, "edge_normalization", False),
+            edge_normalization=mixing.edge_normalization,
         )
 
     def _operation(self, name: str, channels: int, *, searching: bool) -> nn.Module:
@@ -134,31 +146,33 @@ class Nasbench201Space:
             normalized_pooling=False,
         )
 
-    def check_rule(self, rule: Rule) -> None:
-        """Raises ConfigError, with the remedy, where `rule` chooses among a node's inputs, which this space keeps."""
-        if chooses_inputs(rule):
+    def default_derivation(self) -> Derivation:
+        """The operation of the largest gate on every edge."""
+        return Strongest()
+
+    def check_derivation(self, derivation: Derivation) -> None:
+        """Raises ConfigError, with the remedy, where `derivation` leaves out some of a node's inputs, all of which this
+        space keeps."""
+        if derivation.chooses_inputs:
             raise ConfigError(
                 "this derivation keeps some of each node's inputs, but a cell of NAS-Bench-201 has an operation on "
                 "every edge. Take derivation=strongest with space=nasbench201"
             )
 
-    def derive(self, strengths: Mapping[str, Tensor], rule: Rule = strongest) -> Nasbench201Genotype:
-        """The genotype of the strengths {"cell": [6, K]} by `rule`, see `darts_pl.derive.strongest`.
+    def derive(self, strengths: Mapping[str, Tensor], derivation: Derivation = STRONGEST) -> Nasbench201Genotype:
+        """The genotype of the strengths {"cell": [6, K]} by `derivation`, see `darts_pl.derive.Strongest`.
 
         Raises:
-            ConfigError: strengths of other kinds or another shape; a rule of the cell space.
+            ConfigError: strengths of other kinds or another shape; a derivation that leaves out inputs.
         """
-        self.check_rule(rule)
+        self.check_derivation(derivation)
         if set(strengths) != {KIND}:
             raise ConfigError(f"strengths: found the cells {sorted(strengths)}, expected [{KIND!r}]")
-        if len(strengths[KIND]) != len(EDGES):
-            raise ConfigError(f"strengths: found {len(strengths[KIND])} edges, expected {len(EDGES)}")
-        return Nasbench201Genotype(tuple(rule(strengths[KIND], self.primitives)))
+        return Nasbench201Genotype(self.options[KIND].derive(strengths[KIND], derivation))
 
     def random_genotype(self, generator: torch.Generator) -> Nasbench201Genotype:
         """A genotype drawn uniformly: any operation on every edge, `none` included, as the tables hold them."""
-        chosen = torch.randint(len(self.primitives), (len(EDGES),), generator=generator).tolist()
-        return Nasbench201Genotype(tuple(self.primitives[k] for k in chosen))
+        return Nasbench201Genotype(self.options[KIND].draw(generator))
 
     def network(
         self,
@@ -167,14 +181,24 @@ class Nasbench201Space:
         num_classes: int,
         *,
         auxiliary: bool = False,
-        searching: bool = False,
     ) -> Nasbench201Network:
-        """The network of `genotype` with fresh weights. With `searching` its operations are built as the supernet's
-        are (no affine batch normalisation), so that it can carry the supernet's weights.
+        """The network of `genotype` with fresh weights.
 
         Raises:
             GenotypeError: a genotype of another space, or an operation that this one cannot build.
         """
+        return self._network(genotype, input_shape, num_classes, auxiliary=auxiliary, searching=False)
+
+    def _network(
+        self,
+        genotype: Nasbench201Genotype,
+        input_shape: tuple[int, int, int],
+        num_classes: int,
+        *,
+        auxiliary: bool = False,
+        searching: bool,
+    ) -> Nasbench201Network:
+        """`searching`: with operations as the supernet's, whose normalisations have no scale and shift."""
         check_space(genotype, Nasbench201Genotype.space)
         check_operations(genotype, self.operations)
         return Nasbench201Network(
@@ -184,29 +208,10 @@ class Nasbench201Space:
             init_channels=self.init_channels,
             layers=self.layers,
             auxiliary=auxiliary,
-            build=lambda name, channels: self._operation(name, channels, searching=searching),
+            build=partial(self._operation, searching=searching),
         )
 
-    def one_hot_gates(self, genotype: Nasbench201Genotype) -> dict[str, Tensor]:
-        """Gates {"cell": [6, K]} that select exactly the genotype's operations.
-
-        Raises:
-            GenotypeError: the genotype does not lie in this space.
-        """
+    def chosen(self, genotype: Nasbench201Genotype) -> Mapping[str, Chosen]:
+        """See `Space.chosen`."""
         check_space(genotype, Nasbench201Genotype.space)
-        gates = torch.zeros(len(EDGES), len(self.primitives))
-        for row, (edge, name) in enumerate(zip(self.edges, genotype.operations)):
-            if name not in self.primitives:
-                known = nearest(name, self.primitives)
-                raise GenotypeError(f"cell, edge {edge}: {name!r} is not in this space. {known}")
-            gates[row, self.primitives.index(name)] = 1.0
-        return {KIND: gates}
-
-
-@inherit_weights.register
-def _(network: Nasbench201Network, supernet: Nasbench201Supernet) -> None:
-    network.skeleton.load_state_dict(supernet.skeleton.state_dict())
-    for target, source in zip(network.cells, supernet.cells, strict=True):
-        for edge, name in zip(EDGES, network.genotype.operations):
-            key = edge_key(*edge)
-            target.edges[key].load_state_dict(source.edges[key].candidates[name].state_dict())
+        return {KIND: genotype.operations}

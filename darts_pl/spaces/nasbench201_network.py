@@ -1,6 +1,6 @@
 """The networks of NAS-Bench-201 (arXiv:2001.00326): the skeleton around the cells, the supernet, the derived one."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable
 
 import torch.nn as nn
 from torch import Tensor
@@ -8,18 +8,16 @@ from torch import Tensor
 from darts_pl.genotype import Nasbench201Genotype
 from darts_pl.genotype.nasbench201 import EDGES, NUM_NODES
 from darts_pl.ops.image import ReLUConvBN
-from darts_pl.spaces.architecture import SearchNetwork
-from darts_pl.spaces.drop_path import drop_path
+from darts_pl.relaxations import Relaxation
+from darts_pl.spaces.base import DerivedNetwork, Supernet
+from darts_pl.spaces.cell_networks import AuxiliaryHead
+from darts_pl.spaces.layout import edge_key, node_sources
 from darts_pl.spaces.mixed import MixedOperation
-from darts_pl.spaces.network import AuxiliaryHead, DerivedNetwork
+from darts_pl.spaces.options import EdgeOptions
+from darts_pl.spaces.walk import DerivedCell, SearchedCell
 
 KIND = "cell"
 STAGES = 3
-
-
-def edge_key(node: int, source: int) -> str:
-    """The name of an edge's module: "2_0" leads into node 2 from node 0."""
-    return f"{node}_{source}"
 
 
 class ResidualBlock(nn.Module):
@@ -61,49 +59,42 @@ class Skeleton(nn.Module):
         first = self.stem[0].out_channels
         return [first * 2**stage for stage in range(STAGES) for _ in range(self.layers)]
 
-    def forward(self, x: Tensor, run_cell: Callable[[int, Tensor], Tensor]) -> tuple[Tensor, Tensor]:
+    def forward(self, x: Tensor, cells: nn.ModuleList) -> tuple[Tensor, Tensor]:
         """(B, C, H, W) → logits (B, num_classes), and the map behind the second residual block.
 
         Args:
-            run_cell: `(number of the cell, its input) -> its output` of the same shape.
+            cells: those of all stages, each keeping the shape of its input.
         """
         y = middle = self.stem(x)
-        for index in range(STAGES * self.layers):
+        for index, cell in enumerate(cells):
             if index and index % self.layers == 0:
                 y = middle = self.reductions[index // self.layers - 1](y)
-            y = run_cell(index, y)
+            y = cell(y)
         return self.head(self.last(y).mean(dim=(2, 3))), middle
 
 
-class Nasbench201SearchCell(nn.Module):
-    """A cell with a choice on each of its six edges: node j = Σ_i choice_{j←i}(node i), output = node 3."""
+class Nasbench201SearchCell(SearchedCell):
+    """A cell with a choice on each of its six edges: node j = Σ_i choice_{j←i}(node i), output = node 3. State 0 is the
+    input (B, C, H, W); all others have its shape."""
 
-    kind = KIND
+    output = "last"
 
-    def __init__(self, channels: int, make_choice: Callable[[int], MixedOperation]):
-        super().__init__()
+    def __init__(self, options: EdgeOptions, channels: int, make_choice: Callable[[int], MixedOperation]):
+        super().__init__(KIND, options, EDGES)
         self.edges = nn.ModuleDict({edge_key(*edge): make_choice(channels) for edge in EDGES})
 
-    def forward(self, x: Tensor, gates: Tensor, weights: Tensor | None = None, *, alone: bool = False) -> Tensor:
-        """Input (B, C, H, W), gates [6, K] and edge weights [6] → the same shape."""
-        scales = [None] * len(gates) if weights is None else weights.unbind()
-        terms: list[list[Tensor]] = [[] for _ in range(NUM_NODES + 1)]
-        states = [x]
-        for (node, source), edge, gate, scale in zip(EDGES, self.edges.values(), gates.unbind(), scales, strict=True):
-            y = edge(states[source], gate, alone=alone)
-            terms[node].append(y if scale is None else scale * y)
-            if len(terms[node]) == node:
-                states.append(sum(terms[node][1:], terms[node][0]))
-        return states[NUM_NODES]
+    def freeze(self, chosen: tuple[str, ...]) -> "Nasbench201Cell":
+        """The cell of these operations alone, with their weights."""
+        return Nasbench201Cell([edge.candidates[name] for edge, name in zip(self.edges.values(), chosen)])
 
 
-class Nasbench201Supernet(SearchNetwork):
+class Nasbench201Supernet(Supernet):
     """All cells of the space at once; the one kind is "cell". Build it by `Nasbench201Space.supernet`.
 
     Args:
         input_shape: (C, H, W) of one image.
         layers: cells a stage.
-        relaxation, edge_normalization: see `SearchNetwork`.
+        relaxation, edge_normalization: see `Supernet`.
         make_choice: `channels -> MixedOperation` with K candidates.
     """
 
@@ -114,46 +105,37 @@ class Nasbench201Supernet(SearchNetwork):
         *,
         init_channels: int,
         layers: int,
-        num_candidates: int,
-        relaxation: nn.Module,
+        options: EdgeOptions,
+        relaxation: Relaxation,
         make_choice: Callable[[int], MixedOperation],
         edge_normalization: bool = False,
     ):
-        super().__init__({KIND: [node for node, _ in EDGES]}, num_candidates, relaxation, edge_normalization)
+        super().__init__({KIND: options}, relaxation, edge_normalization)
         self.skeleton = Skeleton(input_shape[0], num_classes, init_channels, layers)
-        self.cells = nn.ModuleList(Nasbench201SearchCell(c, make_choice) for c in self.skeleton.channels())
+        self.cells = nn.ModuleList(Nasbench201SearchCell(options, c, make_choice) for c in self.skeleton.channels())
         self.reset_architecture()
 
-    def run(
-        self, x: Tensor, gates: Sequence[Tensor], weights: Sequence[Tensor | None], *, alone: bool = False
-    ) -> Tensor:
-        """See `SearchNetwork.run`."""
-        if not len(self.cells) == len(gates) == len(weights):
-            raise ValueError(f"{len(gates)} gates and {len(weights)} edge weights for {len(self.cells)} cells")
-        return self.skeleton(x, lambda i, y: self.cells[i](y, gates[i], weights[i], alone=alone))[0]
+    def run(self, x: Tensor) -> Tensor:
+        """See `Supernet.run`."""
+        return self.skeleton(x, self.cells)[0]
 
 
-class Nasbench201Cell(nn.Module):
-    """The cell of a genotype: node j = Σ_i operation_{j←i}(node i), output = node 3."""
+class Nasbench201Cell(DerivedCell):
+    """The cell of a genotype: node j = Σ_i operation_{j←i}(node i), output = node 3.
 
-    def __init__(self, operations: Mapping[tuple[int, int], nn.Module]):
-        super().__init__()
-        self.edges = nn.ModuleDict({edge_key(*edge): operation for edge, operation in operations.items()})
+    Args:
+        operations: one an edge, in the order of `EDGES`.
+    """
 
-    def forward(self, x: Tensor, drop_probability: float) -> Tensor:
-        """(B, C, H, W) → the same shape."""
-        states = [x]
-        for node in range(1, NUM_NODES + 1):
-            terms = [self._edge(node, source, y, drop_probability) for source, y in enumerate(states)]
-            states.append(sum(terms[1:], terms[0]))
-        return states[NUM_NODES]
+    output = "last"
 
-    def _edge(self, node: int, source: int, x: Tensor, drop_probability: float) -> Tensor:
-        operation = self.edges[edge_key(node, source)]
-        y = operation(x)
-        if self.training and drop_probability > 0 and not isinstance(operation, nn.Identity):
-            y = drop_path(y, drop_probability)
-        return y
+    def __init__(self, operations: Iterable[nn.Module]):
+        super().__init__(node_sources(EDGES), (NUM_NODES,))
+        self.edges = nn.ModuleDict({edge_key(*edge): each for edge, each in zip(EDGES, operations, strict=True)})
+
+    def edge_modules(self) -> Iterable[nn.Module]:
+        """See `GraphCell.edge_modules`."""
+        return self.edges.values()
 
 
 class Nasbench201Network(DerivedNetwork):
@@ -178,11 +160,10 @@ class Nasbench201Network(DerivedNetwork):
         self.genotype = genotype
         self.skeleton = Skeleton(input_shape[0], num_classes, init_channels, layers)
         self.cells = nn.ModuleList(
-            Nasbench201Cell({edge: build(op, c) for edge, op in zip(EDGES, genotype.operations)})
-            for c in self.skeleton.channels()
+            Nasbench201Cell(build(op, c) for op in genotype.operations) for c in self.skeleton.channels()
         )
         self.auxiliary = AuxiliaryHead(4 * init_channels, num_classes) if auxiliary else None
 
     def run(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """See `DerivedNetwork.run`."""
-        return self.skeleton(x, lambda i, y: self.cells[i](y, self.drop_path_probability))
+        return self.skeleton(x, self.cells)

@@ -1,97 +1,167 @@
-"""The over-parameterised network of the DARTS cell space (arXiv:1806.09055, section 2.1 and figure 1)."""
+"""What all supernets share: alphas and the gates made of them, which candidates are left, edge weights."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import torch
 import torch.nn as nn
+import torch.nn.functional as F
 from torch import Tensor
 
-from darts_pl.ops.image import FactorizedReduce, ReLUConvBN
-from darts_pl.spaces.architecture import SearchNetwork
-from darts_pl.spaces.layout import StemBuilder, edge_sources, make_stem, plan
+from darts_pl.errors import ConfigError
+from darts_pl.relaxations import Relaxation
+from darts_pl.spaces.choice import ChoiceModule
 from darts_pl.spaces.mixed import MixedOperation
+from darts_pl.spaces.options import Options
 
-KINDS = ("normal", "reduce")
-
-MakeMixed = Callable[[int, int], MixedOperation]
-
-
-class SearchCell(nn.Module):
-    """A cell with a choice on every edge: state j = Σ_i choice_{j←i}(state i), output = all nodes side by side.
-
-    `edges["2_0"]` is the choice on the edge into state 2 from state 0; parameters are thus named by (cell, edge,
-    operation) and a faster implementation can take a cell's place as a whole.
-    """
-
-    def __init__(self, spec, num_nodes: int, make_choice: MakeMixed):
-        super().__init__()
-        self.kind, self.num_nodes = spec.kind, num_nodes
-        before = FactorizedReduce if spec.reduction_before else _pointwise
-        self.preprocess0 = before(spec.channels_before_last, spec.channels, affine=False)
-        self.preprocess1 = _pointwise(spec.channels_last, spec.channels, affine=False)
-        self.edges = nn.ModuleDict()
-        for state, source in edge_sources(num_nodes):
-            stride = 2 if spec.kind == "reduce" and source < 2 else 1
-            self.edges[f"{state}_{source}"] = make_choice(spec.channels, stride)
-
-    def forward(
-        self, before_last: Tensor, last: Tensor, gates: Tensor, weights: Tensor | None = None, *, alone: bool = False
-    ) -> Tensor:
-        """Outputs of the two preceding cells, gates [E, K] and edge weights [E] → (B, num_nodes · C, H', W')."""
-        states = [self.preprocess0(before_last), self.preprocess1(last)]
-        scales = [None] * len(gates) if weights is None else weights.unbind()
-        rows = iter(zip(self.edges.values(), gates.unbind(), scales, strict=True))
-        for _ in range(self.num_nodes):
-            terms = []
-            for source, (edge, gate, scale) in zip(states, rows):
-                y = edge(source, gate, alone=alone)
-                terms.append(y if scale is None else scale * y)
-            states.append(sum(terms[1:], terms[0]))
-        return torch.cat(states[2:], dim=1)
+Gates = Mapping[str, Tensor] | Sequence[Tensor]
 
 
-def _pointwise(channels_in: int, channels_out: int, affine: bool) -> nn.Module:
-    return ReLUConvBN(channels_in, channels_out, 1, 1, 0, affine)
+class Supernet(nn.Module):
+    """The base of supernets: cells of one or more kinds, all cells of a kind sharing their architecture parameters.
 
-
-class Supernet(SearchNetwork):
-    """All candidate networks of the cell space at once, with the kinds "normal" and "reduce". Build it by
-    `CellSpace.supernet`.
+    `alphas[kind]` are logits [E, K]; with edge normalisation `betas[kind]` are logits [E] whose softmax over the edges
+    into a node weighs them (PC-DARTS, arXiv:1907.05737, equation 4). Both are architecture parameters and part of the
+    state dict, as is `kept_<kind>` [E, K], which candidates are left. A subclass sets `cells`, all choices of the
+    network, and defines `run`.
 
     Args:
-        input_shape: (C, H, W) of one image.
-        relaxation, edge_normalization: see `SearchNetwork`.
-        make_choice: `(channels, stride) -> MixedOperation` with K candidates.
+        options: for each kind what is chosen from, which says E and K.
+        relaxation: module `logits [E, K] → gate [E, K]`, with -inf for a candidate that is not kept.
+        edge_normalization: whether there are betas.
+
+    Attributes:
+        targets: for each kind the node that each of its E edges enters.
     """
+
+    cells: Sequence[ChoiceModule]
 
     def __init__(
         self,
-        input_shape: tuple[int, int, int],
-        num_classes: int,
-        *,
-        init_channels: int,
-        layers: int,
-        num_nodes: int,
-        stem: str | StemBuilder,
-        num_candidates: int,
-        relaxation: nn.Module,
-        make_choice: MakeMixed,
+        options: Mapping[str, Options],
+        relaxation: Relaxation,
         edge_normalization: bool = False,
     ):
-        first = make_stem(stem, input_shape, init_channels)
-        specs = plan(layers, init_channels, num_nodes, stem, first.channels)
-        targets = [state for state, _ in edge_sources(num_nodes)]
-        super().__init__(dict.fromkeys(KINDS, targets), num_candidates, relaxation, edge_normalization)
-        self.stem = first
-        self.cells = nn.ModuleList(SearchCell(spec, num_nodes, make_choice) for spec in specs)
-        self.head = nn.Linear(specs[-1].channels * num_nodes, num_classes)
-        self.reset_architecture()
+        super().__init__()
+        self.targets = {kind: list(each.targets) for kind, each in options.items()}
+        sizes = {kind: (len(each.targets), len(each.names)) for kind, each in options.items()}
+        self.alphas = nn.ParameterDict({kind: torch.zeros(*size) for kind, size in sizes.items()})
+        normalized = sizes if edge_normalization else {}
+        self.betas = nn.ParameterDict({kind: torch.zeros(size[0]) for kind, size in normalized.items()})
+        for kind, size in sizes.items():
+            self.register_buffer(f"kept_{kind}", torch.ones(*size, dtype=torch.bool))
+        self.relaxation = relaxation
 
-    def run(
-        self, x: Tensor, gates: Sequence[Tensor], weights: Sequence[Tensor | None], *, alone: bool = False
-    ) -> Tensor:
-        """See `SearchNetwork.run`."""
-        before_last, last = self.stem(x)
-        for cell, gate, weight in zip(self.cells, gates, weights, strict=True):
-            before_last, last = last, cell(before_last, last, gate, weight, alone=alone)
-        return self.head(last.mean(dim=(2, 3)))
+    def reset_architecture(self) -> None:
+        """Draw all architecture parameters from 10⁻³ · N(0, 1), as the released DARTS code; for a subclass to call
+        when it is built."""
+        with torch.no_grad():
+            for parameter in self.arch_parameters():
+                parameter.copy_(1e-3 * torch.randn_like(parameter))
+
+    def run(self, x: Any) -> Any:
+        """Outputs (images: logits (B, num_classes)) by the gates that `cells` were handed for this pass."""
+        raise NotImplementedError(f"{type(self).__name__} must define run(x)")
+
+    def forward(self, x: Any, gates: Gates | None = None) -> Any:
+        """(B, C, H, W) → logits (B, num_classes). `gates` [E, K] a kind, or in a list one a cell; by default relaxed
+        from the alphas. Edge weights and auxiliary skips act as in the search."""
+        weights = self.edge_weights()
+        self._hand_out(self.gates() if gates is None else gates, weights, without_auxiliary=False)
+        return self.run(x)
+
+    def forward_as_derived(self, x: Any, gates: Gates) -> Any:
+        """As `forward`, by these gates alone: every edge weighs one, no auxiliary skip. One-hot gates give the derived
+        network."""
+        self._hand_out(gates, {}, without_auxiliary=True)
+        return self.run(x)
+
+    def _hand_out(self, gates: Gates, weights: Mapping[str, Tensor], *, without_auxiliary: bool) -> None:
+        by_cell = [gates[cell.kind] for cell in self.cells] if isinstance(gates, Mapping) else gates
+        for cell, rows in zip(self.cells, by_cell, strict=True):
+            cell.take(rows, weights.get(cell.kind), without_auxiliary=without_auxiliary)
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The kinds of cells."""
+        return tuple(self.alphas)
+
+    def kept(self, kind: str) -> Tensor:
+        """Which candidates are left: bool [E, K]."""
+        return getattr(self, f"kept_{kind}")
+
+    def logits(self) -> dict[str, Tensor]:
+        """The alphas [E, K] a kind, -inf where a candidate is not kept."""
+        return {
+            kind: alpha if bool(self.kept(kind).all()) else alpha.masked_fill(~self.kept(kind), -torch.inf)
+            for kind, alpha in self.alphas.items()
+        }
+
+    def gates(self) -> dict[str, Tensor]:
+        """Gates [E, K] a kind, as the next forward pass mixes by them (sampled where the relaxation samples)."""
+        return {kind: self.relaxation(logits) for kind, logits in self.logits().items()}
+
+    @torch.no_grad()
+    def expected_gates(self) -> dict[str, Tensor]:
+        """Gates [E, K] a kind without randomness, for recording."""
+        return {kind: self.relaxation.expected(logits) for kind, logits in self.logits().items()}
+
+    def edge_weights(self) -> dict[str, Tensor]:
+        """Weights [E] a kind, summing to one over the edges into a node; empty without edge normalisation."""
+        return {kind: edge_softmax(beta, self.targets[kind]) for kind, beta in self.betas.items()}
+
+    @torch.no_grad()
+    def strengths(self) -> dict[str, Tensor]:
+        """What is derived from, [E, K] a kind: the expected gates, times the edge weights where there are any."""
+        weights = self.edge_weights()
+        return {
+            kind: gate * weights[kind].unsqueeze(1) if kind in weights else gate
+            for kind, gate in self.expected_gates().items()
+        }
+
+    def penalty(self) -> Tensor | None:
+        """The relaxation's term of the upper-level loss over the edges of all kinds, or None. Where kinds differ in K,
+        the rows of the smaller ones are filled up with -inf, candidates that are not there, which no penalty counts."""
+        logits = [*self.logits().values()]
+        widest = max(rows.shape[1] for rows in logits)
+        return self.relaxation.penalty(torch.cat([_fill_up(rows, widest) for rows in logits]))
+
+    def keep(self, masks: Mapping[str, Tensor]) -> None:
+        """Leave only the candidates in `masks` (bool [E, K] a kind): the others lose their gates, and their modules
+        with all weights are removed. Call it before optimisers are made.
+
+        Raises:
+            ConfigError: an edge would be left without a candidate.
+        """
+        for kind, mask in masks.items():
+            if not bool(mask.any(dim=1).all()):
+                raise ConfigError(f"{kind} cell: an edge would be left without a candidate")
+            self.kept(kind).copy_(mask)
+        for cell in self.cells:
+            cell.keep(self.kept(cell.kind))
+
+    def choices(self) -> Iterator[MixedOperation]:
+        """Every choice of every cell."""
+        for cell in self.cells:
+            yield from cell.edges.values()
+
+    def arch_parameters(self) -> list[nn.Parameter]:
+        """Alphas, then betas, in a fixed order."""
+        return [*self.alphas.values(), *self.betas.values()]
+
+    def weight_parameters(self) -> list[nn.Parameter]:
+        """Every parameter that is no architecture parameter."""
+        return [p for name, p in self.named_parameters() if not name.startswith(("alphas.", "betas."))]
+
+
+def _fill_up(logits: Tensor, num_candidates: int) -> Tensor:
+    """`logits` [E, K] with columns of -inf up to `num_candidates`."""
+    missing = num_candidates - logits.shape[1]
+    return F.pad(logits, (0, missing), value=-torch.inf) if missing else logits
+
+
+def edge_softmax(beta: Tensor, targets: Sequence[int]) -> Tensor:
+    """The softmax of `beta` [E] over the edges that enter the same node; a node's edges follow each other."""
+    groups = torch.tensor(targets, device=beta.device)
+    parts = [beta[groups == node].softmax(dim=0) for node in dict.fromkeys(targets)]
+    return torch.cat(parts)

@@ -10,11 +10,10 @@ from darts_pl.errors import ConfigError
 from darts_pl.inputs import TensorInput
 from darts_pl.ops.image import Builder
 from darts_pl.ops.text import OPERATIONS, PRIMITIVES, ChannelNorm, masked
-from darts_pl.spaces.dense import check_dropout, check_sizes
-from darts_pl.spaces.heads import Heads
+from darts_pl.spaces.checks import check_dropout, check_primitives, check_sizes
+from darts_pl.spaces.dense import Heads
 from darts_pl.spaces.module.cell import Cell
 from darts_pl.spaces.module.space import ModuleSpace
-from darts_pl.spaces.primitives import check_primitives
 
 PADDING, UNKNOWN = 0, 1
 

@@ -10,14 +10,14 @@ from torch.nn.modules.conv import _ConvNd
 
 from darts_pl.errors import ConfigError
 from darts_pl.ops.image import FactorizedReduce
-from darts_pl.spaces.architecture import SearchNetwork
+from darts_pl.spaces.supernet import Supernet
 
 Mapping = Callable[[int, int], Tensor]
 """`(channels before, channels after) -> [after]`: which old channel each new one replicates."""
 
 
 @torch.no_grad()
-def widen(source: SearchNetwork, target: SearchNetwork) -> None:
+def widen(source: Supernet, target: Supernet) -> None:
     """Give `target` the architecture parameters, weights and buffers of `source`, whose candidates may be narrower.
 
     This is the step between two phases of DrNAS (X. Chen et al., arXiv:2006.10355, section 3.3; the way from 1/6 to 1/4
@@ -61,7 +61,7 @@ def widen(source: SearchNetwork, target: SearchNetwork) -> None:
             widen_operation(old.candidates[name], candidate, mapping, name)
 
 
-def _copy_outside(source: SearchNetwork, target: SearchNetwork) -> None:
+def _copy_outside(source: Supernet, target: Supernet) -> None:
     found, given = dict(_outside(target)), dict(_outside(source))
     shapes, expected = ({name: value.shape for name, value in state.items()} for state in (given, found))
     if shapes != expected:
@@ -73,7 +73,7 @@ def _copy_outside(source: SearchNetwork, target: SearchNetwork) -> None:
         value.copy_(given[name])
 
 
-def _outside(supernet: SearchNetwork) -> Iterator[tuple[str, Tensor]]:
+def _outside(supernet: Supernet) -> Iterator[tuple[str, Tensor]]:
     """(name, tensor) of the state outside candidates, without masks and what a relaxation anneals."""
     for name, value in supernet.state_dict().items():
         if ".candidates." not in name and not name.startswith(("kept_", "relaxation.")):

@@ -5,11 +5,12 @@ from collections.abc import Callable
 from functools import partial
 
 from darts_pl.callbacks import without_thread_tracebacks, write_hparams
+from darts_pl.data.base import PairedDataModule
 from darts_pl.genotype import KNOWN, Genotype, from_json
-from darts_pl.genotype.wording import in_lines
 from darts_pl.metric_names import in_words, others, written
 from darts_pl.progress import bar, part_done, whole_run
 from darts_pl.reports.run_page import write_report
+from darts_pl.spaces.base import Space
 from darts_pl.stages.baselines import random_architecture, reference_rows
 from darts_pl.stages.run import RunFolder
 from darts_pl.stages.sizes import PAPER, paper_size
@@ -22,12 +23,12 @@ NOTHING = "–"
 def find_architecture(
     run: RunFolder,
     *,
-    space,
+    space: Space,
     task: Task,
     search: Callable[[], Genotype],
     retrain: Callable[[RunFolder, Genotype, str], dict] | None,
     random_seed: int | None,
-    reference_data,
+    reference_data: PairedDataModule | None,
 ) -> dict:
     """Run what is not done yet and return the results that `results.json` holds.
 
@@ -53,7 +54,14 @@ def find_architecture(
 
 
 def retrain_only(
-    run: RunFolder, genotype: Genotype, *, space, task: Task, retrain, random_seed, reference_data
+    run: RunFolder,
+    genotype: Genotype,
+    *,
+    space,
+    task: Task,
+    retrain,
+    random_seed,
+    reference_data: PairedDataModule | None,
 ) -> dict:
     """The stages of `darts_pl.retrain`: as `find_architecture` with the genotype given."""
     run.note(**compared_by(task))
@@ -68,12 +76,20 @@ def compared_by(task: Task) -> dict[str, str | bool]:
     return {"monitor": task.monitor, "higher_is_better": bool(task.better(1.0, 0.0))}
 
 
-def _parts(random_seed: int | None, reference_data) -> int:
+def _parts(random_seed: int | None, reference_data: PairedDataModule | None) -> int:
     """The parts of a comparison, as `compare` tells them: the network, the random one, the simple models."""
     return 1 + (random_seed is not None) + (reference_data is not None)
 
 
-def compare(run: RunFolder, genotype: Genotype, name: str, space, retrain, random_seed, reference_data) -> list[dict]:
+def compare(
+    run: RunFolder,
+    genotype: Genotype,
+    name: str,
+    space: Space,
+    retrain,
+    random_seed,
+    reference_data: PairedDataModule | None,
+) -> list[dict]:
     """Figures of the genotype and of what it is compared with, each trained in a stage of its own.
 
     The simple models, last of the rows, are fitted first: minutes at most, and what is wrong with them shows before the
@@ -93,7 +109,7 @@ def compare(run: RunFolder, genotype: Genotype, name: str, space, retrain, rando
     return rows + references
 
 
-def finish(run: RunFolder, genotype: Genotype, space, results: dict) -> dict:
+def finish(run: RunFolder, genotype: Genotype, space: Space, results: dict) -> dict:
     """Write results.json and report.html, mark the run complete."""
     results = {"genotype_best": json.loads(genotype.to_json()), **results, **_sizes(genotype, space)}
     run.write_json("results.json", results)
@@ -106,7 +122,7 @@ def finish(run: RunFolder, genotype: Genotype, space, results: dict) -> dict:
     return results
 
 
-def _sizes(genotype: Genotype, space) -> dict:
+def _sizes(genotype: Genotype, space: Space) -> dict:
     """The size of the genotype and of published ones at the size of their paper; empty for a space without one."""
     if genotype.space not in PAPER:
         return {}
@@ -126,7 +142,7 @@ def final_figures(results: dict) -> dict[str, float]:
     return {**figures, **named}
 
 
-def _references(run: RunFolder, data) -> list[dict]:
+def _references(run: RunFolder, data: PairedDataModule) -> list[dict]:
     entry = run.manifest["stages"].get(REFERENCES, {})
     if not run.done(REFERENCES) or "rows" not in entry:
         with run.stage(REFERENCES, data=data.fingerprint) as entry:
@@ -154,7 +170,7 @@ def retrain_summary(run: RunFolder, results: dict) -> str:
 
 def genotype_lines(genotype: dict) -> list[str]:
     """A genotype's dictionary in lines of text, a choice or a cell each."""
-    return in_lines(from_json(json.dumps(genotype)))
+    return from_json(json.dumps(genotype)).lines()
 
 
 def _heading(found: dict, monitor: str) -> str:

@@ -12,11 +12,13 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from darts_pl.data.base import PairedDataModule
 from darts_pl.data.image import ImageData
 from darts_pl.data.tables import TableData
 from darts_pl.data.text import TextData
 from darts_pl.genotype import Genotype
 from darts_pl.seeds import derived_seed
+from darts_pl.spaces.base import Space
 from darts_pl.stages.table_baselines import table_rows
 from darts_pl.stages.text_baselines import text_rows
 
@@ -25,7 +27,7 @@ BLOCK = 1000  # images turned to float32 at a time
 
 
 @functools.singledispatch
-def reference_rows(data: Any) -> list[dict[str, Any]]:
+def reference_rows(data: PairedDataModule) -> list[dict[str, Any]]:
     """Rows of results.json for the simple models that data of this type have, fitted and tested on them: `name`, the
     task's metrics as `test_<metric>`, `parameters` (None where there are none to count), `seconds`. Types without any
     give no row.
@@ -51,7 +53,7 @@ def _of_texts(data: TextData) -> list[dict[str, Any]]:
     return text_rows(data, data.seed)
 
 
-def linear_baseline(data, *, max_iter: int = 200) -> dict:
+def linear_baseline(data: ImageData, *, max_iter: int = 200) -> dict:
     """Multinomial logistic regression on standardised pixels: test_acc, parameters, seconds, pixels ("HxWxC").
 
     Images with a side above 32 are averaged down to 32 first, so that neither memory nor time grows with their size;
@@ -90,7 +92,7 @@ def _pooled_sides(x: npt.NDArray[np.uint8]) -> tuple[int, int]:
     return min(x.shape[1], LARGEST_SIDE), min(x.shape[2], LARGEST_SIDE)
 
 
-def random_architecture(space, seed: int) -> Genotype:
+def random_architecture(space: Space, seed: int) -> Genotype:
     """A genotype drawn uniformly from `space`."""
     generator = torch.Generator().manual_seed(derived_seed(seed, "random architecture"))
     return space.random_genotype(generator)

@@ -3,23 +3,25 @@
 import functools
 from collections.abc import Callable, Sequence
 
-from darts_pl.derive import NONE, strongest, threshold
+from darts_pl.derive import NONE, Derivation, Strongest, Threshold
 from darts_pl.errors import ConfigError
 from darts_pl.hypergradient import fixed
 from darts_pl.lit import check_method
-from darts_pl.relaxations.mixing import with_divisor
+from darts_pl.relaxations import Relaxation
+from darts_pl.relaxations.mixing import Mixing, MixingFunction, as_mixing
 from darts_pl.rules import Rule
+from darts_pl.spaces.base import Space
 from darts_pl.stages.phases import Phase
 
 
 def check_parts(
     *,
-    space,
-    relaxation,
-    mixing: Callable,
+    space: Space,
+    relaxation: Relaxation,
+    mixing: MixingFunction,
     hypergradient: Callable,
     rules: Sequence[Rule],
-    derivation: Callable,
+    derivation: Derivation,
     phases: Sequence[Phase],
     selection: Callable | None,
 ) -> None:
@@ -28,12 +30,12 @@ def check_parts(
     Raises:
         ConfigError: two of them do not go together; the message has the reason and what to take instead.
     """
+    mixing = as_mixing(mixing)
     check_method(relaxation, mixing, hypergradient, rules)
-    space.check_rule(derivation)
-    rule = _function(derivation)
-    if rule is threshold:
+    space.check_derivation(derivation)
+    if isinstance(derivation, Threshold):
         _check_threshold(relaxation, mixing)
-    if rule is strongest and not relaxation.simplex and NONE in space.primitives:
+    if isinstance(derivation, Strongest) and not relaxation.simplex and NONE in space.primitives:
         raise ConfigError(
             f"relaxation={type(relaxation).__name__} with derivation=strongest: an independent gate of 'none' gets no "
             "gradient, so chance would decide about it. Leave 'none' out of space.primitives"
@@ -52,23 +54,25 @@ def _function(part: Callable) -> Callable:
     return part.func if isinstance(part, functools.partial) else part
 
 
-def _check_threshold(relaxation, mixing: Callable) -> None:
+def _check_threshold(relaxation: Relaxation, mixing: Mixing) -> None:
     if relaxation.simplex:
         raise ConfigError(
             f"derivation=threshold with relaxation={type(relaxation).__name__}: gates of an edge that sum to one "
             "hardly ever reach a threshold of their own. Take relaxation=sigmoid, or derivation=top_edges"
         )
-    if getattr(mixing, "edge_normalization", False):
+    if mixing.edge_normalization:
         raise ConfigError(
             "derivation=threshold with edge normalisation: gates times edge weights cannot reach a threshold for "
             "gates. Take mixing.edge_normalization=false, or derivation=top_edges"
         )
 
 
-def _check_phases(relaxation, mixing: Callable, hypergradient: Callable, phases: Sequence[Phase], selection) -> None:
+def _check_phases(
+    relaxation: Relaxation, mixing: Mixing, hypergradient: Callable, phases: Sequence[Phase], selection
+) -> None:
     for phase in phases:
         if phase.channel_divisor is not None:
-            with_divisor(mixing, phase.channel_divisor)
+            mixing.with_divisor(phase.channel_divisor)
     if all(phase.keep is None for phase in phases):
         return
     if not relaxation.trains_alphas or _function(hypergradient) is fixed:

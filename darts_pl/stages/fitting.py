@@ -1,12 +1,14 @@
 """The one fit of a LightningModule: resumed where it stopped, its errors told in the user's words."""
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
-from lightning.pytorch import Callback, LightningDataModule, Trainer
+from lightning.pytorch import Callback, Trainer
 
 from darts_pl.callbacks import (
     InterruptedValidation,
@@ -16,12 +18,15 @@ from darts_pl.callbacks import (
     newest_loadable,
     without_thread_tracebacks,
 )
+from darts_pl.data.base import PairedDataModule
+from darts_pl.data.user_loaders import Loaders
 from darts_pl.errors import ConfigError, RunError, TrainingError
 from darts_pl.hardware import Hardware
 from darts_pl.lit.base import StepModule
 from darts_pl.lit.recomputation import recomputing
 from darts_pl.lit.surroundings import lightning_at
 from darts_pl.paths import remove_temporaries
+from darts_pl.stages.ddp import device_count, on_devices
 from darts_pl.stages.trainer import DEFAULT, TrainerSettings
 
 log = logging.getLogger("darts_pl")
@@ -30,34 +35,9 @@ log = logging.getLogger("darts_pl")
 OUT_OF_MEMORY = ("out of memory", "alloc_failed", "can't allocate memory")
 
 
-class Loaders(LightningDataModule):
-    """Loaders that Python hands over, for `fit`.
-
-    Args:
-        train: what training steps take. valid: validated on after each epoch; None for no validation. test: of
-            `Trainer.test`.
-    """
-
-    batch_size = None  # known to the loaders alone
-
-    def __init__(self, train: Iterable, *, valid: Iterable | None = None, test: Iterable | None = None):
-        super().__init__()
-        self.train, self.valid, self.test = train, valid, test
-
-    def train_dataloader(self) -> Iterable:
-        return self.train
-
-    def val_dataloader(self) -> Iterable:
-        return [] if self.valid is None else self.valid
-
-    def test_dataloader(self) -> Iterable:
-        return [] if self.test is None else self.test
-
-
-@lightning_at(logging.WARNING)  # it tells the device, as `Hardware` does, and advertises
 def fit(
     module: StepModule,
-    data: LightningDataModule,
+    data: PairedDataModule | Loaders,
     *,
     epochs: int,
     hardware: Hardware,
@@ -67,7 +47,7 @@ def fit(
     checkpoints: Path | None = None,
     trainer: TrainerSettings = DEFAULT,
 ) -> Trainer:
-    """Fit `module` on `data` for `epochs`.
+    """Fit `module` on `data` for `epochs`, on the devices that the flags of `trainer` name.
 
     Args:
         callbacks: ours, in this order; those of `trainer` follow.
@@ -82,7 +62,54 @@ def fit(
             lower the need).
         RunError: a folder with points of which none can be read, or that cannot be written.
         TimeUp: the deadline of `trainer` has passed.
+        RankLost: the process of one of several devices has ended.
+
+    Returns:
+        A trainer to test with; of several devices on one of them, so that no sample counts twice.
     """
+    count = device_count(trainer.flags, hardware)
+    work = partial(
+        fit_here,
+        module,
+        data,
+        epochs=epochs,
+        hardware=hardware,
+        callbacks=callbacks,
+        title=title,
+        folder=folder,
+        checkpoints=checkpoints,
+        trainer=trainer,
+    )
+    if count == 1:
+        return work({"strategy": "auto"})
+    module.cpu()
+    on_devices(count, work, flags=trainer.flags, cpu=hardware.device_type == "cpu")
+    return trainer.make(
+        hardware,
+        folder=folder,
+        logger=False,
+        enable_checkpointing=False,
+        strategy="auto",
+        sync_batchnorm=False,
+        devices=hardware.trainer_arguments()["devices"],
+    )
+
+
+@lightning_at(logging.WARNING)  # it tells the device, as `Hardware` does, and advertises
+def fit_here(
+    module: StepModule,
+    data: PairedDataModule | Loaders,
+    place: Mapping[str, Any],
+    *,
+    epochs: int,
+    hardware: Hardware,
+    callbacks: Sequence[Callback],
+    title: str,
+    folder: Path | None,
+    checkpoints: Path | None,
+    trainer: TrainerSettings,
+) -> Trainer:
+    """`fit` in one process; `place` are the arguments of Lightning's trainer that make it one of several."""
     point, around = None, [*callbacks, *trainer.callbacks(), *([RunProgress(title)] if trainer.progress else [])]
     if folder is None and trainer.deadline is not None:
         raise ConfigError("trainer.max_time ends a fit that lies in a folder, to go on there; this one keeps nothing")
@@ -104,9 +131,10 @@ def fit(
         logger=False if folder is None else trainer.loggers(folder),
         enable_checkpointing=folder is not None,
         **({} if data.val_dataloader() else {"limit_val_batches": 0}),
+        **place,
     )
     module.accumulate(trainer.accumulates)
-    memory = memory_errors(getattr(data, "batch_size", None), lambda: module.steps_done)
+    memory = memory_errors(data.batch_size, lambda: module.steps_done)
     with without_thread_tracebacks(), memory, recomputing(module, hardware.recompute):
         fitted.fit(module, datamodule=data, ckpt_path=point, weights_only=True)
     fitted.loggers = []  # what they wrote is complete: a test would open some anew

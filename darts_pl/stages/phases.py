@@ -31,7 +31,7 @@ from torch import Tensor
 
 from darts_pl.derive import NONE
 from darts_pl.errors import ConfigError, nearest
-from darts_pl.spaces.architecture import SearchNetwork
+from darts_pl.spaces.base import Supernet
 
 
 @dataclass(frozen=True)
@@ -136,7 +136,7 @@ def epochs_of(phases: Sequence[Phase], epochs: int) -> list[int]:
     return lengths
 
 
-def strongest_masks(supernet: SearchNetwork, keep: int | None) -> dict[str, Tensor]:
+def strongest_masks(supernet: Supernet, keep: int | None) -> dict[str, Tensor]:
     """bool [E, K] a kind: the `keep` candidates with the largest expected gates on every edge, ties to the earlier; all
     that are left where there are no more, or with None. `none` competes like the others, except that it is never the
     only one left: nothing could be derived from such an edge."""

@@ -1,10 +1,8 @@
-"""What a result came from: digests of its configuration and files, versions of the packages."""
+"""What a result came from: digests of its configuration and files."""
 
 import hashlib
 import json
-import platform
 from collections.abc import Collection, Mapping
-from importlib import metadata
 from typing import Any
 
 # What may differ between a run and its resumption: none of it changes a result.
@@ -49,16 +47,3 @@ def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
         else:
             flat[f"{prefix}{key}"] = value
     return flat
-
-
-def versions() -> dict[str, str]:
-    """Versions of Python and of the packages that results depend on."""
-    import torch  # its own version tells the build; here, because a run's manifest is read without it
-
-    found = {"python": platform.python_version(), "torch": torch.__version__}
-    for package in ("darts_pl", "lightning", "hydra-core", "torchmetrics", "numpy"):
-        try:
-            found[package] = metadata.version(package)
-        except metadata.PackageNotFoundError:
-            found[package] = "not installed"
-    return found

@@ -7,15 +7,16 @@ from pathlib import Path
 import torch
 
 from darts_pl.callbacks import History, ScalarBoard, peak_memory_mib
+from darts_pl.data.base import PairedDataModule
 from darts_pl.errors import ConfigError
 from darts_pl.genotype import Genotype
 from darts_pl.hardware import Hardware
 from darts_pl.lit import RetrainModule
+from darts_pl.models import save_model
 from darts_pl.seeds import derived_seed
 from darts_pl.spaces import ModuleSpace
-from darts_pl.spaces.network import trainable
+from darts_pl.spaces.base import Space, trainable
 from darts_pl.stages.fitting import fit, memory_errors
-from darts_pl.stages.model_file import save_model
 from darts_pl.stages.run import RunFolder
 from darts_pl.stages.trainer import TrainerSettings
 
@@ -28,8 +29,8 @@ def retrain(
     *,
     stage: str,
     folder: Path,
-    space,
-    data,
+    space: Space,
+    data: PairedDataModule,
     make_module: Callable[..., RetrainModule],
     hardware: Hardware,
     epochs: int,
@@ -75,14 +76,28 @@ def retrain(
     return figures
 
 
-def check_builds(genotype: Genotype, space, data) -> None:
+def check_recipe(space: Space, *, drop_path: float, auxiliary: bool) -> None:
+    """Raises ConfigError before any work where a recipe asks for what a network of one's own has not: it is a module as
+    it was written, without edges of the kind that paths are dropped from."""
+    if not isinstance(space, ModuleSpace):
+        return
+    if drop_path:
+        raise ConfigError(
+            f"retraining.drop_path={drop_path}: a network of one's own has no paths that could be dropped, only what "
+            "dropout it has itself. Take retraining.drop_path=0"
+        )
+    if auxiliary:
+        raise ConfigError("a network of one's own has no auxiliary head. Take retraining.auxiliary=false")
+
+
+def check_builds(genotype: Genotype, space: Space, data: PairedDataModule) -> None:
     """Raises GenotypeError or ConfigError before any work where one's own network cannot be built of `genotype`."""
     if isinstance(space, ModuleSpace):
         with torch.random.fork_rng(devices=[]):
             space.network(genotype, data.input_shape, data.outputs)
 
 
-def check_fits(genotype: Genotype, space) -> None:
+def check_fits(genotype: Genotype, space: Space) -> None:
     """Raises ConfigError before any work where `genotype` cannot be built in `space` (see the message)."""
     if not all(cell.nodes for cell in genotype.cells.values()):
         raise ConfigError("the genotype has a cell without nodes")

@@ -12,6 +12,7 @@ from typing import Any
 import yaml
 
 from darts_pl import last_words
+from darts_pl._version import versions
 from darts_pl.bounded import read_yaml
 from darts_pl.bounded.digests import file_digest
 from darts_pl.bounded.texts import shown
@@ -19,7 +20,7 @@ from darts_pl.errors import RunError
 from darts_pl.paths import write_text_atomically
 from darts_pl.stages.manifest import MANIFEST, read_manifest
 from darts_pl.stages.places import SWEEP, check_inside, check_writable
-from darts_pl.stages.provenance import config_digest, flatten, is_volatile, versions
+from darts_pl.stages.provenance import config_digest, flatten, is_volatile
 
 log = logging.getLogger("darts_pl")
 

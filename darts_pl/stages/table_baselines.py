@@ -11,18 +11,19 @@ from sklearn.linear_model import LogisticRegression, RidgeCV
 from sklearn.multioutput import MultiOutputRegressor
 from torch import Tensor
 
+from darts_pl.data.tables import TableData
+
 Array = npt.NDArray[np.float64]
 PENALTIES = np.logspace(-3, 4, 15)  # of the ridge regression, chosen by leaving out one row at a time
 
 
-def table_rows(data, seed: int = 0) -> list[dict]:
+def table_rows(data: TableData, seed: int = 0) -> list[dict]:
     """Fitted to all training rows, judged by the test rows: "logistic regression" or "ridge regression", and "gradient
     boosting", each with `name`, the task's test figures (`test_loss`, `test_acc`, `test_mse`, ...; of a regression on
     the standardised scale, as a network's are), `parameters` (None of trees) and `seconds` of fitting.
 
     Args:
-        data: a `TableData`, or what has its `train_rows()`, `test_rows()`, `task`, `classes` and `outputs`. Of several
-            inputs the models see all columns side by side.
+        data: of a retraining, prepared. Of several inputs the models see all columns side by side.
         seed: of the trees.
     """
     regression = not data.classes
@@ -41,7 +42,7 @@ def table_rows(data, seed: int = 0) -> list[dict]:
     return [_row(name, model, data, regression) for name, model in models.items()]
 
 
-def _row(name: str, model, data, regression: bool) -> dict:
+def _row(name: str, model, data: TableData, regression: bool) -> dict:
     (x, y), (test_x, test_y) = data.train_rows(), data.test_rows()
     started = time.perf_counter()
     model.fit(_side_by_side(x), y.numpy())

@@ -7,6 +7,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, KFold
 from sklearn.pipeline import make_pipeline
 
+from darts_pl.data.text import TextData
 from darts_pl.stages.table_baselines import linear_parameters
 
 PENALTIES = (1.0, 10.0, 100.0)  # C of scikit-learn: the inverse of the penalty; 1000 is worse than 100 on TREC
@@ -14,7 +15,7 @@ NAME = "TF-IDF + logistic regression"
 FOLDS = 3
 
 
-def text_rows(data, seed: int = 0) -> list[dict]:
+def text_rows(data: TextData, seed: int = 0) -> list[dict]:
     """One row: `name`, `test_acc`, of several tasks `test_<task>_acc` of each and their mean as `test_acc`,
     `parameters` of all models together, `seconds`.
 
@@ -22,7 +23,7 @@ def text_rows(data, seed: int = 0) -> list[dict]:
     penalty of each task is chosen by three folds of these, and the model fitted to all of them.
 
     Args:
-        data: a `TextData`, or what has its `train_texts()` and `test_texts()`.
+        data: of a retraining, prepared.
         seed: of the folds.
     """
     started = time.perf_counter()

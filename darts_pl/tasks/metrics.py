@@ -8,6 +8,7 @@ from lightning_utilities.core.apply_func import apply_to_collection
 from torch import Tensor
 from torchmetrics import MeanMetric, Metric
 
+from darts_pl import ranks
 from darts_pl.errors import ConfigError
 
 
@@ -41,12 +42,13 @@ class EpochMetrics(nn.Module):
             getattr(self, name).update(output, y)
 
     def compute(self, prefix: str) -> dict[str, float]:
-        """`{prefix}_loss` and `{prefix}_<metric>`; empty where no batch was added.
+        """`{prefix}_loss` and `{prefix}_<metric>`, over the batches of all ranks; empty where no batch was added.
 
         Raises:
             ConfigError: a metric that gives something else than one number.
         """
-        if not self.loss.update_called and float(self.loss.weight) == 0:
+        added = self.loss.update_called or float(self.loss.weight) != 0
+        if not ranks.any_rank(added, self.loss.device):
             return {}
         figures = {"loss": self.loss, **{name: getattr(self, name) for name in self.names}}
         return {f"{prefix}_{name}": _number(name, metric.compute()) for name, metric in figures.items()}

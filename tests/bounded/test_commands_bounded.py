@@ -10,7 +10,7 @@ import pytest
 
 from darts_pl import search
 from darts_pl.assembly import launch
-from darts_pl.assembly.arguments import arguments
+from darts_pl.assembly.launching import arguments
 from darts_pl.errors import RunError
 from darts_pl.reports.run_files import configured, read_run
 from darts_pl.stages.run import RunFolder

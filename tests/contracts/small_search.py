@@ -14,7 +14,7 @@ from darts_pl.ops.image import PRIMITIVES
 from darts_pl.relaxations import Relaxation
 from darts_pl.relaxations.mixing import full
 from darts_pl.spaces import CellSpace
-from darts_pl.spaces.supernet import Supernet
+from darts_pl.spaces.cell_networks import CellSupernet
 from darts_pl.tasks import Classification
 
 SGD = partial(torch.optim.SGD, lr=0.05, momentum=0.9, weight_decay=3e-4)
@@ -28,7 +28,7 @@ def small_space(**settings) -> CellSpace:
     return CellSpace(**{"init_channels": 3, "layers": 3, "num_nodes": 1, **settings})
 
 
-def small_supernet(relaxation: Relaxation, *, channels: int = 1, classes: int = 2, **settings) -> Supernet:
+def small_supernet(relaxation: Relaxation, *, channels: int = 1, classes: int = 2, **settings) -> CellSupernet:
     """The supernet of `small_space` for images (channels, 8, 8), by default over one operation of each kind."""
     return small_space(**{"primitives": ONE_OF_EACH_KIND, **settings}).supernet(
         (channels, 8, 8), classes, relaxation=relaxation, mixing=full
@@ -42,7 +42,7 @@ def two_classes(n: int, *, seed: int = 0, shape: Sequence[int] = (1, 8, 8), devi
     return TensorDataset(noise + (y - 0.5).view(-1, 1, 1, 1), y)
 
 
-def search_module(supernet: Supernet, hypergradient: Callable = first, **settings) -> SearchModule:
+def search_module(supernet: CellSupernet, hypergradient: Callable = first, **settings) -> SearchModule:
     """The real module; `settings` may replace its optimisers."""
     parts = {"weights_optimizer": SGD, "alphas_optimizer": ADAM, "task": Classification(2), "epochs": 2, **settings}
     return SearchModule(supernet, hypergradient, **parts)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import logging
+from functools import partial
 
 import pytest
 import torch
@@ -10,7 +11,8 @@ from torch.utils.data import DataLoader, Dataset, TensorDataset, get_worker_info
 from torchmetrics.classification import MulticlassAccuracy
 
 import darts_pl
-from darts_pl import SearchConfig, SearchResult, api, search_architecture
+from darts_pl import Perturbation, Phase, SearchConfig, SearchResult, api, search_architecture
+from darts_pl.derive import top_edges
 from darts_pl.errors import ConfigError, DataError, TrainingError
 from darts_pl.genotype import Cell, Genotype
 from darts_pl.hardware import Hardware
@@ -131,6 +133,9 @@ CHANGES = {
     "relaxation": Gumbel(),
     "mixing": halved,
     "rules": [Shrinking()],
+    "derivation": partial(top_edges, keep=1),
+    "phases": [Phase(), Phase(keep=2)],
+    "selection": Perturbation(tune_epochs=0),
     "stem": "imagenet",
     "space": CellSpace(init_channels=3, layers=3, num_nodes=1),
     "task": Custom(doubled_loss, {"acc": MulticlassAccuracy(2, average="micro")}, monitor="acc"),
@@ -144,7 +149,8 @@ NOT_IN_THE_RESULT = {"num_workers", "use_amp", "guards"}  # below
 def test_every_setting_acts(base, name):
     changed = run(**{name: CHANGES[name]})
     same_alphas = all(torch.equal(base.alphas[kind], changed.alphas[kind]) for kind in base.alphas)
-    assert not same_alphas or base.history != changed.history
+    same_result = same_alphas and base.history == changed.history and base.selection == changed.selection
+    assert not same_result or (base.genotype, base.last_genotype) != (changed.genotype, changed.last_genotype)
 
 
 def test_no_setting_is_left_out():
@@ -209,6 +215,10 @@ def test_a_rule_that_stops_says_why():
         ("rules", ["beta_decay"]),
         ("rules", BetaDecay()),
         ("rules", "beta_decay"),
+        ("derivation", "threshold"),
+        ("phases", "pdarts"),
+        ("phases", [{"keep": 2}]),
+        ("selection", Perturbation),
     ],
 )
 def test_parts_are_objects_not_names(name, value):

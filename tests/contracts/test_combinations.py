@@ -4,12 +4,12 @@ import pytest
 import torch
 import torch.nn.functional as F
 from conftest import RELAXATIONS, TRAINED
+from inherited import network_with_weights
 from small_search import ONE_OF_EACH_KIND, fit, search_module, small_space, snapshot
 
 from darts_pl.derive import random_genotype
 from darts_pl.relaxations import Softmax
 from darts_pl.relaxations.mixing import PartialChannels, SinglePath
-from darts_pl.spaces import inherit_weights
 
 PARTIAL = {
     "partial": PartialChannels(2),
@@ -94,7 +94,7 @@ def test_one_hot_gates_are_the_derived_network_under_partial_channels(mixing, sh
     x = torch.randn(3, *shape, dtype=torch.float64)
     for training in (True, False):
         supernet.train(training)
-        found = supernet.forward_alone(x, gates)
+        found = supernet.forward_as_derived(x, gates)
         expected = derived_by_hand(supernet, genotype, x, divisor=2)
         assert found.abs().max() > 0
         torch.testing.assert_close(found, expected, rtol=1e-10, atol=1e-10)
@@ -107,10 +107,9 @@ def test_one_hot_gates_are_the_derived_network_under_a_single_path():
     supernet = space.supernet((3, 8, 8), 3, relaxation=Softmax(), mixing=SinglePath()).double().train()
     supernet(torch.rand(4, 3, 8, 8, dtype=torch.float64))
     genotype = random_genotype(space.primitives, space.num_nodes, torch.Generator().manual_seed(3))
-    network = space.network(genotype, (3, 8, 8), 3, searching=True).double()
-    inherit_weights(network, supernet)
+    network = network_with_weights(space, supernet, genotype, (3, 8, 8), 3)
     gates = {kind: gate.double() for kind, gate in space.one_hot_gates(genotype).items()}
     x = torch.randn(3, 3, 8, 8, dtype=torch.float64)
     for training in (True, False):
         supernet.train(training), network.train(training)
-        torch.testing.assert_close(supernet.forward_alone(x, gates), network(x), rtol=1e-10, atol=1e-10)
+        torch.testing.assert_close(supernet.forward_as_derived(x, gates), network(x), rtol=1e-10, atol=1e-10)

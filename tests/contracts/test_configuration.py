@@ -12,8 +12,8 @@ from hydra.utils import instantiate
 from omegaconf import OmegaConf
 
 from darts_pl import assembly, schema
-from darts_pl.forecasting import plan_of, source_of
-from darts_pl.forecasting.given import NoData
+from darts_pl.forecasting import build_plan, parts_factory
+from darts_pl.forecasting.inputs import DataFacts
 from darts_pl.inputs import TensorInput
 from darts_pl.ops.series import SeriesShape
 from darts_pl.paths import conf_dir
@@ -81,7 +81,8 @@ def check_search_parts(config, inputs=(3, 32, 32), outputs=10) -> None:
     weights, alphas = instantiate(config.weights_optimizer), instantiate(config.alphas_optimizer)
     assert weights(supernet.weight_parameters()).param_groups[0]["lr"] == config.learning_rate
     assert alphas(supernet.arch_parameters()).param_groups[0]["lr"] == config.arch_learning_rate
-    genotype = method.derive({kind: torch.rand(alpha.shape) for kind, alpha in supernet.alphas.items()})
+    strengths = {kind: torch.rand(alpha.shape) for kind, alpha in supernet.alphas.items()}
+    genotype = space.derive(strengths, derivation=method.derivation)
     assert set(genotype.cells) == set(supernet.kinds)
     lengths = epochs_of(method.phases, config.epochs)
     method.make_module(supernet, task=Classification(10), epochs=lengths[0])
@@ -100,9 +101,9 @@ def check_retraining_parts(config) -> None:
 
 def check_pipeline_parts(config) -> None:
     plain = OmegaConf.to_container(config, resolve=True)
-    parts = source_of(plain)()
+    parts = parts_factory(plain)()
     shape = SeriesShape(config.data.look_back, config.data.horizon, 7)
-    plan = plan_of(plain, NoData(shape, {"seasonal_period": 24}))
+    plan = build_plan(plain, DataFacts(shape, {"seasonal_period": 24}))
     (candidate,) = draw_pool(plan.ranges, 1, config.seed)
     space = parts.make_space(candidate["space"])
     supernet = space.supernet(shape, 7, relaxation=parts.relaxation, mixing=parts.mixing)
@@ -168,12 +169,16 @@ def test_the_papers_settings():
 
 
 def names_read() -> set[str]:
-    """Attributes that the commands read, and keys that the YAML files interpolate."""
+    """Attributes and keys that the commands read, and keys that the YAML files interpolate."""
     package = conf_dir().parent / "darts_pl" if (conf_dir().parent / "darts_pl").is_dir() else conf_dir().parent
     found = set()
     for path in (package / "search.py", package / "retrain.py", *(package / "assembly").glob("*.py")):
         tree = ast.parse(path.read_text(encoding="utf-8"))
         found |= {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+    method = ast.parse((package / "stages" / "method.py").read_text(encoding="utf-8"))  # which gets plain values
+    keys = [node.slice for node in ast.walk(method) if isinstance(node, ast.Subscript)]
+    keys += [node.args[0] for node in ast.walk(method) if isinstance(node, ast.Call) and node.args]
+    found |= {key.value for key in keys if isinstance(key, ast.Constant)}
     for path in conf_dir().rglob("*.yaml"):
         found |= set(re.findall(r"\$\{(\w+)\}", path.read_text(encoding="utf-8")))
     return found

@@ -10,16 +10,17 @@ from darts_pl.derive import random_genotype
 from darts_pl.errors import GenotypeError
 from darts_pl.genotype import KNOWN, Genotype
 from darts_pl.relaxations import Softmax
-from darts_pl.spaces.drop_path import drop_path
+from darts_pl.spaces.mixed import drop_path
 
 
 def drawn(seed: int, num_nodes: int, primitives=EXTENDED) -> Genotype:
     return random_genotype(primitives, num_nodes, torch.Generator().manual_seed(seed))
 
 
-def small_network(genotype: Genotype | None = None, shape=(3, 16, 16), **settings):
+def small_network(genotype: Genotype | None = None, shape=(3, 16, 16), *, searching: bool = False, **settings):
     genotype = genotype or KNOWN["DARTS_V2"]
-    return small_space(num_nodes=len(genotype.normal.nodes), init_channels=2).network(genotype, shape, 4, **settings)
+    space = small_space(num_nodes=len(genotype.normal.nodes), init_channels=2)
+    return space._network(genotype, shape, 4, searching=searching, **settings)
 
 
 @pytest.mark.parametrize("name", list(KNOWN))
@@ -88,7 +89,9 @@ def test_drop_path_draws_a_mask_per_sample_and_keeps_the_mean():
 def test_drop_path_spares_the_identity(op, drops):
     cell = small_space(num_nodes=2).network(drawn(1, 2, primitives=(op,)), (3, 8, 8), 2).cells[0].train()
     before_last, last = torch.randn(16, 9, 8, 8), torch.randn(16, 9, 8, 8)
-    full, dropped = cell(before_last, last, 0.0), cell(before_last, last, 0.5)
+    full = cell(before_last, last)
+    cell.drop_path_probability = 0.5
+    dropped = cell(before_last, last)
     assert torch.equal(full, dropped) is not drops
 
 

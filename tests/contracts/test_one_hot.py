@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from inherited import network_with_weights
 from small_search import EXTENDED, small_space
 from torch import Tensor
 
@@ -14,7 +15,7 @@ from darts_pl.genotype import KNOWN, Genotype
 from darts_pl.ops.image import PRIMITIVES
 from darts_pl.relaxations import Softmax
 from darts_pl.relaxations.mixing import full
-from darts_pl.spaces import CellSpace, inherit_weights
+from darts_pl.spaces import CellSpace
 
 FOUR_NODES = [name for name, genotype in KNOWN.items() if len(genotype.normal.nodes) == 4]
 
@@ -23,9 +24,7 @@ def pair(space: CellSpace, genotype: Genotype, shape, relaxation=None):
     """(supernet, network that carries its weights), both in float64, the stem's and BatchNorm's state not trivial."""
     supernet = space.supernet(shape, 3, relaxation=relaxation or Softmax(), mixing=full).double()
     supernet.train()(torch.rand(4, *shape, dtype=torch.float64))  # statistics other than the initial ones
-    network = space.network(genotype, shape, 3, searching=True).double()
-    inherit_weights(network, supernet)
-    return supernet, network
+    return supernet, network_with_weights(space, supernet, genotype, shape, 3)
 
 
 def logits_and_input_gradient(run, x: Tensor) -> tuple[Tensor, Tensor]:
@@ -86,7 +85,7 @@ def test_gates_sum_to_the_number_of_kept_edges():
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"num_nodes": 3}, "4 nodes, the space has 3"),
+        ({"num_nodes": 3}, "normal: found a cell of 4 nodes, expected a cell of 3 nodes"),
         ({"primitives": PRIMITIVES[:4]}, "'sep_conv_3x3' is not in this space"),
     ],
 )
@@ -99,7 +98,7 @@ def test_a_cell_that_leaves_out_states_is_refused():
     """The supernet's cells concatenate all nodes; a genotype that does not is another network."""
     genotype = KNOWN["DARTS_V2"]
     partial = replace(genotype, reduce=replace(genotype.reduce, concat=(3, 4, 5)))
-    with pytest.raises(GenotypeError, match=r"reduce cell: concatenates the states \[3, 4, 5\]"):
+    with pytest.raises(GenotypeError, match=r"reduce: concatenates the states \[3, 4, 5\]"):
         small_space(num_nodes=4).one_hot_gates(partial)
 
 

@@ -9,7 +9,7 @@ from small_search import ADAM, SGD, fit, search_module, small_space, two_classes
 from torch.utils.data import Subset
 
 from darts_pl.callbacks import SearchHistory
-from darts_pl.derive import derive_genotype, top_edges
+from darts_pl.derive import TopEdges, derive_genotype
 from darts_pl.hypergradient import exact, finite_difference, first
 from darts_pl.relaxations import Dirichlet, Gumbel, Softmax
 from darts_pl.relaxations.mixing import PartialChannels, SinglePath, full
@@ -52,8 +52,9 @@ def search_planted(relaxation, hypergradient, epochs: int = 8, mixing=full, prim
     """(supernet, history) after a search of a few seconds."""
     space = small_space(init_channels=4, layers=4, num_nodes=1, primitives=primitives, operations=OPERATIONS)
     supernet = space.supernet((1, 6, 6), 2, relaxation=relaxation, mixing=mixing)
-    rule = partial(top_edges, keep=1)
-    derive = partial(derive_genotype, primitives=space.primitives, num_nodes=space.num_nodes, rule=rule)
+    derive = partial(
+        derive_genotype, primitives=space.primitives, num_nodes=space.num_nodes, derivation=TopEdges(keep=1)
+    )
     history = SearchHistory(None, derive, list(space.primitives), space.edges)
     module = search_module(
         supernet,

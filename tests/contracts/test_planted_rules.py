@@ -9,7 +9,7 @@ from small_search import ADAM, SGD, fit, search_module, small_space
 from test_planted import OPERATIONS, PRIMITIVES, check_solved, halves
 
 from darts_pl.callbacks import SearchHistory
-from darts_pl.derive import derive_genotype, top_edges
+from darts_pl.derive import TopEdges, derive_genotype
 from darts_pl.hypergradient import first
 from darts_pl.relaxations import Softmax
 from darts_pl.relaxations.mixing import full
@@ -44,7 +44,7 @@ def search_planted(rules, seed: int = 0):
     auxiliary = any(rule.auxiliary_skip for rule in rules)
     supernet = space.supernet((1, 6, 6), 2, relaxation=Softmax(), mixing=full, auxiliary_skip=auxiliary)
     derive = partial(
-        derive_genotype, primitives=space.primitives, num_nodes=space.num_nodes, rule=partial(top_edges, keep=1)
+        derive_genotype, primitives=space.primitives, num_nodes=space.num_nodes, derivation=TopEdges(keep=1)
     )
     history = SearchHistory(None, derive, list(space.primitives), space.edges)
     module = search_module(

@@ -7,7 +7,7 @@ from conftest import RELAXATIONS
 from small_search import ONE_OF_EACH_KIND, two_classes
 from torch.utils.data import DataLoader
 
-from darts_pl import SearchConfig, search_architecture
+from darts_pl import Sampled, SearchConfig, search_architecture
 from darts_pl.relaxations import Gumbel
 
 SMALL = {
@@ -24,7 +24,7 @@ HALVES = (two_classes(24, seed=1), two_classes(16, seed=2))
 
 def run(relaxation, halves=HALVES, **changes):
     if not relaxation.trains_alphas:
-        changes["hypergradient"] = "fixed"
+        changes = {"selection": Sampled(candidates=4, finalists=2), **changes, "hypergradient": "fixed"}
     return search_architecture(*halves, SearchConfig(**{**SMALL, "relaxation": relaxation, **changes}))
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from darts_pl.data import archive as archives
 from darts_pl.data.archive import open_members
-from darts_pl.data.notes import Notes
+from darts_pl.data.reading_notes import Notes
 from darts_pl.errors import DataError
 
 CONTENT = {"a/one.bin": b"1" * 3000, "a/two.bin": bytes(range(256)) * 300, "b/three.bin": b""}

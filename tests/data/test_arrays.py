@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from darts_pl.data.arrays import ImageArrays, channel_statistics
-from darts_pl.data.digits import Digits
+from darts_pl.data.image_sources import Digits
 from darts_pl.errors import DataError
 
 

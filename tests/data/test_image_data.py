@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 
 from darts_pl.data.arrays import ImageArrays
-from darts_pl.data.digits import Digits
 from darts_pl.data.image import ImageData
+from darts_pl.data.image_sources import Digits
 from darts_pl.errors import ConfigError, DataError
 
 
@@ -65,7 +65,7 @@ def test_a_retraining_uses_all_or_holds_out(numbered_source: Callable) -> None:
     part = ImageData(source=numbered_source(), batch_size=8, purpose="retrain", holdout=0.2)
     assert sum(len(y) for _, y, _ in part.train_dataloader()) == 32
     assert sum(len(y) for _, y, _ in part.val_dataloader()) == 8
-    assert not set(part.halves[0]) & set(part.halves[1])
+    assert not set(part.halves[0].tolist()) & set(part.halves[1].tolist())
 
 
 def test_shapes_classes_and_statistics() -> None:
@@ -101,7 +101,7 @@ def test_the_original_cut_and_its_refusal(numbered_source: Callable) -> None:
         ({"batch_size": 12, "weights_fraction": 0.75}, DataError, "'alphas' part .* holds 10 images"),
         ({"batch_size": 8, "mean": [0.5], "std": [0.5]}, ConfigError, "expected one for each of 2 channels"),
         ({"batch_size": 8, "cutout": -1}, ConfigError, "cutout=-1"),
-        ({"batch_size": 8, "weights_fraction": 1.5}, DataError, "weights_fraction is 1.5"),
+        ({"batch_size": 8, "weights_fraction": 1.5}, ConfigError, "weights_fraction=1.5"),
         ({"batch_size": 8, "limit_train": 2}, DataError, "smaller than the 4 classes"),
         ({"purpose": "serach"}, ConfigError, "Did you mean 'search'"),
         ({"split": "stratify"}, ConfigError, "Did you mean 'stratified'"),

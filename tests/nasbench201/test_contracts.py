@@ -7,6 +7,7 @@ import pytest
 import torch
 import torch.nn as nn
 import torch.nn.functional as F
+from inherited import network_with_weights
 from small_search import ADAM, SGD, fit, same, search_module, snapshot, two_classes
 from torch.utils.data import Subset
 
@@ -14,7 +15,7 @@ from darts_pl.callbacks import SearchHistory
 from darts_pl.hypergradient import exact, finite_difference, first
 from darts_pl.relaxations import Gumbel, Softmax
 from darts_pl.relaxations.mixing import PartialChannels, SinglePath, full
-from darts_pl.spaces import Nasbench201Space, inherit_weights
+from darts_pl.spaces import Nasbench201Space
 
 NAMES = Nasbench201Space().primitives
 
@@ -124,9 +125,7 @@ def pair(space: Nasbench201Space, genotype, shape, **parts):
     """(supernet, network that carries its weights), in float64, with statistics other than the initial ones."""
     supernet = space.supernet(shape, 3, **parts).double()
     supernet.train()(torch.rand(4, *shape, dtype=torch.float64))
-    network = space.network(genotype, shape, 3, searching=True).double()
-    inherit_weights(network, supernet)
-    return supernet, network
+    return supernet, network_with_weights(space, supernet, genotype, shape, 3)
 
 
 def check_equal(space: Nasbench201Space, genotype, shape, **parts) -> None:
@@ -135,7 +134,7 @@ def check_equal(space: Nasbench201Space, genotype, shape, **parts) -> None:
     for training in (True, False):
         supernet.train(training), network.train(training)
         x = torch.randn(3, *shape, dtype=torch.float64, requires_grad=True)
-        ours, theirs = supernet.forward_alone(x, gates), network(x)
+        ours, theirs = supernet.forward_as_derived(x, gates), network(x)
         assert ours.abs().max() > 0
         torch.testing.assert_close(ours, theirs, rtol=1e-10, atol=1e-10)
         losses = [(y * torch.arange(1, 4)).square().sum() for y in (ours, theirs)]
@@ -163,11 +162,10 @@ def test_one_hot_gates_leave_edge_weights_and_auxiliary_skips_out():
     supernet = space.supernet((3, 8, 8), 3, relaxation=Softmax(), mixing=mixing, auxiliary_skip=True).double()
     for choice in supernet.choices():
         choice.auxiliary_weight = 1.0
-    network = space.network(genotype, (3, 8, 8), 3, searching=True).double()
-    inherit_weights(network, supernet)
+    network = network_with_weights(space, supernet, genotype, (3, 8, 8), 3)
     gates = {kind: gate.double() for kind, gate in space.one_hot_gates(genotype).items()}
     x = torch.randn(3, 3, 8, 8, dtype=torch.float64)
-    torch.testing.assert_close(supernet.forward_alone(x, gates), network(x), rtol=1e-10, atol=1e-10)
+    torch.testing.assert_close(supernet.forward_as_derived(x, gates), network(x), rtol=1e-10, atol=1e-10)
     assert not torch.allclose(supernet(x, gates), network(x))
 
 

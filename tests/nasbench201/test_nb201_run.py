@@ -92,14 +92,11 @@ def test_the_page_and_tensorboard_show_the_one_cell(finished):
 
 
 @pytest.mark.parametrize("digits", ["334131", "000000", "111111"])
-def test_the_cell_is_drawn_from_one_input_to_one_output(digits, monkeypatch):
+def test_the_cell_is_drawn_from_one_input_to_one_output(digits):
     cell = Nasbench201Genotype.from_digits(digits).cells["cell"]
     places = cell_layout.layout_cell(cell)
     assert sorted(places.states) == [0, 1, 2, 3, 4] and len(places.operations) == 6
     assert [source for source, kind, _ in places.routes if kind == "concat"] == [3]
-    source = cell_graph.cell_dot(cell, "Cell").source
-    assert source.count("arrowhead=none") == 6 and "c_{k" not in source
-    monkeypatch.setenv("PATH", "")
     assert cell_graph.cell_svg(cell, "Cell").startswith("<svg")
 
 

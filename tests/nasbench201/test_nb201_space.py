@@ -1,12 +1,10 @@
 """The network of NAS-Bench-201: golden parameter counts, sizes, what is normalised, what the space refuses."""
 
-from functools import partial
-
 import pytest
 import torch
 import torch.nn as nn
 
-from darts_pl.derive import strongest, threshold, top_edges
+from darts_pl.derive import Strongest, Threshold, TopEdges, strongest
 from darts_pl.errors import ConfigError, GenotypeError, TrainingError
 from darts_pl.genotype import KNOWN, Nasbench201Genotype, read
 from darts_pl.ops.image import PRIMITIVES as OF_DARTS
@@ -97,7 +95,7 @@ def test_a_cell_adds_up_its_paths():
     space, x = Nasbench201Space(init_channels=2, layers=1), torch.randn(3, 2, 4, 4)
     for digits, factor in (("111111", 4), ("111110", 2), ("101010", 1), ("000111", 1), ("110001", 1), ("000000", 0)):
         block = space.network(cell(digits), (3, 4, 4), 2).cells[0]
-        torch.testing.assert_close(block(x, 0.0), factor * x)
+        torch.testing.assert_close(block(x), factor * x)
 
 
 def test_auxiliary_head_and_dropped_paths_act_in_training_only():
@@ -134,14 +132,14 @@ def test_gates_that_cannot_be_derived_from_are_refused():
         space.derive({"cell": gates[:, 1:]})
 
 
-def test_rules_of_the_other_kind_of_space_are_refused_both_ways():
-    for rule in (top_edges, threshold, partial(top_edges, keep=1)):
-        CellSpace().check_rule(rule)
+def test_derivations_of_the_other_kind_of_space_are_refused_both_ways():
+    for derivation in (TopEdges(), Threshold(), TopEdges(keep=1)):
+        CellSpace().check_derivation(derivation)
         with pytest.raises(ConfigError, match="derivation=strongest"):
-            Nasbench201Space().check_rule(rule)
-    Nasbench201Space().check_rule(partial(strongest))
+            Nasbench201Space().check_derivation(derivation)
+    Nasbench201Space().check_derivation(Strongest())
     with pytest.raises(ConfigError, match="derivation=top_edges"):
-        CellSpace().derive({}, partial(strongest))
+        CellSpace().derive({}, Strongest())
 
 
 def test_genotypes_of_another_space_and_unknown_operations_are_refused():

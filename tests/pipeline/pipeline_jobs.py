@@ -13,7 +13,7 @@ from pipeline_series import parts_from
 from darts_pl import last_words
 from darts_pl.errors import RunError
 from darts_pl.stages.jobs import FunctionJob, Workers
-from darts_pl.stages.pipeline.parts import Parts
+from darts_pl.stages.pipeline.parts import PipelineParts
 
 LONG = 600.0  # seconds that no test waits for
 
@@ -32,13 +32,13 @@ class Elsewhere:
         return importlib.import_module, ("no_such_module_here",)
 
 
-def square(parts: Parts, *, value: float, pause: float = 0.0) -> dict:
+def square(parts: PipelineParts, *, value: float, pause: float = 0.0) -> dict:
     """The square of `value`, after a while."""
     time.sleep(pause)
     return {"square": value**2}
 
 
-def meet(parts: Parts, *, mine: str, other: str) -> dict:
+def meet(parts: PipelineParts, *, mine: str, other: str) -> dict:
     """Wait for another job that is done at the same time."""
     Path(mine).touch()
     while not Path(other).exists():
@@ -46,46 +46,46 @@ def meet(parts: Parts, *, mine: str, other: str) -> dict:
     return {"process": os.getpid()}
 
 
-def note(parts: Parts, *, place: str) -> dict:
+def note(parts: PipelineParts, *, place: str) -> dict:
     """A line more in the file `place` each time it is done."""
     with Path(place).open("a") as stream:
         stream.write("done\n")
     return {}
 
 
-def refuse(parts: Parts) -> dict:
+def refuse(parts: PipelineParts) -> dict:
     """An error with several lines."""
     raise ValueError("7 tokens do not fit\nas the operation says")
 
 
-def refuse_awkwardly(parts: Parts) -> dict:
+def refuse_awkwardly(parts: PipelineParts) -> dict:
     """See `Awkward`."""
     raise Awkward("too few tokens", "my operation")
 
 
-def die_natively(parts: Parts) -> dict:
+def die_natively(parts: PipelineParts) -> dict:
     """A fault of native code, where Python can raise no error."""
     last_words.note(at="epoch 3, step 7")
     return {"read": ctypes.string_at(0)}
 
 
-def give_up_the_run(parts: Parts) -> dict:
+def give_up_the_run(parts: PipelineParts) -> dict:
     """An error of the run, no candidate's."""
     raise RunError("the disk is full")
 
 
-def vanish(parts: Parts) -> dict:
+def vanish(parts: PipelineParts) -> dict:
     """What a crash in compiled code looks like."""
     os._exit(7)
 
 
-def hang(parts: Parts) -> dict:
+def hang(parts: PipelineParts) -> dict:
     """No end."""
     time.sleep(LONG)
     return {}
 
 
-def hold(parts: Parts, *, lock: str) -> dict:
+def hold(parts: PipelineParts, *, lock: str) -> dict:
     """Hold a lock on a file for as long as this process lives."""
     with Path(lock).open("w") as stream:
         fcntl.flock(stream, fcntl.LOCK_EX)

@@ -17,9 +17,9 @@ from omegaconf import OmegaConf
 
 from darts_pl import pipeline
 from darts_pl.assembly import register
-from darts_pl.forecasting import source_of
+from darts_pl.forecasting import parts_factory
 from darts_pl.paths import conf_dir
-from darts_pl.stages.pipeline.parts import Parts
+from darts_pl.stages.pipeline.parts import PipelineParts
 
 TARGETS, LOOK_BACK, HORIZON, SEASON = ["load", "flow"], 24, 8, 24
 ROWS, TRAIN, TEST = 400, 280, 320  # rows, end of training, beginning of the test, at the shares 0.7, 0.1, 0.2
@@ -93,9 +93,9 @@ def composed(csv: Path, *words: str) -> dict[str, Any]:
     return OmegaConf.to_container(config, resolve=True)
 
 
-def parts_from(csv: Path, *words: str) -> Parts:
+def parts_from(csv: Path, *words: str) -> PipelineParts:
     """The parts of the tiny pipeline, made as a worker makes them."""
-    return source_of(composed(csv, *words))()
+    return parts_factory(composed(csv, *words))()
 
 
 def command(*words: str) -> tuple[int, str, str]:

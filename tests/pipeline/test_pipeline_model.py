@@ -12,11 +12,11 @@ from pipeline_windows import COLUMNS, Y, calendar, inputs, scale_of
 
 import darts_pl
 from darts_pl.errors import DataError
-from darts_pl.stages.series_model import ForecastModel
+from darts_pl.models import TrainedModel
 
 
 @pytest.fixture(scope="module")
-def model(whole: FinishedRun) -> ForecastModel:
+def model(whole: FinishedRun) -> TrainedModel:
     """What the run saved, read by the path of the run."""
     return darts_pl.load(whole.path)
 
@@ -27,14 +27,14 @@ def frame() -> pd.DataFrame:
     return hourly().set_index("date")
 
 
-def by_hand(model: ForecastModel, x: dict[str, torch.Tensor]) -> np.ndarray:
+def by_hand(model: TrainedModel, x: dict[str, torch.Tensor]) -> np.ndarray:
     """The network's forecast of standardised windows, taken back to the targets' scale in numpy."""
     mean, std = (part[:Y] for part in scale_of(hourly()))
     with torch.no_grad():
         return model.network(x).double().numpy() * std + mean
 
 
-def test_raw_windows_are_standardised_and_taken_back(model: ForecastModel) -> None:
+def test_raw_windows_are_standardised_and_taken_back(model: TrainedModel) -> None:
     raw = inputs(hourly(), "test", hourly()[COLUMNS].to_numpy())
     with torch.no_grad():
         found = model(**raw)
@@ -42,7 +42,7 @@ def test_raw_windows_are_standardised_and_taken_back(model: ForecastModel) -> No
     np.testing.assert_allclose(found.numpy(), by_hand(model, inputs(hourly(), "test")), rtol=1e-4)
 
 
-def test_what_comes_after_the_last_row(model: ForecastModel, frame: pd.DataFrame) -> None:
+def test_what_comes_after_the_last_row(model: TrainedModel, frame: pd.DataFrame) -> None:
     found = model.forecast(frame)
     ahead = pd.date_range("2021-01-20 16:00", periods=HORIZON, freq="h")
     assert list(found.columns) == TARGETS == list(model.target_names) and found.index.equals(ahead)
@@ -58,7 +58,7 @@ def test_what_comes_after_the_last_row(model: ForecastModel, frame: pd.DataFrame
     np.testing.assert_allclose(found.to_numpy(), expected[0], rtol=1e-5)
 
 
-def test_only_the_look_back_and_the_columns_of_the_training_count(model: ForecastModel, frame: pd.DataFrame) -> None:
+def test_only_the_look_back_and_the_columns_of_the_training_count(model: TrainedModel, frame: pd.DataFrame) -> None:
     expected = model.forecast(frame)
     pd.testing.assert_frame_equal(model.forecast(frame.iloc[-LOOK_BACK:]), expected)
     pd.testing.assert_frame_equal(model.forecast(frame[COLUMNS[::-1]].assign(other="text")), expected)
@@ -96,7 +96,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_frames_that_cannot_be_forecast_from(model: ForecastModel, frame: pd.DataFrame, name: str) -> None:
+def test_frames_that_cannot_be_forecast_from(model: TrainedModel, frame: pd.DataFrame, name: str) -> None:
     change, words = REFUSED[name]
     with pytest.raises(DataError) as error:
         model.forecast(change(frame))
@@ -106,7 +106,7 @@ def test_frames_that_cannot_be_forecast_from(model: ForecastModel, frame: pd.Dat
 @pytest.mark.parametrize(
     ("name", "found"), [("past", (73, 23, 3)), ("past_known", None), ("future_known", (73, HORIZON, 3))]
 )
-def test_windows_of_another_form(model: ForecastModel, name: str, found: tuple | None) -> None:
+def test_windows_of_another_form(model: TrainedModel, name: str, found: tuple | None) -> None:
     raw = inputs(hourly(), "test", hourly()[COLUMNS].to_numpy())
     raw[name] = None if found is None else torch.zeros(found)
     with pytest.raises(DataError) as error:
@@ -114,7 +114,7 @@ def test_windows_of_another_form(model: ForecastModel, name: str, found: tuple |
     assert f"{name}: found {found}, expected (batch, " in str(error.value)
 
 
-def test_the_details_are_those_of_the_table(whole: FinishedRun, model: ForecastModel) -> None:
+def test_the_details_are_those_of_the_table(whole: FinishedRun, model: TrainedModel) -> None:
     row = whole.rows["searched"]
     assert {name: model.details[name] for name in row if name != "name"} == {
         name: value for name, value in row.items() if name != "name"
@@ -122,7 +122,7 @@ def test_the_details_are_those_of_the_table(whole: FinishedRun, model: ForecastM
     assert model.genotype == darts_pl.genotype.read(whole.path / "retrain" / "genotype.json")
 
 
-def test_the_model_can_be_exported(model: ForecastModel) -> None:
+def test_the_model_can_be_exported(model: TrainedModel) -> None:
     """Through a file, with any number of windows."""
     raw = inputs(hourly(), "test", hourly()[COLUMNS].to_numpy())
     few = {name: each[:5] for name, each in raw.items()}

@@ -10,10 +10,11 @@ from pipeline_series import HORIZON, LOOK_BACK, hourly
 from pipeline_windows import calendar, scale_of
 
 import darts_pl
-from darts_pl.data.series import SeriesData, TableFrame
+from darts_pl.data.series import RawTableFrame, SeriesData
 from darts_pl.errors import DataError
+from darts_pl.models import TrainedModel, save_model
+from darts_pl.models.trained import BATCH
 from darts_pl.spaces import SeriesSpace
-from darts_pl.stages.series_model import ForecastModel, save_series_model
 
 ZONE = "Europe/Berlin"
 
@@ -27,10 +28,10 @@ def frame() -> pd.DataFrame:
 
 
 @pytest.fixture
-def model(frame: pd.DataFrame, tmp_path: Path) -> ForecastModel:
+def model(frame: pd.DataFrame, tmp_path: Path) -> TrainedModel:
     """An untrained network that forecasts `load` and `flow`, given `wind` ahead."""
     data = SeriesData(
-        source=TableFrame(frame.reset_index()),
+        source=RawTableFrame(frame.reset_index()),
         look_back=LOOK_BACK,
         horizon=HORIZON,
         timezone=ZONE,
@@ -44,10 +45,10 @@ def model(frame: pd.DataFrame, tmp_path: Path) -> ForecastModel:
     genotype = space.random_genotype(torch.Generator().manual_seed(1))
     network = space.network(genotype, data.input_shape, data.outputs)
     torch.nn.init.normal_(network.forecaster.known_part.out.weight)  # it begins at zero, as if nothing were known
-    return darts_pl.load(save_series_model(tmp_path / "model.safetensors", network, space, data=data, details={}))
+    return darts_pl.load(save_model(tmp_path / "model.safetensors", network, space, data=data, details={}))
 
 
-def test_what_is_known_ahead_is_used(model: ForecastModel, frame: pd.DataFrame) -> None:
+def test_what_is_known_ahead_is_used(model: TrainedModel, frame: pd.DataFrame) -> None:
     """Nine days in, where the clocks have just been changed: the calendar's hours are those on the wall."""
     now = frame.index.get_loc(pd.Timestamp("2021-03-28 05:00", tz=ZONE))
     past, future = frame.iloc[:now], frame.iloc[now:]
@@ -66,7 +67,20 @@ def test_what_is_known_ahead_is_used(model: ForecastModel, frame: pd.DataFrame) 
     assert not np.allclose(calm, found)
 
 
-def test_what_is_known_ahead_has_to_be_given(model: ForecastModel, frame: pd.DataFrame) -> None:
+def test_windows_are_predicted_as_they_are_called(model: TrainedModel) -> None:
+    """More than are taken at a time, by name and in order; in eval mode."""
+    generator = torch.Generator().manual_seed(0)
+    sizes = {"past": (LOOK_BACK, 2), "past_known": (LOOK_BACK, 5), "future_known": (HORIZON, 5)}
+    windows = {n: torch.rand(BATCH + 2, *size, generator=generator, dtype=torch.float64) for n, size in sizes.items()}
+    with torch.no_grad():
+        expected = model(*windows.values()).numpy()
+    assert expected.shape == (BATCH + 2, HORIZON, 2) and expected.dtype == np.float64
+    np.testing.assert_allclose(model.predict(windows), expected)
+    arrays = [window.numpy() for window in windows.values()]
+    np.testing.assert_allclose(model.train().predict(arrays), expected)
+
+
+def test_what_is_known_ahead_has_to_be_given(model: TrainedModel, frame: pd.DataFrame) -> None:
     past, future = frame.iloc[:300], frame.iloc[300:]
     first = str(future.index[0])
     with pytest.raises(DataError) as error:

@@ -1,6 +1,5 @@
 """Saved models whose series stand far from 0, or were one of several in a table."""
 
-import json
 import logging
 from collections.abc import Callable
 from pathlib import Path
@@ -10,16 +9,14 @@ import pandas as pd
 import pytest
 import torch
 from pipeline_series import HORIZON, LOOK_BACK
-from safetensors import safe_open
-from safetensors.torch import save_file
 
 import darts_pl
-from darts_pl.data.series import SeriesData, TableFrame
+from darts_pl.data.series import RawTableFrame, SeriesData
 from darts_pl.errors import ConfigError, DataError
+from darts_pl.models import TrainedModel, save_model
 from darts_pl.spaces import SeriesSpace
 from darts_pl.stages.pipeline.baselines import SeasonalNaive
 from darts_pl.stages.pipeline.forecast_errors import forecast_errors, mase_scale
-from darts_pl.stages.series_model import ForecastModel, save_series_model
 
 ROWS, TRAIN, TEST = 400, 280, 320
 
@@ -33,21 +30,21 @@ def meter(offset: float = 1e7) -> pd.DataFrame:
 def data_of(frame: pd.DataFrame, **settings) -> SeriesData:
     settings = {"targets": ["y"], "past_covariates": ["x"], "calendar": [], **settings}
     data = SeriesData(
-        source=TableFrame(frame), look_back=LOOK_BACK, horizon=HORIZON, purpose="retrain", batch_size=8, **settings
+        source=RawTableFrame(frame), look_back=LOOK_BACK, horizon=HORIZON, purpose="retrain", batch_size=8, **settings
     )
     data.prepare()
     return data
 
 
 @pytest.fixture
-def model_of(tmp_path: Path) -> Callable[..., ForecastModel]:
+def model_of(tmp_path: Path) -> Callable[..., TrainedModel]:
     """An untrained network saved with the preprocessing of these data, and read again."""
 
-    def make(data: SeriesData) -> ForecastModel:
+    def make(data: SeriesData) -> TrainedModel:
         space = SeriesSpace(hidden_dim=8, layers=1, primitives=["identity", "grn"], tokens=["steps"], heads=2)
         torch.manual_seed(1)
         network = space.network(space.random_genotype(torch.Generator().manual_seed(1)), data.input_shape, data.outputs)
-        return darts_pl.load(save_series_model(tmp_path / "model.safetensors", network, space, data=data, details={}))
+        return darts_pl.load(save_model(tmp_path / "model.safetensors", network, space, data=data, details={}))
 
     return make
 
@@ -125,17 +122,6 @@ def test_a_model_of_one_of_several_series(model_of) -> None:
         model.forecast(table[table["unique_id"] != "B"])
     with pytest.raises(DataError, match="in row 401"):
         model.forecast(table.drop(columns="unique_id"))
-
-
-def test_a_file_from_before_there_were_several_series(model_of, tmp_path: Path) -> None:
-    model = model_of(data_of(meter()))
-    with safe_open(tmp_path / "model.safetensors", framework="pt") as stream:
-        header = json.loads(stream.metadata()["header"])
-        tensors = {name: stream.get_tensor(name) for name in stream.keys()}  # noqa: SIM118, no iterator is offered
-    assert header["preprocessing"].pop("series") == {}
-    save_file(tensors, tmp_path / "old.safetensors", {"header": json.dumps(header)})
-    old = darts_pl.load(tmp_path / "old.safetensors")
-    pd.testing.assert_frame_equal(old.forecast(meter()), model.forecast(meter()))
 
 
 @pytest.mark.parametrize("offset", [0.0, 1e9])

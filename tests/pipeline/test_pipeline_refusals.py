@@ -11,7 +11,7 @@ import pytest
 from pipeline_series import TINY, FinishedRun, command, composed, hourly, write_csv
 
 from darts_pl.errors import ConfigError
-from darts_pl.forecasting import plan_of, source_of
+from darts_pl.forecasting import build_plan, parts_factory
 from darts_pl.stages.pipeline.candidates import candidates
 from darts_pl.stages.run import RunFolder
 
@@ -81,7 +81,7 @@ def test_names_of_other_modes_are_passed_over(planned: tuple, tmp_path: Path, ca
     """space.modes=[encoder_only] alone, with the names for all modes that the configuration lists."""
     config, data = planned
     space = {**config["space"], "modes": ["encoder_only"], "attentions": ["none", "full", "mamba"]}
-    plan = plan_of({**config, "space": space}, data)
+    plan = build_plan({**config, "space": space}, data)
     run = RunFolder.open(tmp_path / "run", command="pipeline", config={}, device="cpu")
     with caplog.at_level(logging.INFO, "darts_pl"):
         pool = candidates(run, plan.ranges, count=8, seed=0)
@@ -92,8 +92,8 @@ def test_names_of_other_modes_are_passed_over(planned: tuple, tmp_path: Path, ca
 def test_schemes_that_weigh_nothing_measured_are_left_out(csv: Path) -> None:
     """One measured proxy is enough, although the default schemes to compare weigh others."""
     config = composed(csv, "multi_fidelity.proxies=[synflow]")
-    data = source_of(config)().final_data()
-    assert set(plan_of(config, data).schemes) == {"the run's", "equal"}
+    data = parts_factory(config)().final_data()
+    assert set(build_plan(config, data).schemes) == {"the run's", "equal"}
 
 
 @pytest.mark.parametrize("words", BY_THE_COMMAND)
@@ -105,7 +105,7 @@ def test_what_cannot_be_ends_the_command(csv: Path, tmp_path: Path, words: str) 
 def planned(csv: Path) -> tuple[dict[str, Any], Any]:
     """A configuration, and the data that its plan is of."""
     config = composed(csv)
-    return config, source_of(config)().final_data()
+    return config, parts_factory(config)().final_data()
 
 
 BY_THE_PLAN = {
@@ -131,14 +131,14 @@ def test_what_cannot_be_is_no_plan(planned: tuple[dict[str, Any], Any], name: st
     section, key = name.split(".")
     value, words = BY_THE_PLAN[name]
     with pytest.raises(ConfigError, match=re.escape(words)):
-        plan_of({**config, section: {**config[section], key: value}}, data)
+        build_plan({**config, section: {**config[section], key: value}}, data)
 
 
 @pytest.mark.parametrize(("names", "words"), [([], "expected at least one of"), (["swap"] * 2, "the same name twice")])
 def test_proxies_that_are_none_or_twice_the_same(planned: tuple, names: list[str], words: str) -> None:
     config, data = planned
     with pytest.raises(ConfigError, match=f"multi_fidelity.proxies.*{words}"):
-        plan_of({**config, "multi_fidelity": {**config["multi_fidelity"], "proxies": names}}, data)
+        build_plan({**config, "multi_fidelity": {**config["multi_fidelity"], "proxies": names}}, data)
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from pipeline_series import FinishedRun, composed
 
 from darts_pl.assembly import register
 from darts_pl.assembly.origins import OF_THE_MOMENT
-from darts_pl.forecasting import find_forecaster, parts, plan_of
+from darts_pl.forecasting import build_plan, find_forecaster, parts
 from darts_pl.paths import conf_dir
 from darts_pl.schema import DARTSConfig
 from darts_pl.stages.manifest import read_manifest
@@ -80,13 +80,13 @@ def test_every_setting_is_read(whole: FinishedRun, csv: Path, tmp_path: Path, mo
     seen: set[str] = set(OF_THE_MOMENT)
     config = Watched(composed(csv), "", seen)
     monkeypatch.setattr(parts, "json", SimpleNamespace(loads=lambda text: config))
-    made = parts.parts_of("")
+    made = parts.build_parts("")
     data = made.final_data()
     made.search_data()
     made.method(made.make_space(whole.json("candidates/pool.json")[0]["space"]))
     folder = Path(shutil.copytree(whole.path, tmp_path / "run"))
     run = RunFolder(folder, read_manifest(folder), resumed=True)
-    find_forecaster(run, None, config, plan_of(config, data), data)
+    find_forecaster(run, None, config, build_plan(config, data), data)
     for file in ("pipeline.yaml", "hydra/default.yaml"):
         text = (conf_dir() / file).read_text(encoding="utf-8")
         seen |= set(re.findall(r"\$\{([\w.]+)\}", text))

@@ -15,7 +15,8 @@ from darts_pl.reports.proxies_page import proxies_markdown, write_proxies
 from darts_pl.stages.benchmark import proxies as stage
 from darts_pl.stages.benchmark.proxies import Setup, draw_cells, score_cell, score_cells
 from darts_pl.stages.benchmark.proxy_ranks import ranking
-from darts_pl.stages.benchmark.proxy_settings import ASKED, parse_proxies, setup_json
+from darts_pl.stages.benchmark.proxy_settings import parse_proxies, setup_json
+from darts_pl.stages.benchmark.settings import FILE
 
 TINY = Setup(cells=3, channels=4, layers=1, batch=4, shrink=4, proxies=("naswot", "snip", "zen", "params"))
 
@@ -116,13 +117,13 @@ def test_settings() -> None:
 
 
 def test_resuming_asks_for_the_same(tmp_path: Path) -> None:
-    (tmp_path / ASKED).write_text(setup_json(TINY))
+    (tmp_path / FILE).write_text(setup_json(TINY))
     assert parse_proxies([f"resume={tmp_path}", "jobs=2"]) == (TINY, 2, tmp_path)
     with pytest.raises(ConfigError, match="leave cells=4 out"):
         parse_proxies([f"resume={tmp_path}", "cells=4"])
     with pytest.raises(RunError, match="found no benchmark"):
         parse_proxies([f"resume={tmp_path / 'other'}"])
-    (tmp_path / ASKED).write_text('{"methods": []}')
+    (tmp_path / FILE).write_text('{"methods": []}')
     with pytest.raises(RunError, match="search methods"):
         parse_proxies([f"resume={tmp_path}"])
 

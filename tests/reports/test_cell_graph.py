@@ -1,15 +1,16 @@
-"""Drawings of cells: with dot, without it, with a dot that fails; places that do not overlap."""
+"""Drawings of cells: every operation, places that do not overlap, texts within their boxes."""
 
-import os
-import shutil
-from itertools import combinations
-from pathlib import Path
+from itertools import combinations, cycle
 from xml.etree import ElementTree
 
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.patches import FancyBboxPatch
 
-from darts_pl.genotype import KNOWN, Cell, Edge
+from darts_pl.genotype import KNOWN, Cell, Edge, Nasbench201Genotype
+from darts_pl.ops.dense import OPERATIONS as DENSE
+from darts_pl.ops.series import OPERATIONS as SERIES
 from darts_pl.reports import cell_graph, cell_layout
 
 CELLS = [
@@ -18,58 +19,16 @@ CELLS = [
 V2 = KNOWN["DARTS_V2"].normal
 
 
-def stand_in_for_dot(folder: Path, script: str) -> None:
-    program = folder / "dot"
-    program.write_text(f"#!/bin/sh\n{script}\n", encoding="utf-8")
-    program.chmod(0o755)
-
-
 def texts_of(figure: Figure) -> list[str]:
     return [text.get_text() for axes in figure.axes for text in axes.texts]
 
 
-def test_without_dot_matplotlib_draws_every_operation(monkeypatch):
-    monkeypatch.setenv("PATH", "")
+def test_every_operation_is_drawn():
     svg = cell_graph.cell_svg(V2, "Normal cell")
     assert svg.startswith("<svg")
     assert ElementTree.fromstring(svg).tag.endswith("svg")
     names = [text for text in texts_of(cell_graph.cell_figure(V2, "Normal cell")) if "_" in text and "$" not in text]
     assert sorted(names) == sorted(edge.op for node in V2.nodes for edge in node)
-
-
-@pytest.mark.skipif(shutil.which("dot") is None, reason="the program dot of graphviz is not installed")
-def test_with_dot_graphviz_draws_every_operation():
-    svg = cell_graph.cell_svg(V2, "Normal <cell> & more")
-    assert svg.startswith("<svg")
-    texts = [node.text for node in ElementTree.fromstring(svg).iter() if node.tag.endswith("text")]
-    assert texts.count("sep_conv_3x3") == 5
-    assert texts.count("skip_connect") == 2
-    assert texts.count("dil_conv_3x3") == 1
-    assert "Normal <cell> & more" in texts
-
-
-def test_dot_is_given_the_graph_and_its_prologue_is_cut(monkeypatch, tmp_path):
-    reads = f"/bin/cat > {tmp_path}/graph; echo '<?xml version=\"1.0\"?><!DOCTYPE svg><svg>by dot</svg>'"
-    stand_in_for_dot(tmp_path, reads)
-    monkeypatch.setenv("PATH", str(tmp_path))
-    assert cell_graph.cell_svg(V2, "Normal cell").strip() == "<svg>by dot</svg>"
-    assert (tmp_path / "graph").read_text().count("dil_conv_3x3") == 1
-
-
-def test_a_dot_that_fails_leaves_the_drawing_to_matplotlib(monkeypatch, tmp_path, caplog):
-    stand_in_for_dot(tmp_path, "/bin/cat > /dev/null; exit 3")
-    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}")
-    assert "by dot" not in cell_graph.cell_svg(V2, "Normal cell")
-    assert "dot failed with code 3" in caplog.text
-
-
-def test_dot_source_joins_what_the_cell_joins():
-    source = cell_graph.cell_dot(V2, "Normal cell").source
-    for state, node in enumerate(V2.nodes, start=2):
-        for number, edge in enumerate(node):
-            assert f"s{edge.source} -> o{state}_{number}:w " in source
-            assert f"o{state}_{number} -> s{state} " in source
-    assert all(f"s{state} -> s6 " in source for state in V2.concat)
 
 
 @pytest.mark.parametrize("cell", CELLS)
@@ -102,7 +61,48 @@ def test_a_genotype_shows_both_cells():
     assert len(figure.axes) == 2
 
 
-def test_nodes_without_inputs_and_long_operation_names_can_be_drawn(monkeypatch):
-    monkeypatch.setenv("PATH", "")
+def test_nodes_without_inputs_and_long_operation_names_can_be_drawn():
     cell = Cell(((Edge("an_operation_with_a_very_long_name", 0),), ()), (2, 3))
     assert cell_graph.cell_svg(cell, "One edge").startswith("<svg")
+
+
+def chain(num_nodes: int, operations: list[str], inputs: int = 2) -> Cell:
+    """Every node from the two states before it, or from all of them where there is one input."""
+    names, nodes = cycle(operations), []
+    for state in range(inputs, inputs + num_nodes):
+        sources = range(state) if inputs == 1 else range(state - 2, state)
+        nodes.append(tuple(Edge(next(names), source) for source in sources))
+    return Cell(tuple(nodes), tuple(range(inputs, inputs + num_nodes)), inputs)
+
+
+OF_ALL_SPACES = {
+    "seven nodes": chain(7, ["conv_7x1_1x7", "sep_conv_3x3", "max_pool_3x3", "skip_connect"]),
+    "tables": chain(4, sorted(DENSE)),
+    "forecasts": chain(3, sorted(SERIES, key=len)[-6:]),
+    "nasbench201": Nasbench201Genotype.from_digits("421313").cells["cell"],
+    "seven nodes that keep all": chain(7, ["avg_pool_3x3", "nor_conv_3x3"], inputs=1),
+    "names of one's own": chain(2, ["an_operation_with_a_very_long_name", "W" * 20, "W" * 12, "i"]),
+}
+
+
+@pytest.mark.parametrize("name", OF_ALL_SPACES)
+def test_texts_lie_within_their_boxes_and_apart_from_each_other(name):
+    """As they are drawn, measured by the renderer: no text leaves its box, no two overlap, no line crosses a box."""
+    cell = OF_ALL_SPACES[name]
+    figure = cell_graph.cell_figure(cell, "Normal cell")
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    (axes,) = figure.axes
+    texts = [text.get_window_extent(canvas.get_renderer()) for text in [*figure.texts, *axes.texts]]
+    for one, other in combinations(texts, 2):
+        assert not one.overlaps(other)
+    boxes = [patch for patch in axes.patches if isinstance(patch, FancyBboxPatch) and patch.get_zorder() == 2]
+    assert len(boxes) == sum(map(len, cell.nodes))
+    for box, text in zip(boxes, texts[1:]):
+        outer = box.get_window_extent()
+        assert outer.x0 <= text.x0 and text.x1 <= outer.x1 and outer.y0 <= text.y0 and text.y1 <= outer.y1
+    layout = cell_layout.layout_cell(cell)
+    for _, _, points in layout.routes:
+        for (x0, y), (x1, _) in zip(points[1:-1:2], points[2:-1:2]):
+            beside = [b for b in layout.operations.values() if x0 <= b[0] <= x1]
+            assert all(abs(y - box[1]) > cell_layout.OPERATION_HEIGHT / 2 for box in beside)

@@ -9,7 +9,7 @@ from choice_run import CHOSEN, SERIES_KINDS, build, genotype, kinds_of, of_choic
 from test_report import read_page
 
 from darts_pl.reports import curves, gate_sections, sections
-from darts_pl.reports.choice_table import choice_table
+from darts_pl.reports.gate_sections import choice_table
 from darts_pl.reports.monitor import Monitor, monitor_of
 from darts_pl.reports.run_files import read_run
 from darts_pl.reports.run_page import run_page, write_report

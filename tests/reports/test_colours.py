@@ -14,9 +14,8 @@ from conftest import history
 from darts_pl.genotype import KNOWN
 from darts_pl.reports import alphas, cell_graph, curves, gate_panels, pipeline_forecasts, pipeline_funnel, sweep_figure
 from darts_pl.reports.gate_records import GateRecord
-from darts_pl.reports.lines import line_look
 from darts_pl.reports.page import Page, Section, picture, render
-from darts_pl.reports.style import OPERATION_COLOURS, SERIES, figure_svg
+from darts_pl.reports.style import OPERATION_COLOURS, SERIES, figure_svg, line_look
 
 PROTANOPIA = [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]]
 DEUTERANOPIA = [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]]

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from darts_pl.genotype import KNOWN
-from darts_pl.reports import alphas, curves, operations, sizes, style
+from darts_pl.reports import alphas, curves, operations, style
 
 EDGES = ["2<-0", "2<-1", "3<-0", "3<-1", "3<-2"]
 PRIMITIVES = ["none", "skip_connect", "sep_conv_3x3"]
@@ -85,7 +85,7 @@ def test_entropy_is_drawn_below_the_line_of_equal_gates():
 
 
 def test_parameter_bars_sort_this_run_among_the_published():
-    axes = sizes.parameter_bars([("DARTS_V2", 3349342), ("DARTS_V1", 3169414)], 3200000).axes[0]
+    axes = operations.parameter_bars([("DARTS_V2", 3349342), ("DARTS_V1", 3169414)], 3200000).axes[0]
     assert [label.get_text() for label in axes.get_yticklabels()] == ["DARTS_V1", "this run", "DARTS_V2"]
 
 

@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 import darts_pl
-from darts_pl.data import GivenData
+from darts_pl.data import UserModuleData
 from darts_pl.data.tables import breast_cancer_data
 from darts_pl.data.text import trec_data
 from darts_pl.spaces import DenseSpace, TextSpace
@@ -67,11 +67,11 @@ class PairsNet(nn.Module):
         return {name: head(x) for name, head in self.heads.items()}
 
 
-def pairs_data(**options) -> GivenData:
+def pairs_data(**options) -> UserModuleData:
     """`PairsData`, with losses weighed by what is learned."""
     names = {"inputs": ["left", "right"], "targets": ["sign", "size"]}
     common = {"batch_size": BATCH, "seed": SEED, "combine": "uncertainty"}
-    return GivenData(module=PairsData(), **names, **{**common, **options})
+    return UserModuleData(module=PairsData(), **names, **{**common, **options})
 
 
 def problem(name: str):

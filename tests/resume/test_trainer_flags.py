@@ -213,3 +213,17 @@ def test_recomputed_cells_keep_little() -> None:
         sizes[wanted] = sum(kept.values())
     assert sizes[True] < 0.2 * sizes[False]
     assert all("forward" not in vars(cell) for cell in supernet.cells)
+
+
+def test_a_recomputed_cell_has_the_gates_of_its_own_pass() -> None:
+    """Two passes by different gates before the first of them is differentiated, as rules with a second loss may do."""
+    supernet = tiny_space().supernet((1, 8, 8), 10, relaxation=Gumbel(), mixing=full).double().train()
+    x, weights = torch.randn(4, 1, 8, 8, dtype=torch.float64), supernet.weight_parameters()
+    gates = [supernet.gates() for _ in range(2)]  # two draws
+    slopes = []
+    for wanted in (False, True):
+        with recomputing(supernet, wanted):
+            losses = [supernet(x, drawn).square().sum() for drawn in gates]
+            slopes.append(torch.autograd.grad(losses[0], weights, allow_unused=True, materialize_grads=True))
+    assert all(torch.equal(*pair) for pair in zip(*slopes))
+    assert all(torch.equal(cell.gates, gates[1][cell.kind]) for cell in supernet.cells)

@@ -19,9 +19,10 @@ from darts_pl.lit import RetrainModule, SearchModule
 from darts_pl.relaxations import Softmax
 from darts_pl.relaxations.mixing import full
 from darts_pl.spaces import CellSpace
+from darts_pl.stages.method import Method
 from darts_pl.stages.retrain import retrain
 from darts_pl.stages.run import RunFolder
-from darts_pl.stages.search import Method, search
+from darts_pl.stages.search import search
 from darts_pl.stages.trainer import TrainerSettings
 
 PRIMITIVES = ("none", "skip_connect", "avg_pool_3x3", "dil_conv_3x3")
@@ -77,7 +78,7 @@ def tiny_search(
     )
     return search(
         open_run(folder, "search", every_s),
-        Method(relaxation(), mixing, partial(space.derive, rule=top_edges), make_module, **parts),
+        Method(relaxation(), mixing, top_edges, make_module, **parts),
         space=space,
         data=data,
         hardware=hardware,

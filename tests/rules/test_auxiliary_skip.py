@@ -51,7 +51,7 @@ def test_it_is_added_to_the_mixture():
             strides.add(reduces)
             added = choice.auxiliary(x) if reduces else x
             torch.testing.assert_close(choice(x, gate), mixture + 0.75 * added, rtol=0, atol=1e-12)
-            torch.testing.assert_close(choice(x, gate, alone=True), mixture, rtol=0, atol=1e-12)
+            torch.testing.assert_close(choice(x, gate, without_auxiliary=True), mixture, rtol=0, atol=1e-12)
     assert strides == {True, False}
 
 
@@ -68,7 +68,7 @@ def test_derived_networks_do_not_have_it():
     x = torch.randn(3, 1, 8, 8, dtype=torch.float64)
     gates = plain.gates()
     expected = plain(x, gates)
-    torch.testing.assert_close(network.forward_alone(x, gates), expected, rtol=0, atol=1e-12)
+    torch.testing.assert_close(network.forward_as_derived(x, gates), expected, rtol=0, atol=1e-12)
     assert not torch.allclose(network(x, gates), expected)
     AuxiliarySkip().schedule(network, 1.0)
     torch.testing.assert_close(network(x, gates), expected, rtol=0, atol=1e-12)

@@ -8,14 +8,17 @@ import torch
 from darts_pl.errors import ConfigError
 from darts_pl.relaxations import Softmax
 from darts_pl.rules import BetaDecay, Combination
-from darts_pl.spaces.architecture import SearchNetwork
+from darts_pl.spaces.base import Supernet
+from darts_pl.spaces.options import EdgeOptions
 
 
 @pytest.fixture
-def network() -> SearchNetwork:
+def network() -> Supernet:
     """Two kinds with 5 and 2 edges over 4 candidates, in float64, one candidate left out on two edges."""
     torch.manual_seed(0)
-    network = SearchNetwork({"one": [2, 2, 3, 3, 3], "two": [2, 2]}, 4, Softmax(), edge_normalization=True).double()
+    edges, names = ((2, 0), (2, 1), (3, 0), (3, 1), (3, 2)), tuple("abcd")
+    options = {"one": EdgeOptions(names, edges), "two": EdgeOptions(names, edges[:2])}
+    network = Supernet(options, Softmax(), edge_normalization=True).double()
     with torch.no_grad():
         for parameter in network.arch_parameters():
             parameter.normal_(std=3)
@@ -23,7 +26,7 @@ def network() -> SearchNetwork:
     return network
 
 
-def rows(network: SearchNetwork) -> list[np.ndarray]:
+def rows(network: Supernet) -> list[np.ndarray]:
     """The logits that count, an array for each edge."""
     return [
         alpha[mask].detach().numpy()

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from darts_pl.errors import ConfigError
-from darts_pl.relaxations import Gumbel, Softmax
+from darts_pl.relaxations import Gumbel, Sigmoid, Softmax
 from darts_pl.rules import Combination, SDARTSAdversarial, SDARTSRandom
 from darts_pl.rules.sdarts import project
 
@@ -112,7 +112,7 @@ def test_the_radius_grows_linearly(rule):
     [
         (SimpleNamespace(one_hot=True), None, False, "one-hot"),
         (Softmax(), SimpleNamespace(needs_one_hot=True), False, "one-hot"),
-        (SimpleNamespace(simplex=False), None, False, "sum of one"),
+        (Sigmoid(), None, False, "sum of one"),
         (Softmax(), None, True, "hypergradient=first"),
     ],
 )

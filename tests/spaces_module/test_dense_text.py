@@ -3,6 +3,7 @@
 import pytest
 import torch
 import torch.nn as nn
+from inherited import network_with_weights
 
 from darts_pl.errors import ConfigError
 from darts_pl.inputs import TensorInput
@@ -10,7 +11,7 @@ from darts_pl.ops.dense import PRIMITIVES
 from darts_pl.relaxations import Softmax
 from darts_pl.relaxations.mixing import full
 from darts_pl.spaces import DenseSpace, TextSpace
-from darts_pl.spaces.module.opening import Open
+from darts_pl.spaces.choice import ChoiceModule
 
 TABLES = {"who": TensorInput((3,)), "what": TensorInput((5,))}
 TOKENS = TensorInput((6,), "int64", high=11)
@@ -44,14 +45,13 @@ def test_one_hot_gates_are_the_derived_network(problem, seed):
     torch.manual_seed(seed)
     supernet = space.supernet(shape, outputs, relaxation=Softmax(), mixing=full).double()
     genotype = space.random_genotype(torch.Generator().manual_seed(seed))
-    network = space.network(genotype, shape, outputs).double()
-    space.inherit(network, supernet, genotype)
-    assert not [part for part in network.modules() if isinstance(part, Open)]
+    network = network_with_weights(space, supernet, genotype, shape, outputs)
+    assert not [part for part in network.modules() if isinstance(part, ChoiceModule)]
     x, gates = some(shape), {kind: gate.double() for kind, gate in space.one_hot_gates(genotype).items()}
     for training in (True, False):
         supernet.train(training), network.train(training)
         torch.testing.assert_close(
-            values(supernet.forward_alone(x, gates)), values(network(x)), rtol=1e-10, atol=1e-10
+            values(supernet.forward_as_derived(x, gates)), values(network(x)), rtol=1e-10, atol=1e-10
         )  # fmt: skip
 
 

@@ -6,13 +6,14 @@ import torch.nn as nn
 from generated import OUTPUTS, WIDTH, descriptions, has_choice, leaves_inputs_out, space_of
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from inherited import network_with_weights
 
 import darts_pl
 from darts_pl.genotype import ModuleGenotype, from_json
 from darts_pl.inputs import TensorInput
 from darts_pl.relaxations import Dirichlet, Gumbel, Sigmoid, Softmax
 from darts_pl.relaxations.mixing import SinglePath, full
-from darts_pl.spaces.module.opening import Open
+from darts_pl.spaces.choice import ChoiceModule
 
 SHAPE = TensorInput((WIDTH,))
 DRAWN = settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
@@ -49,14 +50,13 @@ def test_one_hot_gates_are_the_derived_network_and_its_genotype_is_kept_by_json(
     supernet = supernet_of(space)
     genotype = space.random_genotype(torch.Generator().manual_seed(seed))
     assert from_json(genotype.to_json()) == genotype
-    network = space.network(genotype).double()
-    space.inherit(network, supernet, genotype)
-    assert not [part for part in network.modules() if isinstance(part, Open)]
+    network = network_with_weights(space, supernet, genotype)
+    assert not [part for part in network.modules() if isinstance(part, ChoiceModule)]
     gates = {kind: gate.double() for kind, gate in space.one_hot_gates(genotype).items()}
     x = torch.randn(7, WIDTH, dtype=torch.float64)
     for training in (True, False):
         supernet.train(training), network.train(training)
-        torch.testing.assert_close(supernet.forward_alone(x, gates), network(x), rtol=1e-10, atol=1e-10)
+        torch.testing.assert_close(supernet.forward_as_derived(x, gates), network(x), rtol=1e-10, atol=1e-10)
 
 
 @DRAWN

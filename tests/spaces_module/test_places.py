@@ -14,7 +14,7 @@ from darts_pl.genotype import ModuleGenotype
 from darts_pl.inputs import TensorInput
 from darts_pl.relaxations import Softmax
 from darts_pl.relaxations.mixing import full
-from darts_pl.spaces.module.opening import Open
+from darts_pl.spaces.choice import ChoiceModule
 
 IMAGE = (3, 8, 8)
 
@@ -52,7 +52,7 @@ def test_a_choice_stands_wherever_a_module_stands():
     assert list(space.choices) == ["row/1", "list/0", "named/x", "named/x/deep/1", "shared"]
     genotype = ModuleGenotype({"row/1": "1", "list/0": "0", "named/x": "same", "shared": "0"})
     network = space.network(genotype)
-    assert not [part for part in network.modules() if isinstance(part, Open)]
+    assert not [part for part in network.modules() if isinstance(part, ChoiceModule)]
     assert network.first[0] is network.second  # shared still
     assert isinstance(network.named["x"], nn.Identity)
     assert network.row[1].kernel_size == (3, 3) and network.list[0].kernel_size == (1, 1)

@@ -193,7 +193,7 @@ GENOTYPES = {
     "another operation": (
         {"outer": "flat", "pick": ("0", "1")},
         {"cell": Cell(((Edge("y", 0),),), (2,))},
-        "cell: found a cell of 1 nodes, expected known operations, not 'y'",
+        "cell: node 2: 'y' is not in this space",
     ),
 }
 

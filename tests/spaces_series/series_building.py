@@ -1,12 +1,13 @@
 """Small spaces of forecasting networks, and windows for them."""
 
 import torch
+from inherited import network_with_weights
 from torch import Tensor
 
 from darts_pl.ops.series import OPERATIONS, SeriesShape
 from darts_pl.relaxations import Softmax
 from darts_pl.relaxations.mixing import full
-from darts_pl.spaces import SeriesSpace, inherit_weights
+from darts_pl.spaces import SeriesSpace
 from darts_pl.spaces.series.labels import ARGUMENTS, candidates
 
 SHAPE = SeriesShape(look_back=24, horizon=12, targets=2, past_covariates=1, known_future=2)
@@ -70,9 +71,7 @@ def awake(net):
 def pair(space: SeriesSpace, genotype, shape: SeriesShape = SHAPE, net=None, **parts):
     """(supernet, network of the genotype that carries its weights), in float64; `net` is a supernet built before."""
     found = net or supernet(space, shape, **parts)
-    derived = space.network(genotype, shape, shape.targets, searching=True).double()
-    inherit_weights(derived, found)
-    return found, derived
+    return found, network_with_weights(space, found, genotype, shape, shape.targets)
 
 
 def drawn(space: SeriesSpace, seed: int):
@@ -88,7 +87,7 @@ def check_one_hot(space: SeriesSpace, genotype, shape: SeriesShape = SHAPE, **pa
         net.train(training), derived.train(training)
         x = batch(shape)
         past = x["past"].requires_grad_()
-        ours, theirs = net.forward_alone(x, gates), derived(x)
+        ours, theirs = net.forward_as_derived(x, gates), derived(x)
         assert ours.shape == (4, shape.horizon, shape.targets) and ours.abs().max() > 0
         torch.testing.assert_close(ours, theirs, rtol=1e-10, atol=1e-10)
         slopes = [torch.autograd.grad(y.square().sum(), past)[0] for y in (ours, theirs)]

@@ -16,14 +16,14 @@ from lightning.pytorch import Callback, Trainer
 from series_building import fixed_space
 
 from darts_pl.callbacks import SearchHistory
-from darts_pl.data.series import SeriesData, TableFrame
+from darts_pl.data.series import RawTableFrame, SeriesData
 from darts_pl.genotype import SeriesGenotype, from_json
 from darts_pl.hypergradient import first
 from darts_pl.lit import SearchModule
 from darts_pl.relaxations import Dirichlet, Gumbel, Relaxation, Sigmoid, Softmax
 from darts_pl.relaxations.mixing import full
 from darts_pl.spaces import SeriesSpace
-from darts_pl.spaces.architecture import SearchNetwork
+from darts_pl.spaces.base import Supernet
 
 Values = npt.NDArray[np.float64]
 
@@ -94,7 +94,7 @@ def series_data(values: Values, look_back: int, horizon: int, **settings) -> Ser
     frame = pd.DataFrame(values, columns=[f"y{column}" for column in range(values.shape[1])])
     frame.insert(0, "date", pd.date_range("2021-01-04", periods=len(frame), freq="h"))
     sizes = {"look_back": look_back, "horizon": horizon, "batch_size": 32, "eval_batch_size": 256, "calendar": []}
-    return SeriesData(source=TableFrame(frame), **{**sizes, "ratios": (0.8, 0.1, 0.1), **settings})
+    return SeriesData(source=RawTableFrame(frame), **{**sizes, "ratios": (0.8, 0.1, 0.1), **settings})
 
 
 @dataclass(frozen=True)
@@ -143,7 +143,7 @@ class Found:
     history: SearchHistory
 
     @property
-    def supernet(self) -> SearchNetwork:
+    def supernet(self) -> Supernet:
         """At the end."""
         return self.module.supernet
 
@@ -163,7 +163,7 @@ class Found:
         return float((alpha[:, column] - alpha[:, others].max(dim=1).values).max())
 
 
-def search_module(supernet: SearchNetwork, data: SeriesData, hypergradient: Callable = first, **settings):
+def search_module(supernet: Supernet, data: SeriesData, hypergradient: Callable = first, **settings):
     """The real module; `settings` may replace its optimisers."""
     parts = {
         "weights_optimizer": partial(torch.optim.AdamW, lr=0.005, weight_decay=1e-4),

@@ -12,7 +12,7 @@ from darts_pl.spaces.series.attention import ATTENTIONS
 from darts_pl.spaces.series.decomposition import DECOMPOSITIONS
 from darts_pl.spaces.series.mamba import BidirectionalMamba, Mamba
 from darts_pl.spaces.series.scan import scan
-from darts_pl.spaces.series.sequences import Along
+from darts_pl.spaces.series.tokens import Along
 
 DIM, HEADS = 8, 2
 

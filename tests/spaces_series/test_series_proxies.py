@@ -12,10 +12,10 @@ from darts_pl.proxies import PROXIES, measure
 from darts_pl.proxies.synflow import linearize
 from darts_pl.relaxations import Softmax
 from darts_pl.relaxations.mixing import full
-from darts_pl.spaces.series.feed_forward import SwiGLU
+from darts_pl.spaces.series.layers import SwiGLU
 from darts_pl.spaces.series.mamba import Mamba
 from darts_pl.spaces.series.normalization import RevIN
-from darts_pl.spaces.series.sequences import Along
+from darts_pl.spaces.series.tokens import Along
 
 LABELLED = {"epe_nas"}  # of classes
 ALIKE = ("encoder_decoder", "decoder_only")  # transformers whose parts the other modes have too

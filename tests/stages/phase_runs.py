@@ -10,16 +10,17 @@ import torch
 
 from darts_pl.data.arrays import ImageArrays
 from darts_pl.data.image import ImageData
-from darts_pl.derive import top_edges
+from darts_pl.derive import TopEdges
 from darts_pl.hardware import Hardware
 from darts_pl.hypergradient import first
 from darts_pl.lit import SearchModule
 from darts_pl.relaxations import Softmax
 from darts_pl.relaxations.mixing import full
 from darts_pl.spaces import CellSpace
+from darts_pl.stages.method import Method
 from darts_pl.stages.phases import Phase
 from darts_pl.stages.run import RunFolder
-from darts_pl.stages.search import Method, search
+from darts_pl.stages.search import search
 from darts_pl.stages.trainer import TrainerSettings
 
 PRIMITIVES = ("none", "skip_connect", "avg_pool_3x3", "dil_conv_3x3")
@@ -76,9 +77,7 @@ def run_search(
         alpha_warmup_epochs=warmup,
     )
     run = RunFolder.open(folder, command="search", config={"seed": 5, "resume": None}, device="cpu")
-    method = Method(
-        relaxation(), mixing, partial(space.derive, rule=partial(top_edges, keep=1)), make_module, rules, phases
-    )
+    method = Method(relaxation(), mixing, TopEdges(keep=1), make_module, rules, phases)
     genotype = search(
         run,
         method,

@@ -17,8 +17,10 @@ from darts_pl.lit import SearchModule
 from darts_pl.relaxations import Softmax
 from darts_pl.relaxations.mixing import full
 from darts_pl.spaces import CellSpace
-from darts_pl.spaces.architecture import SearchNetwork
+from darts_pl.spaces.base import Supernet
+from darts_pl.spaces.choice import ChoiceModule
 from darts_pl.spaces.mixed import MixedOperation
+from darts_pl.spaces.options import EdgeOptions
 from darts_pl.stages.fitting import fit
 from darts_pl.stages.selection import Trained
 from darts_pl.stages.selection.evaluation import Score
@@ -94,33 +96,33 @@ def searched(folder: Path, space, *, data=None, epochs: int = 2, relaxation=None
     module = make_module(supernet, task=Classification(2), epochs=max(1, epochs))
     if epochs:
         fit(module, data, folder=folder, epochs=epochs, hardware=HARDWARE, callbacks=[], title="search")
-    derive = partial(space.derive, rule=top_edges)
+    derive = partial(space.derive, derivation=top_edges)
     return Trained(module, make_module, space, data, derive, HARDWARE, 0, folder / "selection", DEFAULT)
 
 
-class AdditiveCell(nn.Module):
+class AdditiveCell(ChoiceModule):
     """A cell whose choices are of operations that do nothing."""
 
-    def __init__(self, kind: str, edges: int, operations: tuple[str, ...]):
-        super().__init__()
-        self.kind = kind
-        choices = [MixedOperation({name: nn.Identity() for name in operations}, full) for _ in range(edges)]
+    def __init__(self, kind: str, options: EdgeOptions):
+        super().__init__(kind, options)
+        choices = [MixedOperation({name: nn.Identity() for name in self.names}, full) for _ in self.targets]
         self.edges = nn.ModuleDict({str(row): choice for row, choice in enumerate(choices)})
 
 
-class Additive(SearchNetwork):
+class Additive(Supernet):
     """ "Accuracy" is Σ gate · value, so that what a removal costs is known in closed form."""
 
     def __init__(self, values: dict[str, torch.Tensor], targets: list[int], operations: tuple[str, ...]):
-        super().__init__(dict.fromkeys(values, targets), len(operations), Softmax())
+        options = EdgeOptions(operations, tuple((node, source) for source, node in enumerate(targets)))
+        super().__init__(dict.fromkeys(values, options), Softmax())
         self.values = values
-        self.cells = nn.ModuleList(AdditiveCell(kind, len(targets), operations) for kind in values)
+        self.cells = nn.ModuleList(AdditiveCell(kind, options) for kind in values)
         with torch.no_grad():
             for alpha in self.alphas.values():
                 alpha.copy_(torch.randn(alpha.shape, generator=torch.Generator().manual_seed(9)))
 
-    def run(self, x, gates, weights, *, alone=False):
-        return sum((gate * self.values[cell.kind]).sum() for gate, cell in zip(gates, self.cells))
+    def run(self, x):
+        return sum((cell.gates * self.values[cell.kind]).sum() for cell in self.cells)
 
 
 class AdditiveEvaluator:
@@ -139,6 +141,7 @@ class AdditiveEvaluator:
 
 def additive(folder: Path, values, targets, edges, operations, edges_kept) -> Trained:
     """A `Trained` around `Additive` that derives the gates themselves, to be looked at."""
-    space = SimpleNamespace(edges=edges, primitives=operations, edges_kept=edges_kept)
+    names = {"names": lambda kind: operations, "edge_names": lambda kind: list(edges)}
+    space = SimpleNamespace(**names, edges_kept=edges_kept)
     module = SimpleNamespace(supernet=Additive(values, targets, operations), task=Classification(2))
     return Trained(module, None, space, None, lambda gates: gates, HARDWARE, 3, folder, DEFAULT)

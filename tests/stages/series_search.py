@@ -5,16 +5,18 @@ from pathlib import Path
 
 import torch
 
-from darts_pl.data.series.given import GivenWindows
-from darts_pl.data.series.window_file import GivenFile, GivenPart
+from darts_pl.data.series.user_windows import UserWindows
+from darts_pl.data.series.window_file import WindowFile, WindowPart
+from darts_pl.derive import top_edges
 from darts_pl.hardware import Hardware
 from darts_pl.hypergradient import first
 from darts_pl.lit import SearchModule
 from darts_pl.relaxations import Softmax
 from darts_pl.relaxations.mixing import full
 from darts_pl.spaces import SeriesSpace
+from darts_pl.stages.method import Method
 from darts_pl.stages.run import RunFolder
-from darts_pl.stages.search import Method, search
+from darts_pl.stages.search import search
 from darts_pl.stages.trainer import TrainerSettings
 
 HARDWARE = Hardware(accelerator="cpu", channels_last=False)
@@ -30,15 +32,15 @@ def space() -> SeriesSpace:
     )  # fmt: skip
 
 
-def windows(count: int = 32) -> GivenWindows:
+def windows(count: int = 32) -> UserWindows:
     """Ramps of random slopes: the next steps follow from the last two."""
     parts = {}
     for place, name in enumerate(("train", "val", "test")):
         generator = torch.Generator().manual_seed(place)
         slopes, starts = torch.rand(2, count, 1, 1, generator=generator)
         whole = starts + slopes * torch.arange(LOOK_BACK + HORIZON)[None, :, None] / 10
-        parts[name] = GivenPart({"past": whole[:, :LOOK_BACK]}, whole[:, LOOK_BACK:])
-    data = GivenWindows(windows=GivenFile(parts, {}), batch_size=8)
+        parts[name] = WindowPart({"past": whole[:, :LOOK_BACK]}, whole[:, LOOK_BACK:])
+    data = UserWindows(windows=WindowFile(parts, {}), batch_size=8)
     data.prepare()
     return data
 
@@ -50,7 +52,7 @@ def searched(folder: Path, *, selection=None, epochs: int = 2) -> RunFolder:
     method = Method(
         relaxation=Softmax(),
         mixing=full,
-        derive=built.derive,
+        derivation=top_edges,
         make_module=partial(
             SearchModule,
             hypergradient=first,

@@ -9,7 +9,6 @@ from series_search import space, windows
 
 from darts_pl.data import digits_data
 from darts_pl.genotype import KNOWN
-from darts_pl.genotype.wording import in_short
 from darts_pl.spaces import CellSpace
 from darts_pl.stages import architecture
 from darts_pl.stages.architecture import compared_by, find_architecture, genotype_lines, retrain_only, summary
@@ -108,6 +107,6 @@ def test_genotypes_are_told_with_their_choices():
     lines = genotype_lines(json.loads(GENOTYPE.to_json()))
     assert len(lines) == len(GENOTYPE.choices) + len(GENOTYPE.cells)
     assert lines[0].split() == ["normalization", GENOTYPE.choices["normalization"]] and "2: " in lines[-1]
-    assert in_short(GENOTYPE).startswith(f"normalization={GENOTYPE.choices['normalization']}, decomposition=none")
-    assert " | encoder 2: " in in_short(GENOTYPE)
+    assert GENOTYPE.line().startswith(f"normalization={GENOTYPE.choices['normalization']}, decomposition=none")
+    assert " | encoder 2: " in GENOTYPE.line()
     assert genotype_lines(json.loads(KNOWN["DARTS_V2"].to_json()))[0].startswith("  normal  2: ")

@@ -4,7 +4,7 @@ from functools import partial
 
 import pytest
 
-from darts_pl.derive import strongest, threshold, top_edges
+from darts_pl.derive import Strongest, Threshold, TopEdges
 from darts_pl.errors import ConfigError
 from darts_pl.hypergradient import exact, finite_difference, first, fixed
 from darts_pl.relaxations import Dirichlet, Gumbel, Sigmoid, Softmax, Uniform
@@ -34,7 +34,7 @@ def check(**changes) -> None:
         "mixing": full,
         "hypergradient": first,
         "rules": [],
-        "derivation": top_edges,
+        "derivation": TopEdges(),
         "phases": (Phase(),),
         "selection": None,
     }
@@ -53,11 +53,11 @@ def check(**changes) -> None:
         ),
         ({"relaxation": Uniform()}, "nothing to train"),
         ({"relaxation": Uniform(), "hypergradient": fixed}, "none can be derived"),
-        ({"derivation": partial(threshold, threshold=0.85)}, "sum to one hardly ever reach"),
-        ({"relaxation": Dirichlet(), "derivation": threshold}, "sum to one hardly ever reach"),
-        ({"relaxation": Sigmoid(), "derivation": threshold, "mixing": PartialChannels(4)}, "edge normalisation"),
-        ({"relaxation": Sigmoid(), "derivation": strongest, "space": TABLES}, "Leave 'none' out"),
-        ({"derivation": strongest}, "keeps some of each node.s inputs"),
+        ({"derivation": Threshold(threshold=0.85)}, "sum to one hardly ever reach"),
+        ({"relaxation": Dirichlet(), "derivation": Threshold()}, "sum to one hardly ever reach"),
+        ({"relaxation": Sigmoid(), "derivation": Threshold(), "mixing": PartialChannels(4)}, "edge normalisation"),
+        ({"relaxation": Sigmoid(), "derivation": Strongest(), "space": TABLES}, "Leave 'none' out"),
+        ({"derivation": Strongest()}, "keeps some of each node.s inputs"),
         ({"space": TABLES}, "derivation=strongest"),
         ({"phases": DROPPING, "hypergradient": fixed}, "never trained here"),
         ({"phases": DROPPING, "selection": Sampled()}, "draws architectures from the whole space"),
@@ -83,8 +83,8 @@ def test_senseless_pairs_are_refused(changes, words):
         {"relaxation": Dirichlet(), "mixing": PartialChannels(4)},
         {"relaxation": Gumbel(hard=True), "mixing": SinglePath()},
         {"relaxation": Gumbel(hard=True), "mixing": PartialChannels(2, inner=SinglePath())},
-        {"relaxation": Sigmoid(), "derivation": threshold, "mixing": PartialChannels(4, edge_normalization=False)},
-        {"relaxation": Sigmoid(), "derivation": strongest, "space": WITHOUT_NONE},
+        {"relaxation": Sigmoid(), "derivation": Threshold(), "mixing": PartialChannels(4, edge_normalization=False)},
+        {"relaxation": Sigmoid(), "derivation": Strongest(), "space": WITHOUT_NONE},
         {"relaxation": Uniform(), "mixing": SinglePath(), "hypergradient": fixed, "selection": Sampled()},
         {"rules": [EigenvalueStop(stop=False)], "selection": Perturbation()},
         {"rules": [SkipStop(), BetaDecay(), SDARTSRandom()]},

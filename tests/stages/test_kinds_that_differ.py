@@ -76,7 +76,7 @@ def test_a_search_tells_of_each_best_genotype_and_writes_what_pages_need(tmp_pat
 def test_the_evaluator_gives_the_tasks_figures(tmp_path):
     trained = untrained(tmp_path)
     score = Evaluator(trained)(trained.module.supernet, trained.module.supernet)
-    x, y = trained.data.windows("val")[torch.arange(len(trained.data.every("val")))]
+    x, y = trained.data.windows("val")[torch.arange(len(trained.data.numbers_of("val")))]
     with torch.no_grad():
         expected = float((trained.module.supernet.eval()(x) - y).square().mean())
     assert score.monitored == pytest.approx(expected, rel=1e-4) and score.loss == pytest.approx(expected, rel=1e-4)

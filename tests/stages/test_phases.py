@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn as nn
+from inherited import network_with_weights
 from phase_runs import PRIMITIVES, Begun, Bright, run_search
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
@@ -19,7 +20,7 @@ from darts_pl.lit.base import cosine_rate
 from darts_pl.relaxations import Dirichlet, Softmax
 from darts_pl.relaxations.mixing import PartialChannels, full
 from darts_pl.rules import SkipDropout
-from darts_pl.spaces import CellSpace, inherit_weights
+from darts_pl.spaces import CellSpace
 from darts_pl.stages import search as stage
 from darts_pl.stages.manifest import MANIFEST, read_manifest
 from darts_pl.stages.phases import Phase, strongest_masks
@@ -184,13 +185,12 @@ def test_one_hot_gates_on_a_pruned_supernet_are_the_derived_network() -> None:
     supernet.keep(strongest_masks(supernet, 2))
     supernet.train()(torch.rand(4, 1, 8, 8, dtype=torch.float64))
     genotype = space.derive(supernet.strengths())
-    network = space.network(genotype, (1, 8, 8), 3, searching=True).double()
-    inherit_weights(network, supernet)
+    network = network_with_weights(space, supernet, genotype, (1, 8, 8), 3)
     gates = {kind: gate.double() for kind, gate in space.one_hot_gates(genotype).items()}
     x = torch.randn(3, 1, 8, 8, dtype=torch.float64)
     for training in (True, False):
         supernet.train(training), network.train(training)
-        torch.testing.assert_close(supernet.forward_alone(x, gates), network(x), rtol=1e-10, atol=1e-10)
+        torch.testing.assert_close(supernet.forward_as_derived(x, gates), network(x), rtol=1e-10, atol=1e-10)
 
 
 class Faithful(nn.Module):

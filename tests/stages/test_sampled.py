@@ -7,11 +7,12 @@ import pandas as pd
 import pytest
 import torch
 import torch.nn.functional as F
+from inherited import network_with_weights
 from selecting import planted_space, searched, two_classes
 
 from darts_pl.errors import ConfigError
 from darts_pl.genotype import from_json
-from darts_pl.spaces import CellSpace, inherit_weights
+from darts_pl.spaces import CellSpace
 from darts_pl.stages.selection import Sampled
 
 PRIMITIVES = ("none", "skip_connect", "avg_pool_3x3", "dil_conv_3x3")
@@ -20,8 +21,7 @@ PRIMITIVES = ("none", "skip_connect", "avg_pool_3x3", "dil_conv_3x3")
 def derived_score(trained, genotype) -> tuple[float, float]:
     """(loss, accuracy) of the genotype's own network with the supernet's weights, the half as one batch."""
     space, data = trained.space, trained.data
-    network = space.network(genotype, data.input_shape, 2, searching=True)
-    inherit_weights(network, trained.module.supernet)
+    network = network_with_weights(space, trained.module.supernet, genotype, data.input_shape, 2)
     x, y = data.train_arrays()
     index = data.halves[1]
     x = (torch.from_numpy(x[index]).permute(0, 3, 1, 2).float() / 255 - data.mean[0]) / data.std[0]

@@ -8,11 +8,11 @@ import pytest
 from strangers_runs import content
 
 from darts_pl import benchmark
-from darts_pl.assembly.asked import asked_in, going_on
-from darts_pl.assembly.benchmarks import ASKED
+from darts_pl.assembly.benchmark_folder import read_settings, resume_command
 from darts_pl.errors import RunError
+from darts_pl.stages.benchmark.settings import FILE
 
-ASKED_FOR = {
+WRITTEN = {
     **{"methods": ["darts"], "seeds": [0], "scale": "two_cores", "jobs": 1, "threads": 1, "steps": 8, "rounds": 3},
     "overrides": ["epochs=1"],
 }
@@ -38,7 +38,7 @@ WRONG = {
 def folder(tmp_path: Path) -> Path:
     place = tmp_path / "benchmark"
     place.mkdir()
-    (place / ASKED).write_text(json.dumps(ASKED_FOR))
+    (place / FILE).write_text(json.dumps(WRITTEN))
     return place
 
 
@@ -47,29 +47,29 @@ def test_a_folder_asks_for_no_more(
     kind: str, folder: Path, marker: Path, capsys: pytest.CaptureFixture, command: Callable
 ) -> None:
     changes, told = WRONG[kind]
-    (folder / ASKED).write_text(json.dumps({**ASKED_FOR, **changes}))
+    (folder / FILE).write_text(json.dumps({**WRITTEN, **changes}))
     before = content(Path.cwd())
     assert benchmark.main(["nasbench201", f"resume={folder}"]) == 2
     message = capsys.readouterr().err
-    assert told in message and ASKED in message and "Traceback" not in message
+    assert told in message and FILE in message and "Traceback" not in message
     assert content(Path.cwd()) == before and not marker.exists()
 
 
 def test_what_was_asked_for_is_asked_again(folder: Path, command: Callable) -> None:
-    found = asked_in(folder, trust=False)
+    found = read_settings(folder, trust=False)
     assert (found.methods, found.seeds, found.overrides, found.threads) == (("darts",), (0,), ("epochs=1",), 1)
-    assert going_on(folder, found).endswith(f"benchmark nasbench201 resume={folder}")
+    assert resume_command(folder, found).endswith(f"benchmark nasbench201 resume={folder}")
 
 
 def test_code_of_the_users_own_is_trusted(
     folder: Path, marker: Path, capsys: pytest.CaptureFixture, command: Callable
 ) -> None:
     own = "space.operations={a: {_target_: strangers.go}}"
-    (folder / ASKED).write_text(json.dumps({**ASKED_FOR, "overrides": [own]}))
-    found = asked_in(folder, trust=True)
+    (folder / FILE).write_text(json.dumps({**WRITTEN, "overrides": [own]}))
+    found = read_settings(folder, trust=True)
     assert found.overrides == (own,) and found.trust and not marker.exists()
     assert "space.operations.a._target_=strangers.go" in capsys.readouterr().err
-    assert going_on(folder, found).endswith("trust=true")
+    assert resume_command(folder, found).endswith("trust=true")
 
 
 @pytest.mark.parametrize("benchmark_name", ["nasbench201", "proxies"])
@@ -84,5 +84,5 @@ def test_links_out_of_the_folder_are_refused(
 def test_a_link_is_told_as_an_error(folder: Path, tmp_path: Path) -> None:
     (folder / "job.log").symlink_to(tmp_path / "other.log")
     with pytest.raises(RunError, match=r"job\.log is a link"):
-        asked_in(folder, trust=False)
-    assert asked_in(folder, trust=True).methods == ("darts",)
+        read_settings(folder, trust=False)
+    assert read_settings(folder, trust=True).methods == ("darts",)

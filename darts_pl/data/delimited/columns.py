@@ -10,9 +10,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from darts_pl.data.delimited.dialect import USUAL_MISSING, Dialect
+from darts_pl.data.delimited.dialect import USUAL_MISSING, Dialect, RawTable
 from darts_pl.data.delimited.numbers import Likeness, Reader, likeness, options_that_read
-from darts_pl.data.delimited.raw import RawTable
 from darts_pl.errors import DataError
 
 log = logging.getLogger(__name__)
@@ -29,7 +28,7 @@ SHOWN = 60  # characters of a value in a message
 
 
 @dataclass(frozen=True)
-class Words:
+class ColumnTexts:
     """The texts of a column, each once.
 
     Attributes:
@@ -41,7 +40,7 @@ class Words:
     reader: Reader
 
     @classmethod
-    def of(cls, values: pd.Series, reader: Reader) -> "Words":
+    def of(cls, values: pd.Series, reader: Reader) -> "ColumnTexts":
         """Of a column; blanks alone are nothing."""
         codes, uniques = pd.factorize(values)
         texts = [str(each) for each in uniques]
@@ -99,9 +98,9 @@ class Words:
         return int((self.codes == text).argmax())
 
 
-def words_of(raw: RawTable, name: str) -> Words:
+def column_texts(raw: RawTable, name: str) -> ColumnTexts:
     """The texts of a column."""
-    return Words.of(raw.frame[name], Reader(raw.dialect))
+    return ColumnTexts.of(raw.frame[name], Reader(raw.dialect))
 
 
 def is_text(values: pd.Series) -> bool:
@@ -128,7 +127,7 @@ def number_column(raw: RawTable, name: str, otherwise: str, *, codes: bool = Fal
         if codes:
             _check_distinct(raw, name, values, otherwise)
         return values
-    words = words_of(raw, name)
+    words = column_texts(raw, name)
     for i, plain in enumerate(words.plain):
         if plain is None:
             _refuse(raw, name, words, i, otherwise)
@@ -151,7 +150,7 @@ def number_column(raw: RawTable, name: str, otherwise: str, *, codes: bool = Fal
     return pd.Series(found, index=values.index, name=name)
 
 
-def _refuse(raw: RawTable, name: str, words: Words, i: int, otherwise: str) -> None:
+def _refuse(raw: RawTable, name: str, words: ColumnTexts, i: int, otherwise: str) -> None:
     """Raises DataError of a text that is no number."""
     text, alike = words.texts[i], words.alike.get(i)
     place = f"{raw.name}, {raw.place(words.first(i))}, column {name!r}: found {text[:SHOWN]!r}"
@@ -189,7 +188,7 @@ def _check_distinct(raw: RawTable, name: str, values: pd.Series, otherwise: str)
         _refuse_merged(raw, name, found, otherwise)
 
 
-def _check_whole(raw, name: str, words: Words, numbers, whole: dict[int, int], otherwise: str) -> None:
+def _check_whole(raw, name: str, words: ColumnTexts, numbers, whole: dict[int, int], otherwise: str) -> None:
     large = [(value, words.texts[i], i) for i, value in whole.items() if abs(value) > EXACT]
     if large:
         _refuse_merged(raw, name, [(value, text, words.first(i)) for value, text, i in large], otherwise)
@@ -208,7 +207,7 @@ def _refuse_merged(raw: RawTable, name: str, numbers: list[tuple[int, str, int]]
             )
 
 
-def _check_zeros(raw: RawTable, name: str, words: Words, whole: dict[int, int], otherwise: str) -> None:
+def _check_zeros(raw: RawTable, name: str, words: ColumnTexts, whole: dict[int, int], otherwise: str) -> None:
     """Raises DataError where a whole number is written with zeros before it and without."""
     seen: dict[int, int] = {}
     for i, value in whole.items():

@@ -1,10 +1,12 @@
-"""How a delimited file is written: what stands between its columns, in its numbers and around its texts."""
+"""How a delimited file is written, and a table as it was read from one, before any check of its values."""
 
 import codecs
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from typing import Any
+
+import pandas as pd
 
 from darts_pl.errors import ConfigError, nearest
 
@@ -87,12 +89,26 @@ class Dialect:
         """Every mark that stands for `thousands`; "" where there is none."""
         return "" if self.thousands is None else ALIKE.get(self.thousands, self.thousands)
 
-    @classmethod
-    def taken_from(cls, arguments: Mapping[str, Any]) -> "tuple[Dialect, dict[str, Any]]":
-        """The dialect that some keyword arguments describe, and the other arguments."""
-        names = [each.name for each in fields(cls)]
-        own = {name: value for name, value in arguments.items() if name in names}
-        return cls(**own), {name: value for name, value in arguments.items() if name not in names}
+
+@dataclass(frozen=True)
+class RawTable:
+    """A table before any check.
+
+    Attributes:
+        frame: its columns; the index holds the number of each row in the source.
+        name: what messages call the source.
+        unit: what the index counts: "line" of a file (the header is line 1) or "row" (from 1).
+        dialect: how numbers are written in columns of text.
+    """
+
+    frame: pd.DataFrame
+    name: str
+    unit: str
+    dialect: Dialect = field(default_factory=Dialect)
+
+    def place(self, position: int) -> str:
+        """Where the row at `position` of the frame stands in the source, such as "line 17"."""
+        return f"{self.unit} {self.frame.index[position]}"
 
 
 def _missing(given: Any) -> tuple[str, ...]:

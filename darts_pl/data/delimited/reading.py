@@ -9,9 +9,8 @@ import numpy as np
 import pandas as pd
 
 from darts_pl.data.delimited.content import Content, content_of
-from darts_pl.data.delimited.dialect import Dialect
+from darts_pl.data.delimited.dialect import Dialect, RawTable
 from darts_pl.data.delimited.layout import Layout, layout_of, stream_of
-from darts_pl.data.delimited.raw import RawTable
 from darts_pl.errors import DataError
 
 log = logging.getLogger(__name__)

@@ -1,17 +1,22 @@
 """Data modules of series."""
 
-from darts_pl.data.series.builders import co2_data, csv_data, etth1_data
-from darts_pl.data.series.given import GivenWindows, windows_data
+from darts_pl.data.delimited import RawTableFile, RawTableFrame
 from darts_pl.data.series.module import SeriesData
-from darts_pl.data.series.reading import TableFile, TableFrame
 from darts_pl.data.series.scaling import Scaler
+from darts_pl.data.series.sources import Co2Data, CsvSeriesData, Etth1Data
+from darts_pl.data.series.user_windows import UserWindows, WindowFileData
+from darts_pl.data.series.windows import WindowDataModule
+
+# The names in conf/data, which the configurations of earlier runs hold.
+csv_data, etth1_data, co2_data, windows_data = CsvSeriesData, Etth1Data, Co2Data, WindowFileData
 
 __all__ = [
-    "GivenWindows",
+    "RawTableFile",
+    "RawTableFrame",
     "Scaler",
     "SeriesData",
-    "TableFile",
-    "TableFrame",
+    "UserWindows",
+    "WindowDataModule",
     "co2_data",
     "csv_data",
     "etth1_data",

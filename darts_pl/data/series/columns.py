@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from darts_pl.data.delimited.columns import is_text, number_column, words_of
+from darts_pl.data.delimited import RawTable
+from darts_pl.data.delimited.columns import column_texts, is_text, number_column
 from darts_pl.data.series.magnitude import check_standardisable, check_whole
-from darts_pl.data.series.reading import RawTable
 from darts_pl.errors import ConfigError, DataError, nearest
 
 log = logging.getLogger(__name__)
@@ -28,6 +28,10 @@ class Roles:
     def all(self) -> tuple[str, ...]:
         """Every column in use, targets first."""
         return self.targets + self.past + self.future
+
+    def by_name(self) -> dict[str, tuple[str, ...]]:
+        """The columns of "targets", "past" and "future"."""
+        return {"targets": self.targets, "past": self.past, "future": self.future}
 
 
 def resolve_roles(
@@ -124,7 +128,7 @@ def _holds_numbers(raw: RawTable, name: str) -> bool:
     if pd.api.types.is_numeric_dtype(column):
         return True
     if is_text(column):
-        words = words_of(raw, name)
+        words = column_texts(raw, name)
         if words.any_number or words.seem_numbers:
             return True  # text among numbers, and numbers of another notation, are refused later, not left out
     log.warning("%s: column %r holds no numbers and is left out; data.targets chooses columns.", raw.name, name)

@@ -6,13 +6,13 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from darts_pl.data.series.reading import RawTable
+from darts_pl.data.delimited import RawTable
 from darts_pl.errors import DataError
 
 Counts = npt.NDArray[np.int64] | npt.NDArray[np.float64]
 
 FORMATS = {"unix": "s", "unix_s": "s", "unix_ms": "ms", "unix_us": "us", "unix_ns": "ns"}
-WORDS = {"s": "seconds", "ms": "milliseconds", "us": "microseconds", "ns": "nanoseconds"}
+UNITS = {"s": "seconds", "ms": "milliseconds", "us": "microseconds", "ns": "nanoseconds"}
 A_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 A_YEAR = 365.2425 * 24 * 3600  # seconds
 FIRST_YEAR, LAST_YEAR = 1678, 2200  # nanoseconds in 64 bits go back to 1677
@@ -30,7 +30,7 @@ def read_counts(raw: RawTable, column: str, time_format: str) -> pd.DatetimeInde
     if (bad := ~np.isfinite(counts)).any():
         at = int(bad.argmax())
         raise DataError(
-            f"{where}, {raw.place(at)}: found {str(raw.frame[column].iloc[at])[:60]!r}, expected the {WORDS[unit]} "
+            f"{where}, {raw.place(at)}: found {str(raw.frame[column].iloc[at])[:60]!r}, expected the {UNITS[unit]} "
             f"since 1970 of data.time_format={time_format}"
         )
     _check_unit(raw, where, counts, unit)
@@ -60,18 +60,18 @@ def span(counts: Counts, unit: str) -> str:
     return f"{first:%Y-%m-%d %H:%M:%S} to {last:%Y-%m-%d %H:%M:%S}"
 
 
-def remedy(counts: Counts) -> str:
+def format_hint(counts: Counts) -> str:
     """A sentence on the format that reads numbers which stand for times; empty where none does."""
     if not len(counts) or not np.isfinite(counts).all():
         return ""
     if unit := unit_of(counts):
-        return f"As {WORDS[unit]} since 1970 they are {span(counts, unit)}: data.time_format=unix_{unit}. "
+        return f"As {UNITS[unit]} since 1970 they are {span(counts, unit)}: data.time_format=unix_{unit}. "
     units = _units(counts)
     known = list(dict.fromkeys(units))
     if None in known:
         return ""
-    told = (f"{counts[units.index(unit)]} {WORDS[unit]}" for unit in known)
-    return f"They count since 1970 in several units ({', '.join(told)}); expected one. "
+    found = (f"{counts[units.index(unit)]} {UNITS[unit]}" for unit in known)
+    return f"They count since 1970 in several units ({', '.join(found)}); expected one. "
 
 
 def check_years(stamps: pd.DatetimeIndex, where: str, place: Callable[[int], str], made: bool) -> None:
@@ -137,21 +137,21 @@ def _read_as_too_short(counts: Counts, unit: str) -> str | None:
 def _check_unit(raw: RawTable, where: str, counts: Counts, unit: str) -> None:
     years = _years(counts, unit)
     wrong = (years < FIRST_YEAR) | (years >= LAST_YEAR + 1)
-    if wrong.any() or _falls_apart(counts, years):
+    if wrong.any() or _of_two_units(counts, years):
         at = int(wrong.argmax())
-        hint = remedy(counts) or f"Expected times of the years {FIRST_YEAR} to {LAST_YEAR}"
+        hint = format_hint(counts) or f"Expected times of the years {FIRST_YEAR} to {LAST_YEAR}"
         raise DataError(
-            f"{where}, {raw.place(at)}: {counts[at]} read as {WORDS[unit]} since 1970 is in the year {years[at]:.0f}. "
+            f"{where}, {raw.place(at)}: {counts[at]} read as {UNITS[unit]} since 1970 is in the year {years[at]:.0f}. "
             + hint.rstrip()
         )
     if _read_as_too_short(counts, unit):
         raise DataError(
-            f"{where}, {raw.place(0)}: {counts[0]} read as {WORDS[unit]} since 1970 is in 1970, and so are all others. "
-            + remedy(counts).rstrip()
+            f"{where}, {raw.place(0)}: {counts[0]} read as {UNITS[unit]} since 1970 is in 1970, and so are all others. "
+            + format_hint(counts).rstrip()
         )
 
 
-def _falls_apart(counts: Counts, years: npt.NDArray[np.float64]) -> bool:
+def _of_two_units(counts: Counts, years: npt.NDArray[np.float64]) -> bool:
     """Whether some of `counts`, of another unit than the others, lie in 1970 and the others long after it."""
     early = (years >= 1970) & (years < 1971)
     return early.any() and (years[~early] >= 1975).all() and not early.all() and unit_of(counts[early]) is not None

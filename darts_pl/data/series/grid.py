@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 from pandas.tseries.offsets import BaseOffset
 
+from darts_pl.data.delimited import RawTable
 from darts_pl.data.series.frequency import infer_frequency, parse_frequency
-from darts_pl.data.series.reading import RawTable
 from darts_pl.data.series.several import difference
 from darts_pl.errors import DataError
 

@@ -1,7 +1,7 @@
 """The LightningDataModule of series: paired blocks for a search, the standard three parts for a retraining."""
 
 from collections.abc import Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -10,10 +10,12 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from darts_pl.data.base import Source, check_share, check_source
+from darts_pl.data.delimited import RawTable
+from darts_pl.data.series.calendar import calendar_names
 from darts_pl.data.series.frequency import seasonal_period
-from darts_pl.data.series.loaders import WindowLoaders
-from darts_pl.data.series.options import check_options
-from darts_pl.data.series.reading import TableSource
+from darts_pl.data.series.options import check_choices, check_dates, check_device, check_gaps, check_sizes, check_times
+from darts_pl.data.series.preprocessing import SeriesPreprocessing
 from darts_pl.data.series.scaling import Scaler
 from darts_pl.data.series.series import Series, load_series, without_constants
 from darts_pl.data.series.split import (
@@ -26,12 +28,11 @@ from darts_pl.data.series.split import (
     window_starts,
 )
 from darts_pl.data.series.windowed import WindowedSeries
-from darts_pl.data.series.windows import Inputs, Truth, evenly
+from darts_pl.data.series.windows import WindowDataModule, WindowInputs, WindowTargets, evenly
 from darts_pl.ops.series.shapes import SeriesShape
-from darts_pl.tasks import Forecasting
 
 
-class SeriesData(WindowLoaders):
+class SeriesData(WindowDataModule):
     """Windows of a series for a search or a retraining, standardised by the training rows.
 
     A batch is `(x, y)` with `x = {"past": [B, T, C], "past_known": [B, T, F], "future_known": [B, P, F]}` (float32; the
@@ -40,7 +41,7 @@ class SeriesData(WindowLoaders):
     `(x, y, key)`, which `on_after_batch_transfer` takes off.
 
     Args:
-        source: gives the table: `TableFile`, `TableFrame` or one's own.
+        source: gives the table: `RawTableFile`, `RawTableFrame` or one's own.
         look_back, horizon: T and P in steps, any ratio of the two.
         time: the time column; None takes the one named date, time, timestamp, datetime or ds.
         series: column → value, where the table holds several series: which rows are read.
@@ -57,16 +58,10 @@ class SeriesData(WindowLoaders):
             time in one series; those of several series are refused whatever this says.
         unsorted: "refuse" or "sort". gaps: "refuse" or "fill" steps left out, whose values `missing` then gives.
         constant: columns constant over the training rows: "refuse", "drop" or "keep".
-        purpose: "search" pairs two blocks of the training rows; "retrain" trains on all of them and validates on the
-            validation part.
         weights_fraction: the weights' share of the training rows in a search. alphas_block: "last" or "first" in time.
-        limit_train: use only so many training windows, at even distances; validation and test stay whole.
-        eval_stride: in a search validate on every so many-th window of the alphas block.
         seasonal_period: steps of a season for MASE and seasonal forecasts; None by frequency.
-        loss: "mse", "mae" or "huber", see `Forecasting`.
-        batch_size, eval_batch_size: windows a batch; 4 · `batch_size` of evaluation by default.
-        seed: of the order of training windows.
         storage_device: where the rows are kept, "cpu" by default.
+        paired: see `WindowDataModule`; `limit_train` takes windows at even distances, validation and test stay whole.
 
     Raises:
         ConfigError: an unknown choice or a value out of range. What is wrong with the data shows in `prepare`.
@@ -75,7 +70,7 @@ class SeriesData(WindowLoaders):
     def __init__(
         self,
         *,
-        source: TableSource,
+        source: Source[RawTable],
         look_back: int = 96,
         horizon: int = 96,
         time: str | None = None,
@@ -97,49 +92,51 @@ class SeriesData(WindowLoaders):
         unsorted: str = "refuse",
         gaps: str = "refuse",
         constant: str = "refuse",
-        purpose: str = "search",
         weights_fraction: float = 0.5,
         alphas_block: str = "last",
-        limit_train: int | None = None,
-        eval_stride: int = 1,
         seasonal_period: int | None = None,
-        loss: str = "mse",
-        batch_size: int = 32,
-        eval_batch_size: int | None = None,
-        seed: int = 0,
         storage_device: str | None = None,
+        **paired: Any,
     ) -> None:
-        super().__init__()
-        self.source, self.purpose, self.seed = source, purpose, seed
-        self.look_back, self.horizon = look_back, horizon
+        super().__init__(**paired)
+        check_source(source, "RawTableFile, RawTableFrame")
+        check_choices(split=split, scaling=scaling, constant=constant, alphas_block=alphas_block)
+        check_choices(missing=missing, duplicates=duplicates, unsorted=unsorted, gaps=gaps)
+        check_gaps(gaps, missing)
+        check_sizes(look_back=look_back, horizon=horizon, seasonal_period=seasonal_period)
+        check_dates(split, val_start, test_start)
+        calendar_names(calendar, "year")
+        check_times(series or {}, time_format, frequency)
+        check_share(weights_fraction)
+        self.look_back, self.horizon, self.weights_fraction = look_back, horizon, weights_fraction
         self.calendar, self.split, self.ratios = calendar, split, ratios
         self.val_start, self.test_start = val_start, test_start
-        self.scaling, self.constant = scaling, constant
-        self.weights_fraction, self.alphas_block = weights_fraction, alphas_block
-        self.limit_train, self.eval_stride = limit_train, eval_stride
-        self.batch_size = batch_size
-        self.eval_batch_size = 4 * batch_size if eval_batch_size is None else eval_batch_size
-        self.elapsed_epochs = 0  # of earlier phases of a search
+        self.scaling, self.constant, self.alphas_block = scaling, constant, alphas_block
         self.storage_device = torch.device(storage_device or "cpu")
-        self.task = Forecasting(loss)
-        self.given_period = seasonal_period
-        self.mending = {"missing": missing, "duplicates": duplicates, "unsorted": unsorted, "gaps": gaps}
-        self.columns = {
-            "time": time,
-            "series": series or {},
-            "time_format": time_format,
-            "timezone": timezone,
-            "frequency": frequency,
-            "targets": targets,
-            "past_covariates": past_covariates,
-            "future_covariates": future_covariates,
-        }
-        check_options(self)
+        self.season_chosen = seasonal_period
+        check_device(self.storage_device)
+        self.series_chosen = dict(series or {})
+        self._load = partial(
+            load_series,
+            source,
+            time=time,
+            series=self.series_chosen,
+            time_format=time_format,
+            timezone=timezone,
+            frequency=frequency,
+            targets=targets,
+            past_covariates=past_covariates,
+            future_covariates=future_covariates,
+            missing=missing,
+            duplicates=duplicates,
+            unsorted=unsorted,
+            gaps=gaps,
+        )
 
     @cached_property
     def windowed(self) -> WindowedSeries:
         """The series with its parts, its scaling and its calendar."""
-        loaded = load_series(self.source, **self.columns, **self.mending)
+        loaded = self._load()
         cuts = self._cut(loaded)
         check_lengths(cuts, self.look_back, self.horizon, loaded.name)
         return WindowedSeries(
@@ -181,11 +178,6 @@ class SeriesData(WindowLoaders):
         return self.windowed.shape
 
     @property
-    def outputs(self) -> int:
-        """Y, the targets."""
-        return len(self.target_names)
-
-    @property
     def target_names(self) -> tuple[str, ...]:
         """Names of the targets, in the order of the channels."""
         return self.windowed.series.roles.targets
@@ -198,17 +190,17 @@ class SeriesData(WindowLoaders):
     @property
     def seasonal_period(self) -> int:
         """Steps of a season: as given, else by frequency."""
-        return self.given_period or seasonal_period(self.windowed.series.offset)
+        return self.season_chosen or seasonal_period(self.windowed.series.offset)
 
     @property
     def fingerprint(self) -> str:
         """sha256 of the values, times, names and roles, cuts, sizes of the windows, scaling and calendar."""
         return self.windowed.fingerprint
 
-    def preprocessing(self) -> dict[str, Any]:
-        """What has to be done to further rows of the series before a network sees them, as JSON can write it."""
-        series = {column: str(value) for column, value in self.columns["series"].items()}
-        return {**self.windowed.preprocessing(), "series": series}
+    @cached_property
+    def preprocessing(self) -> SeriesPreprocessing:
+        """What has to be done to further rows of the series before a network sees them."""
+        return self.windowed.preprocessing({column: str(value) for column, value in self.series_chosen.items()})
 
     def train_targets(self) -> npt.NDArray[np.float64]:
         """float64 [rows, Y], the targets of the training rows on the original scale."""
@@ -218,11 +210,11 @@ class SeriesData(WindowLoaders):
         """The time of the first step that each window of a part forecasts."""
         return self.windowed.window_times(part)
 
-    def gatherers_of(self, part: str) -> tuple[Inputs, Truth]:
+    def samples_of(self, part: str) -> tuple[WindowInputs, WindowTargets]:
         """The same for every part: windows are numbered by their first rows."""
-        return self.windowed.gatherers
+        return self.windowed.samples
 
-    def every(self, part: str) -> Tensor:
+    def numbers_of(self, part: str) -> Tensor:
         """The first rows of all windows of "train", "val" or "test"."""
         return evenly(self.windowed.starts(part), None)
 

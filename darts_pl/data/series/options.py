@@ -6,62 +6,64 @@ from typing import Any
 import pandas as pd
 import torch
 
-from darts_pl.data.series.calendar import calendar_names
 from darts_pl.data.series.epochs import FORMATS
 from darts_pl.data.series.frequency import parse_frequency
 from darts_pl.data.series.split import SPLITS
 from darts_pl.errors import ConfigError, nearest
 
-MENDING = {
+CHOICES = {
     "missing": ("refuse", "interpolate", "forward_fill"),
     "duplicates": ("refuse", "last", "mean"),
     "unsorted": ("refuse", "sort"),
     "gaps": ("refuse", "fill"),
-}
-CHOICES = {
     "split": SPLITS,
     "scaling": ("standard", "none"),
     "constant": ("refuse", "drop", "keep"),
-    "purpose": ("search", "retrain"),
     "alphas_block": ("last", "first"),
 }
-LEAST_ONE = ("look_back", "horizon", "batch_size", "eval_batch_size", "eval_stride")
 
 
-def check_options(data: Any) -> None:
-    """Check the attributes of a `SeriesData` that are choices or sizes, and its rules for mending.
+def check_choices(**found: str) -> None:
+    """Raises ConfigError where an option has a value that is not among its `CHOICES`."""
+    for name, value in found.items():
+        if value not in CHOICES[name]:
+            raise ConfigError(f"data.{name}={value!r} is unknown. {nearest(str(value), CHOICES[name])}")
 
-    Raises:
-        ConfigError: a value out of range, with its key and the nearest valid one; rules that contradict each other.
-    """
-    if not callable(getattr(data.source, "load", None)):
-        raise ConfigError(f"source={data.source!r} has no load(); expected TableFile, TableFrame or the like")
-    for name, choices in {**MENDING, **CHOICES}.items():
-        value = data.mending[name] if name in MENDING else getattr(data, name)
-        if value not in choices:
-            raise ConfigError(f"data.{name}={value!r} is unknown. {nearest(str(value), choices)}")
-    for name in LEAST_ONE:
-        if getattr(data, name) < 1:
-            raise ConfigError(f"data.{name}={getattr(data, name)}: expected at least 1")
-    for name, value in (("limit_train", data.limit_train), ("seasonal_period", data.given_period)):
-        if value is not None and value < 1:
-            raise ConfigError(f"data.{name}={value}: expected at least 1, or null")
-    if not 0 < data.weights_fraction < 1:
-        raise ConfigError(f"data.weights_fraction={data.weights_fraction}: expected a share above 0 and below 1")
-    if data.split != "dates" and (data.val_start or data.test_start):
-        raise ConfigError(f"data.val_start and data.test_start need data.split=dates; found data.split={data.split}")
-    if data.mending["gaps"] == "fill" and data.mending["missing"] == "refuse":
+
+def check_gaps(gaps: str, missing: str) -> None:
+    """Raises ConfigError where rows are filled in and their values are not."""
+    if gaps == "fill" and missing == "refuse":
         raise ConfigError(
             "data.gaps=fill inserts rows without values: give data.missing=interpolate or forward_fill too"
         )
-    calendar_names(data.calendar, "year")
-    if not isinstance(series := data.columns["series"], Mapping):
+
+
+def check_dates(split: str, val_start: str | None, test_start: str | None) -> None:
+    """Raises ConfigError for dates of a cut that is not made by dates."""
+    if split != "dates" and (val_start or test_start):
+        raise ConfigError(f"data.val_start and data.test_start need data.split=dates; found data.split={split}")
+
+
+def check_sizes(**found: int | None) -> None:
+    """Raises ConfigError for a number of steps below 1; None is left to the data."""
+    for name, size in found.items():
+        if size is not None and size < 1:
+            raise ConfigError(f"data.{name}={size}: expected at least 1")
+
+
+def check_times(series: Any, time_format: str | None, frequency: str | None) -> None:
+    """Raises ConfigError for a choice of one series, a form of times or a frequency that cannot be."""
+    if not isinstance(series, Mapping):
         raise ConfigError(f"data.series={series!r}: expected a column and a value, such as {{unique_id: A}}, or null")
-    _check_time_format(data.columns["time_format"])
-    if data.columns["frequency"] is not None:
-        parse_frequency(data.columns["frequency"])
-    if data.storage_device.type == "cuda" and not torch.cuda.is_available():
-        raise ConfigError(f"data.storage_device={data.storage_device}: no such device here. Leave it out to use RAM")
+    _check_time_format(time_format)
+    if frequency is not None:
+        parse_frequency(frequency)
+
+
+def check_device(device: torch.device) -> None:
+    """Raises ConfigError for a CUDA device where there is none."""
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise ConfigError(f"data.storage_device={device}: no such device here. Leave it out to use RAM")
 
 
 def _check_time_format(given: str | None) -> None:

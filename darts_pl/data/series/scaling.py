@@ -1,6 +1,6 @@
 """Standardising by the training rows, and back."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -45,22 +45,23 @@ class Scaler:
         swing of 50 around ten million in steps of 1."""
         if isinstance(values, Tensor):
             values = in_float64(values)
-            mean, std = (torch.as_tensor(part, device=values.device) for part in self.parts)
+            mean, std = (torch.as_tensor(part, device=values.device) for part in (self.mean, self.std))
             return values * std + mean
         return np.asarray(values, np.float64) * self.std + self.mean
 
-    @property
-    def parts(self) -> tuple[Floats, Floats]:
-        """(mean, std)."""
-        return self.mean, self.std
+    @classmethod
+    def joined(cls, *scalers: "Scaler") -> "Scaler":
+        """That of the channels of several, one after the other."""
+        mean, std = (np.concatenate(parts) for parts in zip(*((each.mean, each.std) for each in scalers)))
+        return cls(mean, std)
 
-    def to_dict(self) -> dict[str, list[float]]:
-        """What `from_dict` reads, as JSON can write it; floats survive exactly."""
+    def to_plain(self) -> dict[str, list[float]]:
+        """What `from_plain` reads, as JSON can write it; floats survive exactly."""
         return {"mean": self.mean.tolist(), "std": self.std.tolist()}
 
     @classmethod
-    def from_dict(cls, stored: dict[str, Sequence[float]]) -> "Scaler":
-        """The scaler that `to_dict` wrote."""
+    def from_plain(cls, stored: Mapping[str, Sequence[float]]) -> "Scaler":
+        """The scaler that `to_plain` wrote."""
         return cls(np.asarray(stored["mean"], np.float64), np.asarray(stored["std"], np.float64))
 
 

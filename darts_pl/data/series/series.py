@@ -9,10 +9,11 @@ import numpy.typing as npt
 import pandas as pd
 from pandas.tseries.offsets import BaseOffset
 
-from darts_pl.data.delimited.telling import tell_columns
+from darts_pl.data.base import Source
+from darts_pl.data.delimited import RawTable
+from darts_pl.data.delimited.describe import log_columns
 from darts_pl.data.series.columns import Roles, as_numbers, resolve_roles, without_missing
 from darts_pl.data.series.grid import each_once, in_order, on_grid
-from darts_pl.data.series.reading import TableSource
 from darts_pl.data.series.several import check_one_series, pick
 from darts_pl.data.series.times import read_times, time_column
 from darts_pl.errors import DataError
@@ -42,7 +43,7 @@ class Series:
 
 
 def load_series(
-    source: TableSource,
+    source: Source[RawTable],
     *,
     time: str | None = None,
     series: Mapping[str, Any] | None = None,
@@ -69,7 +70,7 @@ def load_series(
     roles = resolve_roles(raw, column, targets, past_covariates, future_covariates)
     unit = "\0" + raw.unit  # a column of places beside the numbers, of a name that no file's column has
     frame = as_numbers(raw, roles.all)
-    tell_columns(raw.name, frame, list(roles.all))
+    log_columns(raw.name, frame, list(roles.all))
     place = raw.frame.index.to_numpy(np.float64)
     frame = frame.set_axis(times.rename(column), axis=0).assign(**{unit: place})
     frame = in_order(frame, unsorted, raw, unit)
@@ -100,9 +101,7 @@ def without_constants(series: Series, train_rows: int, rule: str) -> Series:
             f"{f' ({len(names)} such columns)' if len(names) > 1 else ''} and cannot be standardised. "
             "data.constant=drop leaves it out, keep takes it unstretched"
         )
-    kept = {
-        role: tuple(n for n in getattr(series.roles, role) if n not in names) for role in ("targets", "past", "future")
-    }
+    kept = {role: tuple(n for n in columns if n not in names) for role, columns in series.roles.by_name().items()}
     if not kept["targets"]:
         raise DataError(
             f"{series.name}: every target is constant over the {train_rows} training rows; nothing to forecast"

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from darts_pl.data.series.reading import RawTable
+from darts_pl.data.delimited import RawTable
 from darts_pl.errors import ConfigError, DataError, nearest
 
 LEAST_REPEATED, LEAST_SHARE = 3, 0.02  # rows whose time came before: fewer are doubled by mistake or by winter time
@@ -140,6 +140,7 @@ def _go_on(groups: Codes, times: Codes) -> bool:
     first, last = np.full(len(sizes), len(times)), np.zeros(len(sizes), np.int64)
     np.minimum.at(first, groups, times)
     np.maximum.at(last, groups, times)
+    # [groups]: those with a step between first and last left out at most half of the time
     whole = (sizes > 1) & (sizes >= COVERED * (last - first + 1))
     return bool(sizes[whole].sum() >= COVERED * len(times))
 

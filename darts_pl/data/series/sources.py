@@ -1,12 +1,15 @@
-"""Series that are at hand: ETTh1 and the weekly carbon dioxide of Mauna Loa."""
+"""What conf/data names for series: ETTh1, the weekly carbon dioxide of Mauna Loa, and a file of one's own."""
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from darts_pl.bounded.digests import file_digest
+from darts_pl.data.delimited import Dialect, RawTable, RawTableFile, RawTableFrame
 from darts_pl.data.download import download
-from darts_pl.data.series.reading import RawTable, TableFile, TableFrame
+from darts_pl.data.series.module import SeriesData
 from darts_pl.errors import ConfigError, DataError
 from darts_pl.paths import cache_dir
 
@@ -41,7 +44,7 @@ class Etth1:
                 f"{path} has the SHA-256 digest {found}, expected {SHA256}: cut short, damaged or another file. Its "
                 f"source is {URL}; for a file of your own choose data=csv data.csv={path}"
             )
-        return TableFile(path).load()
+        return RawTableFile(path).load()
 
     def _find(self) -> Path:
         if self.root is not None and Path(self.root).expanduser().is_file():
@@ -74,4 +77,40 @@ class MaunaLoaCo2:
             from statsmodels.datasets import co2
         except ImportError as error:
             raise ConfigError("data=co2 needs statsmodels: pip install 'darts_pl[forecasting]'") from error
-        return TableFrame(co2.load_pandas().data.rename_axis("date"), "statsmodels' co2").load()
+        return RawTableFrame(co2.load_pandas().data.rename_axis("date"), "statsmodels' co2").load()
+
+
+class CsvSeriesData(SeriesData):
+    """One's own CSV or Parquet file; the other arguments are those of `Dialect` and of `SeriesData`."""
+
+    def __init__(
+        self,
+        csv: str,
+        separator: str = ",",
+        decimal: str = ".",
+        thousands: str | None = None,
+        units: Sequence[str] = (),
+        quoting: str = "auto",
+        missing_words: str | Sequence[str] = (),
+        encoding: str = "utf-8",
+        **series_data: Any,
+    ) -> None:
+        dialect = Dialect(separator, decimal, thousands, units, quoting, missing_words, encoding)
+        super().__init__(source=RawTableFile(csv, dialect), **series_data)
+
+
+class Etth1Data(SeriesData):
+    """ETTh1 below `root`; without one below $DARTS_PL_DATA, else downloaded; cut by the standard protocol. The other
+    arguments are those of `SeriesData`."""
+
+    def __init__(
+        self, *, root: str | None = None, download: bool = True, split: str = "ett", **series_data: Any
+    ) -> None:
+        super().__init__(source=Etth1(root, download), split=split, **series_data)
+
+
+class Co2Data(SeriesData):
+    """Weekly carbon dioxide at Mauna Loa, missing weeks interpolated; the arguments are those of `SeriesData`."""
+
+    def __init__(self, *, missing: str = "interpolate", **series_data: Any) -> None:
+        super().__init__(source=MaunaLoaCo2(), missing=missing, **series_data)

@@ -7,8 +7,8 @@ import zoneinfo
 import numpy as np
 import pandas as pd
 
-from darts_pl.data.series.epochs import FORMATS, as_counts, check_years, read_counts, remedy
-from darts_pl.data.series.reading import RawTable
+from darts_pl.data.delimited import RawTable
+from darts_pl.data.series.epochs import FORMATS, as_counts, check_years, format_hint, read_counts
 from darts_pl.errors import ConfigError, DataError, nearest
 
 USUAL_NAMES = ("date", "time", "timestamp", "datetime", "ds")
@@ -79,8 +79,8 @@ def _read_texts(raw: RawTable, column: str, time_format: str | None, timezone: s
         expected = "ISO 8601, such as 2020-01-31 13:00" if time_format is None else f"the format {time_format!r}"
         raise DataError(
             f"{raw.name}, column {column!r}, {raw.place(at)}: found {texts.iloc[at]!r}, expected a time as {expected}. "
-            f"{remedy(as_counts(values))}Other forms: data.time_format='%d/%m/%Y %H:%M', or unix_s, unix_ms, unix_us "
-            "or unix_ns for seconds to nanoseconds since 1970; another column: data.time=<name>"
+            f"{format_hint(as_counts(values))}Other forms: data.time_format='%d/%m/%Y %H:%M', or unix_s, unix_ms, "
+            "unix_us or unix_ns for seconds to nanoseconds since 1970; another column: data.time=<name>"
         )
     if timezone is None and stamps.tz is not None:
         stamps = stamps.tz_convert(_one_offset(texts, raw, column))

@@ -25,7 +25,7 @@ FORMAT = "darts_pl.windows"
 
 
 @dataclass(frozen=True)
-class GivenPart:
+class WindowPart:
     """The windows of one part.
 
     Attributes:
@@ -57,10 +57,10 @@ class GivenPart:
 
 
 @dataclass(frozen=True)
-class GivenFile:
+class WindowFile:
     """Parts by name ("train", "val", "test") and what is known of them besides: `facts`, as JSON can hold it."""
 
-    parts: Mapping[str, GivenPart]
+    parts: Mapping[str, WindowPart]
     facts: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -78,8 +78,8 @@ class GivenFile:
         return write_atomically(path, lambda temporary: write_tensors(temporary, _tensors(self.parts), header))
 
 
-def read_windows(path: Path) -> GivenFile:
-    """The file that `GivenFile.save` wrote.
+def read_windows(path: Path) -> WindowFile:
+    """The file that `WindowFile.save` wrote.
 
     Raises:
         DataError: no such file, another one, or a damaged one.
@@ -95,16 +95,16 @@ def read_windows(path: Path) -> GivenFile:
     for part in PARTS:
         if f"{part}.y" in tensors:
             x = {name: tensors[f"{part}.{name}"] for name in INPUTS if f"{part}.{name}" in tensors}
-            parts[part] = GivenPart(*_checked((x, tensors[f"{part}.y"]), f"{path}: {part}"))
-    return GivenFile(parts, facts)
+            parts[part] = WindowPart(*_checked((x, tensors[f"{part}.y"]), f"{path}: {part}"))
+    return WindowFile(parts, facts)
 
 
-def _tensors(parts: Mapping[str, GivenPart]) -> dict[str, Tensor]:
+def _tensors(parts: Mapping[str, WindowPart]) -> dict[str, Tensor]:
     found = {f"{part}.y": given.y.contiguous() for part, given in parts.items()}
     return found | {f"{part}.{name}": v.contiguous() for part, given in parts.items() for name, v in given.x.items()}
 
 
-def taken_from(loader: Iterable, name: str) -> tuple[GivenPart, int]:
+def taken_from(loader: Iterable, name: str) -> tuple[WindowPart, int]:
     """(all windows of a loader in the order of one pass, how many the first batch holds).
 
     Args:
@@ -132,7 +132,7 @@ def taken_from(loader: Iterable, name: str) -> tuple[GivenPart, int]:
     for key, value in found.items():
         check_values(value, key, name)
     found = {key: value.float() for key, value in found.items()}
-    return GivenPart({key: found[key] for key in inputs}, found["y"]), len(truths[0])
+    return WindowPart({key: found[key] for key in inputs}, found["y"]), len(truths[0])
 
 
 def check_values(value: Tensor, key: str, name: str) -> None:

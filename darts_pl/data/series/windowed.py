@@ -1,9 +1,8 @@
 """A series cut into training, validation and test windows and standardised by its training rows."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,10 +13,11 @@ from torch import Tensor
 from darts_pl.data.series.calendar import calendar_features, calendar_names
 from darts_pl.data.series.frequency import calendar_level
 from darts_pl.data.series.magnitude import check_given, farthest, too_coarse, typical_deviations
+from darts_pl.data.series.preprocessing import SeriesPreprocessing
 from darts_pl.data.series.scaling import Scaler
 from darts_pl.data.series.series import Series
 from darts_pl.data.series.split import Cuts, window_starts
-from darts_pl.data.series.windows import Inputs, Truth
+from darts_pl.data.series.windows import WindowInputs, WindowTargets
 from darts_pl.errors import ConfigError, DataError, nearest
 from darts_pl.ops.series.shapes import SeriesShape
 
@@ -58,13 +58,13 @@ class WindowedSeries:
         return SeriesShape(self.look_back, self.horizon, len(roles.targets), len(roles.past), known)
 
     @cached_property
-    def gatherers(self) -> tuple[Inputs, Truth]:
+    def samples(self) -> tuple[WindowInputs, WindowTargets]:
         """What gives the batches of the windows that start at some rows: float32 on `device`."""
         target, past, future = (self._scaled(role) for role in ("targets", "past", "future"))
         known = np.concatenate([future, calendar_features(self.series.times, self.calendar_names)], axis=1)
         seen = self._stored(np.concatenate([target, past], axis=1))
-        truth = Truth(seen[:, : target.shape[1]], self.look_back, self.horizon)
-        return Inputs(seen, self._stored(known), self.look_back, self.horizon), truth
+        targets = WindowTargets(seen[:, : target.shape[1]], self.look_back, self.horizon)
+        return WindowInputs(seen, self._stored(known), self.look_back, self.horizon), targets
 
     def starts(self, part: str) -> range:
         """The first row of each window of "train", "val" or "test".
@@ -97,22 +97,23 @@ class WindowedSeries:
         digest.update(np.ascontiguousarray(series.values, "<f8").tobytes())
         return digest.hexdigest()
 
-    def preprocessing(self) -> dict[str, Any]:
-        """What has to be done to further rows of the series before a network sees them, as JSON can write it."""
-        roles, zone = self.series.roles, self.series.times.tz
+    def preprocessing(self, series: Mapping[str, str]) -> SeriesPreprocessing:
+        """What has to be done to further rows of the series before a network sees them; `series` names it."""
+        roles, zone = self.series.roles.by_name(), self.series.times.tz
         parts = {"targets": "targets", "past_covariates": "past", "future_covariates": "future"}
-        return {
-            "columns": {name: list(getattr(roles, part)) for name, part in parts.items()},
-            "scalers": {name: self.scalers[part].to_dict() for name, part in parts.items()},
-            "calendar": list(self.calendar_names),
-            "frequency": self.series.offset.freqstr,
-            "timezone": None if zone is None else str(zone),
-            "look_back": self.look_back,
-            "horizon": self.horizon,
-        }
+        return SeriesPreprocessing(
+            columns={name: list(roles[part]) for name, part in parts.items()},
+            scalers={name: self.scalers[part] for name, part in parts.items()},
+            calendar=tuple(self.calendar_names),
+            frequency=self.series.offset.freqstr,
+            timezone=None if zone is None else str(zone),
+            series=series,
+            look_back=self.look_back,
+            horizon=self.horizon,
+        )
 
     def _columns(self, role: str) -> npt.NDArray[np.float64]:
-        return self.series.columns(getattr(self.series.roles, role))
+        return self.series.columns(self.series.roles.by_name()[role])
 
     def _scaled(self, role: str) -> npt.NDArray[np.float64]:
         """What a network is given of the columns of a role, once it is known that float32 holds it."""
@@ -121,7 +122,7 @@ class WindowedSeries:
         raw = self.scaling == "none"
 
         def place(row: int, column: int) -> str:
-            name = getattr(self.series.roles, role)[column]
+            name = self.series.roles.by_name()[role][column]
             return f"{self.series.name}, column {name!r}, {self.series.times[row]}: {values[row, column]:g}"
 
         check_given(given, place, NEAR_ZERO if raw else f"It is far from all {self.cuts.train} training rows. {STANDS}")

@@ -1,52 +1,62 @@
-"""Windows gathered from one copy of the rows when a batch needs them."""
-
-from collections.abc import Iterator
+"""Windows gathered from one copy of the rows when a batch needs them, and what all data of windows can be asked."""
 
 import numpy as np
+import numpy.typing as npt
+import pandas as pd
 import torch
 from torch import Tensor
 
-WindowBatch = tuple[dict[str, Tensor], Tensor]
+from darts_pl.data.base import PairedDataModule
+from darts_pl.data.batches import Indexed
+from darts_pl.data.series.scaling import Scaler
+from darts_pl.errors import ConfigError
+from darts_pl.ops.series.shapes import SeriesShape
+from darts_pl.tasks import Forecasting
 
 
-class Inputs:
+class _RowWindows:
+    """Windows of look-back T and horizon P over `rows`, float [R, channels], by the number of their first row."""
+
+    def __init__(self, rows: Tensor, look_back: int, horizon: int):
+        self.rows, self.look_back, self.horizon = rows, look_back, horizon
+
+    @property
+    def device(self) -> torch.device:
+        """Where the rows lie; starts are expected there."""
+        return self.rows.device
+
+    def __len__(self) -> int:
+        return max(0, len(self.rows) - self.look_back - self.horizon + 1)
+
+
+class WindowInputs(_RowWindows):
     """What a network sees of the windows that start at given rows.
 
     `inputs[starts]` for int64 [B] is `{"past": [B, T, C], "past_known": [B, T, F], "future_known": [B, P, F]}`; the
     latter two only where F > 0.
 
     Args:
-        past: float [rows, C], targets first. known: float [rows, F], F may be 0. look_back: T. horizon: P.
+        past: float [R, C], targets first. known: float [R, F], F may be 0.
     """
 
     def __init__(self, past: Tensor, known: Tensor, look_back: int, horizon: int):
-        self.past, self.known, self.look_back, self.horizon = past, known, look_back, horizon
-
-    @property
-    def device(self) -> torch.device:
-        """Where the rows lie; starts are expected there."""
-        return self.past.device
+        super().__init__(past, look_back, horizon)
+        self.known = known
 
     def __getitem__(self, starts: Tensor) -> dict[str, Tensor]:
-        x = {"past": gather(self.past, starts, self.look_back)}
+        x = {"past": gather(self.rows, starts, self.look_back)}
         if self.known.shape[1]:
             x["past_known"] = gather(self.known, starts, self.look_back)
             x["future_known"] = gather(self.known, starts + self.look_back, self.horizon)
         return x
 
 
-class Truth:
-    """What is to be forecast in the windows that start at given rows: `truth[starts]` is float [B, P, Y].
-
-    Args:
-        targets: float [rows, Y]. look_back: T. horizon: P.
-    """
-
-    def __init__(self, targets: Tensor, look_back: int, horizon: int):
-        self.targets, self.look_back, self.horizon = targets, look_back, horizon
+class WindowTargets(_RowWindows):
+    """What is to be forecast in the windows that start at given rows of targets, float [R, Y]: `targets[starts]` is
+    float [B, P, Y]."""
 
     def __getitem__(self, starts: Tensor) -> Tensor:
-        return gather(self.targets, starts + self.look_back, self.horizon)
+        return gather(self.rows, starts + self.look_back, self.horizon)
 
 
 class Windows:
@@ -55,28 +65,107 @@ class Windows:
     `windows[i]` for an int64 tensor or a slice of window numbers is `(x, y)` as a network sees them.
 
     Args:
-        inputs, truth: over the rows. starts: int64 [W], the first row of each window.
+        inputs, targets: of windows by number. numbers: int64 [W], those of the part.
     """
 
-    def __init__(self, inputs: Inputs, truth: Truth, starts: Tensor):
-        self.inputs, self.truth, self.starts = inputs, truth, starts
+    def __init__(self, inputs: Indexed, targets: Indexed, numbers: Tensor):
+        self.inputs, self.targets, self.numbers = inputs, targets, numbers
 
     def __len__(self) -> int:
-        return len(self.starts)
+        return len(self.numbers)
 
-    def __getitem__(self, chosen: Tensor | slice) -> WindowBatch:
-        starts = self.starts[chosen].to(self.inputs.device)
-        return self.inputs[starts], self.truth[starts]
+    def __getitem__(self, chosen: Tensor | slice) -> tuple[dict[str, Tensor], Tensor]:
+        numbers = self.numbers[chosen].to(self.inputs.device)
+        return self.inputs[numbers], self.targets[numbers]
 
-    def batches(self, size: int) -> Iterator[WindowBatch]:
-        """All windows in their order, `size` at a time, the last batch with what is left."""
-        for first in range(0, len(self), size):
-            yield self[first : first + size]
+
+class WindowDataModule(PairedDataModule):
+    """Base of data whose samples are windows of series; a subclass defines what raises `NotImplementedError` here too.
+
+    Args:
+        purpose, batch_size, eval_batch_size, seed, limit_train: see `PairedDataModule`; in a retraining the validation
+            part validates and nothing is held out.
+        eval_stride: in a search validate on every so many-th window of the alphas.
+        loss: "mse", "mae" or "huber", see `Forecasting`.
+    """
+
+    unit = "window"
+
+    def __init__(
+        self,
+        *,
+        purpose: str = "search",
+        batch_size: int = 32,
+        eval_batch_size: int | None = None,
+        seed: int = 0,
+        limit_train: int | None = None,
+        eval_stride: int = 1,
+        loss: str = "mse",
+    ) -> None:
+        super().__init__(
+            purpose=purpose,
+            batch_size=batch_size,
+            eval_batch_size=eval_batch_size,
+            seed=seed,
+            limit_train=limit_train,
+        )
+        if eval_stride < 1:
+            raise ConfigError(f"data.eval_stride={eval_stride}: expected at least 1")
+        self.eval_stride = eval_stride
+        self.task = Forecasting(loss)
+
+    @property
+    def input_shape(self) -> SeriesShape:
+        """What a network is built for."""
+        raise NotImplementedError(f"{type(self).__name__} must define input_shape")
+
+    @property
+    def outputs(self) -> int:
+        """Y, the targets."""
+        return self.input_shape.targets
+
+    @property
+    def target_names(self) -> tuple[str, ...]:
+        """Names of the targets, in the order of the channels."""
+        raise NotImplementedError(f"{type(self).__name__} must define target_names")
+
+    @property
+    def scaler(self) -> Scaler:
+        """Of the targets."""
+        raise NotImplementedError(f"{type(self).__name__} must define scaler")
+
+    @property
+    def seasonal_period(self) -> int:
+        """Steps of a season, 1 where none is known."""
+        return 1
+
+    def train_targets(self) -> npt.NDArray[np.float64]:
+        """float64 [rows, Y], targets of the training rows on the original scale, a season of NaN between rows that do
+        not follow each other."""
+        raise NotImplementedError(f"{type(self).__name__} must define train_targets()")
+
+    def window_times(self, part: str) -> pd.DatetimeIndex | None:
+        """The time of the first step that each window of a part forecasts; None where times are not known."""
+        return None
+
+    def numbers_of(self, part: str) -> Tensor:
+        """int64, the windows of "train", "val" or "test" by number."""
+        raise NotImplementedError(f"{type(self).__name__} must define numbers_of(part)")
+
+    def windows(self, part: str) -> Windows:
+        """All windows of "train", "val" or "test", gathered when asked for."""
+        return Windows(*self.samples_of(part), self.numbers_of(part))
+
+    @property
+    def validation(self) -> tuple[str, Tensor]:
+        """The windows of the alphas (search; every `eval_stride`-th) or the validation part (retraining)."""
+        held = self.halves[1]
+        return ("val", held) if self.purpose == "retrain" else (self.alphas_part, held[:: self.eval_stride])
 
 
 def gather(rows: Tensor, first: Tensor, length: int) -> Tensor:
     """`length` rows from each of `first` [B] on: [B, length, channels] of `rows` [R, channels]."""
-    index = first[:, None] + torch.arange(length, device=rows.device)
+    index = first[:, None] + torch.arange(length, device=rows.device)  # [B, length]
     return rows.index_select(0, index.reshape(-1)).reshape(len(first), length, rows.shape[1])
 
 

@@ -9,8 +9,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from darts_pl.data.delimited.columns import is_text
+from darts_pl.data.delimited.describe import is_number
 from darts_pl.data.delimited.dialect import USUAL_MISSING
-from darts_pl.data.delimited.telling import is_number
 from darts_pl.errors import DataError
 
 log = logging.getLogger(__name__)

@@ -8,13 +8,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from darts_pl.data.delimited import Dialect, RawTable
-from darts_pl.data.delimited.columns import Words, is_text, number_column, words_of
-from darts_pl.data.delimited.telling import is_number, tell_columns
-from darts_pl.data.series import reading
+from darts_pl.data.delimited import Dialect, RawTable, RawTableFile
+from darts_pl.data.delimited.columns import ColumnTexts, column_texts, is_text, number_column
+from darts_pl.data.delimited.describe import is_number, log_columns
 from darts_pl.data.tables.columns import as_text
-from darts_pl.data.tables.shared import shared
-from darts_pl.data.tables.table import Table
+from darts_pl.data.tables.table import Table, made_once
 from darts_pl.errors import ConfigError, DataError, nearest
 
 log = logging.getLogger(__name__)
@@ -56,16 +54,16 @@ class TableFile:
         """
         files = [Path(file).expanduser() for file in (self.csv, self.test) if file is not None]
         states = [(each.st_mtime_ns, each.st_size) for file in files if file.is_file() and (each := file.stat())]
-        return shared((repr(self), *states), self._read)
+        return made_once((repr(self), *states), self._read)
 
     def _read(self) -> Table:
-        train = reading.TableFile(self.csv, self.dialect).load(self._is_category)
+        train = RawTableFile(self.csv, self.dialect).load(self._is_category)
         names = [str(name) for name in train.frame.columns]
         targets = (self.target,) if isinstance(self.target, str) else tuple(self.target)
         self._check_columns(names, targets, train.name)
         used = [name for name in names if name in self._used(names, targets)]
         columns = {name: self._column(train, name) for name in used}
-        tell_columns(train.name, pd.DataFrame(columns, copy=False), used, Path(self.csv).expanduser().stat().st_size)
+        log_columns(train.name, pd.DataFrame(columns, copy=False), used, Path(self.csv).expanduser().stat().st_size)
         test = self._test(train.name, columns) if self.test is not None else None
         frame, place, test_rows = _joined(train, columns, *(test or (None, {})))
         return Table(frame, targets, train.name, self._inputs(), None, test_rows, place)
@@ -83,7 +81,7 @@ class TableFile:
         if self._is_category(name):
             return as_text(values)
         if is_text(values):
-            words = words_of(raw, name)
+            words = column_texts(raw, name)
             if not words.seem_numbers or (raw.unit == "row" and words.digits_alone):  # text by its type, as codes are
                 _warn_of_blanks(raw, name, words)
                 return values.where(words.codes >= 0) if (words.codes < 0).any() else values
@@ -100,7 +98,7 @@ class TableFile:
     def _test(self, train: str, columns: Mapping[str, pd.Series]) -> tuple[RawTable, dict[str, pd.Series]]:
         """The test rows, whose columns are of the types of the training rows."""
         words = {name for name, values in columns.items() if is_text(values)}
-        test = reading.TableFile(self.test, self.dialect).load(words.__contains__)
+        test = RawTableFile(self.test, self.dialect).load(words.__contains__)
         names = [str(name) for name in test.frame.columns]
         if missing := [name for name in columns if name not in names]:
             found = nearest(missing[0], names)
@@ -112,7 +110,7 @@ class TableFile:
                 found[name] = number_column(test, name, otherwise, codes=True)
             else:
                 found[name] = as_text(test.frame[name]) if name in words else test.frame[name]
-        tell_columns(test.name, pd.DataFrame(found, copy=False), list(found))
+        log_columns(test.name, pd.DataFrame(found, copy=False), list(found))
         return test, found
 
     def _inputs(self) -> dict[str, tuple[str, ...]] | None:
@@ -135,7 +133,7 @@ class TableFile:
             raise DataError(f"{file}: found no column but the target, expected some to predict it from")
 
 
-def _warn_of_blanks(raw: RawTable, name: str, words: Words) -> None:
+def _warn_of_blanks(raw: RawTable, name: str, words: ColumnTexts) -> None:
     """Tell categories that blanks around them keep apart."""
     seen: dict[str, str] = {}
     for text in words.texts:

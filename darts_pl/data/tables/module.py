@@ -11,13 +11,12 @@ import pandas as pd
 from sklearn.model_selection import KFold, StratifiedKFold, train_test_split
 from torch import Tensor
 
-from darts_pl.data.delimited.telling import mebibytes
-from darts_pl.data.gather import gatherer
-from darts_pl.data.samples import SUBSET_SEED, SampleData
-from darts_pl.data.split import Index, holdout, paired_halves, stratified_subset
+from darts_pl.data.base import PairedDataModule, Source, check_source
+from darts_pl.data.batches import Indexed, NamedRows
+from darts_pl.data.delimited.describe import format_bytes
+from darts_pl.data.split import SUBSET_SEED, Index, as_tensors, holdout, paired_halves, stratified_subset
 from darts_pl.data.tables.preprocessing import TablePreprocessing
-from darts_pl.data.tables.shared import shared
-from darts_pl.data.tables.table import Source, Table
+from darts_pl.data.tables.table import Table, made_once
 from darts_pl.data.tables.target import KINDS, Classes, check_classes_known, check_present, fit_target, kind_of
 from darts_pl.errors import ConfigError, DataError, nearest
 from darts_pl.inputs import TensorInput
@@ -27,7 +26,7 @@ log = logging.getLogger(__name__)
 
 TEST_SEED = 0
 HASHED = 1 << 16  # rows at a time
-Rows = Tensor | dict[str, Tensor]
+Features = Tensor | dict[str, Tensor]  # float32 [N, F], of several inputs by name
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,10 +34,10 @@ class Stored:
     """Rows as a network takes them: (x, y) of "train" and "test", of a table that lives as long as they do."""
 
     table: Table
-    parts: dict[str, tuple[Rows, Tensor]]
+    parts: dict[str, tuple[Features, Tensor]]
 
 
-class TableData(SampleData):
+class TableData(PairedDataModule):
     """Batches of rows, `(x, y)` or `{"weights": (x, y), "alphas": (x, y)}` in a search.
 
     x is float32 [B, F], or a dictionary of these where the source gives several inputs. y is int64 [B] of classes,
@@ -50,13 +49,12 @@ class TableData(SampleData):
 
     Args:
         source: gives the table.
-        purpose, batch_size, eval_batch_size, seed, weights_fraction, holdout, limit_train: see `SampleData`; the cuts
-            keep the share of each class.
         task: "regression", "binary" or "classification"; None decides by the target (see `kind_of`).
         fold: test by this fold of `folds`, from 0, instead of by the source's test rows: folds of a seed of their own,
             the same for every `seed`, stratified for classes.
         folds: how many.
         test_fraction: of the rows, held out for testing where the source has no test rows, the same for every `seed`.
+        paired: see `PairedDataModule`; the cuts keep the share of each class.
 
     Raises:
         ConfigError: a source that cannot load, an unknown `purpose` or `task`, a number out of range.
@@ -67,30 +65,15 @@ class TableData(SampleData):
     def __init__(
         self,
         *,
-        source: Source,
-        purpose: str = "search",
-        batch_size: int = 64,
-        eval_batch_size: int | None = None,
-        seed: int = 0,
-        weights_fraction: float = 0.5,
-        holdout: float = 0.0,
-        limit_train: int | None = None,
+        source: Source[Table],
         task: str | None = None,
         fold: int | None = None,
         folds: int = 5,
         test_fraction: float = 0.2,
+        **paired: Any,
     ) -> None:
-        super().__init__(
-            purpose=purpose,
-            batch_size=batch_size,
-            eval_batch_size=eval_batch_size,
-            seed=seed,
-            weights_fraction=weights_fraction,
-            holdout=holdout,
-            limit_train=limit_train,
-        )
-        if not callable(getattr(source, "load", None)):
-            raise ConfigError(f"source={source!r} has no load(); expected Diabetes, TableFile or the like")
+        super().__init__(**paired)
+        check_source(source, "Diabetes, TableFile")
         if task is not None and task not in KINDS:
             raise ConfigError(f"data.task={task!r} is unknown. {nearest(task, KINDS)}")
         if folds < 2 or not (fold is None or 0 <= fold < folds):
@@ -99,7 +82,13 @@ class TableData(SampleData):
             )
         if not 0 < test_fraction < 1:
             raise ConfigError(f"data.test_fraction={test_fraction}: expected a share above 0 and below 1")
-        self.source, self._task, self.fold, self.folds, self.test_fraction = source, task, fold, folds, test_fraction
+        self.source, self._kind_chosen, self.fold, self.folds, self.test_fraction = (
+            source,
+            task,
+            fold,
+            folds,
+            test_fraction,
+        )
 
     @cached_property
     def table(self) -> Table:
@@ -113,7 +102,7 @@ class TableData(SampleData):
         return table
 
     @cached_property
-    def processing(self) -> TablePreprocessing:
+    def preprocessing(self) -> TablePreprocessing:
         """What makes raw rows a network's inputs."""
         training, test = self.rows
         target = fit_target(self.table, self._kind, training)
@@ -125,7 +114,7 @@ class TableData(SampleData):
         """Numbers of the training rows, after `limit_train`, and of the test rows, in the table."""
         count, codes = len(self.table.frame), self._codes
         if self.fold is not None:
-            training, test = self._folded()
+            training, test = self._folded(self.fold)
         elif self.table.test is not None:
             test = self.table.test
             training = np.setdiff1d(np.arange(count), test)
@@ -142,17 +131,22 @@ class TableData(SampleData):
     @property
     def input_shape(self) -> TensorInput | dict[str, TensorInput]:
         """(F,) of the table, or of each by its name."""
-        return self.processing.input_shape
+        return self.preprocessing.input_shape
 
     @property
     def outputs(self) -> int:
         """How many outputs a network needs: one a class, 1 for yes or no, one a number to predict."""
-        return self.processing.target.outputs
+        return self.preprocessing.target.outputs
 
-    @cached_property
-    def task(self) -> Task:
-        """What a network is trained for."""
-        return self.processing.target.task()
+    def default_task(self) -> Task:
+        """A regression, or a classification of two classes or more."""
+        return self.preprocessing.target.task()
+
+    def prepare(self) -> None:
+        """Read the table and check everything that depends on it, the test rows too; see `PairedDataModule`."""
+        _ = self.task
+        self.test_dataloader()
+        super().prepare()
 
     @cached_property
     def classes(self) -> tuple[str, ...]:
@@ -173,16 +167,11 @@ class TableData(SampleData):
                 digest.update(pd.util.hash_pandas_object(part, index=False).to_numpy("<u8").tobytes())
         return digest.hexdigest()
 
-    def preprocessing(self) -> dict[str, Any]:
-        """What has to be done to raw rows before a network sees them, and what its outputs mean, as JSON can write it;
-        `TablePreprocessing.from_plain` reads it."""
-        return self.processing.to_plain()
-
-    def train_rows(self) -> tuple[Rows, Tensor]:
+    def train_rows(self) -> tuple[Features, Tensor]:
         """(x, y) of all training rows in use, both halves together."""
         return self._stored.parts["train"]
 
-    def test_rows(self) -> tuple[Rows, Tensor]:
+    def test_rows(self) -> tuple[Features, Tensor]:
         """(x, y) of the test rows."""
         return self._stored.parts["test"]
 
@@ -191,21 +180,22 @@ class TableData(SampleData):
         """Training rows in use, after `limit_train`."""
         return len(self.rows[0])
 
-    def cut(self, fraction: float) -> tuple[Index, Index]:
+    def cut(self, fraction: float) -> tuple[Tensor, Tensor]:
         """The training rows in two by `seed`, with the share of each class kept."""
         codes = None if self._codes is None else self._codes[self.rows[0]]
         if codes is None:
-            return self._cut(np.arange(self.training_count), fraction, self.seed)
-        return paired_halves(codes, fraction=fraction, seed=self.seed, classes=self.classes, unit=self.unit)
+            return as_tensors(self._cut(np.arange(self.training_count), fraction, self.seed))
+        halves = paired_halves(codes, fraction=fraction, seed=self.seed, classes=self.classes, unit=self.unit)
+        return as_tensors(halves)
 
-    def gatherers_of(self, part: str) -> tuple[Any, Tensor]:
+    def samples_of(self, part: str) -> tuple[Indexed, Tensor]:
         """x and y of "train" or "test"."""
         x, y = self._stored.parts[part]
-        return gatherer(x), y
+        return (x if isinstance(x, Tensor) else NamedRows(x)), y
 
     @cached_property
     def _kind(self) -> str:
-        return kind_of(self.table, self._task)
+        return kind_of(self.table, self._kind_chosen)
 
     @cached_property
     def _all_classes(self) -> Classes | None:
@@ -221,14 +211,14 @@ class TableData(SampleData):
     @cached_property
     def _stored(self) -> Stored:
         cuts = [hashlib.sha256(rows.tobytes()).digest() for rows in self.rows]
-        return shared((id(self.table), self._kind, *cuts), self._transformed)
+        return made_once((id(self.table), self._kind, *cuts), self._transformed)
 
     def _transformed(self) -> Stored:
-        processing, table = self.processing, self.table
-        y = processing.target.numbers(table)
+        preprocessing, table = self.preprocessing, self.table
+        y = preprocessing.target.numbers(table)
         found = {}
         for part, rows in zip(("train", "test"), self.rows):
-            x = processing.transform(table.frame, lambda position, rows=rows: table.place(int(rows[position])), rows)
+            x = preprocessing.encode(table.frame, lambda position, rows=rows: table.place(int(rows[position])), rows)
             found[part] = (x, y[rows])
         train, test = ([*x.values()] if isinstance(x, dict) else [x] for x, _ in found.values())
         log.info(
@@ -237,7 +227,7 @@ class TableData(SampleData):
             f"{len(train[0]):,}",
             f"{len(test[0]):,}",
             sum(each.shape[1] for each in train),
-            mebibytes(sum(each.nbytes for each in (*train, *test))),
+            format_bytes(sum(each.nbytes for each in (*train, *test))),
         )
         return Stored(table, found)
 
@@ -252,7 +242,7 @@ class TableData(SampleData):
         first, second = train_test_split(rows, train_size=size, random_state=seed)
         return np.sort(first), np.sort(second)
 
-    def _folded(self) -> tuple[Index, Index]:
+    def _folded(self, fold: int) -> tuple[Index, Index]:
         codes, count = self._codes, len(self.table.frame)
         fewest = count if codes is None else int(np.bincount(codes).min())
         if fewest < self.folds:
@@ -264,4 +254,4 @@ class TableData(SampleData):
             raise ConfigError(f"data.folds={self.folds}: {what} of {self.table.name} fill only {fewest} folds")
         kind = KFold if codes is None else StratifiedKFold
         cuts = kind(self.folds, shuffle=True, random_state=TEST_SEED).split(np.zeros(count), codes)
-        return list(cuts)[self.fold]
+        return list(cuts)[fold]

@@ -11,10 +11,11 @@ import torch
 from torch import Tensor
 
 from darts_pl.bounded.texts import shown
+from darts_pl.data.preprocessing import Preprocessing
 from darts_pl.data.split import Index
 from darts_pl.data.tables.columns import Category, Column, Number, fit_column
 from darts_pl.data.tables.table import Table
-from darts_pl.data.tables.target import Target, target_from_plain
+from darts_pl.data.tables.target import Quantities, Target, target_from_plain
 from darts_pl.errors import ConfigError, DataError, nearest
 from darts_pl.inputs import TensorInput
 
@@ -25,7 +26,7 @@ SINGLE = ""  # the name of the only input, which is a tensor and not a dictionar
 
 
 @dataclass(frozen=True)
-class TablePreprocessing:
+class TablePreprocessing(Preprocessing):
     """Numbers standardised, categories as features of 0 and 1, missing values filled and marked, by training rows.
 
     Attributes:
@@ -35,6 +36,8 @@ class TablePreprocessing:
 
     inputs: Mapping[str, Sequence[Column]]
     target: Target
+
+    kind = "table"
 
     @classmethod
     def fit(cls, table: Table, target: Target, training: Index) -> "TablePreprocessing":
@@ -49,7 +52,7 @@ class TablePreprocessing:
         asked = table.inputs if table.inputs is not None else {SINGLE: table.features}
         inputs = {}
         for name, columns in asked.items():
-            inputs[name] = [fitted[column] for column in columns if fitted[column] is not None]
+            inputs[name] = [column for column in map(fitted.get, columns) if column is not None]
             if not inputs[name]:
                 where = f"the columns of data.tables.{name}" if name else "all columns"
                 raise DataError(f"{table.name}: {where} are constant over the training rows, nothing to learn from")
@@ -66,7 +69,7 @@ class TablePreprocessing:
         """Names of the features of each input."""
         return {name: [each for column in columns for each in column.features] for name, columns in self.inputs.items()}
 
-    def transform(
+    def encode(
         self,
         frame: pd.DataFrame,
         place: Callable[[int], str] = lambda position: f"row {position + 1}",
@@ -84,16 +87,22 @@ class TablePreprocessing:
         found = {name: self._transformed(frame, columns, place, rows) for name, columns in self.inputs.items()}
         return found.get(SINGLE, found)
 
-    def transform_read(self, frame: pd.DataFrame) -> Tensor | dict[str, Tensor]:
-        """`transform` of rows that somebody else read, whose columns may have lost what the training's reader keeps.
+    def transform(self, raw: Any) -> Tensor | dict[str, Tensor]:
+        """`encode` of rows that somebody else read, whose columns may have lost what the training's reader keeps: a
+        DataFrame, one row as a Series, or dictionaries, a list of one a row.
 
         Raises:
-            DataError: see `transform` and `Category.check_reading`.
+            DataError: numbers without the names of their columns; see `encode` and `Category.check_reading`.
         """
+        frame = _rows_of(raw)
         for columns in self.inputs.values():
             for column in columns:
                 column.check_reading(_column_of(frame, column.name))
-        return self.transform(frame)
+        return self.encode(frame)
+
+    def in_units(self, output: Tensor) -> Tensor:
+        """Numbers in the target's units."""
+        return self.target.original(output) if isinstance(self.target, Quantities) else output
 
     def to_plain(self) -> dict[str, Any]:
         """As JSON can write it."""
@@ -133,6 +142,19 @@ class TablePreprocessing:
             for column, each, end in zip(columns, values, ends):
                 column.transform(each.iloc[part], at, out[first : first + AT_ONCE, end - len(column.features) : end])
         return torch.from_numpy(out)
+
+
+def _rows_of(raw: Any) -> pd.DataFrame:
+    if isinstance(raw, pd.DataFrame):
+        return raw
+    if isinstance(raw, pd.Series):
+        return raw.to_frame().T.infer_objects()
+    if isinstance(raw, (list, tuple)) and raw and all(isinstance(row, Mapping) for row in raw):
+        return pd.DataFrame(list(raw))
+    raise DataError(
+        f"found {type(raw).__name__}, expected a DataFrame with the columns of the training, or a list of "
+        "dictionaries, one a row: it must tell which number belongs to which column"
+    )
 
 
 def _column_of(frame: pd.DataFrame, name: str) -> pd.Series:

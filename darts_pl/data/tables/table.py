@@ -1,8 +1,9 @@
 """A table as a source gives it: features and targets in one frame, and what the source knows of them."""
 
-from collections.abc import Callable, Mapping
+import weakref
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, TypeVar
 
 import pandas as pd
 
@@ -43,9 +44,15 @@ class Table:
         return every if named is None else [column for column in every if column in named]
 
 
-class Source(Protocol):
-    """Anything that gives a table: `Diabetes`, `TableFile`, or one's own."""
+Made = TypeVar("Made")
 
-    def load(self) -> Table:
-        """The table."""
-        ...
+_in_use: "weakref.WeakValueDictionary[Hashable, Any]" = weakref.WeakValueDictionary()
+
+
+def made_once(key: Hashable, make: Callable[[], Made]) -> Made:
+    """What `make` gives, made once for a `key` as long as somebody holds it, since a search and the retraining after it
+    read the same table; it is not to be changed."""
+    found = _in_use.get(key)
+    if found is None:
+        found = _in_use[key] = make()
+    return found

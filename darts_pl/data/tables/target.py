@@ -10,7 +10,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from darts_pl.data.delimited.telling import is_number
+from darts_pl.data.delimited.describe import is_number
 from darts_pl.data.split import Index
 from darts_pl.data.tables.columns import as_text
 from darts_pl.data.tables.table import Table

@@ -9,13 +9,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from darts_pl.data.gather import Rows
-from darts_pl.data.samples import SUBSET_SEED, SampleData
-from darts_pl.data.split import Index
-from darts_pl.data.text.cut import systematic_cut
-from darts_pl.data.text.preprocessing import TextPreprocessing, fit_tokenizer
-from darts_pl.data.text.texts import LabelledTexts, Source
-from darts_pl.data.text.tokens import TokenRows
+from darts_pl.data.base import PairedDataModule, Source, check_source
+from darts_pl.data.batches import Indexed, NamedRows
+from darts_pl.data.split import SUBSET_SEED, Index, as_tensors, systematic_cut
+from darts_pl.data.text.preprocessing import TextPreprocessing
+from darts_pl.data.text.texts import LabelledTexts, TokenRows
 from darts_pl.errors import ConfigError, DataError, nearest
 from darts_pl.inputs import TensorInput
 from darts_pl.tasks import Classification, MultiTask, Task
@@ -23,7 +21,7 @@ from darts_pl.tasks import Classification, MultiTask, Task
 TEST_SEED = 0
 
 
-class TextData(SampleData):
+class TextData(PairedDataModule):
     """Batches of texts, `(x, y)` or `{"weights": (x, y), "alphas": (x, y)}` in a search.
 
     x is int64 [B, T], words by number, T that of the batch's longest text, 0 behind the shorter ones. y is int64 [B] of
@@ -33,15 +31,14 @@ class TextData(SampleData):
 
     Args:
         source: gives the texts.
-        purpose, batch_size, eval_batch_size, seed, weights_fraction, holdout, limit_train: see `SampleData`; the cuts
-            keep the share of each class within one text, and take classes of a single text as they fall; they are the
-            same whichever of the source's `tasks` are in use.
         tasks: names of the tasks; None for all that the source has. Of a single one, batches do not repeat the name.
         combine: how the losses of several tasks become one, see `MultiTask`.
         max_tokens: words a text, at most.
         min_count, lowercase, vocabulary_size: see `fit_tokenizer`.
         test_fraction: of the texts, held out for testing where the source has no test texts, the same for every `seed`;
             a class of a single text is not tested then.
+        paired: see `PairedDataModule`; the cuts keep the share of each class within one text, and take classes of a
+            single text as they fall; they are the same whichever of the source's `tasks` are in use.
 
     Raises:
         ConfigError: a source that cannot load, an unknown `purpose`, a number out of range.
@@ -52,14 +49,7 @@ class TextData(SampleData):
     def __init__(
         self,
         *,
-        source: Source,
-        purpose: str = "search",
-        batch_size: int = 64,
-        eval_batch_size: int | None = None,
-        seed: int = 0,
-        weights_fraction: float = 0.5,
-        holdout: float = 0.0,
-        limit_train: int | None = None,
+        source: Source[tuple[LabelledTexts, LabelledTexts | None]],
         tasks: Sequence[str] | None = None,
         combine: str = "mean",
         max_tokens: int | None = None,
@@ -67,18 +57,10 @@ class TextData(SampleData):
         lowercase: bool = True,
         vocabulary_size: int | None = None,
         test_fraction: float = 0.2,
+        **paired: Any,
     ) -> None:
-        super().__init__(
-            purpose=purpose,
-            batch_size=batch_size,
-            eval_batch_size=eval_batch_size,
-            seed=seed,
-            weights_fraction=weights_fraction,
-            holdout=holdout,
-            limit_train=limit_train,
-        )
-        if not callable(getattr(source, "load", None)):
-            raise ConfigError(f"source={source!r} has no load(); expected Trec, TextFiles or the like")
+        super().__init__(**paired)
+        check_source(source, "Trec, TextFiles")
         for name, value, least in (
             ("max_tokens", max_tokens, 1),
             ("min_count", min_count, 1),
@@ -90,8 +72,8 @@ class TextData(SampleData):
             raise ConfigError(f"data.test_fraction={test_fraction}: expected a share above 0 and below 1")
         if isinstance(tasks, str) or (tasks is not None and (not tasks or len(set(tasks)) < len(tasks))):
             raise ConfigError(f"data.tasks={tasks!r}: expected a list of different names, or null for all")
-        self.source, self._asked, self.combine, self.max_tokens = source, tasks, combine, max_tokens
-        self._words = {"min_count": min_count, "lowercase": lowercase, "vocabulary_size": vocabulary_size}
+        self.source, self._task_names, self.combine, self.max_tokens = source, tasks, combine, max_tokens
+        self.min_count, self.lowercase, self.vocabulary_size = min_count, lowercase, vocabulary_size
         self.test_fraction = test_fraction
 
     @cached_property
@@ -102,23 +84,28 @@ class TextData(SampleData):
             ConfigError: the source has no task of a name.
         """
         known = tuple(self._loaded[0].labels)
-        for name in self._asked or ():
+        for name in self._task_names or ():
             if name not in known:
                 raise ConfigError(f"data.tasks: the texts have no task {name!r}. {nearest(name, known)}")
-        return tuple(self._asked or known)
+        return tuple(self._task_names or known)
 
     @cached_property
-    def processing(self) -> TextPreprocessing:
+    def preprocessing(self) -> TextPreprocessing:
         """What makes texts a network's inputs."""
         texts, _ = self.train_texts()
-        words = TextPreprocessing(fit_tokenizer(texts, **self._words), self.max_tokens or 10**9, self._classes)
-        longest = max(map(len, words.numbers(texts)))
-        return TextPreprocessing(words.tokenizer, longest, self._classes)
+        return TextPreprocessing.fit(
+            texts,
+            self._classes,
+            max_tokens=self.max_tokens,
+            min_count=self.min_count,
+            lowercase=self.lowercase,
+            vocabulary_size=self.vocabulary_size,
+        )
 
     @property
     def input_shape(self) -> TensorInput:
         """(L,) numbers below the vocabulary's size, L that of the longest training text; batches may be shorter."""
-        return TensorInput((self.processing.max_tokens,), "int64", self.processing.vocabulary_size)
+        return TensorInput((self.preprocessing.max_tokens,), "int64", self.preprocessing.vocabulary_size)
 
     @property
     def classes(self) -> tuple[str, ...] | dict[str, tuple[str, ...]]:
@@ -131,9 +118,14 @@ class TextData(SampleData):
         counts = {task: len(names) for task, names in self._classes.items()}
         return counts if len(counts) > 1 else counts[self.task_names[0]]
 
-    @cached_property
-    def task(self) -> Task:
-        """What a network is trained for."""
+    def prepare(self) -> None:
+        """Read the texts and check everything that depends on them, the test texts too; see `PairedDataModule`."""
+        _ = self.task
+        self.test_dataloader()
+        super().prepare()
+
+    def default_task(self) -> Task:
+        """A classification, or several by name."""
         tasks = {name: Classification(len(names)) for name, names in self._classes.items()}
         return MultiTask(tasks, self.combine) if len(tasks) > 1 else tasks[self.task_names[0]]
 
@@ -144,11 +136,6 @@ class TextData(SampleData):
         for texts, codes in (self.train_texts(), self.test_texts()):
             digest.update(repr((texts, {name: values.tolist() for name, values in codes.items()})).encode())
         return digest.hexdigest()
-
-    def preprocessing(self) -> dict[str, Any]:
-        """What has to be done to texts before a network sees them, and what its outputs mean, as JSON can write it;
-        `TextPreprocessing.from_plain` reads it."""
-        return self.processing.to_plain()
 
     def train_texts(self) -> tuple[list[str], dict[str, Index]]:
         """The training texts in use, both halves together, and the classes of each task, int64 [N]."""
@@ -163,7 +150,7 @@ class TextData(SampleData):
         """Training texts in use, after `limit_train`."""
         return len(self._parts["train"][1])
 
-    def cut(self, fraction: float) -> tuple[Index, Index]:
+    def cut(self, fraction: float) -> tuple[Tensor, Tensor]:
         """The training texts in two by `seed`.
 
         Raises:
@@ -173,9 +160,9 @@ class TextData(SampleData):
         if not 0 < size < self.training_count:
             raise DataError(f"{self.training_count} training texts, of which {fraction:.3g} leaves a part empty")
         train, chosen = self._parts["train"]
-        return systematic_cut(_all_labels(train, chosen), size, self.seed)
+        return as_tensors(systematic_cut(_all_labels(train, chosen), size, self.seed))
 
-    def gatherers_of(self, part: str) -> tuple[TokenRows, Tensor | Rows]:
+    def samples_of(self, part: str) -> tuple[TokenRows, Indexed]:
         """x and y of "train" or "test"."""
         return self._stored[part]
 
@@ -238,12 +225,12 @@ class TextData(SampleData):
         return [texts.texts[position] for position in chosen], codes
 
     @cached_property
-    def _stored(self) -> dict[str, tuple[TokenRows, Tensor | Rows]]:
-        found = {}
+    def _stored(self) -> dict[str, tuple[TokenRows, Indexed]]:
+        found: dict[str, tuple[TokenRows, Indexed]] = {}
         for part, (texts, codes) in (("train", self.train_texts()), ("test", self.test_texts())):
             y = {name: torch.from_numpy(values) for name, values in codes.items()}
-            rows = TokenRows(self.processing.numbers(texts))
-            found[part] = (rows, Rows(y) if len(y) > 1 else next(iter(y.values())))
+            rows = TokenRows(self.preprocessing.numbers(texts))
+            found[part] = (rows, NamedRows(y) if len(y) > 1 else next(iter(y.values())))
         return found
 
 

@@ -5,11 +5,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import pandas as pd
 import torch
 from torch import Tensor
 
 from darts_pl.bounded import parse_json
-from darts_pl.errors import ConfigError
+from darts_pl.data.preprocessing import Preprocessing
+from darts_pl.errors import ConfigError, DataError
 
 PADDING, UNKNOWN = "[PAD]", "[UNK]"  # the numbers 0 and 1
 UNLIMITED = 2**31 - 1  # words of a vocabulary
@@ -25,7 +27,7 @@ def _library():
 
 
 @dataclass(frozen=True)
-class TextPreprocessing:
+class TextPreprocessing(Preprocessing):
     """Words and punctuation marks by number, words that are not in the vocabulary as 1, padding as 0.
 
     Attributes:
@@ -36,6 +38,16 @@ class TextPreprocessing:
     tokenizer: Any
     max_tokens: int
     classes: Mapping[str, tuple[str, ...]]
+
+    kind = "text"
+
+    @classmethod
+    def fit(
+        cls, texts: Sequence[str], classes: Mapping[str, tuple[str, ...]], *, max_tokens: int | None, **words: Any
+    ) -> "TextPreprocessing":
+        """Of training texts, with settings of `fit_tokenizer`. Without `max_tokens` nothing of them is cut off."""
+        fitted = cls(fit_tokenizer(texts, **words), max_tokens or 10**9, classes)
+        return cls(fitted.tokenizer, max(map(len, fitted.numbers(texts))), classes)
 
     @property
     def vocabulary_size(self) -> int:
@@ -57,6 +69,14 @@ class TextPreprocessing:
             raise ConfigError(f"found the text {texts[:40]!r}, expected a list of texts")
         rows = [torch.tensor(row) for row in self.numbers(texts)]
         return torch.nn.utils.rnn.pad_sequence(rows, batch_first=True) if rows else torch.zeros(0, 1, dtype=torch.int64)
+
+    def transform(self, raw: Any) -> Tensor:
+        """Texts as `encode` gives them: a list, tuple, Series or array of them.
+
+        Raises:
+            DataError: one text, a table, or what is no text.
+        """
+        return self.encode(_texts_of(raw))
 
     def to_plain(self) -> dict[str, Any]:
         """As JSON can write it; the tokenizer is JSON in a text."""
@@ -100,6 +120,18 @@ def fit_tokenizer(texts: Iterable[str], *, min_count: int, lowercase: bool, voca
     if len(vocabulary) < 3:
         raise ConfigError(f"data.min_count={min_count} and data.vocabulary_size={vocabulary_size} leave no known word")
     return _tokenizer(vocabulary, lowercase)
+
+
+def _texts_of(raw: Any) -> list[str]:
+    if isinstance(raw, str):
+        raise DataError("found one text, expected a list of texts")
+    if isinstance(raw, pd.DataFrame):
+        raise DataError("found a DataFrame, expected a list of texts, such as a column: frame['text']")
+    texts = list(raw)
+    for place, text in enumerate(texts):
+        if not isinstance(text, str):
+            raise DataError(f"found {text!r} as text {place + 1}, expected a text")
+    return texts
 
 
 def _tokenizer(vocabulary: dict[str, int], lowercase: bool) -> Any:

@@ -7,7 +7,7 @@ import pandas as pd
 
 from darts_pl.data.delimited import Dialect, RawTable, read_delimited
 from darts_pl.data.delimited.content import content_of
-from darts_pl.data.delimited.telling import tell_columns
+from darts_pl.data.delimited.describe import log_columns
 from darts_pl.data.text.texts import LabelledTexts
 from darts_pl.errors import ConfigError, DataError, nearest
 
@@ -47,7 +47,7 @@ def labelled_table(path: Path, dialect: Dialect, text: str, columns: Mapping[str
     raw = read_delimited(path, dialect, lambda name: True)
     found = {name: _cells(raw, name) for name in (text, *columns.values())}
     lines = raw.frame.index.tolist()
-    tell_columns(raw.name, pd.DataFrame({name: found[name] for name in columns.values()}), list(columns.values()))
+    log_columns(raw.name, pd.DataFrame({name: found[name] for name in columns.values()}), list(columns.values()))
     labels = {task: found[name] for task, name in columns.items()}
     return LabelledTexts(found[text], labels, str(path), lines)
 

@@ -1,11 +1,13 @@
-"""Where texts come from: TREC's questions, and files of one's own."""
+"""What conf/data names for texts: TREC's questions, and files of one's own."""
 
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from darts_pl.data.delimited import Dialect
+from darts_pl.data.text.module import TextData
 from darts_pl.data.text.reading import labelled_lines, labelled_table
 from darts_pl.data.text.texts import LabelledTexts
 from darts_pl.errors import ConfigError, DataError
@@ -96,3 +98,28 @@ def _both_labels(found: LabelledTexts) -> LabelledTexts:
             raise DataError(f"{found.place(position)}: found the label {label!r}, expected COARSE:fine")
     coarse = [label.partition(":")[0] for label in fine]
     return LabelledTexts(found.texts, {"coarse": coarse, "fine": fine}, found.file, found.lines)
+
+
+class TrecData(TextData):
+    """TREC's questions below `root`, else $DARTS_PL_DATA; the other arguments are those of `TextData`."""
+
+    def __init__(self, root: str | None = None, **text_data: Any) -> None:
+        super().__init__(source=Trec(root), **text_data)
+
+
+class TextFileData(TextData):
+    """One's own texts, see `TextFiles`; the other arguments are those of `TextData`."""
+
+    def __init__(
+        self,
+        train: str,
+        test: str | None = None,
+        text: str = "text",
+        labels: str | Sequence[str] = "label",
+        separator: str | None = None,
+        quoting: str = "auto",
+        encoding: str = "utf-8",
+        **text_data: Any,
+    ) -> None:
+        named = labels if isinstance(labels, str) else tuple(labels)
+        super().__init__(source=TextFiles(train, test, text, named, separator, quoting, encoding), **text_data)

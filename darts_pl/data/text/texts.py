@@ -1,8 +1,10 @@
-"""Texts as a source gives them: labelled by one task or several, each with its line for messages."""
+"""Texts as a source gives them, with their labels, and as loaders take them: numbers of words in one tensor."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+
+import torch
+from torch import Tensor
 
 
 @dataclass(frozen=True)
@@ -25,9 +27,31 @@ class LabelledTexts:
         return f"{self.file}, line {self.lines[position]}"
 
 
-class Source(Protocol):
-    """Anything that gives texts: `Trec`, `TextFiles`, or one's own."""
+class TokenRows:
+    """Texts of different lengths in one tensor, padded batch by batch.
 
-    def load(self) -> tuple[LabelledTexts, LabelledTexts | None]:
-        """(training texts, test texts or None) with the same tasks."""
-        ...
+    `rows[chosen]` for int64 [B] is int64 [B, T] with T the longest of these rows; shorter ones end in 0.
+
+    Args:
+        rows: numbers, one or more a row.
+    """
+
+    def __init__(self, rows: Sequence[Sequence[int]]):
+        self.lengths = torch.tensor([len(row) for row in rows])
+        self.starts = self.lengths.cumsum(0) - self.lengths
+        self.flat = torch.tensor([number for row in rows for number in row])
+
+    @property
+    def device(self) -> torch.device:
+        """Where the numbers lie."""
+        return self.flat.device
+
+    def __len__(self) -> int:
+        return len(self.lengths)
+
+    def __getitem__(self, chosen: Tensor) -> Tensor:
+        lengths = self.lengths[chosen]  # [B]
+        steps = torch.arange(int(lengths.max()))  # [T]
+        within = steps < lengths[:, None]  # [B, T]
+        index = (self.starts[chosen][:, None] + steps).masked_fill(~within, 0)  # behind a text any number that exists
+        return self.flat[index].masked_fill(~within, 0)

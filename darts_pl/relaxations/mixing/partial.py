@@ -1,18 +1,19 @@
 """Partial channels."""
 
 import dataclasses
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from darts_pl.errors import ConfigError
+from darts_pl.relaxations.mixing.base import Candidate, Mixing, MixingFunction, as_mixing
 from darts_pl.relaxations.mixing.full import full
 
 
 @dataclasses.dataclass(frozen=True)
-class PartialChannels:
+class PartialChannels(Mixing):
     """Mixes candidates on one part in `channel_divisor` of the channels and lets the others by (PC-DARTS: Xu et al.,
     arXiv:1907.05737).
 
@@ -51,18 +52,18 @@ class PartialChannels:
 
     channel_divisor: int = 4
     edge_normalization: bool = True
-    inner: Callable = full
+    inner: MixingFunction = full
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.channel_divisor < 1:
             raise ConfigError(f"mixing.channel_divisor={self.channel_divisor}: expected at least 1")
 
     @property
-    def needs_one_hot(self) -> bool:
+    def needs_one_hot(self) -> bool:  # type: ignore[override]  # a property where the base has a value
         """Whether `inner` understands one-hot gates only."""
-        return getattr(self.inner, "needs_one_hot", False)
+        return as_mixing(self.inner).needs_one_hot
 
-    def __call__(self, x: Tensor, candidates: Iterable[Callable[[Tensor], Tensor]], gate: Tensor) -> Tensor:
+    def __call__(self, x: Tensor, candidates: Iterable[Candidate], gate: Tensor) -> Tensor:
         """x (B, C, H, W), candidates for C / `channel_divisor` channels, a gate for each of them → (B, C, H', W').
         Series (B, C, T) in the same way."""
         if self.channel_divisor == 1:
@@ -78,13 +79,6 @@ class PartialChannels:
         groups = [mixed.unsqueeze(2), bypass.unflatten(1, (-1, part)).transpose(1, 2)]
         return torch.cat(groups, dim=2).flatten(1, 2)
 
-
-def with_divisor(mixing: Callable, divisor: int) -> Callable:
-    """`mixing` with another channel divisor.
-
-    Raises:
-        ConfigError: it has none.
-    """
-    if not hasattr(mixing, "channel_divisor"):
-        raise ConfigError(f"a phase with channel_divisor={divisor} needs mixing=partial")
-    return dataclasses.replace(mixing, channel_divisor=divisor)
+    def with_divisor(self, divisor: int) -> "PartialChannels":
+        """The same with another channel divisor."""
+        return dataclasses.replace(self, channel_divisor=divisor)

@@ -1,14 +1,16 @@
 """One candidate an edge."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import ClassVar
 
 from torch import Tensor
 
+from darts_pl.relaxations.mixing.base import Candidate, Mixing
+
 
 @dataclass(frozen=True)
-class SinglePath:
+class SinglePath(Mixing):
     """Runs the drawn candidate of an edge and no other (GDAS: Dong and Yang, arXiv:1910.04465, section 3.2).
 
     With the one-hot gate row h of a hard sample, whose entries carry the straight-through gradient of the soft one
@@ -32,9 +34,9 @@ class SinglePath:
     Which entries are not 0 is read on the host: one wait for the device for each edge.
     """
 
-    needs_one_hot: ClassVar[bool] = True
+    needs_one_hot: ClassVar[bool] = True  # type: ignore[misc]
 
-    def __call__(self, x: Tensor, candidates: Iterable[Callable[[Tensor], Tensor]], gate: Tensor) -> Tensor:
+    def __call__(self, x: Tensor, candidates: Iterable[Candidate], gate: Tensor) -> Tensor:
         """x, K candidates and `gate` [K] → the output of one candidate's shape."""
         candidates = list(candidates)
         if len(candidates) != len(gate):

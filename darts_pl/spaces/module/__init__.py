@@ -1,6 +1,6 @@
 """Choices in anybody's module, and the search space that it becomes by them."""
 
-from darts_pl.spaces.calling import call
+from darts_pl.spaces.base import call
 from darts_pl.spaces.module.cell import Cell
 from darts_pl.spaces.module.channel_choice import ChannelChoice
 from darts_pl.spaces.module.choice import Choice

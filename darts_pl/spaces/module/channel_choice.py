@@ -7,8 +7,9 @@ import torch.nn as nn
 from torch import Tensor
 
 from darts_pl.errors import ConfigError
+from darts_pl.spaces.choice import ChoiceModule, building_now, unbound
 from darts_pl.spaces.mixed import MixedOperation
-from darts_pl.spaces.module.opening import Chosen, Open, Parts, building_now
+from darts_pl.spaces.options import OneOf
 
 
 class Narrow(nn.Module):
@@ -34,7 +35,7 @@ class ChosenWidth(nn.Identity):
         self.channels = channels
 
 
-class ChannelChoice(Open):
+class ChannelChoice(ChoiceModule):
     """How many channels a part of the network has.
 
     Build the layers by `channels` and put the choice itself where the channels leave their part, behind normalisation
@@ -62,14 +63,15 @@ class ChannelChoice(Open):
     def __init__(self, widths: Sequence[int], label: str, dim: int = 1):
         if not isinstance(label, str) or not label:
             raise ConfigError(f"ChannelChoice: found label={label!r}, expected a name, as the layers ask for its width")
-        super().__init__(label)
+        super().__init__(label, OneOf(tuple(map(str, widths))))
         rising = all(type(width) is int for width in widths) and sorted(set(widths)) == list(widths)
         if len(widths) < 2 or not rising or widths[0] < 1:
             raise ConfigError(f"ChannelChoice {label!r}: found {list(widths)}, expected at least two rising widths")
-        self.names, self.dim = tuple(map(str, widths)), dim
+        self.dim = dim
         building = building_now.get()
         self.channels = widths[-1] if building is None else building.widths.get(label, widths[-1])
-        self.mixed = Parts({str(width): Narrow(width, widths[-1], dim) for width in widths})
+        masks = {str(width): Narrow(width, widths[-1], dim) for width in widths}
+        self.mixed = MixedOperation(masks, unbound, droppable=False)  # no path here is one that could be done without
 
     @property
     def edges(self) -> dict[str, MixedOperation]:
@@ -90,10 +92,6 @@ class ChannelChoice(Open):
         (gate,) = self.rows()
         return self.mixed(x, gate)
 
-    def selected(self, chosen: Chosen) -> list[nn.Module]:
-        """Masks hold no modules."""
-        return []
-
-    def decided(self, chosen: Chosen) -> nn.Module:
+    def freeze(self, chosen: str) -> nn.Module:
         """Nothing: the layers have the width already."""
         return ChosenWidth(int(chosen))

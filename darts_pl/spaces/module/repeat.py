@@ -7,21 +7,21 @@ import torch.nn as nn
 from torch import Tensor
 
 from darts_pl.errors import ConfigError
+from darts_pl.spaces.choice import ChoiceModule, unbound
 from darts_pl.spaces.mixed import MixedOperation
-from darts_pl.spaces.module.opening import Chosen, Open, Parts, module_of
+from darts_pl.spaces.module.candidates import module_of
+from darts_pl.spaces.options import OneOf
 
 
-class Depths(Parts):
+class Depths(MixedOperation):
     """How many of `blocks` an input goes through, mixed."""
 
     def __init__(self, blocks: Sequence[nn.Module], depths: Sequence[int]):
-        super().__init__({str(depth): nn.Identity() for depth in depths})
+        super().__init__({str(depth): nn.Identity() for depth in depths}, unbound, droppable=False)
         self.blocks = nn.ModuleList(blocks)
 
-    def forward(self, x: Tensor, gate: Tensor, *, alone: bool = False) -> Tensor:
+    def forward(self, x: Tensor, gate: Tensor, *, without_auxiliary: bool = False) -> Tensor:
         """x → Σ_d gate[d] · (the first d blocks)(x). Every block runs once, and none beyond the deepest asked for."""
-        if len(self.candidates) < len(self.names):
-            gate = gate[[k for k, name in enumerate(self.names) if name in self.candidates]]
         states = [x]
 
         def after(depth: int) -> Callable[[Tensor], Tensor]:
@@ -32,7 +32,7 @@ class Depths(Parts):
 
             return run
 
-        return self.mixing(x, [after(int(name)) for name in self.candidates], gate)
+        return self.mixing(x, [after(int(name)) for name in self.candidates], self.left(gate))
 
     def keep(self, names: Iterable[str]) -> None:
         """Also remove the blocks that no depth left reaches."""
@@ -40,7 +40,7 @@ class Depths(Parts):
         del self.blocks[max(map(int, self.candidates)) :]
 
 
-class Repeat(Open):
+class Repeat(ChoiceModule):
     """A block, repeated as often as the search finds good.
 
     In a supernet y = Σ_d gate[d] · x_d, where x_d is the input after d blocks; in a derived network there are the first
@@ -62,10 +62,9 @@ class Repeat(Open):
         depth: tuple[int, int],
         label: str | None = None,
     ):
-        super().__init__(label)
         where = f"Repeat {label!r}" if label else "Repeat"
         fewest, most = _checked_depth(depth, where)
-        self.names = tuple(str(each) for each in range(fewest, most + 1))
+        super().__init__(label, OneOf(tuple(str(each) for each in range(fewest, most + 1))))
         self.mixed = Depths(_blocks(block, most, where), range(fewest, most + 1))
 
     @property
@@ -78,13 +77,9 @@ class Repeat(Open):
         (gate,) = self.rows()
         return self.mixed(x, gate)
 
-    def selected(self, chosen: Chosen) -> list[nn.Module]:
-        """The first blocks."""
-        return list(self.mixed.blocks[: int(chosen)])
-
-    def decided(self, chosen: Chosen) -> nn.Module:
+    def freeze(self, chosen: str) -> nn.Module:
         """The first blocks one after the other."""
-        return nn.Sequential(*self.selected(chosen))
+        return nn.Sequential(*self.mixed.blocks[: int(chosen)])
 
 
 def _checked_depth(depth: object, where: str) -> tuple[int, int]:
@@ -108,6 +103,8 @@ def _blocks(block: object, most: int, where: str) -> list[nn.Module]:
     return [module_of(block, f"{where}, block {i}", *([i] if numbered else [])) for i in range(most)]
 
 
-def _takes_number(build: Callable) -> bool:
+def _takes_number(build: Callable[..., nn.Module]) -> bool:
+    # Somebody's own function: its signature alone says whether it wants a number, and calling it to find out would
+    # build a block with random weights.
     parameters = inspect.signature(build).parameters.values()
     return any(p.default is p.empty and p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD) for p in parameters)

@@ -1,6 +1,5 @@
 """A search space out of anybody's module: supernet, genotypes and derived networks."""
 
-import copy
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -8,21 +7,23 @@ import torch
 import torch.nn as nn
 from torch import Tensor
 
-from darts_pl.derive import Rule, chooses_inputs, top_edges
+from darts_pl.derive import Derivation, top_edges
 from darts_pl.errors import ConfigError, DartsError
 from darts_pl.genotype import ModuleGenotype, check_space
 from darts_pl.inputs import as_inputs
-from darts_pl.spaces.mixed import Mixing
+from darts_pl.relaxations import Relaxation
+from darts_pl.spaces.base import MixingFunction, Space, as_mixing
+from darts_pl.spaces.choice import ChoiceModule, construction, derive_module
 from darts_pl.spaces.module.cell import Cell
 from darts_pl.spaces.module.channel_choice import ChannelChoice
-from darts_pl.spaces.module.opening import Chosen, Open, construction
 from darts_pl.spaces.module.supernet import ModuleSupernet
 from darts_pl.spaces.module.target import build_network, find_target, target_name
-from darts_pl.spaces.module.tree import decisions_of, genotype_of, label_choices, replace_choices
+from darts_pl.spaces.module.tree import decisions_of, genotype_of, label_choices
 from darts_pl.spaces.module.trial import try_out
+from darts_pl.spaces.options import Chosen, Options
 
 
-class ModuleSpace:
+class ModuleSpace(Space[Any, ModuleGenotype]):
     """The space of a network with `Choice`, `InputChoice`, `Repeat`, `ChannelChoice` or `Cell` in it.
 
     A label is a kind of its own: alphas [1, K] of a choice, depth or width, [k, n] of a choice of inputs, [E, K] of a
@@ -38,14 +39,11 @@ class ModuleSpace:
         ConfigError: a name that leads nowhere. Whatever is wrong with the network is told by `prepare`.
     """
 
-    primitives: tuple[str, ...] = ()
-    edges: tuple[str, ...] = ()
-
     def __init__(self, target: Callable[..., nn.Module] | str, arguments: Mapping[str, Any] | None = None):
         self.target = find_target(target) if isinstance(target, str) else target
         self.arguments = dict(arguments or {})
         self._shapes: tuple[Any, Any] = (None, None)
-        self._prototype: tuple[nn.Module, dict[str, Open]] | None = None
+        self._prototype: tuple[nn.Module, dict[str, ChoiceModule]] | None = None
 
     @property
     def name(self) -> str:
@@ -74,7 +72,7 @@ class ModuleSpace:
                     self._prototype = None  # so that asking again tells it again
                     raise
 
-    def _built(self, widths: Mapping[str, int] | None = None) -> tuple[nn.Module, dict[str, Open]]:
+    def _built(self, widths: Mapping[str, int] | None = None) -> tuple[nn.Module, dict[str, ChoiceModule]]:
         """A network with fresh weights that has been tried, and its choices by label."""
         input_shape, outputs = self._shapes
         known = {key: value for key, value in zip(("input_shape", "outputs"), self._shapes) if value is not None}
@@ -92,8 +90,11 @@ class ModuleSpace:
             return
         before = self._prototype[0]
         known = {*map(id, (p for p in before.parameters() if p.requires_grad))}
-        known |= {id(part) for part in before.modules() if isinstance(part, Open)}
-        mine = [*network.named_parameters(), *((n, m) for n, m in network.named_modules() if isinstance(m, Open))]
+        known |= {id(part) for part in before.modules() if isinstance(part, ChoiceModule)}
+        mine = [
+            *network.named_parameters(),
+            *((n, m) for n, m in network.named_modules() if isinstance(m, ChoiceModule)),
+        ]
         for name, part in mine:
             if id(part) in known:
                 raise ConfigError(
@@ -104,24 +105,30 @@ class ModuleSpace:
     def _try_derived(self) -> None:
         """Build and run a derived network of the first and one of the last of all candidates, before any search."""
         for last in (False, True):
-            decisions = {label: choice.some(last) for label, choice in self.choices.items()}
+            decisions = {label: options.any_choice(last) for label, options in self.options.items()}
             self.network(genotype_of(decisions, self._prototype[0]))
 
     @property
-    def choices(self) -> dict[str, Open]:
+    def choices(self) -> dict[str, ChoiceModule]:
         """Label → a choice of this label, in the order of the network."""
         self.prepare()
         return self._prototype[1]
 
     @property
+    def options(self) -> dict[str, Options]:
+        """See `Space.options`, by label."""
+        return {label: choice.options for label, choice in self.choices.items()}
+
+    @property
     def names_by_kind(self) -> dict[str, tuple[tuple[str, ...], list[str]]]:
         """Of every label the names of its K candidates and of its E rows."""
-        return {label: (choice.names, list(choice.row_names)) for label, choice in self.choices.items()}
+        return {label: (options.names, options.row_names(label)) for label, options in self.options.items()}
 
-    def check_rule(self, rule: Rule) -> None:
-        """Raises ConfigError, with the remedy, where the network is known to have cells that `rule` cannot derive."""
+    def check_derivation(self, derivation: Derivation) -> None:
+        """Raises ConfigError, with the remedy, where the network is known to have cells that `derivation` cannot
+        derive."""
         has_cells = self._prototype is not None and any(isinstance(c, Cell) for c in self.choices.values())
-        if has_cells and not chooses_inputs(rule):
+        if has_cells and not derivation.chooses_inputs:
             raise ConfigError(
                 "this derivation gives every edge an operation, but the cells of this network choose their inputs. "
                 "Take derivation=top_edges"
@@ -132,8 +139,8 @@ class ModuleSpace:
         input_shape: Any = None,
         outputs: Any = None,
         *,
-        relaxation: nn.Module,
-        mixing: Mixing,
+        relaxation: Relaxation,
+        mixing: MixingFunction,
         auxiliary_skip: bool = False,
         layers: int | None = None,
     ) -> ModuleSupernet:
@@ -148,7 +155,8 @@ class ModuleSpace:
         """
         if layers is not None:
             raise ConfigError("a network of one's own has one depth. Take phases without layers")
-        if getattr(mixing, "channel_divisor", 1) != 1 or getattr(mixing, "edge_normalization", False):
+        mixing = as_mixing(mixing)
+        if mixing.channel_divisor != 1 or mixing.edge_normalization:
             raise ConfigError(
                 "mixing=partial builds candidates for a part of the channels, but those of one's own network are built "
                 "as they are. Take mixing=full, or mixing=single_path with relaxation=gumbel"
@@ -159,41 +167,31 @@ class ModuleSpace:
         network, choices = self._built()
         return ModuleSupernet(network, choices, relaxation=relaxation, mixing=mixing, auxiliary_skip=auxiliary_skip)
 
-    def derive(self, strengths: Mapping[str, Tensor], rule: Rule = top_edges) -> ModuleGenotype:
+    def derive(self, strengths: Mapping[str, Tensor], derivation: Derivation = top_edges) -> ModuleGenotype:
         """The genotype of strengths [E, K] a label: of a choice, depth or width the largest (ties go to the earlier),
-        inputs as `InputChoice` says, cells by `rule`.
+        inputs as `InputChoice` says, cells by `derivation`.
 
         Raises:
             ConfigError: strengths of other labels or shapes. TrainingError: a strength that is not finite.
         """
         if set(strengths) != set(self.choices):
             raise ConfigError(f"strengths: found {sorted(strengths)}, expected {sorted(self.choices)}")
-        self.check_rule(rule)
-        decisions = {label: choice.derive(strengths[label], rule) for label, choice in self.choices.items()}
+        self.check_derivation(derivation)
+        decisions = {label: options.derive(strengths[label], derivation) for label, options in self.options.items()}
         return genotype_of(decisions, self._prototype[0])
 
     def random_genotype(self, generator: torch.Generator) -> ModuleGenotype:
         """Every label decided uniformly; everything is drawn from `generator` (on the CPU)."""
-        decisions = {label: choice.draw(generator) for label, choice in self.choices.items()}
+        decisions = {label: options.draw(generator) for label, options in self.options.items()}
         return genotype_of(decisions, self._prototype[0])
 
-    def one_hot_gates(self, genotype: ModuleGenotype) -> dict[str, Tensor]:
-        """Gates [E, K] a label that select exactly what the genotype chose.
-
-        Raises:
-            GenotypeError: a genotype of another network.
-        """
-        return {label: self.choices[label].one_hot(chosen) for label, chosen in self._decisions(genotype).items()}
-
     def network(
-        self, genotype: ModuleGenotype, input_shape: Any = None, outputs: Any = None, *, auxiliary: bool = False,
-        searching: bool = False,
-    ) -> nn.Module:  # fmt: skip
+        self, genotype: ModuleGenotype, input_shape: Any = None, outputs: Any = None, *, auxiliary: bool = False
+    ) -> nn.Module:
         """The module of `genotype` with fresh weights: no choice is left in it, nor any candidate that was not chosen.
 
         Args:
             input_shape, outputs: see `prepare`. auxiliary: must be False, there is no auxiliary head.
-            searching: without effect, as candidates are the same in supernet and derived network.
 
         Raises:
             GenotypeError: a genotype of another network. ConfigError: see `prepare`; an auxiliary head.
@@ -201,23 +199,15 @@ class ModuleSpace:
         if auxiliary:
             raise ConfigError("a network of one's own has no auxiliary head. Take retraining.auxiliary=false")
         self.prepare(input_shape, outputs)
-        decisions = self._decisions(genotype)
+        decisions = self.chosen(genotype)
         widths = {k: int(v) for k, v in decisions.items() if isinstance(self.choices[k], ChannelChoice)}
-        network = replace_choices(self._built(widths)[0], decisions)
+        network = derive_module(self._built(widths)[0], decisions)
         input_shape, outputs = self._shapes
         if input_shape is not None:
             try_out(network, as_inputs(input_shape), outputs, self.name)
         return network
 
-    def inherit(self, network: nn.Module, supernet: ModuleSupernet, genotype: ModuleGenotype) -> None:
-        """Copy the supernet's weights and buffers into the `network` of `genotype`; of a chosen width the first
-        channels."""
-        source = replace_choices(copy.deepcopy(supernet.module), self._decisions(genotype)).state_dict()
-        state = network.state_dict()
-        for name, value in state.items():
-            state[name] = source[name][tuple(slice(size) for size in value.shape)]
-        network.load_state_dict(state)
-
-    def _decisions(self, genotype: ModuleGenotype) -> dict[str, Chosen]:
+    def chosen(self, genotype: ModuleGenotype) -> dict[str, Chosen]:
+        """See `Space.chosen`; for labels that nothing chosen leads to, anything."""
         check_space(genotype, ModuleGenotype.space)
         return decisions_of(genotype, self.choices, self._prototype[0])

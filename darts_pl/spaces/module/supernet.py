@@ -1,48 +1,42 @@
 """Somebody's module with choices in it as a supernet."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import torch.nn as nn
-from torch import Tensor
 
-from darts_pl.spaces.architecture import SearchNetwork
-from darts_pl.spaces.calling import call
-from darts_pl.spaces.mixed import Mixing
-from darts_pl.spaces.module.opening import Open
+from darts_pl.relaxations import Relaxation
+from darts_pl.spaces.base import MixingFunction, Supernet, call
+from darts_pl.spaces.choice import ChoiceModule
 
 
-class ModuleSupernet(SearchNetwork):
+class ModuleSupernet(Supernet):
     """All candidate networks of a module at once; a kind is a label. Build it by `ModuleSpace.supernet`.
 
     Args:
         module: the network. choices: label → a choice of that label.
-        relaxation: see `SearchNetwork`.
+        relaxation: see `Supernet`.
         mixing: of every choice. auxiliary_skip: give the choices of cells an auxiliary skip connection.
     """
 
     def __init__(
         self,
         module: nn.Module,
-        choices: Mapping[str, Open],
+        choices: Mapping[str, ChoiceModule],
         *,
-        relaxation: nn.Module,
-        mixing: Mixing,
+        relaxation: Relaxation,
+        mixing: MixingFunction,
         auxiliary_skip: bool = False,
     ):
-        targets = {label: choice.nodes for label, choice in choices.items()}
-        candidates = {label: len(choice.names) for label, choice in choices.items()}
-        super().__init__(targets, candidates, relaxation)
+        super().__init__({label: choice.options for label, choice in choices.items()}, relaxation)
         self.module = module
-        self.cells = [part for part in module.modules() if isinstance(part, Open)]
+        self.cells = [part for part in module.modules() if isinstance(part, ChoiceModule)]
         for choice in self.cells:
             choice.bind(mixing, auxiliary_skip)
         self.reset_architecture()
 
-    def run(self, x: Any, gates: Sequence[Tensor], weights: Sequence[Tensor | None], *, alone: bool = False) -> Any:
-        """See `SearchNetwork.run`; inputs and outputs are those of the module."""
-        for choice, rows in zip(self.cells, gates, strict=True):
-            choice.gates, choice.alone = rows, alone  # left there: activation checkpointing runs parts again
+    def run(self, x: Any) -> Any:
+        """See `Supernet.run`; inputs and outputs are those of the module."""
         return call(self.module, x)
 
     def weight_parameters(self) -> list[nn.Parameter]:

@@ -7,15 +7,16 @@ from collections.abc import Iterator, Mapping
 import torch.nn as nn
 
 from darts_pl.errors import ConfigError, GenotypeError, nearest
-from darts_pl.genotype import ModuleGenotype
-from darts_pl.spaces.module.opening import Chosen, Open
+from darts_pl.genotype import Cell, ModuleGenotype
+from darts_pl.spaces.choice import ChoiceModule
+from darts_pl.spaces.options import Chosen
 
 LABEL = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_ /-]*")
 INNER = re.compile(r"(^|/)mixed/(?:candidates|blocks)/")  # names of our own on the way to a candidate
 ROOT = "choice"
 
 
-def label_choices(network: nn.Module, made: list[Open]) -> dict[str, Open]:
+def label_choices(network: nn.Module, made: list[ChoiceModule]) -> dict[str, ChoiceModule]:
     """Give every choice without a label its place in the network, and return one choice a label in the order of the
     network.
 
@@ -26,9 +27,9 @@ def label_choices(network: nn.Module, made: list[Open]) -> dict[str, Open]:
         ConfigError: there is none; one that is no part of the network; a label that cannot be one; equal labels of
             choices that differ.
     """
-    found = {path: module for path, module in network.named_modules() if isinstance(module, Open)}
+    found = {path: module for path, module in network.named_modules() if isinstance(module, ChoiceModule)}
     _check_all_found(list(found.values()), made)
-    labels: dict[str, Open] = {}
+    labels: dict[str, ChoiceModule] = {}
     given = {choice.label for choice in found.values() if choice.label is not None}
     for path, choice in found.items():
         if choice.label is None:
@@ -39,13 +40,13 @@ def label_choices(network: nn.Module, made: list[Open]) -> dict[str, Open]:
         known = labels.setdefault(choice.label, choice)
         if known.signature() != choice.signature():
             raise ConfigError(
-                f"choices with the label {choice.label!r} differ: {_told(known)} and {_told(choice)}. Give them labels "
-                "of their own, or equal candidates"
+                f"choices with the label {choice.label!r} differ: {_described(known)} and {_described(choice)}. Give "
+                "them labels of their own, or equal candidates"
             )
     return labels
 
 
-def _check_all_found(found: list[Open], made: list[Open]) -> None:
+def _check_all_found(found: list[ChoiceModule], made: list[ChoiceModule]) -> None:
     if not made and not found:
         raise ConfigError(
             "the network has no choice in it. Put darts_pl.Choice, InputChoice, Repeat, ChannelChoice or Cell where "
@@ -73,8 +74,8 @@ def _check_label(label: str) -> None:
         raise ConfigError(f"label {label!r}: expected letters, digits, _, -, / or blanks, and no name of torch's own")
 
 
-def _told(choice: Open) -> str:
-    return f"{type(choice).__name__} of {len(choice.nodes)} rows over {', '.join(choice.names)}"
+def _described(choice: ChoiceModule) -> str:
+    return f"{type(choice).__name__} of {len(choice.targets)} rows over {', '.join(choice.names)}"
 
 
 def reached(module: nn.Module, decisions: Mapping[str, Chosen]) -> Iterator[str]:
@@ -84,45 +85,29 @@ def reached(module: nn.Module, decisions: Mapping[str, Chosen]) -> Iterator[str]
     Raises:
         GenotypeError: nothing is decided for a label that is met.
     """
-    if isinstance(module, Open):
+    if isinstance(module, ChoiceModule):
         if module.label not in decisions:
             names = ", ".join(module.names)
             raise GenotypeError(f"genotype: nothing is decided for {module.label!r}, expected one of {names}")
         yield module.label
-        parts = module.selected(decisions[module.label])
+        parts = [module.freeze(decisions[module.label])]
     else:
         parts = list(module.children())
     for part in parts:
         yield from reached(part, decisions)
 
 
-def replace_choices(module: nn.Module, decisions: Mapping[str, Chosen]) -> nn.Module:
-    """`module` with every choice in it replaced by what was chosen, in place; a choice itself gives another module."""
-    return _replaced(module, decisions, {})
-
-
-def _replaced(module: nn.Module, decisions: Mapping[str, Chosen], done: dict[nn.Module, nn.Module]) -> nn.Module:
-    if module in done:  # a module in two places stays one
-        return done[module]
-    if isinstance(module, Open):
-        done[module] = _replaced(module.decided(decisions[module.label]), decisions, done)
-        return done[module]
-    done[module] = module
-    for name, child in list(module._modules.items()):
-        if child is not None:
-            module._modules[name] = _replaced(child, decisions, done)
-    return module
-
-
 def genotype_of(decisions: Mapping[str, Chosen], network: nn.Module) -> ModuleGenotype:
     """The genotype of these decisions, without those that nothing chosen leads to."""
     met = set(reached(network, decisions))
     kept = {label: chosen for label, chosen in decisions.items() if label in met}
-    cells = {label: chosen for label, chosen in kept.items() if hasattr(chosen, "nodes")}
+    cells = {label: chosen for label, chosen in kept.items() if isinstance(chosen, Cell)}
     return ModuleGenotype({label: chosen for label, chosen in kept.items() if label not in cells}, cells)
 
 
-def decisions_of(genotype: ModuleGenotype, choices: Mapping[str, Open], network: nn.Module) -> dict[str, Chosen]:
+def decisions_of(
+    genotype: ModuleGenotype, choices: Mapping[str, ChoiceModule], network: nn.Module
+) -> dict[str, Chosen]:
     """What the genotype decides for every label of `network`; for those that nothing chosen leads to, anything.
 
     Raises:
@@ -134,16 +119,10 @@ def decisions_of(genotype: ModuleGenotype, choices: Mapping[str, Open], network:
         if label not in choices:
             raise GenotypeError(f"genotype: {label!r} is no choice of this network. {nearest(label, choices)}")
         try:
-            choices[label].check(chosen)
+            choices[label].options.check(chosen)
         except ValueError as error:
-            raise GenotypeError(f"genotype: {label}: found {_shown(chosen)}, {error}") from error
+            raise GenotypeError(f"genotype: {label}: {error}") from error
     met = set(reached(network, given))
     if idle := [label for label in given if label not in met]:
         raise GenotypeError(f"genotype: {idle[0]!r} is decided, but nothing that was chosen leads to it. Leave it out")
-    return {label: given[label] if label in met else choice.some() for label, choice in choices.items()}
-
-
-def _shown(chosen: Chosen) -> str:
-    if hasattr(chosen, "nodes"):
-        return f"a cell of {len(chosen.nodes)} nodes"
-    return repr(chosen if isinstance(chosen, str) else list(chosen))
+    return {label: given[label] if label in met else choice.options.any_choice() for label, choice in choices.items()}

@@ -10,9 +10,9 @@ from torch import Tensor
 
 from darts_pl.errors import ConfigError
 from darts_pl.inputs import Inputs, example
-from darts_pl.spaces.calling import call
-from darts_pl.spaces.module.choice import Call
-from darts_pl.spaces.module.opening import Open
+from darts_pl.spaces.base import call
+from darts_pl.spaces.choice import ChoiceModule
+from darts_pl.spaces.mixed import Call
 
 SAMPLES = 2
 # What the code of users raises for inputs that do not fit; anything else is shown with its traceback.
@@ -22,7 +22,7 @@ FAULTS = (RuntimeError, ValueError, TypeError, IndexError, KeyError, AttributeEr
 class Probe:
     """A mixing that runs every candidate and compares what they give; its output is the first's."""
 
-    def __init__(self, choice: Open):
+    def __init__(self, choice: ChoiceModule):
         self.choice, self.ran = choice, False
 
     def __call__(self, x: Any, candidates: Iterable[Callable], gate: Tensor) -> Tensor:
@@ -82,7 +82,7 @@ def try_out(network: nn.Module, inputs: Inputs, outputs: Any, name: str) -> None
         ConfigError: the network or a candidate fails, candidates differ in shape, a choice is not run, outputs of
             another shape than asked for.
     """
-    choices = [part for part in network.modules() if isinstance(part, Open)]
+    choices = [part for part in network.modules() if isinstance(part, ChoiceModule)]
     device = next((p.device for p in network.parameters() if not _is_lazy(p)), torch.device("cpu"))
     x = _to(example(inputs, SAMPLES), device)
     with _probed(choices) as probes, _eval(network):
@@ -104,11 +104,11 @@ def _is_lazy(parameter: nn.Parameter) -> bool:
 
 
 @contextmanager
-def _probed(choices: list[Open]) -> Iterator[dict[Open, Probe]]:
+def _probed(choices: list[ChoiceModule]) -> Iterator[dict[ChoiceModule, Probe]]:
     probes = {choice: Probe(choice) for choice in choices}
     for choice, probe in probes.items():
-        choice.bind(probe, False)
-        choice.gates = torch.zeros(len(choice.nodes), len(choice.names))
+        choice.bind(probe)
+        choice.take(torch.zeros(len(choice.targets), len(choice.names)))
     try:
         yield probes
     finally:

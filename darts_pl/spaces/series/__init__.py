@@ -1,10 +1,6 @@
-"""Forecasting networks: a space over operations, normalisation, tokens, attention and more, in four modes.
+"""Forecasting networks: a space over operations, normalisation, tokens, attention and more, in four modes."""
 
-Importing `inherit` registers how a derived network takes over a supernet's weights.
-"""
-
-from darts_pl.spaces.series import inherit
 from darts_pl.spaces.series.network import SeriesNetwork, SeriesSupernet
 from darts_pl.spaces.series.space import SeriesSpace
 
-__all__ = ["SeriesNetwork", "SeriesSpace", "SeriesSupernet", "inherit"]
+__all__ = ["SeriesNetwork", "SeriesSpace", "SeriesSupernet"]

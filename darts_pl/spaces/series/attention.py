@@ -11,8 +11,8 @@ import torch
 import torch.nn as nn
 from torch import Tensor
 
-from darts_pl.spaces.series.sequences import Along
-from darts_pl.spaces.series.spectra import rfft_precision
+from darts_pl.ops.series.spectral import transformable
+from darts_pl.spaces.series.tokens import Along
 
 SMALLEST_LAGS = 2  # the weight of a single one would be 1 whatever queries and keys are
 EPSILON = 1e-6
@@ -117,7 +117,7 @@ class AutoCorrelation(Attention):
     def attend(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
         """See `Attention.attend`; L = M, no mask."""
         length = query.shape[2]
-        spectra = torch.fft.rfft(rfft_precision(query), dim=2), torch.fft.rfft(rfft_precision(key), dim=2)
+        spectra = torch.fft.rfft(transformable(query), dim=2), torch.fft.rfft(transformable(key), dim=2)
         correlation = torch.fft.irfft(spectra[0] * spectra[1].conj(), n=length, dim=2).mean(dim=(1, 3))
         strongest = correlation.topk(max(SMALLEST_LAGS, int(math.log(length))), dim=-1)
         weights = self.softmax(strongest.values).to(value.dtype)

@@ -15,14 +15,11 @@ import torch.nn as nn
 from torch import Tensor
 
 from darts_pl.ops.series.shapes import SeriesShape, TokenGrid
-from darts_pl.spaces.series.gating import Gating
-from darts_pl.spaces.series.heads import HEADS
 from darts_pl.spaces.series.layers import Layer, Stack
 from darts_pl.spaces.series.positions import position
-from darts_pl.spaces.series.queries import Emission, Queries
-from darts_pl.spaces.series.sequences import Along
-from darts_pl.spaces.series.slots import Parts
-from darts_pl.spaces.series.tokens import Patching, Window, stem
+from darts_pl.spaces.series.queries import HEADS, Emission, Queries
+from darts_pl.spaces.series.slots import Factory
+from darts_pl.spaces.series.tokens import Along, Patching, Window, stem
 
 
 @dataclass(frozen=True)
@@ -48,63 +45,61 @@ class Sizes:
 class Embedding(nn.Module):
     """Stem and positions."""
 
-    def __init__(self, kind: str, shape: SeriesShape, sizes: Sizes, parts: Parts):
+    def __init__(self, kind: str, shape: SeriesShape, sizes: Sizes, factory: Factory):
         super().__init__()
         self.stem = stem(kind, shape, sizes.dim, sizes.patching(shape.look_back))
         self.grid = self.stem.grid
-        self.position = parts.choice("position", lambda name: position(name, self.grid))
+        self.position = factory.choice("position", lambda name: position(name, self.grid))
         self.dropout = nn.Dropout(sizes.dropout)
 
-    def forward(self, window: Window, gating: Gating) -> Tensor:
+    def forward(self, window: Window) -> Tensor:
         """→ tokens (B, V, N, D)."""
         tokens = self.stem(window)
         if self.position is not None:
-            tokens = tokens + self.position(tokens, gating)
+            tokens = tokens + self.position(tokens)
         return self.dropout(tokens)
 
 
 class EncoderOnly(nn.Module):
-    """See this file's head. All branches are called with a pair (window, gating), as they are candidates."""
+    """See this file's head."""
 
-    def __init__(self, kind: str, shape: SeriesShape, sizes: Sizes, parts: Parts):
+    def __init__(self, kind: str, shape: SeriesShape, sizes: Sizes, factory: Factory):
         super().__init__()
-        self.embedding = Embedding(kind, shape, sizes, parts)
-        self.encoder = _stack(parts, "encoder", self.embedding.grid, sizes)
+        self.embedding = Embedding(kind, shape, sizes, factory)
+        self.encoder = _stack(factory, "encoder", self.embedding.grid, sizes)
         self.head = HEADS[kind](shape, self.embedding.grid)
 
-    def forward(self, pair: tuple[Window, Gating]) -> Tensor:
+    def forward(self, window: Window) -> Tensor:
         """→ forecast (B, P, Y)."""
-        window, gating = pair
-        return self.head(self.encoder(self.embedding(window, gating), gating))
+        return self.head(self.encoder(self.embedding(window)))
 
 
 class EncoderDecoder(nn.Module):
     """See this file's head."""
 
-    def __init__(self, kind: str, shape: SeriesShape, sizes: Sizes, parts: Parts):
+    def __init__(self, kind: str, shape: SeriesShape, sizes: Sizes, factory: Factory):
         super().__init__()
-        self.embedding = Embedding(kind, shape, sizes, parts)
+        self.embedding = Embedding(kind, shape, sizes, factory)
         grid = self.embedding.grid
-        self.encoder = _stack(parts, "encoder", grid, sizes)
+        self.encoder = _stack(factory, "encoder", grid, sizes)
         self.queries = Queries(kind, shape, grid.tokens, sizes.dim, sizes.patch)
         across = kind == "variates"
         axes = tuple(Along(g.series if across else g.tokens, across) for g in (self.queries.grid, grid))
-        self.decoder = _stack(parts, "decoder", self.queries.grid, sizes, memory=axes)
+        self.decoder = _stack(factory, "decoder", self.queries.grid, sizes, memory=axes)
         self.emission = Emission(self.queries)
 
-    def forward(self, pair: tuple[Window, Gating]) -> Tensor:
+    def forward(self, window: Window) -> Tensor:
         """→ forecast (B, P, Y)."""
-        window, gating = pair
-        memory = self.encoder(self.embedding(window, gating), gating)
-        return self.emission(self.decoder(self.queries(memory, window), gating, memory))
+        memory = self.encoder(self.embedding(window))
+        return self.emission(self.decoder(self.queries(memory, window), memory))
 
 
 class DecoderOnly(nn.Module):
     """See this file's head."""
 
-    def __init__(self, kind: str, shape: SeriesShape, sizes: Sizes, parts: Parts):
+    def __init__(self, kind: str, shape: SeriesShape, sizes: Sizes, factory: Factory):
         super().__init__()
-        self.embedding = Embedding(kind, shape, sizes, parts)
+        self.embedding = Embedding(kind, shape, sizes, factory)
         grid = self.embedding.grid
         self.queries = Queries(kind, shape, grid.tokens, sizes.dim, sizes.patch)
         self.axis = 1 if kind == "variates" else 2
@@ -114,22 +109,21 @@ class DecoderOnly(nn.Module):
         else:
             times = torch.arange(grid.tokens + self.queries.grid.tokens)
             joined = TokenGrid(grid.series, len(times), sizes.dim)
-        self.decoder = _stack(parts, "decoder", joined, sizes, mask=times.unsqueeze(1) >= times)
+        self.decoder = _stack(factory, "decoder", joined, sizes, mask=times.unsqueeze(1) >= times)
         self.emission = Emission(self.queries)
 
-    def forward(self, pair: tuple[Window, Gating]) -> Tensor:
+    def forward(self, window: Window) -> Tensor:
         """→ forecast (B, P, Y)."""
-        window, gating = pair
-        past = self.embedding(window, gating)
-        tokens = self.decoder(torch.cat([past, self.queries(past, window)], dim=self.axis), gating)
+        past = self.embedding(window)
+        tokens = self.decoder(torch.cat([past, self.queries(past, window)], dim=self.axis))
         return self.emission(
             tokens.narrow(self.axis, past.shape[self.axis], tokens.shape[self.axis] - past.shape[self.axis])
         )
 
 
-def _stack(parts: Parts, kind: str, grid: TokenGrid, sizes: Sizes, **settings) -> Stack:
+def _stack(factory: Factory, kind: str, grid: TokenGrid, sizes: Sizes, **settings) -> Stack:
     def make_layer() -> Layer:
-        return Layer(parts, kind, grid, heads=sizes.heads, dropout=sizes.dropout, **settings)
+        return Layer(factory, kind, grid, heads=sizes.heads, dropout=sizes.dropout, **settings)
 
     return Stack(sizes.layers, make_layer, sizes.dim)
 

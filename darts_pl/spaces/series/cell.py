@@ -1,80 +1,80 @@
 """The cell of forecasting networks, on tokens (B, V, N, D): a directed graph as in DARTS (arXiv:1806.09055,
 section 2.1), but with the mean of its nodes as output, so that D stays."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 import torch.nn as nn
 from torch import Tensor
 
 from darts_pl.genotype import Cell
 from darts_pl.ops.series.shapes import TokenGrid
-from darts_pl.spaces.drop_path import drop_path
-from darts_pl.spaces.layout import edge_sources
+from darts_pl.spaces.layout import edge_key, edge_sources
 from darts_pl.spaces.mixed import MixedOperation
-from darts_pl.spaces.series.gating import Gating
+from darts_pl.spaces.options import CellOptions
+from darts_pl.spaces.walk import DerivedCell, SearchedCell, cell_sources
 
-INPUTS = 2
-
-
-def edge_key(state: int, source: int) -> str:
-    """The name of an edge's module: "2_0" leads into state 2 from state 0."""
-    return f"{state}_{source}"
+INPUTS = ("0", "1")
 
 
-def _mean(states: list[Tensor]) -> Tensor:
-    return states[0] if len(states) == 1 else sum(states[1:], states[0]) / len(states)
-
-
-class SeriesSearchCell(nn.Module):
+class SeriesSearchCell(SearchedCell):
     """A cell with a choice on every edge: s_j = Σ_{i<j} choice_{j←i}(s_i), output = mean of s_2, s_3, ….
 
     States 0 and 1 are the two inputs after a layer normalisation each.
     """
 
-    def __init__(self, kind: str, dim: int, num_nodes: int, make_choice: Callable[[], MixedOperation]):
-        super().__init__()
-        self.kind, self.num_nodes = kind, num_nodes
-        self.norms = nn.ModuleDict({str(state): nn.LayerNorm(dim) for state in range(INPUTS)})
-        self.edges = nn.ModuleDict({edge_key(*edge): make_choice() for edge in edge_sources(num_nodes)})
+    output = "mean"
 
-    def forward(self, before_last: Tensor, last: Tensor, gating: Gating) -> Tensor:
-        """Outputs of the two preceding layers (B, V, N, D) → the same shape."""
-        states = [self.norms["0"](before_last), self.norms["1"](last)]
-        rows = iter(zip(self.edges.values(), gating.rows[self].unbind(), strict=True))
-        for _ in range(self.num_nodes):
-            terms = [edge(source, gate, alone=gating.alone) for source, (edge, gate) in zip(states, rows)]
-            states.append(sum(terms[1:], terms[0]))
-        return _mean(states[INPUTS:])
+    def __init__(self, kind: str, dim: int, options: CellOptions, make_choice: Callable[[], MixedOperation]):
+        edges = edge_sources(options.num_nodes)
+        super().__init__(kind, options, edges)
+        self.norms = nn.ModuleDict({state: nn.LayerNorm(dim) for state in INPUTS})
+        self.edges = nn.ModuleDict({edge_key(*edge): make_choice() for edge in edges})
+
+    def first_states(self, *inputs: Tensor) -> list[Any]:
+        """Outputs of the two preceding layers, (B, V, N, D) as all states."""
+        return _normalized(self.norms, inputs)
+
+    def freeze(self, chosen: Cell) -> "DerivedSeriesCell":
+        """The cell of these operations alone, with their weights."""
+        used = {str(edge.source) for node in chosen.nodes for edge in node}
+        norms = {state: norm for state, norm in self.norms.items() if state in used}
+        return DerivedSeriesCell(chosen, norms, self.chosen_operations(chosen))
 
 
-class DerivedSeriesCell(nn.Module):
-    """The cell of a genotype; an input that no edge reads has no normalisation either."""
+class DerivedSeriesCell(DerivedCell):
+    """The cell of a genotype; an input that no edge reads has no normalisation either.
 
-    def __init__(self, kind: str, cell: Cell, grid: TokenGrid, operation: Callable[[str, TokenGrid], nn.Module]):
-        super().__init__()
-        self.kind, self.cell = kind, cell
-        used = {edge.source for node in cell.nodes for edge in node}
-        self.norms = nn.ModuleDict({str(s): nn.LayerNorm(grid.dim) for s in range(INPUTS) if s in used})
-        self.edges = nn.ModuleDict(
-            {
-                edge_key(state, edge.source): operation(edge.op, grid)
-                for state, node in enumerate(cell.nodes, start=INPUTS)
-                for edge in node
-            }
-        )
+    Args:
+        norms: of the inputs, "0" and "1". operations: those of every node, edge by edge.
+    """
 
-    def forward(self, before_last: Tensor, last: Tensor, gating: Gating) -> Tensor:
-        """Outputs of the two preceding layers (B, V, N, D) → the same shape."""
-        inputs = {"0": before_last, "1": last}
-        states = [self.norms[name](x) if name in self.norms else None for name, x in inputs.items()]
-        for state, node in enumerate(self.cell.nodes, start=INPUTS):
-            terms = [self._edge(state, edge.source, states[edge.source], gating) for edge in node]
-            states.append(sum(terms[1:], terms[0]))
-        return _mean(states[INPUTS:])
+    output = "mean"
 
-    def _edge(self, state: int, source: int, x: Tensor, gating: Gating) -> Tensor:
-        operation = self.edges[edge_key(state, source)]
-        y = operation(x)
-        if self.training and gating.drop_path_probability > 0 and not isinstance(operation, nn.Identity):
-            y = drop_path(y, gating.drop_path_probability)
-        return y
+    def __init__(self, cell: Cell, norms: Mapping[str, nn.Module], operations: list[list[nn.Module]]):
+        nodes = range(len(INPUTS), len(INPUTS) + len(cell.nodes))
+        super().__init__(cell_sources(cell), nodes)
+        self.norms, self.edges = nn.ModuleDict(norms), nn.ModuleDict()
+        for state, node, built in zip(nodes, cell.nodes, operations, strict=True):
+            self.edges.update({edge_key(state, edge.source): each for edge, each in zip(node, built, strict=True)})
+
+    @classmethod
+    def built(
+        cls, cell: Cell, grid: TokenGrid, operation: Callable[[str, TokenGrid], nn.Module]
+    ) -> "DerivedSeriesCell":
+        """A cell with fresh weights, its operations built by `operation`."""
+        used = {str(edge.source) for node in cell.nodes for edge in node}
+        norms = {state: nn.LayerNorm(grid.dim) for state in INPUTS if state in used}
+        return cls(cell, norms, [[operation(edge.op, grid) for edge in node] for node in cell.nodes])
+
+    def first_states(self, *inputs: Tensor) -> list[Any]:
+        """As of `SeriesSearchCell`; None for an input that no edge reads."""
+        return _normalized(self.norms, inputs)
+
+    def edge_modules(self) -> Iterable[nn.Module]:
+        """See `GraphCell.edge_modules`."""
+        return self.edges.values()
+
+
+def _normalized(norms: Mapping[str, nn.Module], inputs: tuple[Tensor, ...]) -> list[Tensor | None]:
+    return [norms[state](x) if state in norms else None for state, x in zip(INPUTS, inputs)]

@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 
-from darts_pl.derive import Rule, chooses_inputs
+from darts_pl.derive import Derivation
 from darts_pl.errors import ConfigError, nearest
 from darts_pl.genotype.series import MODES
 from darts_pl.ops.series import Builder, SeriesShape
-from darts_pl.spaces.mixed import Mixing
-from darts_pl.spaces.primitives import check_primitives
+from darts_pl.spaces.base import Mixing
+from darts_pl.spaces.checks import check_primitives
 from darts_pl.spaces.series.labels import ARGUMENTS, candidates, check_candidates
 
 SMALLEST_DIM = 4
@@ -77,21 +77,21 @@ def check_outputs(shape: SeriesShape, outputs: int) -> None:
 
 def check_mixing(mixing: Mixing) -> None:
     """Raises ConfigError, with the remedy, for a mixing that makes no sense on tokens."""
-    if getattr(mixing, "channel_divisor", 1) > 1:
+    if mixing.channel_divisor > 1:
         raise ConfigError(
-            f"mixing={type(mixing).__name__} mixes one part in {mixing.channel_divisor} of an image's channels and "
+            f"mixing={mixing.name} mixes one part in {mixing.channel_divisor} of an image's channels and "
             "shuffles them; the tokens (B, V, N, D) of space=series have series in that place. Take mixing=full"
         )
-    if getattr(mixing, "edge_normalization", False):
+    if mixing.edge_normalization:
         raise ConfigError(
-            f"mixing={type(mixing).__name__} weighs the edges into a node, for the sake of partial channels, which "
+            f"mixing={mixing.name} weighs the edges into a node, for the sake of partial channels, which "
             "space=series does not have. Take mixing=full"
         )
 
 
-def check_rule(rule: Rule) -> None:
-    """Raises ConfigError, with the remedy, where `rule` does not choose among a node's inputs."""
-    if not chooses_inputs(rule):
+def check_derivation(derivation: Derivation) -> None:
+    """Raises ConfigError, with the remedy, where `derivation` does not choose among a node's inputs."""
+    if not derivation.chooses_inputs:
         raise ConfigError(
             "this derivation puts an operation on every edge, but a cell of space=series keeps some of each node's "
             "inputs. Take derivation=top_edges"

@@ -7,7 +7,7 @@ import torch.nn as nn
 import torch.nn.functional as F
 from torch import Tensor
 
-from darts_pl.spaces.series.spectra import rfft_precision
+from darts_pl.ops.series.spectral import transformable
 
 KERNEL = 25  # time steps, of DLinear and Autoformer
 KERNELS = (7, 25, 49)
@@ -56,7 +56,7 @@ class Fourier(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, T, C) → the trend, (B, T, C)."""
-        spectrum = torch.fft.rfft(rfft_precision(x), dim=1)
+        spectrum = torch.fft.rfft(transformable(x), dim=1)
         amplitude = spectrum.detach().abs()[:, 1:]
         strongest = amplitude.topk(min(self.frequencies, amplitude.shape[1]), dim=1).indices + 1
         seasonal = torch.zeros_like(spectrum.real).scatter(1, strongest, 1.0)

@@ -1,20 +1,16 @@
 """From gates to genotypes of forecasting networks, and back."""
 
-import inspect
 from collections.abc import Iterable, Mapping, Sequence
 
 import torch
 from torch import Tensor
 
-from darts_pl.derive import Rule, strongest
+from darts_pl.derive import Derivation, strongest
 from darts_pl.errors import ConfigError, GenotypeError, nearest
-from darts_pl.genotype import Cell, Edge, SeriesGenotype, check_operations, check_space
+from darts_pl.genotype import SeriesGenotype, check_operations, check_space
 from darts_pl.genotype.series import cell_kinds
-from darts_pl.spaces.layout import edge_sources
-from darts_pl.spaces.series.labels import NONE
+from darts_pl.spaces.options import CellOptions, OneOf
 from darts_pl.spaces.series.labels import candidates as known_candidates
-
-EDGES_KEPT = 2
 
 Candidates = Mapping[str, Sequence[str]]
 
@@ -25,7 +21,7 @@ def derive_genotype(
     candidates: Candidates,
     primitives: Sequence[str],
     num_nodes: int,
-    rule: Rule,
+    derivation: Derivation,
 ) -> SeriesGenotype:
     """See `SeriesSpace.derive`."""
     open_labels = {label for label, names in candidates.items() if len(names) > 1}
@@ -36,11 +32,7 @@ def derive_genotype(
         label: strongest(strengths[label], names)[0] if label in open_labels else names[0]
         for label, names in candidates.items()
     }
-    by_kind = "kind" in inspect.signature(rule).parameters
-    cells = {
-        kind: rule(strengths[kind], primitives, num_nodes=num_nodes, **({"kind": kind} if by_kind else {}))
-        for kind in cell_kinds(mode)
-    }
+    cells = {kind: derivation(strengths[kind], primitives, num_nodes, kind) for kind in cell_kinds(mode)}
     return SeriesGenotype(mode, choices, cells)
 
 
@@ -48,18 +40,9 @@ def draw_genotype(
     mode: str, candidates: Candidates, primitives: Sequence[str], num_nodes: int, generator: torch.Generator
 ) -> SeriesGenotype:
     """See `SeriesSpace.random_genotype`."""
-    names = [name for name in primitives if name != NONE]
-
-    def draw(number: int) -> int:
-        return int(torch.randint(number, (), generator=generator))
-
-    def node(state: int) -> tuple[Edge, ...]:
-        sources = torch.randperm(state, generator=generator)[:EDGES_KEPT].sort().values.tolist()
-        return tuple(Edge(names[draw(len(names))], source) for source in sources)
-
-    choices = {label: options[draw(len(options))] for label, options in candidates.items()}
-    states = tuple(range(2, 2 + num_nodes))
-    cells = {kind: Cell(tuple(node(state) for state in states), states) for kind in cell_kinds(mode)}
+    cell = CellOptions(tuple(primitives), num_nodes)
+    choices = {label: OneOf(tuple(names)).draw(generator) for label, names in candidates.items()}
+    cells = {kind: cell.draw(generator) for kind in cell_kinds(mode)}
     return SeriesGenotype(mode, choices, cells)
 
 
@@ -75,29 +58,3 @@ def check_genotype(genotype: SeriesGenotype, mode: str, operations: Iterable[str
         if name not in known[label]:
             raise GenotypeError(f"genotype: choices: {label}: {name!r} does not exist. {nearest(name, known[label])}")
     check_operations(genotype, operations)
-
-
-def one_hot_gates(
-    genotype: SeriesGenotype, candidates: Candidates, primitives: Sequence[str], num_nodes: int
-) -> dict[str, Tensor]:
-    """See `SeriesSpace.one_hot_gates`."""
-    gates = {}
-    for label, names in candidates.items():
-        name = genotype.choices[label]
-        if name not in names:
-            raise GenotypeError(f"{label}: {name!r} is not in this space. {nearest(name, names)}")
-        if len(names) > 1:
-            gates[label] = torch.zeros(1, len(names))
-            gates[label][0, names.index(name)] = 1.0
-    rows = {edge: row for row, edge in enumerate(edge_sources(num_nodes))}
-    for kind, cell in genotype.cells.items():
-        if len(cell.nodes) != num_nodes:
-            raise GenotypeError(f"{kind} cell: {len(cell.nodes)} nodes, the space has {num_nodes}")
-        gates[kind] = torch.zeros(len(rows), len(primitives))
-        for state, node in enumerate(cell.nodes, start=2):
-            for edge in node:
-                if edge.op not in primitives:
-                    known = nearest(edge.op, primitives)
-                    raise GenotypeError(f"{kind} cell, state {state}: {edge.op!r} is not in this space. {known}")
-                gates[kind][rows[state, edge.source], primitives.index(edge.op)] = 1.0
-    return gates

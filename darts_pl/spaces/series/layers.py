@@ -13,12 +13,41 @@ from torch import Tensor
 
 from darts_pl.ops.series.shapes import TokenGrid
 from darts_pl.spaces.series.attention import ATTENTIONS, Attention
-from darts_pl.spaces.series.feed_forward import FEED_FORWARDS
-from darts_pl.spaces.series.gating import Gating
 from darts_pl.spaces.series.labels import NONE
 from darts_pl.spaces.series.mamba import STATE_SPACES
-from darts_pl.spaces.series.sequences import Along
-from darts_pl.spaces.series.slots import Parts, Zero
+from darts_pl.spaces.series.slots import Factory, Zero
+from darts_pl.spaces.series.tokens import Along
+
+WIDENING = 2  # hidden features of an MLP by those of a token
+
+
+class MLP(nn.Sequential):
+    """Linear, GELU, linear, hidden size 2 D (Vaswani et al., arXiv:1706.03762, section 3.3, with GELU)."""
+
+    def __init__(self, dim: int):
+        super().__init__(nn.Linear(dim, WIDENING * dim), nn.GELU(), nn.Linear(WIDENING * dim, dim))
+
+
+class SwiGLU(nn.Module):
+    """y = W₃ (SiLU(W₁ x) ⊙ W₂ x) (Shazeer, arXiv:2002.05202, equation 6). The hidden size is two thirds of the MLP's,
+    so that both have about as many parameters."""
+
+    def __init__(self, dim: int):
+        super().__init__()
+        hidden = max(1, round(2 * WIDENING * dim / 3))
+        self.gate, self.value, self.out = nn.Linear(dim, hidden), nn.Linear(dim, hidden), nn.Linear(hidden, dim)
+        self.activation = nn.SiLU()
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(..., D) → (..., D)."""
+        return self.out(self.activation(self.gate(x)) * self.value(x))
+
+    def linear_form(self, x: Tensor) -> Tensor:
+        """What SynFlow takes in its place: the product a sum."""
+        return self.out(self.gate(x) + self.value(x))
+
+
+FEED_FORWARDS = {"mlp": MLP, "glu": SwiGLU}
 
 
 class CrossAttention(nn.Module):
@@ -52,7 +81,7 @@ class Layer(nn.Module):
 
     def __init__(
         self,
-        parts: Parts,
+        factory: Factory,
         kind: str,
         grid: TokenGrid,
         *,
@@ -64,26 +93,26 @@ class Layer(nn.Module):
         super().__init__()
         self.reads_memory = memory is not None
         if memory is None:
-            self.attention = parts.choice("attention", _self_attention(grid, heads, mask))
+            self.attention = factory.choice("attention", _self_attention(grid, heads, mask))
         else:
-            self.attention = parts.choice("cross_attention", _cross_attention(grid.dim, heads, *memory))
+            self.attention = factory.choice("cross_attention", _cross_attention(grid.dim, heads, *memory))
         self.attention_norm = nn.LayerNorm(grid.dim) if self.attention is not None else None
-        self.cell = parts.cell(kind, grid)
-        self.feed_forward = parts.choice(
+        self.cell = factory.cell(kind, grid)
+        self.feed_forward = factory.choice(
             "feed_forward", lambda name: Zero() if name == NONE else FEED_FORWARDS[name](grid.dim)
         )
         self.feed_forward_norm = nn.LayerNorm(grid.dim) if self.feed_forward is not None else None
         self.dropout = nn.Dropout(dropout)
 
-    def forward(self, before_last: Tensor, last: Tensor, gating: Gating, memory: Tensor | None = None) -> Tensor:
+    def forward(self, before_last: Tensor, last: Tensor, memory: Tensor | None = None) -> Tensor:
         """Outputs of the two preceding layers (B, V, N, D), and a memory where it reads one → the same shape."""
         x = last
         if self.attention is not None:
             tokens = self.attention_norm(x)
-            x = x + self.dropout(self.attention((tokens, memory) if self.reads_memory else tokens, gating))
-        x = x + self.dropout(self.cell(before_last, x, gating))
+            x = x + self.dropout(self.attention((tokens, memory) if self.reads_memory else tokens))
+        x = x + self.dropout(self.cell(before_last, x))
         if self.feed_forward is not None:
-            x = x + self.dropout(self.feed_forward(self.feed_forward_norm(x), gating))
+            x = x + self.dropout(self.feed_forward(self.feed_forward_norm(x)))
         return x
 
 
@@ -95,11 +124,11 @@ class Stack(nn.Module):
         self.layers = nn.ModuleList(make_layer() for _ in range(layers))
         self.norm = nn.LayerNorm(dim)
 
-    def forward(self, tokens: Tensor, gating: Gating, memory: Tensor | None = None) -> Tensor:
+    def forward(self, tokens: Tensor, memory: Tensor | None = None) -> Tensor:
         """(B, V, N, D) → the same shape."""
         before_last = last = tokens
         for layer in self.layers:
-            before_last, last = last, layer(before_last, last, gating, memory)
+            before_last, last = last, layer(before_last, last, memory)
         return self.norm(last)
 
 

@@ -8,7 +8,7 @@ import torch.nn as nn
 from torch import Tensor
 
 from darts_pl.spaces.series.scan import scan
-from darts_pl.spaces.series.sequences import Along
+from darts_pl.spaces.series.tokens import Along
 
 STATE = 8
 EXPANSION = 1

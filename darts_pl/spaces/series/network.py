@@ -21,7 +21,7 @@ Branches hold the choices position, attention, feed_forward and (encoder_decoder
 places of a kind share one alpha, over branches and layers.
 """
 
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import torch
 import torch.nn as nn
@@ -30,17 +30,18 @@ from torch import Tensor
 
 from darts_pl.genotype import SeriesGenotype
 from darts_pl.ops.series.shapes import SeriesShape
-from darts_pl.spaces.architecture import SearchNetwork
-from darts_pl.spaces.layout import edge_sources
-from darts_pl.spaces.network import DerivedNetwork
+from darts_pl.relaxations import Relaxation
+from darts_pl.spaces.base import DerivedNetwork, Supernet
+from darts_pl.spaces.choice import ChoiceModule
 from darts_pl.spaces.series.branches import BRANCHES, Sizes
-from darts_pl.spaces.series.cell import SeriesSearchCell
 from darts_pl.spaces.series.decomposition import DECOMPOSITIONS, linear_map
-from darts_pl.spaces.series.gating import Gating
 from darts_pl.spaces.series.labels import NONE
 from darts_pl.spaces.series.normalization import NORMALIZATIONS
-from darts_pl.spaces.series.slots import DerivedParts, LabelGroup, Parts, SearchParts, Zero
+from darts_pl.spaces.series.slots import DerivedFactory, Factory, SearchFactory, Zero
 from darts_pl.spaces.series.tokens import Window
+
+if TYPE_CHECKING:
+    from darts_pl.spaces.series.space import SeriesSpace
 
 Batch = dict[str, Tensor]
 
@@ -62,26 +63,26 @@ class KnownPart(nn.Module):
 
 
 class Forecaster(nn.Module):
-    """The equations of this file's head, with places filled by `parts`."""
+    """The equations of this file's head, with places filled by `factory`."""
 
-    def __init__(self, mode: str, shape: SeriesShape, sizes: Sizes, parts: Parts):
+    def __init__(self, mode: str, shape: SeriesShape, sizes: Sizes, factory: Factory):
         super().__init__()
         self.targets, self.known = shape.targets, shape.known_future > 0
-        self.normalization = parts.choice("normalization", lambda name: NORMALIZATIONS[name](shape.channels))
-        self.decomposition = parts.choice(
+        self.normalization = factory.choice("normalization", lambda name: NORMALIZATIONS[name](shape.channels))
+        self.decomposition = factory.choice(
             "decomposition", lambda name: Zero() if name == NONE else DECOMPOSITIONS[name]()
         )
         over_time = shape.look_back, shape.horizon
         self.trend = None if self.decomposition is None else linear_map(*over_time, bias=False)
-        self.shortcut = parts.choice("shortcut", lambda name: _shortcut(name, *over_time))
-        self.tokens = parts.choice("tokens", lambda name: BRANCHES[mode](name, shape, sizes, parts))
+        self.shortcut = factory.choice("shortcut", lambda name: _shortcut(name, *over_time))
+        self.tokens = factory.choice("tokens", lambda name: BRANCHES[mode](name, shape, sizes, factory))
         self.known_part = KnownPart(shape.known_future, sizes.dim, shape.targets) if self.known else None
 
-    def forward(self, x: Batch, gating: Gating) -> Tensor:
+    def forward(self, x: Batch) -> Tensor:
         """A batch → forecast (B, P, Y)."""
         past, shift, scale = x["past"], None, None
         if self.normalization is not None:
-            shift, scale = self.normalization(past, gating)
+            shift, scale = self.normalization(past)
             scale = torch.where(scale == 0, 1.0, scale)  # gates that are all 0 normalise nothing
             past = (past - shift) / scale
         terms = []
@@ -90,13 +91,13 @@ class Forecaster(nn.Module):
             past = past - F.pad(explained, (0, past.shape[-1] - self.targets))
             terms.append(self.known_part(x["future_known"]))
         if self.decomposition is not None:
-            trend = self.decomposition(past, gating)
+            trend = self.decomposition(past)
             terms.append(self.trend(trend[..., : self.targets].transpose(1, 2)).transpose(1, 2))
             past = past - trend
         if self.shortcut is not None:
-            terms.append(self.shortcut(past[..., : self.targets].transpose(1, 2), gating).transpose(1, 2))
+            terms.append(self.shortcut(past[..., : self.targets].transpose(1, 2)).transpose(1, 2))
         known = (x["past_known"], x["future_known"]) if self.known else (None, None)
-        terms.append(self.tokens((Window(past, *known), gating), gating))
+        terms.append(self.tokens(Window(past, *known)))
         forecast = sum(terms[1:], terms[0])
         if self.normalization is None:
             return forecast
@@ -119,7 +120,7 @@ def _shortcut(name: str, look_back: int, horizon: int) -> nn.Module:
     return NoShortcut(horizon) if name == NONE else linear_map(look_back, horizon, bias=True)
 
 
-class SeriesSupernet(SearchNetwork):
+class SeriesSupernet(Supernet):
     """All candidate networks of a series space at once. Build it by `SeriesSpace.supernet`.
 
     Kinds are the labels with more than one candidate, [1, K], and the cells of the mode, [E, K].
@@ -128,42 +129,34 @@ class SeriesSupernet(SearchNetwork):
         space, shape: what it was built by and for.
     """
 
-    def __init__(self, space, shape: SeriesShape, sizes: Sizes, parts: SearchParts, relaxation: nn.Module):
-        labels = {label: len(names) for label, names in parts.candidates.items() if len(names) > 1}
-        forecaster = Forecaster(space.mode, shape, sizes, parts)
-        kinds = dict.fromkeys(cell.kind for cell in forecaster.modules() if isinstance(cell, SeriesSearchCell))
-        nodes = [state for state, _ in edge_sources(parts.num_nodes)]
-        super().__init__(
-            {**{label: [0] for label in labels}, **dict.fromkeys(kinds, nodes)},
-            {**labels, **dict.fromkeys(kinds, len(parts.primitives))},
-            relaxation,
-        )
+    def __init__(
+        self, space: "SeriesSpace", shape: SeriesShape, sizes: Sizes, factory: SearchFactory, relaxation: Relaxation
+    ):
+        forecaster = Forecaster(space.mode, shape, sizes, factory)
+        super().__init__(space.options, relaxation)
         self.space, self.shape = space, shape
         self.forecaster = forecaster
         self.reset_architecture()
 
     @property
-    def cells(self) -> list[nn.Module]:
-        """Every label group and every cell, in the order of gates given as a list."""
-        return [part for part in self.forecaster.modules() if isinstance(part, LabelGroup | SeriesSearchCell)]
+    def cells(self) -> list[ChoiceModule]:  # type: ignore[override]  # `keep` may remove branches with choices in them
+        """Every choice of a label and every cell, in the order of gates given as a list."""
+        return [part for part in self.forecaster.modules() if isinstance(part, ChoiceModule)]
 
-    def run(
-        self, x: Batch, gates: Sequence[Tensor], weights: Sequence[Tensor | None], *, alone: bool = False
-    ) -> Tensor:
-        """See `SearchNetwork.run`: a batch → forecast (B, P, Y). There are no edge weights."""
-        rows = dict(zip(self.cells, gates, strict=True))
-        return self.forecaster(x, Gating(rows, alone))
+    def run(self, x: Batch) -> Tensor:
+        """See `Supernet.run`: a batch → forecast (B, P, Y). There are no edge weights."""
+        return self.forecaster(x)
 
 
 class SeriesNetwork(DerivedNetwork):
     """The network of a genotype. Build it by `SeriesSpace.network`."""
 
-    def __init__(self, genotype: SeriesGenotype, shape: SeriesShape, sizes: Sizes, parts: DerivedParts):
+    def __init__(self, genotype: SeriesGenotype, shape: SeriesShape, sizes: Sizes, factory: DerivedFactory):
         super().__init__()
         self.genotype, self.auxiliary = genotype, None
-        self.forecaster = Forecaster(genotype.mode, shape, sizes, parts)
+        self.forecaster = Forecaster(genotype.mode, shape, sizes, factory)
 
     def run(self, x: Batch) -> tuple[Tensor, Tensor]:
         """A batch → forecast (B, P, Y), and the same: there is no auxiliary head."""
-        forecast = self.forecaster(x, Gating(drop_path_probability=self.drop_path_probability))
+        forecast = self.forecaster(x)
         return forecast, forecast

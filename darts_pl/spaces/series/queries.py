@@ -1,5 +1,5 @@
-"""Tokens of the horizon: how they begin, and how a forecast (B, P, Y) is read from them. All steps at once, none from
-forecasts of earlier ones.
+"""Tokens of the horizon: how they begin, and how a forecast (B, P, Y) is read from them, or, without a decoder, from
+those of the look-back. All steps at once, none from forecasts of earlier ones.
 
 | tokens | one token forecasts | V | M |
 |---|---|---|---|
@@ -64,3 +64,32 @@ class Emission(nn.Module):
         if self.kind == "steps":
             return values.squeeze(1)
         return values.flatten(2)[..., : self.horizon].transpose(1, 2)
+
+
+class StepsHead(nn.Module):
+    """A linear map over time, T → P, shared by the D features, then one over features, D → Y."""
+
+    def __init__(self, shape: SeriesShape, grid: TokenGrid):
+        super().__init__()
+        self.time = nn.Linear(grid.tokens, shape.horizon)
+        self.features = nn.Linear(grid.dim, shape.targets)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """(B, 1, T, D) → (B, P, Y)."""
+        return self.features(self.time(tokens.squeeze(1).transpose(1, 2)).transpose(1, 2))
+
+
+class SeriesHead(nn.Module):
+    """All tokens of a series side by side, N · D → P, shared by the targets; other series are left out."""
+
+    def __init__(self, shape: SeriesShape, grid: TokenGrid):
+        super().__init__()
+        self.targets = shape.targets
+        self.linear = nn.Linear(grid.tokens * grid.dim, shape.horizon)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """(B, V, N, D) → (B, P, Y)."""
+        return self.linear(tokens[:, : self.targets].flatten(2)).transpose(1, 2)
+
+
+HEADS = {"steps": StepsHead, "patches": SeriesHead, "variates": SeriesHead}

@@ -6,24 +6,25 @@ import torch
 import torch.nn as nn
 from torch import Tensor
 
-from darts_pl.derive import Rule, top_edges
-from darts_pl.errors import ConfigError
+from darts_pl.derive import Derivation, top_edges
+from darts_pl.errors import ConfigError, GenotypeError, nearest
 from darts_pl.genotype import SeriesGenotype
 from darts_pl.genotype.series import cell_kinds
 from darts_pl.ops.series import OPERATIONS, Builder, SeriesShape, TokenGrid, build
-from darts_pl.spaces.layout import edge_sources
-from darts_pl.spaces.mixed import Mixing
+from darts_pl.relaxations import Relaxation
+from darts_pl.spaces.base import MixingFunction, Space, as_mixing
+from darts_pl.spaces.options import CellOptions, Chosen, OneOf, Options
 from darts_pl.spaces.series import checks
 from darts_pl.spaces.series.branches import Sizes
-from darts_pl.spaces.series.genotypes import check_genotype, derive_genotype, draw_genotype, one_hot_gates
+from darts_pl.spaces.series.genotypes import check_genotype, derive_genotype, draw_genotype
 from darts_pl.spaces.series.labels import ARGUMENTS, NONE
 from darts_pl.spaces.series.network import SeriesNetwork, SeriesSupernet
-from darts_pl.spaces.series.slots import DerivedParts, SearchParts, Zero
+from darts_pl.spaces.series.slots import DerivedFactory, SearchFactory, Zero
 
 PRIMITIVES = ("none", "identity", "dlinear", "tcn", "fourier", "inverted_attention", "grn")
 
 
-class SeriesSpace:
+class SeriesSpace(Space[SeriesShape, SeriesGenotype]):
     """Forecasting networks of one architecture mode; `darts_pl.spaces.series.network` has the equations.
 
     The first group of arguments fixes the size. `primitives` are the candidates on the edges of the cells, and each of
@@ -89,25 +90,22 @@ class SeriesSpace:
     @property
     def kinds(self) -> tuple[str, ...]:
         """What has alphas, by name: labels with more than one candidate and the kinds of cells."""
-        open_labels = [label for label, names in self.candidates.items() if len(names) > 1]
-        return tuple(sorted([*open_labels, *cell_kinds(self.mode)]))
+        return tuple(sorted(self.options))
+
+    @property
+    def options(self) -> dict[str, Options]:
+        """See `Space.options`: labels with more than one candidate, then the kinds of cells."""
+        labels: dict[str, Options] = {label: OneOf(names) for label, names in self.candidates.items() if len(names) > 1}
+        return {**labels, **dict.fromkeys(cell_kinds(self.mode), CellOptions(self.primitives, self.num_nodes))}
 
     @property
     def edges(self) -> list[str]:
         """Names of the E edges of a cell in gate order, such as `2<-0`: into state 2 from state 0."""
-        return [f"{state}<-{source}" for state, source in edge_sources(self.num_nodes)]
-
-    def names(self, kind: str) -> tuple[str, ...]:
-        """The K candidates of a kind in gate order."""
-        return self.primitives if kind in cell_kinds(self.mode) else self.candidates[kind]
-
-    def edge_names(self, kind: str) -> list[str]:
-        """The names of a kind's E edges in gate order; a label has one, of its own name."""
-        return self.edges if kind in cell_kinds(self.mode) else [kind]
+        return CellOptions(self.primitives, self.num_nodes).row_names("cell")
 
     @property
     def names_by_kind(self) -> dict[str, tuple[tuple[str, ...], list[str]]]:
-        """Of every kind the names of its K candidates and of its E edges."""
+        """Of every kind, in the order of the alphabet, the names of its K candidates and of its E edges."""
         return {kind: (self.names(kind), self.edge_names(kind)) for kind in self.kinds}
 
     def settings(self) -> dict:
@@ -120,17 +118,17 @@ class SeriesSpace:
         """Raises ConfigError, with the remedy, for windows that this space cannot build networks for."""
         checks.check_shape(shape, self.candidates["tokens"], self.patch_length)
 
-    def check_rule(self, rule: Rule) -> None:
-        """Raises ConfigError, with the remedy, where `rule` does not choose among a node's inputs."""
-        checks.check_rule(rule)
+    def check_derivation(self, derivation: Derivation) -> None:
+        """Raises ConfigError, with the remedy, where `derivation` does not choose among a node's inputs."""
+        checks.check_derivation(derivation)
 
     def supernet(
         self,
         shape: SeriesShape,
         outputs: int,
         *,
-        relaxation: nn.Module,
-        mixing: Mixing,
+        relaxation: Relaxation,
+        mixing: MixingFunction,
         auxiliary_skip: bool = False,
         layers: int | None = None,
     ) -> SeriesSupernet:
@@ -145,11 +143,12 @@ class SeriesSpace:
         """
         self.check_shape(shape)
         checks.check_outputs(shape, outputs)
+        mixing = as_mixing(mixing)
         checks.check_mixing(mixing)
-        parts = SearchParts(
+        factory = SearchFactory(
             self.candidates, self.primitives, self.num_nodes, self._operation, mixing, auxiliary_skip=auxiliary_skip
         )
-        return SeriesSupernet(self, shape, self._sizes(layers), parts, relaxation)
+        return SeriesSupernet(self, shape, self._sizes(layers), factory, relaxation)
 
     def network(
         self,
@@ -158,13 +157,11 @@ class SeriesSpace:
         outputs: int,
         *,
         auxiliary: bool = False,
-        searching: bool = False,
     ) -> SeriesNetwork:
         """The network of `genotype` with fresh weights, for windows of `shape`.
 
         Args:
-            auxiliary: must be False, there is no auxiliary head. searching: without effect, as a supernet's operations
-                are built as those of derived networks; other spaces ask for it where weights are to be copied.
+            auxiliary: must be False, there is no auxiliary head.
 
         Raises:
             GenotypeError: a genotype that this space cannot build.
@@ -175,31 +172,31 @@ class SeriesSpace:
         check_genotype(genotype, self.mode, self.operations)
         checks.check_shape(shape, (genotype.choices["tokens"],), self.patch_length)
         checks.check_outputs(shape, outputs)
-        return SeriesNetwork(genotype, shape, self._sizes(), DerivedParts(genotype, self._operation))
+        return SeriesNetwork(genotype, shape, self._sizes(), DerivedFactory(genotype, self._operation))
 
-    def derive(self, strengths: Mapping[str, Tensor], rule: Rule = top_edges) -> SeriesGenotype:
-        """The genotype of strengths [E, K] a kind: cells by `rule`, see `darts_pl.derive`, and of every label the
+    def derive(self, strengths: Mapping[str, Tensor], derivation: Derivation = top_edges) -> SeriesGenotype:
+        """The genotype of strengths [E, K] a kind: cells by `derivation`, see `darts_pl.derive`, and of every label the
         candidate with the largest gate, `none` included (ties go to the earlier).
 
         Raises:
             ConfigError: strengths of other kinds or shapes. TrainingError: a strength that is not finite.
         """
-        self.check_rule(rule)
-        return derive_genotype(strengths, self.mode, self.candidates, self.primitives, self.num_nodes, rule)
+        self.check_derivation(derivation)
+        return derive_genotype(strengths, self.mode, self.candidates, self.primitives, self.num_nodes, derivation)
 
     def random_genotype(self, generator: torch.Generator) -> SeriesGenotype:
         """A genotype drawn uniformly: a candidate of every label; two distinct inputs a node, any operation but `none`.
         Everything is drawn from `generator` (on the CPU)."""
         return draw_genotype(self.mode, self.candidates, self.primitives, self.num_nodes, generator)
 
-    def one_hot_gates(self, genotype: SeriesGenotype) -> dict[str, Tensor]:
-        """Gates [E, K] a kind that select exactly the genotype's choices; a row is zero where an edge is dropped.
-
-        Raises:
-            GenotypeError: the genotype does not lie in this space.
-        """
+    def chosen(self, genotype: SeriesGenotype) -> dict[str, Chosen]:
+        """See `Space.chosen`."""
         check_genotype(genotype, self.mode, self.operations)
-        return one_hot_gates(genotype, self.candidates, self.primitives, self.num_nodes)
+        for label, names in self.candidates.items():  # also of labels with one candidate, which have no gates
+            if genotype.choices[label] not in names:
+                known = nearest(genotype.choices[label], names)
+                raise GenotypeError(f"genotype: {label}: {genotype.choices[label]!r} is not in this space. {known}")
+        return {**genotype.choices, **genotype.cells}
 
     def _operation(self, name: str, grid: TokenGrid) -> nn.Module:
         return build(name, grid, self.operations)

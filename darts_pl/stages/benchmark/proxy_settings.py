@@ -9,9 +9,8 @@ from darts_pl.bounded import read_json
 from darts_pl.errors import ConfigError, RunError, nearest
 from darts_pl.proxies import PROXIES
 from darts_pl.stages.benchmark.proxies import SIDE, Setup
-from darts_pl.stages.places import check_inside
+from darts_pl.stages.benchmark.settings import settings_file
 
-ASKED = "benchmark.json"
 SMALLEST = {"cells": 3, "seed": 0, "channels": 1, "layers": 1, "batch": 2, "shrink": 1, "repeats": 1}
 HOW = ("jobs", "resume", "trust", "proxies")
 
@@ -74,16 +73,12 @@ def read_setup(folder: Path, *, trust: bool = False) -> Setup:
     Raises:
         RunError: there is none, or it is damaged; without `trust`, the folder has links that lead out of it.
     """
-    path = folder / ASKED
-    if not path.is_file():
-        raise RunError(f"resume={folder}: found no {ASKED}, expected the folder of a benchmark")
-    if not trust:
-        check_inside(folder)
+    path = settings_file(folder, trust=trust)
     try:
-        asked = read_json(path)
-        if asked.pop("benchmark", None) != "proxies":
+        found = read_json(path)
+        if found.pop("benchmark", None) != "proxies":
             raise RunError(f"resume={folder} is a benchmark of search methods: resume it with nasbench201")
-        names = ",".join(asked.pop("proxies"))
-        return parse_proxies([*(f"{key}={asked[key]}" for key in SMALLEST), f"proxies={names}"])[0]
+        names = ",".join(found.pop("proxies"))
+        return parse_proxies([*(f"{key}={found[key]}" for key in SMALLEST), f"proxies={names}"])[0]
     except (ValueError, KeyError, TypeError, AttributeError, ConfigError) as error:
         raise RunError(f"{path} is damaged: {error}") from error

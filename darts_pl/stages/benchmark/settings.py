@@ -5,11 +5,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from darts_pl.errors import ConfigError, nearest
+from darts_pl.errors import ConfigError, RunError, nearest
+from darts_pl.stages.places import check_inside
 
 ALL = "all"
 PREFIX = "nasbench201_"
 SCALES = ("two_cores", "published")
+FILE = "benchmark.json"  # in a benchmark's folder: its settings
 OPTIONS = ("method", "seed", "scale", "jobs", "threads", "resume", "trust", "steps", "rounds")
 
 
@@ -97,6 +99,20 @@ def _numbers(key: str, value: str, least: int) -> tuple[int, ...]:
     if key != "seed" and len(words) > 1:
         raise ConfigError(f"{key}={value}: expected one number")
     return tuple(dict.fromkeys(map(int, words)))
+
+
+def settings_file(folder: Path, *, trust: bool) -> Path:
+    """The file with the settings of the benchmark in `folder`.
+
+    Raises:
+        RunError: there is none; without `trust`, the folder has links that lead out of it.
+    """
+    path = folder / FILE
+    if not path.is_file():
+        raise RunError(f"resume={folder}: found no {FILE}, expected the folder of a benchmark")
+    if not trust:
+        check_inside(folder)
+    return path
 
 
 def experiment(method: str, scale: str, conf_dir: Path) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from darts_pl.paths import write_atomically
 from darts_pl.seeds import derived_seed
 from darts_pl.stages.jobs import FunctionJob, Workers
 from darts_pl.stages.pipeline.halving import genotype_text
-from darts_pl.stages.pipeline.parts import Parts
+from darts_pl.stages.pipeline.parts import PipelineParts
 from darts_pl.stages.pipeline.screen import check_any, record
 from darts_pl.stages.pipeline.training import seeded, train
 from darts_pl.stages.run import RunFolder
@@ -21,7 +21,7 @@ CHOICES = Path("choose", "choices.csv")
 
 
 def train_derived(
-    parts: Parts, *, identifier: str, settings: Mapping[str, Any], genotype: str, folder: str, epochs: int
+    parts: PipelineParts, *, identifier: str, settings: Mapping[str, Any], genotype: str, folder: str, epochs: int
 ) -> dict[str, Any]:
     """Train the network of `genotype` (JSON) for `epochs`: see `training.train`."""
     data, space = parts.final_data(), parts.make_space(settings)

@@ -12,19 +12,20 @@ from typing import Any
 import numpy as np
 import torch
 
+from darts_pl.data.series import WindowDataModule
 from darts_pl.errors import RunError
 from darts_pl.genotype import from_json
+from darts_pl.models import save_model
 from darts_pl.paths import write_atomically
 from darts_pl.seeds import derived_seed
 from darts_pl.stages.jobs import FunctionJob, Workers
 from darts_pl.stages.pipeline.baselines import SEASONAL_NAIVE, TRAINED, baseline
 from darts_pl.stages.pipeline.candidates import Ranges, draw
 from darts_pl.stages.pipeline.forecast_errors import forecast_errors, mase_scale, placed
-from darts_pl.stages.pipeline.parts import Parts
+from darts_pl.stages.pipeline.parts import PipelineParts
 from darts_pl.stages.pipeline.screen import record
 from darts_pl.stages.pipeline.training import seeded, train
 from darts_pl.stages.run import RunFolder
-from darts_pl.stages.series_model import save_series_model
 
 log = logging.getLogger("darts_pl")
 
@@ -33,7 +34,7 @@ SHOWN_WINDOWS = 8  # whose forecasts are kept to look at
 
 
 def retrain_derived(
-    parts: Parts, *, row: str, settings: Mapping[str, Any], genotype: str | None, folder: str, epochs: int
+    parts: PipelineParts, *, row: str, settings: Mapping[str, Any], genotype: str | None, folder: str, epochs: int
 ) -> dict[str, Any]:
     """Train a derived network to the end, test it, save it as a model; a random genotype where none is given."""
     data, space = parts.final_data(), parts.make_space(settings)
@@ -56,11 +57,11 @@ def retrain_derived(
     )
     figures |= _tested(parts, network, data, Path(folder), row)
     kept = {key: value for key, value in figures.items() if key != "by_step"}
-    save_series_model(Path(folder) / "model.safetensors", network.cpu(), space, data=data, details=kept)
+    save_model(Path(folder) / "model.safetensors", network.cpu(), space, data=data, details=kept)
     return {**figures, "genotype": json.loads(found.to_json())}
 
 
-def run_baseline(parts: Parts, *, row: str, folder: str, epochs: int) -> dict[str, Any]:
+def run_baseline(parts: PipelineParts, *, row: str, folder: str, epochs: int) -> dict[str, Any]:
     """Train a linear baseline and test it, or test a naive one, which has no parameters."""
     data = parts.baseline_data()
     network = seeded(lambda: baseline(row, data.input_shape, data.seasonal_period), derived_seed(parts.seed, row))
@@ -82,7 +83,9 @@ def run_baseline(parts: Parts, *, row: str, folder: str, epochs: int) -> dict[st
     return figures | _tested(parts, network, data, Path(folder), row)
 
 
-def _tested(parts: Parts, network: torch.nn.Module, data, folder: Path, row: str) -> dict[str, Any]:
+def _tested(
+    parts: PipelineParts, network: torch.nn.Module, data: WindowDataModule, folder: Path, row: str
+) -> dict[str, Any]:
     """The figures of the test windows; a few forecasts are kept in forecasts.npz of `folder`."""
     device, targets = parts.hardware.device, data.input_shape.targets
     errors = forecast_errors(network, parts.trainer.limited(data.evaluation("test"), "test"), device)
@@ -94,7 +97,7 @@ def _tested(parts: Parts, network: torch.nn.Module, data, folder: Path, row: str
 
 
 @torch.no_grad()
-def _forecasts(network: torch.nn.Module, data, device: torch.device) -> dict[str, np.ndarray]:
+def _forecasts(network: torch.nn.Module, data: WindowDataModule, device: torch.device) -> dict[str, np.ndarray]:
     """Of some test windows, on the original scale: forecast and truth [W, P, Y], past [W, T, Y]; starts [W]."""
     windows = data.windows("test")
     chosen = torch.linspace(0, len(windows) - 1, min(SHOWN_WINDOWS, len(windows))).round().long()

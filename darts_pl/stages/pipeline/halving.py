@@ -19,7 +19,7 @@ from darts_pl.bounded.tables import read_table
 from darts_pl.errors import ConfigError, TrainingError
 from darts_pl.paths import write_atomically
 from darts_pl.stages.jobs import FunctionJob, Workers
-from darts_pl.stages.pipeline.parts import Parts
+from darts_pl.stages.pipeline.parts import PipelineParts
 from darts_pl.stages.pipeline.screen import check_any, record
 from darts_pl.stages.run import RunFolder
 from darts_pl.stages.search import search
@@ -51,7 +51,7 @@ def survivors(losses: Mapping[str, float], eta: int) -> list[str]:
 
 
 def search_candidate(
-    parts: Parts, *, identifier: str, settings: Mapping[str, Any], folder: str, until: int
+    parts: PipelineParts, *, identifier: str, settings: Mapping[str, Any], folder: str, until: int
 ) -> dict[str, Any]:
     """Search a candidate in a run folder of its own up to the epoch `until`, or go on with it: val_mse (of the supernet
     in its best epoch), epoch_best, epochs.

@@ -6,14 +6,15 @@ from typing import Any
 
 import torch.nn as nn
 
+from darts_pl.data.series import WindowDataModule
 from darts_pl.hardware import Hardware
 from darts_pl.lit import RetrainModule
-from darts_pl.stages.search import Method
+from darts_pl.stages.method import Method
 from darts_pl.stages.trainer import TrainerSettings
 
 
 @dataclass(frozen=True)
-class Parts:
+class PipelineParts:
     """The parts of a run.
 
     Args:
@@ -31,9 +32,9 @@ class Parts:
     hardware: Hardware
     trainer: TrainerSettings
     make_space: Callable[[Mapping[str, Any]], Any]
-    search_data: Callable[[], Any]
-    final_data: Callable[[], Any]
-    baseline_data: Callable[[], Any]
+    search_data: Callable[[], WindowDataModule]
+    final_data: Callable[[], WindowDataModule]
+    baseline_data: Callable[[], WindowDataModule]
     relaxation: nn.Module
     mixing: Callable
     method: Callable[[Any], Method]
@@ -42,5 +43,5 @@ class Parts:
     make_baseline_module: Callable[..., RetrainModule]
 
 
-Source = Callable[[], Parts]
+PartsFactory = Callable[[], PipelineParts]
 """Makes the parts; crosses to worker processes, so it is a function of a module with plain arguments."""

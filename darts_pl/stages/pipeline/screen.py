@@ -11,12 +11,13 @@ import pandas as pd
 import torch
 
 from darts_pl.bounded.tables import read_table
+from darts_pl.data.series import WindowDataModule
 from darts_pl.errors import RunError, TrainingError
 from darts_pl.paths import write_atomically
 from darts_pl.proxies import combined, measure
 from darts_pl.seeds import derived_seed
 from darts_pl.stages.jobs import FunctionJob, Workers
-from darts_pl.stages.pipeline.parts import Parts
+from darts_pl.stages.pipeline.parts import PipelineParts
 from darts_pl.stages.run import RunFolder
 
 log = logging.getLogger("darts_pl")
@@ -27,7 +28,7 @@ TIMED = 4  # jobs by which the speed-up is measured
 
 
 def screen_candidate(
-    parts: Parts,
+    parts: PipelineParts,
     *,
     identifier: str,
     settings: Mapping[str, Any],
@@ -73,7 +74,7 @@ def _check_runs(network: torch.nn.Module, batch, loss) -> None:
         raise TrainingError("the loss of the untrained supernet is not finite")
 
 
-def _batches(data, count: int, samples: int) -> list[tuple[dict[str, torch.Tensor], torch.Tensor]]:
+def _batches(data: WindowDataModule, count: int, samples: int) -> list[tuple[dict[str, torch.Tensor], torch.Tensor]]:
     """The first `count` training batches of the weights' half, of `samples` windows in all at the most."""
     each = max(1, samples // count)
     found = []

@@ -7,6 +7,7 @@ import torch
 import torch.nn as nn
 
 from darts_pl.callbacks import History
+from darts_pl.data.series import WindowDataModule
 from darts_pl.hardware import Hardware
 from darts_pl.lit import RetrainModule
 from darts_pl.stages.fitting import fit
@@ -16,7 +17,7 @@ from darts_pl.stages.trainer import TrainerSettings
 
 def train(
     network: nn.Module,
-    data,
+    data: WindowDataModule,
     *,
     folder: Path,
     title: str,

@@ -4,11 +4,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from lightning.pytorch import LightningDataModule
-
-from darts_pl.genotype import Genotype
+from darts_pl.data.base import PairedDataModule
+from darts_pl.data.user_loaders import LoaderData
+from darts_pl.genotype import AnyGenotype
 from darts_pl.hardware import Hardware
 from darts_pl.lit import SearchModule
+from darts_pl.spaces.base import Space
 from darts_pl.stages.trainer import TrainerSettings
 
 
@@ -25,14 +26,14 @@ class Trained:
 
     module: SearchModule
     make_module: Callable[..., SearchModule]
-    space: object
-    data: LightningDataModule
-    derive: Callable[..., Genotype]
+    space: Space
+    data: PairedDataModule | LoaderData
+    derive: Callable[..., AnyGenotype]
     hardware: Hardware
     seed: int
     folder: Path
     trainer: TrainerSettings
 
 
-Selection = Callable[[Trained], tuple[Genotype, dict]]
+Selection = Callable[[Trained], tuple[AnyGenotype, dict]]
 """Gives the genotype and figures for the manifest; it must be resumable and depend on the seed alone."""

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from darts_pl.relaxations import Relaxation
 from darts_pl.seeds import derived_seed
-from darts_pl.spaces.architecture import SearchNetwork
+from darts_pl.spaces.base import Supernet
 
 DROPPED = -1
 
@@ -61,7 +61,7 @@ class Settled(Relaxation):
         return self(alpha)
 
 
-def questions(supernet: SearchNetwork, edges_kept: int | None, seed: int) -> list[Question]:
+def questions(supernet: Supernet, edges_kept: int | None, seed: int) -> list[Question]:
     """All questions in order: a stage an edge of each kind, then a stage a node of each kind that has more than
     `edges_kept` inputs (None: nodes keep all). Edges and nodes come in an order drawn for each kind from the seed.
     """
@@ -92,7 +92,7 @@ def _in_turn(items: dict[str, list[int]]) -> Iterator[tuple[int, str, int]]:
                 yield stage, kind, each[stage]
 
 
-def apply(decision: Decision, supernet: SearchNetwork) -> None:
+def apply(decision: Decision, supernet: Supernet) -> None:
     """Leave the edge its operation alone, the modules of the others removed, or take its last operation's gate away."""
     kept = supernet.kept(decision.kind)
     kept[decision.row] = False
@@ -105,7 +105,7 @@ def apply(decision: Decision, supernet: SearchNetwork) -> None:
             choice.keep([choice.names[decision.column]])
 
 
-def inputs(supernet: SearchNetwork, question: Question) -> list[int]:
+def inputs(supernet: Supernet, question: Question) -> list[int]:
     """The rows of the edges into the question's node that are not dropped."""
     left = supernet.kept(question.kind).any(dim=1).tolist()
     nodes = supernet.targets[question.kind]

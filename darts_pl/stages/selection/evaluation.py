@@ -14,7 +14,7 @@ from darts_pl.errors import ConfigError, nearest
 from darts_pl.hypergradient import restored
 from darts_pl.ops.image import Skip
 from darts_pl.seeds import derived_seed
-from darts_pl.spaces.architecture import SearchNetwork
+from darts_pl.spaces.base import Supernet
 from darts_pl.stages.selection.base import Trained
 
 MONITOR = "monitor"
@@ -43,7 +43,7 @@ def check_metric(metric: str) -> None:
         raise ConfigError(f"selection.metric={metric!r} is unknown. {nearest(metric, METRICS)}")
 
 
-def release(supernet: SearchNetwork) -> None:
+def release(supernet: Supernet) -> None:
     """Take off what rules of the search have set on the supernet's choices, which no checkpoint holds."""
     for choice in supernet.choices():
         choice.auxiliary_weight = choice.drop_path_probability = 0.0
@@ -61,9 +61,7 @@ class Evaluator:
     """
 
     def __init__(self, trained: Trained):
-        loader = trained.data.val_dataloader()
-        size = min(trained.data.batch_size, len(loader.index))
-        self.batches = loader.mixed(size, trained.seed, "selection")
+        self.batches = trained.data.val_dataloader().mixed(trained.data.batch_size, trained.seed, "selection")
         self.data, self.seed, self.hardware = trained.data, trained.seed, trained.hardware
         self.layout, self.task = trained.module.layout, trained.module.task
 
@@ -96,8 +94,7 @@ class Evaluator:
         return Score(found["val_loss"], found[f"val_{task.monitor}"], bool(task.better(1.0, 0.0)))
 
     def _samples(self, device: torch.device) -> Iterator[tuple[Any, Any]]:
-        for position in range(len(self.batches)):
-            x, y, _ = self.batches.batch_at(0, position)
+        for x, y, _ in self.batches.pass_of(0):
             x, y = move_data_to_device((x, y), device)
             yield self.data.on_after_batch_transfer((x, y, NO_AUGMENTATION), 0)
 

@@ -14,6 +14,7 @@ from darts_pl.hypergradient import fixed
 from darts_pl.lit import SearchModule
 from darts_pl.metric_names import in_words, is_accuracy
 from darts_pl.seeds import derived_seed
+from darts_pl.spaces.base import Supernet
 from darts_pl.stages.fitting import fit
 from darts_pl.stages.selection.base import Trained
 from darts_pl.stages.selection.decisions import DROPPED, Decision, Question, inputs, questions
@@ -84,7 +85,7 @@ class Perturbation:
 
     def __call__(self, trained: Trained) -> tuple[Genotype, dict]:
         """Decide everything, going on from what lies in `trained.folder`; the genotype and the figures of the end."""
-        space, edges_kept = trained.space, getattr(trained.space, "edges_kept", 2)
+        space, edges_kept = trained.space, trained.space.edges_kept
         progress, monitor = Progress(trained.folder, trained.module.supernet, space), trained.module.task.monitor
         asked = questions(progress.supernet, edges_kept, trained.seed)
         evaluate = Evaluator(trained)
@@ -115,7 +116,7 @@ class Perturbation:
         return Decision(question.kind, question.row, columns[place], self._cost(whole, scores[place]))
 
     @staticmethod
-    def _without(kind: str, places: Iterable, supernet, evaluate: Evaluator) -> list[Score]:
+    def _without(kind: str, places: Iterable, supernet: Supernet, evaluate: Evaluator) -> list[Score]:
         """The score without the gates at each of the places (row, column)."""
         gates, scores = supernet.expected_gates(), []
         for place in places:

@@ -11,7 +11,7 @@ import torch
 from darts_pl.bounded.saved_state import read_state
 from darts_pl.errors import RunError
 from darts_pl.paths import remove_temporaries, write_atomically
-from darts_pl.spaces.architecture import SearchNetwork
+from darts_pl.spaces.base import Space, Supernet
 from darts_pl.stages.selection.decisions import DROPPED, Decision, Settled, apply
 from darts_pl.stages.selection.evaluation import release
 
@@ -28,7 +28,7 @@ class Progress:
         space: has the names of candidates and edges, `names_by_kind` or the `primitives` and `edges` of all kinds.
     """
 
-    def __init__(self, folder: Path, searched: SearchNetwork, space):
+    def __init__(self, folder: Path, searched: Supernet, space: Space):
         self.folder, self.space = folder, space
         self.decisions: list[Decision] = []
         self.tuned = 0
@@ -54,9 +54,7 @@ class Progress:
 
     def names(self, kind: str) -> tuple[list[str], list[str]]:
         """The names of a kind's candidates and of its edges, in gate order."""
-        by_kind = getattr(self.space, "names_by_kind", None)
-        candidates, edges = by_kind[kind] if by_kind else (self.space.primitives, self.space.edges)
-        return list(candidates), list(edges)
+        return list(self.space.names(kind)), self.space.edge_names(kind)
 
     def decide(self, decision: Decision) -> None:
         """Apply a decision and save."""

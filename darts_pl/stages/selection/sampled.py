@@ -94,7 +94,7 @@ class Sampled:
         supernet = trained.module.supernet.to(trained.hardware.device)
         like = next(iter(supernet.alphas.values()))
         gates = {kind: gate.to(like) for kind, gate in trained.space.one_hot_gates(genotype).items()}
-        return evaluator(supernet, lambda x: supernet.forward_alone(x, gates), batches=batches)
+        return evaluator(supernet, lambda x: supernet.forward_as_derived(x, gates), batches=batches)
 
     @staticmethod
     def _write(trained: Trained, drawn: Sequence[Genotype], scores: Sequence[Score], finals: dict[int, Score]) -> None:

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from darts_pl.data.delimited import Dialect, RawTable
-from darts_pl.data.delimited.columns import number_column, words_of
+from darts_pl.data.delimited.columns import column_texts, number_column
 from darts_pl.errors import ConfigError, DataError
 
 OTHERWISE = "data.categories=['x']"
@@ -42,7 +42,7 @@ def read(texts: list, **dialect) -> list:
     ],
 )
 def test_another_notation_is_refused_with_the_option_that_reads_it(texts, dialect, option, numbers) -> None:
-    assert words_of(table(texts), "x").seem_numbers
+    assert column_texts(table(texts), "x").seem_numbers
     with pytest.raises(DataError, match=r"my.csv, line \d, column 'x': found .*number in another notation") as told:
         read(texts)
     assert option in str(told.value) and OTHERWISE in str(told.value)
@@ -107,7 +107,7 @@ def test_signs_and_digits_that_need_no_option() -> None:
     ],
 )
 def test_words_are_words(texts: list) -> None:
-    assert not words_of(table(texts), "x").seem_numbers
+    assert not column_texts(table(texts), "x").seem_numbers
 
 
 def test_numbers_that_float64_merges() -> None:

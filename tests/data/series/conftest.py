@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from darts_pl.data.series import SeriesData, TableFrame
+from darts_pl.data.series import RawTableFrame, SeriesData
 
 
 def numbered(rows: int = 120, columns: str = "ab", frequency: str = "h", tz: str | None = None) -> pd.DataFrame:
@@ -23,7 +23,7 @@ def data_of() -> Callable[..., SeriesData]:
     def make(frame: pd.DataFrame | int = 120, **options) -> SeriesData:
         frame = numbered(frame) if isinstance(frame, int) else frame
         options = {"look_back": 6, "horizon": 3, "batch_size": 4, "scaling": "none", "calendar": [], **options}
-        return SeriesData(source=TableFrame(frame), **options)
+        return SeriesData(source=RawTableFrame(frame), **options)
 
     return make
 

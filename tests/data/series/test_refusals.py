@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from darts_pl.data.series import SeriesData, TableFile, TableFrame, csv_data
+from darts_pl.data.series import RawTableFile, RawTableFrame, SeriesData, csv_data
 from darts_pl.errors import ConfigError, DataError
 
 HOURS = [f"2021-01-04 {hour:02d}:00" for hour in range(24)]
@@ -172,7 +172,7 @@ def test_numbers_of_another_notation_are_read_or_refused(csv_of, caplog) -> None
         read(short, missing="interpolate")
     with pytest.raises(DataError, match=r"row 5, column 'a': found 'x', expected a number"):
         frame = pd.DataFrame({"date": HOURS, "a": ["1", "2", "3", "4", "x", *"6" * 19]})
-        SeriesData(source=TableFrame(frame), look_back=2, horizon=1, batch_size=2).prepare()
+        SeriesData(source=RawTableFrame(frame), look_back=2, horizon=1, batch_size=2).prepare()
 
 
 def test_files_that_cannot_be_read(csv_of, tmp_path) -> None:
@@ -231,7 +231,7 @@ def test_constant_columns(data_of, csv_of) -> None:
 )
 def test_options_are_checked_before_data(options, message) -> None:
     with pytest.raises(ConfigError, match=message):
-        SeriesData(source=TableFile("/nowhere.csv"), **options)
+        SeriesData(source=RawTableFile("/nowhere.csv"), **options)
 
 
 @pytest.mark.parametrize(
@@ -259,7 +259,7 @@ def test_cuts_that_cannot_work(data_of, options, kind, message) -> None:
 
 def test_an_empty_frame_is_refused() -> None:
     with pytest.raises(DataError, match="holds no rows"):
-        TableFrame(pd.DataFrame({"date": [], "a": []})).load()
+        RawTableFrame(pd.DataFrame({"date": [], "a": []})).load()
 
 
 def test_values_beyond_float32(data_of) -> None:

@@ -82,7 +82,7 @@ def test_one_is_picked(data_of, value) -> None:
     expected = one("B", scale=10.0)
     np.testing.assert_array_equal(data.windowed.series.values[:, 0], expected["y"])
     assert data.target_names == ("y",) and (data.windowed.series.times == expected["ds"]).all()
-    assert data.preprocessing()["series"] == {"unique_id": str(value)}
+    assert data.preprocessing.to_plain()["series"] == {"unique_id": str(value)}
 
 
 def test_one_of_two_columns_is_picked(data_of) -> None:

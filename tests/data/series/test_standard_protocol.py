@@ -43,9 +43,7 @@ def test_last_value_has_its_known_error(etth1, table: pd.DataFrame) -> None:
     rows = ((table.iloc[:14400, 1:].to_numpy() - train.mean(0)) / train.std(0))[11520 - 96 :]
     errors = [(rows[s + 96 : s + 192] - rows[s + 95]) for s in range(len(rows) - 191)]
     by_hand = float(np.mean(np.square(errors)))
-    squares = [
-        ((x["past"][:, -1:] - y).double() ** 2).sum() for x, y in etth1.windows("test").batches(etth1.eval_batch_size)
-    ]
+    squares = [((x["past"][:, -1:] - y).double() ** 2).sum() for x, y, _ in etth1.evaluation("test")]
     assert float(sum(squares)) / (2785 * 96 * 7) == pytest.approx(by_hand, rel=1e-6)
     assert by_hand == pytest.approx(1.2944, abs=2e-4)
 

@@ -21,7 +21,7 @@ def coded(folder: Path, codes: list[str], **options):
     path.write_text("\n".join(["zip,size,label", *rows]) + "\n", encoding="utf-8")
     data = csv_table_data(str(path), "label", batch_size=4, **options)
     data.prepare()
-    return path, data, TablePreprocessing.from_plain(data.preprocessing())
+    return path, data, TablePreprocessing.from_plain(data.preprocessing.to_plain())
 
 
 def test_codes_are_distinct_and_read_as_text_or_refused(tmp_path: Path) -> None:
@@ -30,11 +30,11 @@ def test_codes_are_distinct_and_read_as_text_or_refused(tmp_path: Path) -> None:
     assert column.values == tuple(sorted(CODES))
     as_text = pd.read_csv(path, dtype=str)
     x = torch.cat([data.train_rows()[0], data.test_rows()[0]])
-    found = saved.transform_read(as_text)
+    found = saved.transform(as_text)
     assert torch.equal(found, x[np.argsort(np.concatenate(data.rows))])
     assert torch.equal(found[:, :8].argmax(1), torch.tensor([sorted(CODES).index(CODES[i % 8]) for i in range(80)]))
     with pytest.raises(DataError, match=r"column 'zip': found numbers, .* '00501' is lost.*dtype=\{'zip': str\}"):
-        saved.transform_read(pd.read_csv(path))
+        saved.transform(pd.read_csv(path))
     with pytest.raises(DataError, match=r"line 3, column 'zip': '501' and '00501' \(line 2\) would become one number"):
         coded(tmp_path, CODES)
 
@@ -45,7 +45,7 @@ def test_codes_are_distinct_and_read_as_text_or_refused(tmp_path: Path) -> None:
 def test_readings_that_lose_nothing_are_the_same(tmp_path: Path, codes: list[str]) -> None:
     path, data, saved = coded(tmp_path, codes, categories=["zip"])
     readings = [pd.read_csv(path, dtype=str), pd.read_csv(path), pd.read_csv(path, dtype=str, keep_default_na=False)]
-    first, *others = (saved.transform_read(frame) for frame in readings)
+    first, *others = (saved.transform(frame) for frame in readings)
     x = torch.cat([data.train_rows()[0], data.test_rows()[0]])
     assert torch.equal(first, x[np.argsort(np.concatenate(data.rows))])
     assert all(torch.equal(first, other) for other in others)
@@ -54,25 +54,25 @@ def test_readings_that_lose_nothing_are_the_same(tmp_path: Path, codes: list[str
 @pytest.mark.parametrize("codes", [["1.0", "2.0"], ["1e3", "7"], ["+1", "2"], ["123456789012345678", "", "7"]])
 def test_readings_that_lose_a_code_are_refused(tmp_path: Path, codes: list[str]) -> None:
     path, _, saved = coded(tmp_path, codes, categories=["zip"])
-    assert saved.transform_read(pd.read_csv(path, dtype=str)).shape[0] == 80
+    assert saved.transform(pd.read_csv(path, dtype=str)).shape[0] == 80
     with pytest.raises(DataError, match="column 'zip': found numbers, in which a category"):
-        saved.transform_read(pd.read_csv(path))
+        saved.transform(pd.read_csv(path))
 
 
 def test_words_that_pandas_takes_for_missing(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     path, data, saved = coded(tmp_path, ["NA", "EU", "", "AS"])
     assert "zip: 3 categories (AS, EU, NA); NA in 20 rows is a word like others" in caplog.text
-    assert ", 20 missing" in caplog.text and data.processing.features[""][:4] == [
+    assert ", 20 missing" in caplog.text and data.preprocessing.features[""][:4] == [
         *("zip=AS", "zip=EU", "zip=NA", "zip is missing"),
     ]
-    right = saved.transform_read(pd.read_csv(path, keep_default_na=False))
-    assert torch.equal(right, saved.transform_read(pd.read_csv(path, keep_default_na=False, na_values=[""])))
+    right = saved.transform(pd.read_csv(path, keep_default_na=False))
+    assert torch.equal(right, saved.transform(pd.read_csv(path, keep_default_na=False, na_values=[""])))
     assert right[:4, :4].tolist() == [[0, 0, 1, 0], [0, 1, 0, 0], [0, 0, 0, 1], [1, 0, 0, 0]]
     with pytest.raises(DataError, match=r"column 'zip': nothing is found in 40 rows \(first row 1\), while 'NA'"):
-        saved.transform_read(pd.read_csv(path))
+        saved.transform(pd.read_csv(path))
     _, data, _ = coded(tmp_path, ["NA", "EU", "", "AS"], missing_words=["NA"])
-    assert data.processing.features[""][:3] == ["zip=AS", "zip=EU", "zip is missing"]
+    assert data.preprocessing.features[""][:3] == ["zip=AS", "zip=EU", "zip is missing"]
     assert "zip: 2 categories (AS, EU), 40 missing" in caplog.text
 
 
@@ -81,13 +81,13 @@ def test_words_for_missing_numbers_are_refused_until_they_are_named(tmp_path: Pa
         coded(tmp_path, ["1.5", "NA", "2.5"])
     for words in (["NA"], "usual"):
         _, data, _ = coded(tmp_path, ["1.5", "NA", "2.5"], missing_words=words)
-        assert data.processing.features[""] == ["zip", "zip is missing", "size"]
+        assert data.preprocessing.features[""] == ["zip", "zip is missing", "size"]
 
 
 def test_an_unknown_category_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     _, _, saved = coded(tmp_path, ["x", "y"])
     rows = pd.read_csv(io.StringIO("zip,size\nx,1\nz,2\n"))
-    assert saved.transform_read(rows)[1, :2].tolist() == [0, 0]
+    assert saved.transform(rows)[1, :2].tolist() == [0, 0]
     assert "column 'zip': 1 of 2 rows hold categories that the training had none of, such as 'z'" in caplog.text
 
 
@@ -109,7 +109,7 @@ def test_the_kinds_of_a_test_file_are_those_of_the_training_file(tmp_path: Path)
 
     words, digits = written("words.csv", ["A", "B", "07"]), written("digits.csv", ["07", "7"])
     data = csv_table_data(words, "y", test=digits, batch_size=2)
-    assert data.processing.features[""][:3] == ["code=07", "code=A", "code=B"]
+    assert data.preprocessing.features[""][:3] == ["code=07", "code=A", "code=B"]
     assert data.test_rows()[0][:2, :3].tolist() == [[1, 0, 0], [0, 0, 0]]
     with pytest.raises(DataError, match=r"words.csv, line 2, column 'code': found 'A', .*holds numbers in .*rs.csv"):
         csv_table_data(written("numbers.csv", ["1", "2"]), "y", test=words, batch_size=2).prepare()
@@ -130,10 +130,10 @@ def test_texts_of_a_parquet_file_stay_categories_unless_they_are_numbers_of_anot
     with pytest.raises(DataError, match=r"my.parquet, row 1, column 'price': found '1,5'.*data.decimal=','"):
         csv_table_data(str(tmp_path / "my.parquet"), "y", batch_size=2).prepare()
     data = csv_table_data(str(tmp_path / "my.parquet"), "y", batch_size=2, decimal=",")
-    assert data.processing.features[""] == ["zip=00501", "zip=501", "price"]
+    assert data.preprocessing.features[""] == ["zip=00501", "zip=501", "price"]
     frame.assign(price=[1.5, 2.25] * 20).to_parquet(tmp_path / "typed.parquet")
     data = csv_table_data(str(tmp_path / "typed.parquet"), "y", batch_size=2)
-    assert data.processing.features[""] == ["zip=00501", "zip=501", "price"]
+    assert data.preprocessing.features[""] == ["zip=00501", "zip=501", "price"]
 
 
 def test_categories_that_blanks_keep_apart_are_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

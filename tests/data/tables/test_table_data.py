@@ -90,7 +90,7 @@ def test_a_retraining_uses_all_or_holds_out() -> None:
     assert sum(len(y) for _, y, _ in whole.train_dataloader()) == 142 and whole.val_dataloader() == []
     part = wine_data(purpose="retrain", batch_size=8, holdout=0.2)
     assert sum(len(y) for _, y, _ in part.val_dataloader()) == 28
-    assert whole.preprocessing() == part.preprocessing(), "the held-out part shares it"
+    assert whole.preprocessing == part.preprocessing, "the held-out part shares it"
 
 
 def test_an_order_goes_on_where_it_stood() -> None:
@@ -116,7 +116,7 @@ def test_folds_cover_all_rows_once_and_change_the_preprocessing() -> None:
     assert sorted(tested) == list(range(569)) and not any(np.intersect1d(*data.rows).size for data in folds)
     shares = [data.test_rows()[1].float().mean().item() for data in folds]
     assert max(shares) - min(shares) < 0.02
-    assert folds[0].preprocessing() != folds[1].preprocessing() and folds[0].fingerprint != folds[1].fingerprint
+    assert folds[0].preprocessing != folds[1].preprocessing and folds[0].fingerprint != folds[1].fingerprint
     assert len(diabetes_data(fold=4, folds=10).rows[1]) == 44
 
 
@@ -129,7 +129,7 @@ def test_test_rows_leave_no_trace() -> None:
     plain, changed = (
         TableData(source=Given(dataclasses.replace(table, frame=frame, test=test))) for frame in (table.frame, wild)
     )
-    assert plain.preprocessing() == changed.preprocessing()
+    assert plain.preprocessing == changed.preprocessing
     assert torch.equal(plain.train_rows()[0], changed.train_rows()[0])
     assert not torch.equal(plain.test_rows()[0], changed.test_rows()[0]) and plain.fingerprint != changed.fingerprint
 
@@ -138,7 +138,7 @@ def test_regression_targets_are_standardised_and_go_back() -> None:
     data = diabetes_data()
     y = data.train_rows()[1]
     assert y.shape == (354,) and y.mean().abs() < 1e-5 and (y.std(correction=0) - 1).abs() < 1e-4
-    processing = TablePreprocessing.from_plain(data.preprocessing())
+    processing = TablePreprocessing.from_plain(data.preprocessing.to_plain())
     original = processing.target.original(data.test_rows()[1][:, None])[:, 0]
     expected = data.table.frame["progression"].iloc[data.rows[1]].to_numpy(np.float32)
     np.testing.assert_allclose(original, expected, rtol=1e-5)
@@ -181,7 +181,7 @@ def test_settings_are_checked_at_once(settings: dict, message: str) -> None:
 
 
 def test_what_does_not_fit_the_rows() -> None:
-    with pytest.raises(DataError, match=r"data.batch_size=100 is larger than the 'weights' part .* 71 rows\. Lower"):
+    with pytest.raises(DataError, match=r"batch_size=100 is larger than the 'weights' part .* 71 rows\. Lower"):
         wine_data(batch_size=100).prepare()
     with pytest.raises(ConfigError, match=r"data.folds=60: the class 'class_2' of wine fill only 48 folds"):
         wine_data(fold=0, folds=60).prepare()

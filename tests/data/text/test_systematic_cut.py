@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from darts_pl.data.text.cut import systematic_cut
+from darts_pl.data.split import systematic_cut
 
 
 @settings(max_examples=60, deadline=None)

@@ -8,7 +8,7 @@ import torch
 
 from darts_pl.data.text import TextPreprocessing
 from darts_pl.data.text.preprocessing import fit_tokenizer
-from darts_pl.data.text.tokens import TokenRows
+from darts_pl.data.text.texts import TokenRows
 from darts_pl.errors import ConfigError
 
 TEXTS = ["The cat sat.", "the cat", "A dog's café"]

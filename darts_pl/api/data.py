@@ -1,0 +1,68 @@
+"""What a search from Python takes for its data: a pair of loaders or data sets, or a data module."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from lightning import LightningDataModule
+from torch.utils.data import DataLoader, Dataset
+
+from darts_pl.api.settings import SearchConfig
+from darts_pl.data.base import PairedDataModule
+from darts_pl.data.user_loaders import LoaderData, describe, describe_any
+from darts_pl.data.user_module import UserModuleData
+from darts_pl.errors import ConfigError, DataError
+from darts_pl.inputs import TensorInput
+from darts_pl.spaces.base import Space
+from darts_pl.tasks import Classification
+
+
+def search_data(train: Any, valid: Any, config: SearchConfig, space: Space) -> PairedDataModule | LoaderData:
+    """Prepared data of what `search_architecture` is given.
+
+    Raises:
+        ConfigError: a data module with other loaders beside it, or one for retraining. DataError: see `describe_any`,
+            or a loader without a length or a batch.
+    """
+    if isinstance(train, LightningDataModule):
+        return _module_data(train, valid, config)
+    if valid is None:
+        raise ConfigError("valid_loader: found None, expected the data of the alphas: a loader or a data set")
+    loaders = {"weights": _loader(train, config, "train_loader"), "alphas": _loader(valid, config, "valid_loader")}
+    if config.space is None:
+        input_shape, outputs = describe(loaders, config.num_classes)
+        task = config.task or Classification(outputs)
+    else:
+        input_shape, outputs, task = describe_any(loaders, config.num_classes, config.task)
+        if space.takes_images and isinstance(input_shape, TensorInput):
+            input_shape = input_shape.shape
+    return LoaderData(loaders, config.seed, input_shape, outputs, task)
+
+
+def _module_data(module: LightningDataModule, valid: Any, config: SearchConfig) -> PairedDataModule:
+    if valid is not None:
+        raise ConfigError(f"valid_loader: found {type(valid).__name__}, expected nothing beside a data module")
+    data = module if isinstance(module, PairedDataModule) else _user_data(module, config)
+    if data.purpose != "search":
+        raise ConfigError(f'{type(data).__name__}: found purpose={data.purpose!r}, expected purpose="search"')
+    if config.task is not None:
+        data.task = config.task
+    data.prepare()
+    return data
+
+
+def _user_data(module: LightningDataModule, config: SearchConfig) -> UserModuleData:
+    return UserModuleData(
+        module=module, batch_size=config.batch_size, seed=config.seed, outputs=config.num_classes, purpose="search"
+    )
+
+
+def _loader(data: Iterable | Dataset, config: SearchConfig, name: str) -> Iterable:
+    if isinstance(data, Dataset):
+        single = len(data) % config.batch_size == 1 < len(data)  # BatchNorm cannot train on one sample
+        workers = config.num_workers
+        data = DataLoader(data, config.batch_size, shuffle=True, num_workers=workers, drop_last=single)
+    if not hasattr(data, "__len__"):
+        raise DataError(f"{name}: found {type(data).__name__} without a length, expected a loader or a data set")
+    if len(data) == 0:
+        raise DataError(f"{name} has no batch")
+    return data
