@@ -129,6 +129,9 @@ def test_time_that_is_over_is_told_with_the_command_that_goes_on(command: str, w
     words = finish(start(command, given, tmp_path), tmp_path, 130)
     assert "stopped, for trainer.max_time is over; continue with: python -m darts_pl." in words
     assert "Traceback" not in words
-    finish(start(command, ["resume=run", "trainer.max_time=null", "logger=csv", "callbacks=none"], tmp_path), tmp_path)
+    finish(
+        start(command, ["resume=run", "trainer.max_time=null", "logger=csv", "callbacks.progress=false"], tmp_path),
+        tmp_path,
+    )
     assert_same_command(command, tmp_path, whole / command)
     assert list(tmp_path.glob("run/**/csv/version_0/metrics.csv"))
