@@ -95,7 +95,7 @@ def mean_gradients(parameters: Iterable[Tensor]) -> None:
     used = [each for each, flag in zip(parameters, have.tolist(), strict=True) if flag]
     for each in used:
         each.grad = torch.zeros_like(each) if each.grad is None else each.grad
-    grads = [each.grad for each in used]
+    grads = [each.grad for each in used if each.grad is not None]  # all of them
     for grad, part in zip(grads, _in_one(grads, _averaged)):
         grad.copy_(part)  # in place, so that it keeps its memory layout
 
