@@ -3,6 +3,8 @@
 import functools
 from collections.abc import Sequence
 
+import torch
+
 from darts_pl.errors import ConfigError
 from darts_pl.hypergradient import Hypergradient, first, fixed
 from darts_pl.relaxations import Relaxation
@@ -43,3 +45,14 @@ def check_warmup(alpha_warmup_epochs: int, epochs: int) -> None:
     """Raises ConfigError where the alphas would never be updated."""
     if alpha_warmup_epochs >= epochs:
         raise ConfigError(f"alpha_warmup_epochs={alpha_warmup_epochs}: expected less than epochs={epochs}")
+
+
+def check_unrolls(optimizer: torch.optim.Optimizer) -> None:
+    """Raises ConfigError where a second order cannot unroll the step that `optimizer` takes."""
+    group = optimizer.param_groups[0]
+    if not isinstance(optimizer, torch.optim.SGD) or group["nesterov"] or group["dampening"]:
+        raise ConfigError(
+            "the second-order hypergradient unrolls a plain SGD step, found weights_optimizer "
+            f"{type(optimizer).__name__} (nesterov or dampening included). Use torch.optim.SGD, or "
+            "hypergradient=first."
+        )

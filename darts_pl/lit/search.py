@@ -11,7 +11,7 @@ from darts_pl import ranks
 from darts_pl.errors import ConfigError
 from darts_pl.hypergradient import Bilevel, Hypergradient, VirtualStep, first, fixed
 from darts_pl.lit.base import in_memory_layout
-from darts_pl.lit.checks import check_warmup, plain
+from darts_pl.lit.checks import check_unrolls, check_warmup, plain
 from darts_pl.lit.rule_steps import Batch, RuleSteps
 from darts_pl.rules import PhaseStart, Rule
 from darts_pl.rules.base import Gates
@@ -292,19 +292,9 @@ class SearchModule(RuleSteps):
         """Weights first, then alphas."""
         weights = self.make_weights_optimizer(self.trained_weights())
         alphas = self.make_alphas_optimizer(self.supernet.arch_parameters())
-        self._check_step(weights)
+        if not self._is_first_order():
+            check_unrolls(weights)
         return [weights, alphas]
-
-    def _check_step(self, optimizer: torch.optim.Optimizer) -> None:
-        if self._is_first_order():
-            return
-        group = optimizer.param_groups[0]
-        if not isinstance(optimizer, torch.optim.SGD) or group["nesterov"] or group["dampening"]:
-            raise ConfigError(
-                "the second-order hypergradient unrolls a plain SGD step, found weights_optimizer "
-                f"{type(optimizer).__name__} (nesterov or dampening included). Use torch.optim.SGD, or "
-                "hypergradient=first."
-            )
 
     def on_save_checkpoint(self, checkpoint: dict) -> None:
         super().on_save_checkpoint(checkpoint)

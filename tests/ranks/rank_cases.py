@@ -30,8 +30,9 @@ from darts_pl.rules import (
     SDARTSRandom,
 )
 from darts_pl.spaces import CellSpace
-from darts_pl.stages.ddp import Synchronization, on_devices
+from darts_pl.stages.ddp import on_devices
 from darts_pl.stages.fitting import fit_here
+from darts_pl.stages.ring import Synchronization
 from darts_pl.stages.trainer import TrainerSettings
 
 PRIMITIVES = ("none", "skip_connect", "avg_pool_3x3", "dil_conv_3x3")
@@ -94,7 +95,7 @@ def search_of(case: Case, folder: Path | None = None) -> tuple[SearchModule, Any
         seed=SEED,
         rules=copy.deepcopy(case.rules),
     )
-    history = SearchHistory(folder, partial(space.derive, rule=top_edges), list(space.primitives), space.edges)
+    history = SearchHistory(folder, partial(space.derive, derivation=top_edges), list(space.primitives), space.edges)
     return module, data, history
 
 
