@@ -141,6 +141,8 @@ def test_every_choice_of_every_group_composes(group, choice):
         words.append("space.target=torch.nn.Identity")
     if (group, choice) == ("task", "custom"):
         words.append("task.loss={_target_: torch.nn.L1Loss}")
+    if group == "hardware":
+        words.append("hardware.accelerator=cpu")  # those of a device that is not there are refused
     config = compose(command, words)
     if group in ("space", "relaxation", "mixing", "hypergradient", "hardware", "derivation", "selection", "task"):
         instantiate(config[group])
