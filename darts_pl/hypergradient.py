@@ -49,7 +49,8 @@ class Bilevel:
     reduce: Callable[[Sequence[Tensor]], list[Tensor]] = list
 
 
-Hypergradient = Callable[[Bilevel], list[Tensor]]
+Hypergradient = Callable[..., list[Tensor]]
+"""`Bilevel -> dL_val/dα`; those of first order take `loss_scale` too."""
 
 
 def first(problem: Bilevel, *, loss_scale: float = 1.0) -> list[Tensor]:
@@ -113,7 +114,7 @@ def _gradients_at_virtual_weights(problem: Bilevel) -> tuple[list[Tensor], list[
     update = problem.reduce(_grad(problem.train_loss(), problem.weights))
     with restored(problem.weights):
         with torch.no_grad():
-            update = torch._foreach_add(update, list(problem.weights), alpha=step.weight_decay)
+            update = list(torch._foreach_add(update, list(problem.weights), alpha=step.weight_decay))
             for change, velocity in zip(update, step.velocities or ()):
                 if velocity is not None:
                     change.add_(velocity, alpha=step.momentum)
@@ -130,7 +131,7 @@ def _alpha_grad_at_shifted_weights(problem: Bilevel, offset: Sequence[Tensor]) -
 
 def _shift(weights: Sequence[Tensor], offset: Sequence[Tensor]) -> None:
     with torch.no_grad():
-        torch._foreach_add_(list(weights), offset)
+        torch._foreach_add_(list(weights), list(offset))
     torch.clear_autocast_cache()  # autocast keeps low-precision copies of the weights as they were before the change
 
 

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeGuard
 
 import torch
 from torch import Tensor
@@ -137,6 +137,10 @@ def _elements(inputs: Inputs) -> int:
     return sum(1 + _elements(part) for part in (inputs.values() if isinstance(inputs, Mapping) else inputs))
 
 
+def _are_sizes(shape: Any) -> TypeGuard[list[int]]:
+    return isinstance(shape, list) and all(type(size) is int and 0 <= size <= LARGEST for size in shape)
+
+
 def _from_plain(plain: Any) -> Inputs:
     if not isinstance(plain, Mapping):
         raise ConfigError(f"inputs: found {shown(repr(plain))}, expected what describes tensors")
@@ -148,7 +152,10 @@ def _from_plain(plain: Any) -> Inputs:
             return tuple(_from_plain(part) for part in parts)
         raise ConfigError(f"inputs: found the parts {shown(repr(parts))}, expected a mapping or a list")
     shape, dtype, high = plain.get("shape"), plain.get("dtype"), plain.get("high")
-    sizes = isinstance(shape, list) and all(type(size) is int and 0 <= size <= LARGEST for size in shape)
-    if not sizes or not isinstance(dtype, str) or not (high is None or (type(high) is int and 0 < high < 2**31)):
+    if (
+        not _are_sizes(shape)
+        or not isinstance(dtype, str)
+        or not (high is None or (type(high) is int and 0 < high < 2**31))
+    ):
         raise ConfigError(f"inputs: found {shown(repr(plain))}, expected shape, dtype and high")
     return TensorInput(tuple(shape), dtype, high)

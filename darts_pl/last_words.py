@@ -8,6 +8,7 @@ as a script with the standard library alone).
 
 import contextlib
 import faulthandler
+import io
 import json
 import logging
 import mmap
@@ -20,6 +21,7 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 log = logging.getLogger("darts_pl")
 
@@ -55,7 +57,8 @@ class LastWords:
 class _Kept:
     """The present process's words."""
 
-    file = note = None
+    file: io.FileIO | None = None
+    note: mmap.mmap | None = None
     facts: dict[str, str] = {}
 
 
@@ -63,14 +66,14 @@ def keep(path: Path | str) -> None:
     """Keep this process's last words in the file `path` from now on; a full or missing disk is no reason not to run."""
     forget()
     try:
-        _Kept.file = Path(path).open("w+b", buffering=0)  # noqa: SIM115 - open as long as the process lives
-        _Kept.file.write(b" " * ROOM)
-        _Kept.note, _Kept.facts = mmap.mmap(_Kept.file.fileno(), ROOM), {}
+        _Kept.file = file = Path(path).open("w+b", buffering=0)  # noqa: SIM115 - open as long as the process lives
+        file.write(b" " * ROOM)
+        _Kept.note, _Kept.facts = mmap.mmap(file.fileno(), ROOM), {}
     except (OSError, ValueError) as error:  # the mapping of a file that is too short
         forget()
         log.warning("a death in native code would not be told: %s", error)
         return
-    faulthandler.enable(_Kept.file, all_threads=False)
+    faulthandler.enable(file, all_threads=False)
 
 
 def forget() -> None:
@@ -143,7 +146,7 @@ def told_beside(command: str) -> Iterator[None]:
         yield
     finally:
         forget()
-        if beside is not None:
+        if beside is not None and beside.stdin is not None:
             beside.stdin.close()
             with contextlib.suppress(subprocess.TimeoutExpired):  # a forked process that goes on holds the pipe too
                 beside.wait(PATIENCE_S)
@@ -163,9 +166,11 @@ def _beside() -> subprocess.Popen | None:
         return None
 
 
-def _apart() -> dict:
+def _apart() -> dict[str, Any]:
     """A process that Ctrl-C in the terminal does not reach."""
-    return {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP} if os.name == "nt" else {"start_new_session": True}
+    if sys.platform == "win32":
+        return {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
+    return {"start_new_session": True}
 
 
 def _tell(path: str) -> None:

@@ -45,7 +45,7 @@ def cache_dir() -> Path:
     return (Path(base) if base else Path.home() / ".cache") / "darts_pl"
 
 
-def write_atomically(path: Path | str, write: Callable[[Path], None], mode: int = ALL) -> Path:
+def write_atomically(path: Path | str, write: Callable[[Path], object], mode: int = ALL) -> Path:
     """Let `write` fill a temporary file beside `path`, then move it there: a reader sees the old file or the new one.
 
     Args:
@@ -61,7 +61,7 @@ def write_atomically(path: Path | str, write: Callable[[Path], None], mode: int 
         return _replaced(path, write, mode)
 
 
-def _replaced(path: Path, write: Callable[[Path], None], mode: int) -> Path:
+def _replaced(path: Path, write: Callable[[Path], object], mode: int) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary, granted = _new_file(path, mode)
     try:

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from rich import get_console
-from rich.progress import BarColumn, Progress, Task, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, Task, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.text import Text
 
 WHOLE = "whole run"
@@ -86,12 +86,13 @@ class _Run:
     """The bar of the whole run that this process shows, if any."""
 
     shared: Progress | None = None
-    task = None
+    task: TaskID | None = None
     done = 0
 
     @classmethod
     def within(cls, share: float) -> None:
         """How much of the present part is done; several bars of one part never lead back."""
+        assert cls.shared is not None and cls.task is not None  # bars are parts of the run's own only
         now = cls.shared.tasks[0].completed
         cls.shared.update(cls.task, completed=max(now, cls.done + share))
 
@@ -102,18 +103,19 @@ def whole_run(parts: int) -> Iterator[None]:
     if _Run.shared is not None:
         yield
         return
-    _Run.shared, _Run.done = _progress(), 0
-    _Run.shared.start()
-    _Run.task = _Run.shared.add_task(WHOLE, total=parts, parts=True, note="")
+    shared = _progress()
+    _Run.shared, _Run.done = shared, 0
+    shared.start()
+    _Run.task = shared.add_task(WHOLE, total=parts, parts=True, note="")
     try:
         yield
     finally:
-        _Run.shared.stop()
+        shared.stop()
         _Run.shared = None
 
 
 def part_done() -> None:
     """Tell the bar of the whole run, where there is one, that a further part of it is done."""
-    if _Run.shared is not None:
+    if _Run.shared is not None and _Run.task is not None:
         _Run.done += 1
         _Run.shared.update(_Run.task, completed=_Run.done)

@@ -93,9 +93,10 @@ def mean_gradients(parameters: Iterable[Tensor]) -> None:
     have = torch.tensor([each.grad is not None for each in parameters], dtype=torch.uint8, device=parameters[0].device)
     dist.all_reduce(have, op=dist.ReduceOp.MAX)
     used = [each for each, flag in zip(parameters, have.tolist(), strict=True) if flag]
+    grads: list[Tensor] = []
     for each in used:
         each.grad = torch.zeros_like(each) if each.grad is None else each.grad
-    grads = [each.grad for each in used]
+        grads.append(each.grad)
     for grad, part in zip(grads, _in_one(grads, _averaged)):
         grad.copy_(part)  # in place, so that it keeps its memory layout
 

@@ -66,7 +66,7 @@ COMPOSED = {
     "space.layers=2": ["space.layers=2", "at least 3"],
     "space.primitives=[sep_conv_3x]": ["'sep_conv_3x'", "'sep_conv_3x3'"],
     "space.primitives=[none]": ["space.primitives", "nothing to choose"],
-    "hardware.precision=bf16": ["hardware.precision='bf16'", "bf16-mixed"],
+    "hardware.precision=bf17": ["hardware.precision='bf17'", "bf16"],
 }
 
 

@@ -65,7 +65,7 @@ def test_every_command_is_looked_at():
     entries = {f"darts_pl.{name}" for name in ("search", "retrain", "pipeline", "report", "benchmark")}
     assert modules == {*entries, "pytest"}
     others = {command.split()[0] for command in commands() if not command.startswith("python -m")}
-    assert others <= {"pip", "tensorboard", "git", "bash", "lint-imports", "mypy", "ruff"}
+    assert others <= {"pip", "tensorboard", "git", "bash", "lint-imports", "mypy", "ruff", "cd", "pre-commit"}
     assert len(RUNNING) >= 10
 
 

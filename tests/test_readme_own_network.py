@@ -36,7 +36,7 @@ def test_a_data_module_of_ones_own_is_searched_in_the_cell_space(reader, monkeyp
     assert darts_pl.load(reader / "found")(torch.randn(2, 1, 8, 8)).shape == (2, 2)
     monkeypatch.setattr(sys, "argv", ["search", "data=diabetes"])
     assert launch(search.task, "search") == 2
-    assert "space=CellSpace takes images, found TableData. Take space=dense for tables" in capsys.readouterr().err
+    assert "space=CellSpace takes images, found DiabetesData. Take space=dense for tables" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("words", ["data.target=my_data.Rings retraining", "task=huber"])

@@ -12,8 +12,8 @@ from darts_pl.genotype.series import MODES
 @pytest.mark.parametrize(
     ("command", "words", "key"),
     [
-        (search, ["data=etth1"], "data: found etth1_data"),
-        (retrain, ["genotype=DARTS_V2", "data=co2"], "data: found co2_data"),
+        (search, ["data=etth1"], "data: found Etth1Data"),
+        (retrain, ["genotype=DARTS_V2", "data=co2"], "data: found Co2Data"),
     ],
 )
 def test_series_belong_to_the_pipeline(command, words, key, tmp_path, monkeypatch, capsys):

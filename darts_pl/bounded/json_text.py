@@ -2,7 +2,6 @@
 
 import json
 import math
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +50,7 @@ def _too_deep(where: str) -> str:
     return f"{where}: nested too deeply, expected at most {DEEPEST} brackets in brackets"
 
 
-def _hooks(text: str, where: str, error: type[DartsError], finite: bool) -> dict[str, Callable]:
+def _hooks(text: str, where: str, error: type[DartsError], finite: bool) -> dict[str, Any]:
     """What the parser calls for objects and numbers."""
 
     def at(number: str) -> str:
@@ -63,8 +62,10 @@ def _hooks(text: str, where: str, error: type[DartsError], finite: bool) -> dict
         found = dict(pairs)
         if len(found) < len(pairs):
             known: set[str] = set()
-            twice = next(name for name, _ in pairs if name in known or known.add(name))
-            raise error(f"{where}: key {shown(repr(twice))} is given twice, expected once")
+            for name, _ in pairs:
+                if name in known:
+                    raise error(f"{where}: key {shown(repr(name))} is given twice, expected once")
+                known.add(name)
         return found
 
     def short(number: str) -> str:

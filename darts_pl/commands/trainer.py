@@ -15,6 +15,7 @@ from lightning.pytorch.loggers import Logger
 
 from darts_pl.errors import ConfigError
 from darts_pl.hardware import Hardware
+from darts_pl.stages.ddp import device_count
 from darts_pl.stages.trainer import TrainerSettings
 
 # logger → its package, of which we have an extra
@@ -63,7 +64,9 @@ def trainer_settings(config: Mapping[str, Any], deadline: float | None = None) -
         deadline=deadline_of(config) if deadline is None else deadline,
         progress=bool(config["callbacks"].get("progress", True)),
     )
-    settings.make(hardware_of(config), logger=False, enable_checkpointing=False)  # what it refuses shows now,
+    hardware = hardware_of(config)
+    device_count(flags, hardware)
+    settings.make(hardware, logger=False, enable_checkpointing=False)  # what it refuses shows now,
     settings.callbacks()  # and what cannot be built
     return settings
 

@@ -61,9 +61,12 @@ def open_members(source: Path, notes: Notes | None = None) -> Iterator[list[Memb
         zipped = zipfile.is_zipfile(source)
         archive = zipfile.ZipFile(source) if zipped else _open_tar(source)
     with archive:
-        listing = _zip_members if zipped else _tar_members
         with _as_data_error(source):
-            members = _last_of_each_name(listing(archive, source, notes), notes)
+            if isinstance(archive, zipfile.ZipFile):
+                found = _zip_members(archive, source, notes)
+            else:
+                found = _tar_members(archive, source, notes)
+            members = _last_of_each_name(found, notes)
         yield members
 
 
@@ -106,10 +109,10 @@ def _last_of_each_name(members: Iterable[Member], notes: Notes) -> list[Member]:
 class _BoundedInfo(tarfile.TarInfo):
     """Refuses long names and attributes that would fill the memory, and keeps the last header read."""
 
-    last = b""
+    last: bytes | bytearray = b""
 
     @classmethod
-    def frombuf(cls, buf: bytes, encoding: str, errors: str) -> "_BoundedInfo":
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> "_BoundedInfo":
         cls.last = buf
         info = super().frombuf(buf, encoding, errors)
         if not (info.isfile() or info.isdir()) and info.size > MAX_HEADER_BYTES:
@@ -159,6 +162,7 @@ def _check_end(archive: tarfile.TarFile, notes: Notes) -> None:
     """Python's reader stops at the end of the file or at a damaged header as at the block of zeros that ends a tar."""
     names = archive.getnames()
     after = f"after {names[-1]!r}, member {len(names)}" if names else "before its first member"
+    assert issubclass(archive.tarinfo, _BoundedInfo)  # see `_open_tar`
     if len(archive.tarinfo.last) < tarfile.BLOCKSIZE:
         raise tarfile.ReadError(f"it ends {after}, without the blocks of zeros that end a tar")
     if any(archive.tarinfo.last):

@@ -161,7 +161,7 @@ class Batches(Place):
     def batch_at(self, epoch: int, position: int) -> KeyedBatch:
         """The batch of one place, whatever the current place is."""
         chosen = self._chosen(epoch, position).to(self.x.device)
-        own = ["rank", ranks.rank()] if ranks.rank() else []  # each rank augments by draws of its own
+        own: list[int | str] = ["rank", ranks.rank()] if ranks.rank() else []  # each rank augments by draws of its own
         key = derived_seed(self.seed, self.stream, epoch, position, *own) if self.shuffle else NO_AUGMENTATION
         return self.x[chosen], self.y[chosen], key
 

@@ -109,7 +109,7 @@ class ImageDecoder:
         return pixels.reshape(*pixels.shape[:2], -1)
 
     def _note_scaling(self, values: npt.NDArray[np.float64], depth: str, name: str, notes: Notes) -> None:
-        low, high = self.range.limits
+        low, high = self.range.known_limits
         notes.add(f"images of {depth}, of which the values from {low:g} to {high:g} become 0 to 255", name)
         if excess := self.range.excess(values):
             notes.add("images with values out of that range, which are cut off", name, warning=excess > MUCH)
@@ -123,7 +123,7 @@ class ImageDecoder:
         deep = [depth for depth in self._depths if depth != EIGHT]
         if self._chosen and not deep:
             raise ConfigError(
-                f"data.range={list(self.range.limits)} is for images deeper than 8 bits; {where} has none"
+                f"data.range={list(self.range.known_limits)} is for images deeper than 8 bits; {where} has none"
             )
         if deep and self.range.limits is None:
             self.range.settle(where)

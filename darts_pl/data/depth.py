@@ -91,12 +91,18 @@ class DepthRange:
             )
         self.limits = low, high
 
+    @property
+    def known_limits(self) -> tuple[float, float]:
+        """The limits, once they are given or settled."""
+        assert self.limits is not None
+        return self.limits
+
     def excess(self, values: npt.NDArray[np.float64]) -> float:
         """How far the values reach out of the range, where they are cut off, as a share of it."""
-        low, high = self.limits
+        low, high = self.known_limits
         return float(max(low - values.min(), values.max() - high, 0) / (high - low))
 
     def scaled(self, values: npt.NDArray[np.float64]) -> npt.NDArray[np.float32]:
         """The values [H, W] as 0..255, not rounded."""
-        low, high = self.limits
+        low, high = self.known_limits
         return ((np.clip(values, low, high) - low) * (255 / (high - low))).astype(np.float32)

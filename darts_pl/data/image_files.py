@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -63,7 +64,7 @@ class ImageFiles:
         decoder = ImageDecoder(size, self.mode, self.background, self.range)
         if not root.exists() and not root.is_symlink():
             raise DataError(f"there is no {root}. Expected a folder or archive of class folders: {LAYOUTS}")
-        options = {"fraction": self.test_fraction, "size": size, "mode": self.mode, "seed": self.seed}
+        options: dict[str, Any] = {"fraction": self.test_fraction, "size": size, "mode": self.mode, "seed": self.seed}
         options |= {"background": decoder.background, "range": decoder.range.limits}
         key = {"source": fingerprint(root), "name": root.name, **options}
         arrays = cached("folders", key, functools.partial(self._decode, root, decoder))

@@ -32,13 +32,19 @@ def colour(given: str | Sequence[int] | None) -> Colour | None:
     return values
 
 
+def _lowest_alpha(image: Image.Image) -> float:
+    lowest, _ = image.getchannel("A").getextrema()
+    assert not isinstance(lowest, tuple)  # of one channel it is a number
+    return lowest
+
+
 def with_alpha(image: Image.Image) -> Image.Image:
     """The image as LA or RGBA where it has transparency in any form (a channel, a palette's, a colour that stands for
     it) and some pixel makes use of it, or where its mode is RGBA; else without."""
     if not image.has_transparency_data:
         return image
     whole = image.convert("LA" if image.mode in ("1", "L", "LA", "La") else "RGBA")
-    if image.mode == "RGBA" or whole.getchannel("A").getextrema()[0] < OPAQUE:
+    if image.mode == "RGBA" or _lowest_alpha(whole) < OPAQUE:
         return whole
     return whole.convert("RGB" if whole.mode == "RGBA" else "L")
 
@@ -53,7 +59,7 @@ def on_background(image: Image.Image, background: Colour | None, name: str, trai
         DataError: transparent pixels and no colour to lay them on.
     """
     whole = image.convert("RGBA")
-    if background is None and whole.getchannel("A").getextrema()[0] < OPAQUE:
+    if background is None and _lowest_alpha(whole) < OPAQUE:
         advice = (
             "The training had no data.background. Lay it on a colour first"
             if trained

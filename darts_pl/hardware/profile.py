@@ -89,7 +89,9 @@ class Hardware:
     @property
     def device(self) -> torch.device:
         """The torch device."""
-        return torch.device(self.device_type, self.index if self.device_type == "cuda" else None)
+        return (
+            torch.device(self.device_type, self.index) if self.device_type == "cuda" else torch.device(self.device_type)
+        )
 
     @property
     def settled_precision(self) -> str:

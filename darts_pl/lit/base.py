@@ -3,7 +3,7 @@
 import copy
 import math
 from collections.abc import Mapping, Sequence
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 import torch
 from lightning.pytorch import LightningModule
@@ -18,6 +18,7 @@ from darts_pl.ops.strided import slice_narrow_strides
 from darts_pl.seeds import derived_seed
 from darts_pl.tasks import Task
 
+Network = TypeVar("Network", bound=torch.nn.Module)
 Inputs: TypeAlias = Tensor | Mapping[str, Tensor] | Sequence[Tensor]
 
 
@@ -69,7 +70,7 @@ class StepModule(LightningModule):
     def batches_of_step(self, batch_idx: int) -> int:
         """How many batches the step that this batch belongs to is made of."""
         first = batch_idx - batch_idx % self.accumulated_batches
-        return min(self.accumulated_batches, self.trainer.num_training_batches - first)
+        return min(self.accumulated_batches, int(self.trainer.num_training_batches) - first)
 
     def seed_step(self, stream: str) -> None:
         """Set torch's generators for what the coming forward pass draws (Gumbel noise, dropped paths), of the batch at
@@ -174,10 +175,12 @@ class StepModule(LightningModule):
         return [(name, module) for name, module in self.named_modules() if isinstance(module, Metric)]
 
 
-def in_memory_layout(network: torch.nn.Module, channels_last: bool) -> torch.nn.Module:
+def in_memory_layout(network: Network, channels_last: bool) -> Network:
     """`network` itself, its weights (O, I, H, W) with channels innermost where `channels_last`."""
     slice_narrow_strides(network)
-    return network.to(memory_format=torch.channels_last) if channels_last else network
+    if channels_last:
+        network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stub leaves it out
+    return network
 
 
 def cosine_rate(initial: float, final: float, progress: float) -> float:

@@ -9,4 +9,4 @@ def use_the_new_leaf() -> None:
     that has none, or a Lightning that asks for none, nothing is to be done."""
     leaf = getattr(torch.utils._pytree, "treespec_leaf", None)
     if leaf is not None and hasattr(_pytree, "LeafSpec"):
-        _pytree.LeafSpec = leaf
+        _pytree.LeafSpec = leaf  # type: ignore[misc]  # a class of a library, replaced on purpose

@@ -1,7 +1,7 @@
 """Cells that keep their inputs alone and run again in the backward pass (checkpointing, arXiv:1604.06174)."""
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from typing import Any
 
@@ -41,7 +41,8 @@ def _cells(module: nn.Module) -> Iterator[nn.Module]:
     for network in module.modules():
         if isinstance(network, Supernet | DerivedNetwork):
             for name, part in network.named_children():
-                yield from part if name == "cells" else ()
+                if name == "cells" and isinstance(part, Iterable):
+                    yield from part
 
 
 def _again_in_backward(cell: nn.Module) -> Callable[..., Any]:

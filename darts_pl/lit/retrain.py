@@ -1,9 +1,11 @@
 """Retraining: a derived network from fresh weights (arXiv:1806.09055, section 3.2 and the released recipe)."""
 
 import copy
+from typing import Any
 
 import torch
 import torch.nn.functional as F
+from lightning.pytorch.core.optimizer import LightningOptimizer
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from darts_pl import ranks
@@ -35,6 +37,7 @@ class RetrainModule(StepModule):
     """
 
     phase = "retrain"
+    network: DerivedNetwork
 
     def __init__(
         self,
@@ -74,12 +77,14 @@ class RetrainModule(StepModule):
         self.make_optimizer = optimizer
         self.drop_path, self.auxiliary_weight, self.label_smoothing = drop_path, auxiliary_weight, label_smoothing
         self.averaged = _average_of(network, average) if average else None
-        self.keep_best, self.patience, self.best = keep_best, patience, {}
+        self.keep_best, self.patience = keep_best, patience
+        self.best: dict[str, Any] = {}
         self.test_metrics = self.task.metrics()
 
     def training_step(self, batch: Batch, batch_idx: int) -> None:
         """One step on the main and the auxiliary loss."""
         optimizer = self.optimizers()
+        assert isinstance(optimizer, LightningOptimizer)  # the one of `configure_optimizers`
         x, y = batch
         self.seed_step("retrain")
         self.seed_part("retrain")
@@ -114,7 +119,7 @@ class RetrainModule(StepModule):
         """What validation sees: the network, or the average of its weights."""
         return self.network if self.averaged is None else self.averaged.module
 
-    def _evaluate(self, network: DerivedNetwork, batch: Batch, metrics: EpochMetrics) -> None:
+    def _evaluate(self, network: torch.nn.Module, batch: Batch, metrics: EpochMetrics) -> None:
         x, y = batch
         output = network(self.layout(x))
         metrics.update(self.task.loss(output, y), output, y)

@@ -3,15 +3,18 @@
 import contextlib
 import functools
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import torch
 from lightning.fabric.utilities import move_data_to_device
 from torch import Tensor
 
 from darts_pl import ranks
+from darts_pl.genotype import AnyGenotype
 from darts_pl.lit.base import Inputs, StepModule
 from darts_pl.rules import EpochEnd, Rule, Stop, WeightStep
 from darts_pl.rules.base import Gates
+from darts_pl.spaces.base import Supernet
 from darts_pl.tasks.metrics import samples
 
 Batch = tuple[Inputs, Tensor]
@@ -24,12 +27,23 @@ class RuleSteps(StepModule):
         verdict: what a rule ended the search with, or None.
     """
 
-    def __init__(self, *, rules: Sequence[Rule] = (), **settings):
+    supernet: Supernet
+
+    def __init__(self, *, rules: Sequence[Rule] = (), **settings: Any):
         super().__init__(**settings)
         self.rules = list(rules)
         self.verdict: Stop | None = None
         self.last_alpha_batch: Batch | None = None
         self.shares: dict[str, Tensor | None] = {"weights": None, "alphas": None}
+
+    def loss(self, batch: Batch, stream: str, gates: Gates | Sequence[Tensor] | None = None) -> tuple[Tensor, Tensor]:
+        """(the task's loss, outputs) of the supernet."""
+        raise NotImplementedError(f"{type(self).__name__} must define loss(batch, stream, gates)")
+
+    @property
+    def trains_alphas(self) -> bool:
+        """Whether the steps of this epoch update the alphas."""
+        raise NotImplementedError(f"{type(self).__name__} must define trains_alphas")
 
     def weigh(self, train: Batch, valid: Batch) -> None:
         """Find what the losses of this rank's parts of the batches of a step are to be weighted by."""
@@ -99,7 +113,7 @@ class RuleSteps(StepModule):
         for rule in rules:
             rule.adjust(step)
 
-    def end_epoch(self, genotype) -> None:
+    def end_epoch(self, genotype: AnyGenotype) -> None:
         """Show the rules the finished epoch and keep the first verdict. Called before the epoch is recorded."""
         self.verdict = None
         for rule in self.rules:
@@ -113,6 +127,7 @@ class RuleSteps(StepModule):
 
     def _last_alpha_loss(self) -> Tensor:
         training = self.supernet.training
+        assert self.last_alpha_batch is not None  # kept wherever a rule looks at epochs
         with torch.enable_grad(), buffers_spared(self.supernet):
             self.supernet.train()
             self.weigh(self.last_alpha_batch, self.last_alpha_batch)  # a step of before may have had other sizes

@@ -1,8 +1,10 @@
 """The search: alphas and weights in alternation (DARTS, arXiv:1806.09055, algorithm 1)."""
 
+import functools
 from collections.abc import Callable, Iterable, Sequence
 
 import torch
+from lightning.pytorch.core.optimizer import LightningOptimizer
 from torch import Tensor
 
 from darts_pl import ranks
@@ -12,6 +14,7 @@ from darts_pl.lit.base import in_memory_layout
 from darts_pl.lit.checks import check_unrolls, check_warmup, plain
 from darts_pl.lit.rule_steps import Batch, RuleSteps
 from darts_pl.rules import PhaseStart, Rule
+from darts_pl.rules.base import Gates
 from darts_pl.spaces.base import Supernet
 from darts_pl.spaces.widening import widen
 from darts_pl.tasks import Task
@@ -109,7 +112,7 @@ class SearchModule(RuleSteps):
     def bilevel_step(self, pairs: Sequence[tuple[Batch, Batch]]) -> None:
         """One step of the alphas on their batches, then one of the weights on theirs; `pairs` are (weights' batch,
         alphas' batch), one of each but for `accumulate`."""
-        weights_optimizer, alphas_optimizer = self.optimizers()
+        weights_optimizer, alphas_optimizer = self._both_optimizers()
         weights, alphas = self.trained_weights(), self.supernet.arch_parameters()
 
         # Upper level: α descends L_val, for the second order through one virtual step of the weights.
@@ -118,8 +121,8 @@ class SearchModule(RuleSteps):
             for self.place, (train, valid) in enumerate(pairs):
                 self.weigh(train, valid)
                 problem = Bilevel(
-                    train_loss=lambda train=train: self.objective(train, "weights"),
-                    valid_loss=lambda valid=valid: self.upper_loss(valid),
+                    train_loss=functools.partial(self.objective, train, "weights"),
+                    valid_loss=functools.partial(self.upper_loss, valid),
                     weights=weights,
                     alphas=alphas,
                     buffers=list(self.supernet.buffers()),
@@ -127,7 +130,8 @@ class SearchModule(RuleSteps):
                     reduce=ranks.mean,
                 )
                 for alpha, grad in zip(alphas, self.precise_hypergradient(problem)):
-                    alpha.grad = grad / len(pairs) + alpha.grad if self.place else grad / len(pairs)
+                    before = alpha.grad if self.place else None
+                    alpha.grad = grad / len(pairs) if before is None else grad / len(pairs) + before
             self.place = 0
             self.step_alphas(alphas_optimizer.optimizer)
 
@@ -150,6 +154,11 @@ class SearchModule(RuleSteps):
         weights_optimizer.step()  # clips their global norm first, see StepModule
         weights_optimizer.zero_grad()
         ranks.take_first(self.supernet.buffers())
+
+    def _both_optimizers(self) -> tuple[LightningOptimizer, LightningOptimizer]:
+        found = self.optimizers()
+        assert isinstance(found, list)  # the two of `configure_optimizers`
+        return found[0], found[1]
 
     def accumulate(self, batches: int) -> None:
         """See `StepModule.accumulate`.
@@ -185,7 +194,7 @@ class SearchModule(RuleSteps):
         """Whether the steps of this epoch update the alphas."""
         return self.current_epoch >= self.alpha_warmup_epochs and not self.alphas_fixed
 
-    def loss(self, batch: Batch, stream: str, gates=None) -> tuple[Tensor, Tensor]:
+    def loss(self, batch: Batch, stream: str, gates: Gates | Sequence[Tensor] | None = None) -> tuple[Tensor, Tensor]:
         """(the task's loss, outputs) of the supernet, by default at gates relaxed from its alphas; the same batch and
         stream draw the same noise within a step."""
         x, y = batch
@@ -279,7 +288,7 @@ class SearchModule(RuleSteps):
         base = {**super().epoch_row(), "arch_lr": arch_rate, "alpha_updates": self.alpha_updates}
         return {**base, **self.rule_figures()}
 
-    def configure_optimizers(self):
+    def configure_optimizers(self) -> list[torch.optim.Optimizer]:
         """Weights first, then alphas."""
         weights = self.make_weights_optimizer(self.trained_weights())
         alphas = self.make_alphas_optimizer(self.supernet.arch_parameters())

@@ -19,7 +19,7 @@ class Zero(nn.Module):
         return torch.zeros_like(x)
 
 
-def linear_block(channels: int, stride: int, affine: bool) -> nn.Module:
+def linear_block(channels: int, stride: int, affine: bool) -> nn.Sequential:
     """Linear, layer normalisation, ReLU."""
     return nn.Sequential(nn.Linear(channels, channels), _norm(channels, affine), nn.ReLU())
 

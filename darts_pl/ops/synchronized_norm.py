@@ -21,7 +21,7 @@ class SynchronizedBatchNorm(_BatchNorm):
         replaced: the class that the module had before `synchronize`.
     """
 
-    replaced: type[_BatchNorm]
+    replaced: type[nn.Module]
 
     def _check_input_dim(self, input: Tensor) -> None:
         if input.dim() < 2:
@@ -46,9 +46,11 @@ class SynchronizedBatchNorm(_BatchNorm):
         return torch.addcmul(shift.view(row), x, scale.view(row)).to(input.dtype)  # keeps x alone for the gradient
 
     def _track(self, count: Tensor, mean: Tensor, var: Tensor) -> None:
-        if not self.track_running_stats:
-            return
+        if self.running_mean is None or self.running_var is None or self.num_batches_tracked is None:
+            return  # track_running_stats=False
         with torch.no_grad():
+            assert self.num_batches_tracked is not None and self.running_mean is not None
+            assert self.running_var is not None  # where statistics are tracked there are these
             self.num_batches_tracked.add_(1)
             momentum = 1 / float(self.num_batches_tracked) if self.momentum is None else self.momentum
             self.running_mean.lerp_(mean.to(self.running_mean.dtype), momentum)
@@ -71,13 +73,15 @@ def synchronize(network: nn.Module) -> None:
     that parameters, buffers, hooks and whoever else holds them do too; only their class changes."""
     for module in network.modules():
         if type(module) in PLAIN:
-            module.replaced = type(module)
+            kind = type(module)
             module.__class__ = SynchronizedBatchNorm
+            module.replaced = kind  # type: ignore[assignment]  # its class is another now
 
 
 def unsynchronize(network: nn.Module) -> None:
     """Undo `synchronize`."""
     for module in network.modules():
         if isinstance(module, SynchronizedBatchNorm):
-            module.__class__ = module.replaced
+            kind = module.replaced
             del module.replaced
+            module.__class__ = kind  # type: ignore[assignment]  # a class of torch that this one stands in for

@@ -41,7 +41,7 @@ def grasp(network: nn.Module, batches: Sequence[Batch], loss: Loss) -> float:
     with sdpa_kernel(SDPBackend.MATH):
         first = gradients(loss(network(x), y), parameters, create_graph=True)
         flow = sum((g * g.detach()).sum() for g in first)  # its derivative is H g, with g held fixed
-        if not flow.requires_grad:
+        if not isinstance(flow, torch.Tensor) or not flow.requires_grad:
             raise ValueError("the gradients do not depend on the weights: the second derivative is nowhere")
         products = torch.autograd.grad(flow, parameters, allow_unused=True)
     return -sum((p * h).sum().item() for p, h in zip(parameters, products) if h is not None)

@@ -37,6 +37,8 @@ class Gumbel(Relaxation):
         ConfigError: a temperature that is not positive.
     """
 
+    tau: Tensor
+
     def __init__(self, tau_start: float = 10.0, tau_end: float = 0.1, hard: bool = False):
         super().__init__()
         if tau_start <= 0 or tau_end <= 0:

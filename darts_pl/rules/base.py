@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from darts_pl.errors import ConfigError
-from darts_pl.genotype import Genotype
+from darts_pl.genotype import AnyGenotype
 from darts_pl.relaxations import Relaxation
 from darts_pl.spaces.base import Mixing, Supernet, as_mixing
 
@@ -65,7 +65,7 @@ class EpochEnd:
 
     supernet: Supernet
     epoch: int
-    genotype: Genotype
+    genotype: AnyGenotype
     alphas_trained: bool
     valid_loss: Callable[[], Tensor]
     reduce: Reduce = list

@@ -151,8 +151,7 @@ def dominant_eigenvalue(
         where a derivative is not finite.
     """
     parameters = list(parameters)
-    options = {"allow_unused": True, "materialize_grads": True}
-    grads = torch.autograd.grad(loss(), parameters, create_graph=True, **options)
+    grads = torch.autograd.grad(loss(), parameters, create_graph=True, allow_unused=True, materialize_grads=True)
     gradient = torch.cat([grad.flatten() for grad in grads])
     counts = torch.cat([(torch.ones_like(p, dtype=torch.bool)).flatten() for p in parameters])
     if kept is not None:
@@ -164,7 +163,10 @@ def dominant_eigenvalue(
         """The Hessian times `vector`, both over the entries that count."""
         direction = torch.zeros_like(gradient)
         direction[counts] = torch.from_numpy(vector).to(direction)
-        parts = reduce(torch.autograd.grad(gradient, parameters, direction, retain_graph=True, **options))
+        products = torch.autograd.grad(
+            gradient, parameters, direction, retain_graph=True, allow_unused=True, materialize_grads=True
+        )
+        parts = reduce(products)
         return torch.cat([part.flatten() for part in parts])[counts].double().cpu().numpy()
 
     tolerance = float(torch.finfo(gradient.dtype).eps) ** 0.5

@@ -110,8 +110,8 @@ class LayerAlignment(Rule):
         copies = [gate for gate in gates if gate.requires_grad]
         grads = torch.autograd.grad(step.train_loss(gates), copies, allow_unused=True, materialize_grads=True)
         left = step.supernet.kept(kind)
-        self.alignment, found = alignment([grad.masked_fill(~left, 0.0) for grad in step.reduce(grads)])
-        found = iter(found)
+        self.alignment, aligned = alignment([grad.masked_fill(~left, 0.0) for grad in step.reduce(grads)])
+        found = iter(aligned)
         return [g.detach() for g in gates], [next(found) if g.requires_grad else torch.zeros_like(g) for g in gates]
 
     def _ascend(self, step: WeightStep, gates: Sequence[Tensor], directions: Sequence[Tensor]) -> None:
@@ -121,6 +121,7 @@ class LayerAlignment(Rule):
         above = _weight_grads(step, [g + radius * d for g, d in zip(gates, directions)], weights)
         difference = step.reduce(torch._foreach_sub(below, above))
         for weight, change in zip(weights, difference):
+            assert weight.grad is not None  # they were chosen by it
             weight.grad.add_(change, alpha=step.loss_scale * self.strength / (2 * radius))
 
     def _kind_of(self, supernet: Supernet) -> str:
@@ -131,7 +132,7 @@ class LayerAlignment(Rule):
             raise ConfigError(f"rules.layer_alignment.kind={self.kind}: expected one of {list(kinds)}")
         return self.kind
 
-    def figures(self) -> dict[str, float]:
+    def figures(self) -> dict[str, float | None]:
         """Λ of the last step."""
         return {"layer_alignment": self.alignment}
 

@@ -104,7 +104,7 @@ class OperationEarlyStopping(Rule):
         if mean < self.threshold:
             self.frozen.add(name)
 
-    def figures(self) -> dict[str, float]:
+    def figures(self) -> dict[str, float | None]:
         """How many operations are frozen."""
         return {"frozen_operations": len(self.frozen)}
 

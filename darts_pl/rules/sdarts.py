@@ -123,8 +123,7 @@ class SDARTSAdversarial(_Smoothing):
         found = _moved_at_random(gates, kept, self.epsilon)
         for _ in range(self.steps):
             found = {kind: gate.requires_grad_() for kind, gate in found.items()}
-            options = {"allow_unused": True, "materialize_grads": True}
-            grads = torch.autograd.grad(loss(found), list(found.values()), **options)
+            grads = torch.autograd.grad(loss(found), list(found.values()), allow_unused=True, materialize_grads=True)
             found = {
                 kind: self._ascended(gates[kind], found[kind].detach(), grad, kept[kind])
                 for kind, grad in zip(found, grads)

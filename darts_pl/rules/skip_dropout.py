@@ -68,22 +68,28 @@ class SkipDropout(Rule):
 
     def schedule(self, supernet: Supernet, progress: float) -> None:
         """Set the rate of every skip connection of stride 1."""
-        epoch = round(progress * max(1, self.start.schedule_epochs - 1)) - self.start.schedule_start
+        start = self._begun()
+        epoch = round(progress * max(1, start.schedule_epochs - 1)) - start.schedule_start
         self.rate = self.rate_at(epoch)
         skips = list(_skips(supernet))
-        if not skips and self.start.index == 0:
+        if not skips and start.index == 0:
             raise ConfigError("rule=skip_dropout has nothing to drop: skip_connect is not among space.primitives")
         for skip in skips:
             skip.rate = self.rate
 
     def rate_at(self, epoch: int) -> float:
         """r in `epoch` of the phase, counted from 0."""
-        highest, epochs, warmup = self.rates[self.start.index], self.start.epochs, self.start.warmup_epochs
+        start = self._begun()
+        highest, epochs, warmup = self.rates[start.index], start.epochs, start.warmup_epochs
         if epoch < warmup:
             return highest * (epochs - epoch - 1) / epochs
         return highest * math.exp(-self.decay * (epoch - warmup) / (epochs - warmup))
 
-    def figures(self) -> dict[str, float]:
+    def _begun(self) -> PhaseStart:
+        assert self.start is not None  # each phase is begun before anything else
+        return self.start
+
+    def figures(self) -> dict[str, float | None]:
         """The column `skip_dropout`: r of the epoch."""
         return {"skip_dropout": self.rate}
 

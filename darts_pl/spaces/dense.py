@@ -78,7 +78,7 @@ class Heads(nn.Module):
     def __init__(self, channels: int, outputs: int | Mapping[str, int]):
         super().__init__()
         self.several = isinstance(outputs, Mapping)
-        sizes = outputs if self.several else {"output": outputs}
+        sizes = outputs if isinstance(outputs, Mapping) else {"output": outputs}
         for name in sizes:
             if not name or "." in name or hasattr(nn.ModuleDict(), name):
                 raise ConfigError(f"task {name!r}: expected a name without dots that is none of torch's own")

@@ -75,8 +75,8 @@ def _building(build: Builder, channels: int) -> Callable[[], nn.Module]:
 
 
 def _vocabulary_size(shape: TensorInput) -> int:
-    whole = isinstance(shape, TensorInput) and shape.dtype == "int64" and len(shape.shape) == 1 and shape.high
-    if not whole:
+    whole = isinstance(shape, TensorInput) and shape.dtype == "int64" and len(shape.shape) == 1
+    if not whole or not shape.high:
         raise ConfigError(
             f"space=text takes the numbers of words (samples, places), found {shape}. Take data=text or trec"
         )

@@ -110,7 +110,7 @@ class Others:
 
     def __enter__(self) -> "Others":
         # Workers of the pipeline are daemons, which multiprocessing lets have no children; these end with them.
-        multiprocessing.current_process()._config["daemon"] = False
+        multiprocessing.current_process()._config["daemon"] = False  # type: ignore[attr-defined]
         context = multiprocessing.get_context("spawn")  # a fork would copy threads' locks and CUDA's state
         for rank in range(1, self.ring.count):
             self.reports[rank], theirs = context.Pipe(duplex=False)
@@ -146,10 +146,14 @@ class Others:
 
     def _watch(self) -> None:
         """Wake rank 0 where it waits for a rank that has ended: gloo notices by itself, NCCL would wait on."""
-        wait([process.sentinel for process in self.processes.values()])
-        lost = any(process.exitcode not in (0, None) for process in self.processes.values())
-        if lost and not self.ring.cpu and dist.is_initialized():
-            dist.distributed_c10d._abort_process_group()
+        alive = list(self.processes.values())
+        while alive:
+            wait([process.sentinel for process in alive])
+            alive = [process for process in alive if process.exitcode is None]
+            lost = any(process.exitcode for process in self.processes.values())
+            if lost and not self.ring.cpu and dist.is_initialized():
+                dist.distributed_c10d._abort_process_group()
+                return
 
     def reason(self, error: BaseException) -> Exception | None:
         """Why a rank is gone, where `error` came of that; None for an error of rank 0's own."""
@@ -158,16 +162,18 @@ class Others:
         said: dict[int, Exception] = {}
         until = time.monotonic() + LAST_WORD_S
         while time.monotonic() < until and len(said) < len(self.reports):
-            for report in wait(list(set(self.reports.values())), 0.1):
-                rank = next(each for each, connection in self.reports.items() if connection is report)
+            silent = {rank: report for rank, report in self.reports.items() if rank not in said}
+            ready = wait(list(silent.values()), 0.1)
+            for rank, report in silent.items():
+                if report not in ready:
+                    continue
                 try:
                     said[rank] = report.recv()
                 except EOFError:  # it ended without a word
                     return self._lost(rank)
                 if not _is_of_connection(said[rank]):
                     return said[rank]
-        rank = next(iter(said), None)
-        return None if rank is None else self._lost(rank)
+        return self._lost(next(iter(said))) if said else None
 
     def _lost(self, rank: int) -> RankLost:
         self.processes[rank].join(1.0)
@@ -187,7 +193,7 @@ def _other_rank(ring: Ring, rank: int, payload: bytes, report: Connection) -> No
     """The process of a rank other than 0."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for rank 0, which ends this process
     end_with_parent()
-    rank_zero_only.rank = rank
+    rank_zero_only.rank = rank  # type: ignore[attr-defined]  # where Lightning keeps it
     logging.disable()  # the log, warnings and bars are those of rank 0
     warnings.simplefilter("ignore")
     rich.reconfigure(quiet=True, force_terminal=False)

@@ -1,5 +1,7 @@
 """Forecasts of several steps."""
 
+from collections.abc import Callable
+
 import torch.nn.functional as F
 from torch import Tensor
 from torchmetrics import MeanAbsoluteError, MeanSquaredError
@@ -7,7 +9,7 @@ from torchmetrics import MeanAbsoluteError, MeanSquaredError
 from darts_pl.errors import ConfigError, nearest
 from darts_pl.tasks.metrics import EpochMetrics
 
-LOSSES = {"mse": F.mse_loss, "mae": F.l1_loss, "huber": F.huber_loss}
+LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {"mse": F.mse_loss, "mae": F.l1_loss, "huber": F.huber_loss}
 
 
 class Forecasting:

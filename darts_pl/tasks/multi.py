@@ -90,11 +90,14 @@ class MultiMetrics(nn.Module):
     would lower that one without a better network, and it differs between ways to combine.
     """
 
+    task: MultiTask
+    parts: Iterable[EpochMetrics]
+
     def __init__(self, task: MultiTask):
         super().__init__()
         # not a submodule: its learned variances are the training's, and appear once in a checkpoint
         object.__setattr__(self, "task", task)
-        self.parts: Iterable[EpochMetrics] = nn.ModuleList(each.metrics() for each in task.tasks.values())
+        self.add_module("parts", nn.ModuleList(each.metrics() for each in task.tasks.values()))
 
     @torch.no_grad()
     def update(self, loss: Tensor, output: Mapping[str, Tensor], y: Mapping[str, Tensor]) -> None:

@@ -141,6 +141,8 @@ def test_every_choice_of_every_group_composes(group, choice):
         words.append("space.target=torch.nn.Identity")
     if (group, choice) == ("task", "custom"):
         words.append("task.loss={_target_: torch.nn.L1Loss}")
+    if group == "hardware":
+        words.append("hardware.accelerator=cpu")  # those of a device that is not there are refused
     config = compose(command, words)
     if group in ("space", "relaxation", "mixing", "hypergradient", "hardware", "derivation", "selection", "task"):
         instantiate(config[group])
@@ -175,10 +177,11 @@ def names_read() -> set[str]:
     for path in (package / "search.py", package / "retrain.py", *(package / "assembly").glob("*.py")):
         tree = ast.parse(path.read_text(encoding="utf-8"))
         found |= {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
-    method = ast.parse((package / "stages" / "method.py").read_text(encoding="utf-8"))  # which gets plain values
-    keys = [node.slice for node in ast.walk(method) if isinstance(node, ast.Subscript)]
-    keys += [node.args[0] for node in ast.walk(method) if isinstance(node, ast.Call) and node.args]
-    found |= {key.value for key in keys if isinstance(key, ast.Constant)}
+    for path in (package / "stages" / "method.py", package / "commands" / "trainer.py"):  # which get plain values
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        keys = [node.slice for node in ast.walk(tree) if isinstance(node, ast.Subscript)]
+        keys += [node.args[0] for node in ast.walk(tree) if isinstance(node, ast.Call) and node.args]
+        found |= {key.value for key in keys if isinstance(key, ast.Constant)}
     for path in conf_dir().rglob("*.yaml"):
         found |= set(re.findall(r"\$\{(\w+)\}", path.read_text(encoding="utf-8")))
     return found

@@ -198,7 +198,7 @@ def test_a_single_level_search_sees_the_weights_batches():
         (lambda: trainer().save_best_model(paht="x"), r"unknown argument 'paht'. Did you mean 'path'"),
         (lambda: trainer(parts={"relaxations": "x"}), r"'relaxations' is no part. Did you mean 'relaxation'"),
         (lambda: trainer(parts={"relaxation": "drichlet"}), r"drichlet.*Did you mean 'dirichlet'"),
-        (lambda: trainer(device="gpu"), r"accelerator='gpu'"),
+        (lambda: trainer(device="tpu"), r"accelerator='tpu'"),
         (lambda: trainer(device="cuda:x"), r"device='cuda:x'"),
         (lambda: trainer(output_dim=3), r"output_dim=3: expected 1 to input_dim=2"),
         (lambda: trainer(seasonal_period=0), r"seasonal_period=0"),

@@ -119,3 +119,19 @@ def test_a_run_whose_folder_vanished_goes_on_once_it_is_back(whole: Path, tmp_pa
     (tmp_path / "moved").rename(tmp_path / "run")
     finish(start("search", ["resume=run"], tmp_path), tmp_path)
     assert_same_command("search", tmp_path, whole / "search")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", COMMANDS)
+def test_time_that_is_over_is_told_with_the_command_that_goes_on(command: str, whole: Path, tmp_path: Path) -> None:
+    arguments, _ = COMMANDS[command]
+    given = [*arguments, "trainer.max_time=00:00:00:00", "hydra.run.dir=run"]
+    words = finish(start(command, given, tmp_path), tmp_path, 130)
+    assert "stopped, for trainer.max_time is over; continue with: python -m darts_pl." in words
+    assert "Traceback" not in words
+    finish(
+        start(command, ["resume=run", "trainer.max_time=null", "logger=csv", "callbacks.progress=false"], tmp_path),
+        tmp_path,
+    )
+    assert_same_command(command, tmp_path, whole / command)
+    assert list(tmp_path.glob("run/**/csv/version_0/metrics.csv"))

@@ -164,7 +164,7 @@ def test_guards_name_choices_by_their_candidates_and_flat_ones_together(tmp_path
     guards.sampled = {"normalization": sampled}
     guards._check_sampling("normalization", {"epoch": 3}, kept)
     guards._warn_of_flat([("normalization", 0.99), ("shortcut", 1.0), ("encoder", 0.985)], {"epoch": 3})
-    guards._write(SimpleNamespace(logger=None))
+    guards._write(SimpleNamespace(loggers=[], is_global_zero=True))
     told = [warning["what"] for warning in json.loads((tmp_path / "guards.json").read_text())["warnings"]]
     assert told[0] == "never sampled in the choice normalization: last on normalization"
     assert told[1].startswith("the gates of the encoder cell are flat (98% of the largest entropy), so its genotype")

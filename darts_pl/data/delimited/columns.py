@@ -61,8 +61,8 @@ class ColumnTexts:
     @cached_property
     def alike(self) -> dict[int, Likeness]:
         """Of texts that are no numbers those that look like one."""
-        found = {i: likeness(self.texts[i]) for i, plain in enumerate(self.plain) if plain is None}
-        found = {i: alike for i, alike in found.items() if alike is not None}
+        no_numbers = [i for i, plain in enumerate(self.plain) if plain is None]
+        found = {i: alike for i in no_numbers if (alike := likeness(self.texts[i])) is not None}
         units = Counter(alike.unit for alike in found.values() if alike.unit and not alike.money)
         many = len({alike.core for alike in found.values()}) >= MANY_VALUES and len(units) <= FEW_UNITS
         return {i: alike for i, alike in found.items() if alike.money or many or not (alike.unit or alike.odd)}

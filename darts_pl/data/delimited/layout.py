@@ -130,8 +130,10 @@ def _check_separator(path: Path, names: list[str]) -> None:
 def _rows(data: Content, dialect: Dialect) -> Iterator[tuple[int, list[str]]]:
     """(line, cells) of every row in turn, by Python's reader: slow, for the header and to find what is wrong."""
     text = io.TextIOWrapper(io.BufferedReader(_Stream(data)), "utf-8", newline="")
-    quoting = csv.QUOTE_NONE if dialect.quoting == "none" else csv.QUOTE_MINIMAL
-    reader = csv.reader(text, delimiter=dialect.separator, quoting=quoting)
+    if dialect.quoting == "none":
+        reader = csv.reader(text, delimiter=dialect.separator, quoting=csv.QUOTE_NONE)
+    else:
+        reader = csv.reader(text, delimiter=dialect.separator, quoting=csv.QUOTE_MINIMAL)
     line = 1
     for row in reader:
         yield line, row

@@ -140,7 +140,7 @@ def options_that_read(texts: list[str], dialect: Dialect) -> list[tuple[str, flo
         changed = _changed(dialect, decimal, thousands, units)
         if None not in numbers and (numbers not in found or len(changed) < len(found[numbers])):
             found[numbers] = changed
-    return [(changed, numbers[0]) for numbers, changed in found.items()]
+    return [(changed, numbers[0]) for numbers, changed in found.items() if numbers[0] is not None]
 
 
 def _changed(dialect: Dialect, decimal: str, thousands: str | None, units: list[str]) -> str:

@@ -70,7 +70,7 @@ def format_hint(counts: Counts) -> str:
     known = list(dict.fromkeys(units))
     if None in known:
         return ""
-    found = (f"{counts[units.index(unit)]} {UNITS[unit]}" for unit in known)
+    found = (f"{counts[units.index(unit)]} {UNITS[unit]}" for unit in known if unit is not None)
     return f"They count since 1970 in several units ({', '.join(found)}); expected one. "
 
 
@@ -154,4 +154,5 @@ def _check_unit(raw: RawTable, where: str, counts: Counts, unit: str) -> None:
 def _of_two_units(counts: Counts, years: npt.NDArray[np.float64]) -> bool:
     """Whether some of `counts`, of another unit than the others, lie in 1970 and the others long after it."""
     early = (years >= 1970) & (years < 1971)
-    return early.any() and (years[~early] >= 1975).all() and not early.all() and unit_of(counts[early]) is not None
+    apart = early.any() and (years[~early] >= 1975).all() and not early.all()
+    return bool(apart) and unit_of(counts[early]) is not None

@@ -26,8 +26,9 @@ def as_text(values: pd.Series) -> pd.Series:
     def text(value: object) -> str | None:
         if pd.isna(value):
             return None
-        whole = isinstance(value, (float, np.floating)) and float(value).is_integer()
-        return str(int(value)) if whole else (str(value) if str(value).strip() else None)
+        if isinstance(value, (float, np.floating)) and float(value).is_integer():
+            return str(int(value))
+        return str(value) if str(value).strip() else None
 
     if pd.api.types.is_object_dtype(values) and pd.api.types.infer_dtype(values, skipna=True) != "string":
         return pd.Series([text(value) for value in values], index=values.index, dtype=object)

@@ -98,12 +98,13 @@ class TableFile:
     def _test(self, train: str, columns: Mapping[str, pd.Series]) -> tuple[RawTable, dict[str, pd.Series]]:
         """The test rows, whose columns are of the types of the training rows."""
         words = {name for name, values in columns.items() if is_text(values)}
+        assert self.test is not None  # asked for where there is one
         test = RawTableFile(self.test, self.dialect).load(words.__contains__)
         names = [str(name) for name in test.frame.columns]
         if missing := [name for name in columns if name not in names]:
-            found = nearest(missing[0], names)
-            raise DataError(f"{test.name} has no column {missing[0]!r}, expected those of {train}. {found}")
-        found = {}
+            advice = nearest(missing[0], names)
+            raise DataError(f"{test.name} has no column {missing[0]!r}, expected those of {train}. {advice}")
+        found: dict[str, pd.Series] = {}
         for name, values in columns.items():
             if is_number(values):
                 otherwise = f"the column holds numbers in {train}"

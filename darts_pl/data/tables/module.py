@@ -202,7 +202,9 @@ class TableData(PairedDataModule):
         """The classes of all rows, where there are any: what the cuts are stratified by."""
         if self._kind == "regression":
             return None
-        return fit_target(self.table, self._kind, np.arange(len(self.table.frame)))
+        classes = fit_target(self.table, self._kind, np.arange(len(self.table.frame)))
+        assert isinstance(classes, Classes)  # of every kind but a regression
+        return classes
 
     @cached_property
     def _codes(self) -> Index | None:

@@ -1,5 +1,6 @@
 """What a table is asked for: its kind from the values of the target, its numbers, and the task that goes with it."""
 
+import functools
 import logging
 from dataclasses import dataclass
 from typing import Any
@@ -75,8 +76,8 @@ class Quantities:
 
     def original(self, output: Tensor) -> Tensor:
         """A network's outputs [..., targets] in the targets' units, float64: far from 0 float32 has no small steps."""
-        wide = {"dtype": torch.float64, "device": output.device}
-        return output.double() * torch.tensor(self.stds, **wide) + torch.tensor(self.means, **wide)
+        wide = functools.partial(torch.tensor, dtype=torch.float64, device=output.device)
+        return output.double() * wide(self.stds) + wide(self.means)
 
     def to_plain(self) -> dict[str, Any]:
         """As JSON can write it."""

@@ -76,7 +76,7 @@ class PatchEmbed(nn.Module):
         if missing:
             rows = torch.cat([rows, rows[:, -1:].expand(-1, missing, -1)], dim=1)
         z = self.embed(rows.unflatten(1, (-1, self.length)).flatten(2)) + self.position
-        if self.attention is not None:
+        if self.attention is not None and self.norm is not None:
             z = z + self.attention(self.norm(z))
         y = self.back(z).unflatten(2, (self.length, -1)).flatten(1, 2)
         return y[:, :tokens].unflatten(0, x.shape[:2])

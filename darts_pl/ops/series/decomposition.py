@@ -17,6 +17,8 @@ class MovingAverage(nn.Module):
     As a product with an N x N matrix, which for N of this size takes less time than padding and pooling.
     """
 
+    matrix: Tensor
+
     def __init__(self, tokens: int, kernel: int = KERNEL):
         super().__init__()
         self.kernel = min(kernel, tokens | 1)
@@ -93,10 +95,11 @@ class TimeMixer(nn.Module):
             seasons[m + 1] = seasons[m + 1] + mix(seasons[m])
         for m in reversed(range(len(self.top_down))):
             trends[m] = trends[m] + self.top_down[m](trends[m + 1])
-        y = 0
+        projected: list[Tensor] = []
         for scale, season, trend, project in zip(scales, seasons, trends, self.project):
             joined = self.feed_forward((season + trend).transpose(1, 2)).transpose(1, 2)
-            y = y + project(scale + joined)
+            projected.append(project(scale + joined))
+        y = sum(projected[1:], projected[0])
         return y.transpose(1, 2).unflatten(0, x.shape[:2])
 
     def scales(self, rows: Tensor) -> list[Tensor]:

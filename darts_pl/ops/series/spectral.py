@@ -56,6 +56,8 @@ class Wavelet(nn.Module):
     """
 
     wavelet = "db2"
+    analysis: Tensor
+    synthesis: Tensor
 
     def __init__(self, grid: TokenGrid, levels: int = 3):
         super().__init__()

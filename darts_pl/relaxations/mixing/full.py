@@ -2,14 +2,16 @@
 
 from collections.abc import Iterable
 
-import torch.nn as nn
 from torch import Tensor
 
+from darts_pl.relaxations.mixing.base import Candidate
 
-def full(x: Tensor, candidates: Iterable[nn.Module], gate: Tensor) -> Tensor:
+
+def full(x: Tensor, candidates: Iterable[Candidate], gate: Tensor) -> Tensor:
     """Σ_k gate[k] · candidate_k(x); `gate` has shape [K], all candidate outputs one shape."""
-    total = None
+    total: Tensor | None = None
     for weight, candidate in zip(gate.unbind(), candidates, strict=True):
         term = weight * candidate(x)
         total = term if total is None else total + term
+    assert total is not None  # there are candidates
     return total

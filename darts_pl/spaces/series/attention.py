@@ -31,6 +31,7 @@ class Attention(nn.Module):
     """
 
     query_bias = key_bias = True
+    mask: Tensor | None
 
     def __init__(self, dim: int, heads: int, along: Along, memory_along: Along | None = None, mask=None):
         super().__init__()
@@ -48,7 +49,7 @@ class Attention(nn.Module):
         x = self.along.fold(tokens)
         source = x if memory is None else self.memory_along.fold(memory)
         value = self._split(self.value(source))
-        if self.query is None:
+        if self.query is None or self.key is None:
             y = value.expand(-1, -1, x.shape[1], -1)
         else:
             y = self.attend(self._split(self.query(x)), self._split(self.key(source)), value)

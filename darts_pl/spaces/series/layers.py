@@ -107,11 +107,11 @@ class Layer(nn.Module):
     def forward(self, before_last: Tensor, last: Tensor, memory: Tensor | None = None) -> Tensor:
         """Outputs of the two preceding layers (B, V, N, D), and a memory where it reads one → the same shape."""
         x = last
-        if self.attention is not None:
+        if self.attention is not None and self.attention_norm is not None:
             tokens = self.attention_norm(x)
             x = x + self.dropout(self.attention((tokens, memory) if self.reads_memory else tokens))
         x = x + self.dropout(self.cell(before_last, x))
-        if self.feed_forward is not None:
+        if self.feed_forward is not None and self.feed_forward_norm is not None:
             x = x + self.dropout(self.feed_forward(self.feed_forward_norm(x)))
         return x
 

@@ -97,6 +97,7 @@ class Mamba(nn.Module):
     def _select_fused(self, u: Tensor, step: Tensor, b: Tensor, c: Tensor) -> Tensor:
         from mamba_ssm.ops.selective_scan_interface import selective_scan_fn  # optional, CUDA only
 
+        assert self.log_decay is not None  # see `select`
         parts = [part.transpose(1, 2).contiguous() for part in (u, step, b, c)]
         y = selective_scan_fn(parts[0], parts[1], -self.log_decay.exp(), parts[2], parts[3], self.skip)
         return y.transpose(1, 2)

@@ -80,7 +80,9 @@ class Forecaster(nn.Module):
 
     def forward(self, x: Batch) -> Tensor:
         """A batch → forecast (B, P, Y)."""
-        past, shift, scale = x["past"], None, None
+        past: Tensor = x["past"]
+        shift: Tensor | None = None
+        scale: Tensor | None = None
         if self.normalization is not None:
             shift, scale = self.normalization(past)
             scale = torch.where(scale == 0, 1.0, scale)  # gates that are all 0 normalise nothing
@@ -90,7 +92,7 @@ class Forecaster(nn.Module):
             explained = self.known_part(x["past_known"])
             past = past - F.pad(explained, (0, past.shape[-1] - self.targets))
             terms.append(self.known_part(x["future_known"]))
-        if self.decomposition is not None:
+        if self.decomposition is not None and self.trend is not None:
             trend = self.decomposition(past)
             terms.append(self.trend(trend[..., : self.targets].transpose(1, 2)).transpose(1, 2))
             past = past - trend
@@ -99,7 +101,7 @@ class Forecaster(nn.Module):
         known = (x["past_known"], x["future_known"]) if self.known else (None, None)
         terms.append(self.tokens(Window(past, *known)))
         forecast = sum(terms[1:], terms[0])
-        if self.normalization is None:
+        if scale is None or shift is None:
             return forecast
         return forecast * scale[..., : self.targets] + shift[..., : self.targets]
 

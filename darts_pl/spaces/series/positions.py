@@ -26,6 +26,8 @@ class Sinusoidal(nn.Module):
     section 3.5). Where a series is one token the position is the place of the series among the others, which tells
     them apart and means nothing else."""
 
+    table: Tensor
+
     def __init__(self, grid: TokenGrid):
         super().__init__()
         length, dim = max(_shape(grid)), grid.dim

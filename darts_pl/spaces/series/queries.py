@@ -42,6 +42,7 @@ class Queries(nn.Module):
         memory = memory[:, : self.targets] if self.kind == "variates" else memory
         queries = self.summary(memory.transpose(2, 3)).transpose(2, 3) + self.place
         if self.embed_known is not None:
+            assert window.future_known is not None  # as the shape says
             missing = self.grid.tokens * self.span - self.horizon
             known = F.pad(window.future_known.transpose(1, 2), (0, missing), mode="replicate")
             known = known.unflatten(2, (-1, self.span)).transpose(1, 2).flatten(2)  # (B, M, F · span)

@@ -28,12 +28,12 @@ def scan(decay: Tensor, drive: Tensor) -> Tensor:
     missing = chunks * size - length
     if missing:  # behind the end, so that nothing depends on it
         decay, drive = (torch.cat([x, x.new_zeros(missing, *x.shape[1:])]) for x in (decay, drive))
-    decay, drive = (x.unflatten(0, (chunks, size)).unbind(1) for x in (decay, drive))
-    within = [drive[0]]
-    for a, b in zip(decay[1:], drive[1:]):
+    decays, drives = (x.unflatten(0, (chunks, size)).unbind(1) for x in (decay, drive))
+    within = [drives[0]]
+    for a, b in zip(decays[1:], drives[1:]):
         within.append(a * within[-1] + b)
     if chunks > 1:
-        within = _carried(decay, within)
+        within = _carried(decays, within)
     return torch.stack(within, dim=1).flatten(0, 1)[:length]
 
 

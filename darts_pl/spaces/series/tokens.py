@@ -101,6 +101,7 @@ class Variates(nn.Module):
         """→ (B, C + F, 1, D)."""
         tokens = self.embed(window.past.transpose(1, 2))
         if self.embed_known is not None:
+            assert window.past_known is not None and window.future_known is not None  # as the shape says
             known = torch.cat([window.past_known, window.future_known], dim=1)
             tokens = torch.cat([tokens, self.embed_known(known.transpose(1, 2))], dim=1)
         return tokens.unsqueeze(2)
@@ -110,11 +111,12 @@ def _beside(past: Tensor, known: Tensor | None) -> Tensor:
     return past if known is None else torch.cat([past, known], dim=-1)
 
 
-def stem(name: str, shape: SeriesShape, dim: int, patching: Patching) -> nn.Module:
+def stem(name: str, shape: SeriesShape, dim: int, patching: Patching) -> "Steps | Patches | Variates":
     """The module `Window -> tokens` of the kind `name`, with a `grid`."""
     if name == "patches":
         return Patches(shape, dim, patching)
-    return {"steps": Steps, "variates": Variates}[name](shape, dim)
+    stems: dict[str, type[Steps] | type[Variates]] = {"steps": Steps, "variates": Variates}
+    return stems[name](shape, dim)
 
 
 @dataclass(frozen=True)
