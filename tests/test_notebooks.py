@@ -1,4 +1,4 @@
-"""The notebooks are kept with their outputs, and the first one runs, shows its pictures and reaches the figures it speaks of."""
+"""The notebooks are kept with their outputs, and the first one runs and reaches the figures that it speaks of."""
 
 import re
 from pathlib import Path
