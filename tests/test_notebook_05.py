@@ -33,4 +33,4 @@ def test_the_loaded_model_forecasts_the_year_that_was_put_aside(notebook: Notebo
     folder = Path(notebook.metadata["folder"])
     assert len((folder / "co2.csv").read_text().splitlines()) == 1 + 526 - 12
     found = scores(notebook)
-    assert found["mean absolute error of the network"] < 0.7 * found["mean absolute error of the year before"]
+    assert found["mean absolute error in ppm, the network"] < 0.7 * found["mean absolute error in ppm, the year before"]
