@@ -56,3 +56,12 @@ def check_unrolls(optimizer: torch.optim.Optimizer) -> None:
             f"{type(optimizer).__name__} (nesterov or dampening included). Use torch.optim.SGD, or "
             "hypergradient=first."
         )
+
+
+def check_accumulates(batches: int, found: Sequence[str]) -> None:
+    """Raises ConfigError where a step is of several `batches` and there are parts that look at the one of a step."""
+    if batches > 1 and found:
+        raise ConfigError(
+            f"trainer.accumulate_grad_batches={batches}: {' and '.join(found)} looks at the one batch of a step. "
+            "Take hypergradient=first and leave such rules out, or take a smaller batch_size"
+        )

@@ -8,10 +8,9 @@ from lightning.pytorch.core.optimizer import LightningOptimizer
 from torch import Tensor
 
 from darts_pl import ranks
-from darts_pl.errors import ConfigError
 from darts_pl.hypergradient import Bilevel, Hypergradient, VirtualStep, first, fixed
 from darts_pl.lit.base import in_memory_layout
-from darts_pl.lit.checks import check_unrolls, check_warmup, plain
+from darts_pl.lit.checks import check_accumulates, check_unrolls, check_warmup, plain
 from darts_pl.lit.rule_steps import Batch, RuleSteps
 from darts_pl.rules import PhaseStart, Rule
 from darts_pl.rules.base import Gates
@@ -169,11 +168,7 @@ class SearchModule(RuleSteps):
         super().accumulate(batches)
         found = [type(rule).__name__ for rule in self._overriding("adjust")]
         found += [] if self._is_first_order() else ["a second-order hypergradient"]
-        if batches > 1 and found:
-            raise ConfigError(
-                f"trainer.accumulate_grad_batches={batches}: {' and '.join(found)} looks at the one batch of a step. "
-                "Take hypergradient=first and leave such rules out, or take a smaller batch_size"
-            )
+        check_accumulates(batches, found)
 
     def trained_weights(self) -> list[torch.nn.Parameter]:
         """What the lower level trains: the network's weights, and what the task learns."""

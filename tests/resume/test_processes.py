@@ -34,7 +34,8 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("command", ["search", pytest.param("retrain", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("command", ["search", "retrain"])
 def test_killed_at_random_moments(command: str, whole: Path, tmp_path: Path) -> None:
     """Steps between kills are drawn with a fixed seed; the moment within a step is the machine's own."""
     arguments, fit = COMMANDS[command]

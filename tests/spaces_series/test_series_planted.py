@@ -184,7 +184,9 @@ def test_every_relaxation_finds_it(family):
     check_solved(search(COPY, SEED, relaxation=FAMILIES[family]()), COPY)
 
 
-@pytest.mark.parametrize("mode", ["encoder_decoder", "decoder_only", "mamba"])
+@pytest.mark.parametrize(
+    "mode", ["encoder_decoder", *(pytest.param(m, marks=pytest.mark.slow) for m in ("decoder_only", "mamba"))]
+)
 def test_every_mode_finds_it(mode):
     """In the cell of the encoder where there is one, as queries of its decoder are of y0 alone. The state space of the
     mode mamba reads variates in order, y0 first, and so carries nothing to it. (encoder_only is above.)"""

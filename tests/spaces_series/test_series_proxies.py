@@ -18,7 +18,7 @@ from darts_pl.spaces.series.normalization import RevIN
 from darts_pl.spaces.series.tokens import Along
 
 LABELLED = {"epe_nas"}  # of classes
-ALIKE = ("encoder_decoder", "decoder_only")  # transformers whose parts the other modes have too
+ALIKE = ("encoder_decoder", "decoder_only", "mamba")  # proxies see layers alone, and score these as they do the first
 
 
 def windows(seed: int):
