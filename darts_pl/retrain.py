@@ -30,7 +30,7 @@ def task(config: DictConfig) -> None:
     going_on = run.resumed and (run.path / BEST).is_file()
     genotype = genotypes.read(run.path if going_on else config.genotype)
     check_fits(genotype, space)
-    retrain, data = retraining_parts(config, space, hardware, trainer)
+    retrain, data = retraining_parts(config, hardware, trainer)
     prepare_space(space, data)
     check_builds(genotype, space, data)
     results = retrain_only(

@@ -35,7 +35,7 @@ def task(config: DictConfig) -> None:
     data = prepared_data(config, purpose="search", batch_size=config.batch_size, seed=config.seed)
     prepare_space(space, data)
     space.check_derivation(method.derivation)  # once more: now the network is known
-    retrain, retraining_data = retraining_parts(config, space, hardware, trainer)
+    retrain, retraining_data = retraining_parts(config, hardware, trainer)
 
     results = find_architecture(
         run,

@@ -85,17 +85,31 @@ def test_a_batch_of_the_retraining_is_checked_before_the_search(refused: Command
     assert_told(message, ["batch_size=200", "100 images"])
 
 
+NO_CELLS = """
+from torch import nn
+
+import darts_pl
+
+
+def build(outputs):
+    return nn.Sequential(nn.Flatten(), nn.LazyLinear(outputs), darts_pl.Choice([nn.Identity(), nn.Tanh()]))
+"""
+
+
 @pytest.mark.parametrize(
     ("override", "words"),
     [
-        ("retraining.drop_path=0.2", ["retraining.drop_path=0.2", "no paths that could be dropped"]),
+        ("retraining.drop_path=0.2", ["retraining.drop_path=0.2", "dropped in cells", "has none"]),
         ("retraining.auxiliary=true", ["no auxiliary head", "retraining.auxiliary=false"]),
     ],
 )
 def test_what_a_network_of_ones_own_has_not_is_told_before_the_search(
-    override: str, words: list[str], refused: Command
+    override: str, words: list[str], refused: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert_told(refused("+experiment=table", override), words)
+    (tmp_path / "without_cells.py").write_text(NO_CELLS)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    own = ("space=module", "space.target=without_cells.build", "data=digits", "retraining=module")
+    assert_told(refused(*own, override), words)
 
 
 # Data

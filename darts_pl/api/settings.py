@@ -89,7 +89,7 @@ class SearchResult:
 
     Attributes:
         genotype: the genotype of the epoch best in validation (by accuracy, or the task's metric), or of the epoch that
-            a rule went back to; `normal_genotype` and `reduce_genotype` are its cells in the cell space.
+            a rule went back to; of the cell space, `normal_genotype` and `reduce_genotype` are its cells.
         last_genotype: the genotype after the last epoch.
         final_train_acc, final_val_acc: accuracies in [0, 1] of the last epoch; None of a task without.
         history: one row an epoch (losses, accuracies, learning rate, alpha movement, gate entropy, skip connections).
@@ -131,10 +131,14 @@ class SearchResult:
 
     @property
     def normal_genotype(self) -> Cell:
-        """The normal cell."""
+        """The normal cell of `genotype`.
+
+        Raises:
+            AttributeError: the genotype of another space than of cells; its `choices` and `cells` have what was found.
+        """
         return self.genotype.normal
 
     @property
     def reduce_genotype(self) -> Cell:
-        """The reduction cell."""
+        """The reduction cell of `genotype`; raises as `normal_genotype`."""
         return self.genotype.reduce

@@ -17,7 +17,7 @@ from darts_pl.hardware import Hardware
 from darts_pl.lit import RetrainModule
 from darts_pl.spaces.base import Space
 from darts_pl.stages.method import Method, configured_method
-from darts_pl.stages.retrain import check_recipe, retrain
+from darts_pl.stages.retrain import retrain
 from darts_pl.stages.run import RunFolder
 from darts_pl.stages.trainer import TrainerSettings
 
@@ -71,7 +71,7 @@ def search_method(config: DictConfig, space: Space) -> Method:
 
 
 def retraining_parts(
-    config: DictConfig, space: Space, hardware: Hardware, trainer: TrainerSettings
+    config: DictConfig, hardware: Hardware, trainer: TrainerSettings
 ) -> tuple[Callable | None, PairedDataModule | None]:
     """(`(run, genotype, stage) -> figures`, its data), both None where `retraining.epochs` is 0. The data are prepared,
     so that what is wrong with them shows before any work."""
@@ -83,7 +83,6 @@ def retraining_parts(
             "retraining.keep_best and retraining.patience go by a part of the training data that is held out. Take "
             "retraining.holdout=0.1"
         )
-    check_recipe(space, drop_path=recipe.drop_path, auxiliary=recipe.auxiliary)
     data = prepared_data(
         config,
         purpose="retrain",
@@ -94,6 +93,7 @@ def retraining_parts(
     )
     larger = _retraining_space(config)
     prepare_space(larger, data)
+    larger.check_retraining(drop_path=recipe.drop_path, auxiliary=recipe.auxiliary)
     optimizer = instantiate(recipe.optimizer) or partial(
         torch.optim.SGD, lr=recipe.learning_rate, momentum=recipe.momentum, weight_decay=recipe.weight_decay
     )

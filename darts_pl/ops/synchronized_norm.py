@@ -49,8 +49,6 @@ class SynchronizedBatchNorm(_BatchNorm):
         if self.running_mean is None or self.running_var is None or self.num_batches_tracked is None:
             return  # track_running_stats=False
         with torch.no_grad():
-            assert self.num_batches_tracked is not None and self.running_mean is not None
-            assert self.running_var is not None  # where statistics are tracked there are these
             self.num_batches_tracked.add_(1)
             momentum = 1 / float(self.num_batches_tracked) if self.momentum is None else self.momentum
             self.running_mean.lerp_(mean.to(self.running_mean.dtype), momentum)

@@ -99,8 +99,15 @@ class MaskedOutput(nn.Module):
         return self.operation(x) * mask
 
 
+def masked_builder(build: Builder) -> Builder:
+    """A user's builder, of whose operations those that take no mask get their outputs masked."""
+    return lambda channels, stride, affine: masked(build(channels, stride, affine))
+
+
 def masked(operation: nn.Module) -> nn.Module:
-    """An operation of (x, mask): as it is where its `forward` takes two inputs, else with its output masked."""
+    """A user's operation as one of (x, mask): as it is where its `forward` takes two inputs, else with its output
+    masked."""
+    # Somebody's own module: nothing but its signature says whether it takes the mask.
     parameters = inspect.signature(operation.forward).parameters.values()
     several = any(p.kind is p.VAR_POSITIONAL for p in parameters)
     places = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]

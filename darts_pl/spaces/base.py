@@ -2,8 +2,8 @@
 
 import inspect
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
-from typing import Any, Generic, TypeAlias, TypeVar
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Generic, TypeVar
 
 import torch
 import torch.nn as nn
@@ -19,14 +19,9 @@ from darts_pl.spaces.supernet import Supernet
 from darts_pl.spaces.walk import DerivedCell
 
 __all__ = [
-    "Batch", "DerivedNetwork", "Mixing", "MixingFunction", "Outputs", "PlainNetwork", "Space", "Supernet", "as_mixing",
-    "call", "trainable",
+    "DerivedNetwork", "Mixing", "MixingFunction", "PlainNetwork", "Space", "Supernet", "as_mixing", "call", "trainable",
 ]  # fmt: skip
 
-Batch: TypeAlias = Tensor | Mapping[str, Any] | Sequence[Any]
-"""Inputs of a batch: a tensor, or tensors by name or in order."""
-Outputs: TypeAlias = int | Mapping[str, int]
-"""How many outputs a network gives, by task where there are several."""
 Shape = TypeVar("Shape")
 AGenotype = TypeVar("AGenotype", bound=AnyGenotype)
 
@@ -83,6 +78,10 @@ class Space(ABC, Generic[Shape, AGenotype]):
     @abstractmethod
     def check_derivation(self, derivation: Derivation) -> None:
         """Raises ConfigError, with the remedy, where `derivation` derives no architecture of this space."""
+
+    def check_retraining(self, *, drop_path: float, auxiliary: bool) -> None:
+        """Raises ConfigError, with the remedy, where a retraining asks to drop paths, or for an auxiliary head, and no
+        network of this space has any."""
 
     @abstractmethod
     def supernet(
@@ -164,9 +163,15 @@ class DerivedNetwork(nn.Module):
     @drop_path_probability.setter
     def drop_path_probability(self, probability: float) -> None:
         self._drop_path_probability = probability
-        for cell in self.modules():
-            if isinstance(cell, DerivedCell):
-                cell.drop_path_probability = probability
+        for cell in self._cells():
+            cell.drop_path_probability = probability
+
+    def has_cells(self) -> bool:
+        """Whether there is a cell, in which paths can be dropped."""
+        return any(True for _ in self._cells())
+
+    def _cells(self) -> Iterator[DerivedCell]:
+        return (module for module in self.modules() if isinstance(module, DerivedCell))
 
     def run(self, x: Any) -> tuple[Any, Tensor | None]:
         """Inputs of a batch (images (B, C, H, W)) → outputs (logits (B, num_classes)), and the map that an auxiliary

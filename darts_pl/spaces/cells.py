@@ -14,7 +14,7 @@ from darts_pl.ops.image import OPERATIONS, PRIMITIVES, Builder, build
 from darts_pl.relaxations import Relaxation
 from darts_pl.spaces.base import MixingFunction, Space, as_mixing
 from darts_pl.spaces.cell_networks import KINDS, CellNetwork, CellSupernet
-from darts_pl.spaces.checks import check_primitives
+from darts_pl.spaces.checks import check_primitives, check_sizes
 from darts_pl.spaces.layout import StemBuilder, plan
 from darts_pl.spaces.mixed import MixedOperation, divided_channels
 from darts_pl.spaces.options import CellOptions, Chosen
@@ -53,8 +53,7 @@ class CellSpace(Space[tuple[int, int, int], Genotype]):
 
     def _check(self) -> None:
         check_primitives(self.primitives, self.operations)
-        if self.num_nodes < 1:
-            raise ConfigError(f"space.num_nodes={self.num_nodes}: at least 1 is needed")
+        check_sizes(num_nodes=self.num_nodes)
         plan(self.layers, self.init_channels, self.num_nodes, self.stem)
 
     @property

@@ -15,7 +15,7 @@ from darts_pl.genotype.nasbench201 import OPERATIONS as PRIMITIVES
 from darts_pl.ops.image import OPERATIONS, Builder, build
 from darts_pl.relaxations import Relaxation
 from darts_pl.spaces.base import MixingFunction, Space, as_mixing
-from darts_pl.spaces.checks import check_primitives
+from darts_pl.spaces.checks import check_primitives, check_sizes
 from darts_pl.spaces.mixed import MixedOperation, divided_channels
 from darts_pl.spaces.nasbench201_network import KIND, Nasbench201Network, Nasbench201Supernet
 from darts_pl.spaces.options import Chosen, EdgeOptions
@@ -80,9 +80,7 @@ class Nasbench201Space(Space[tuple[int, int, int], Nasbench201Genotype]):
         self.primitives = tuple(primitives)
         self.operations = {**OPERATIONS, **(operations or {})}
         check_primitives(self.primitives, self.operations)
-        for name, value in (("init_channels", init_channels), ("layers", layers)):
-            if value < 1:
-                raise ConfigError(f"space.{name}={value}: at least 1 is needed")
+        check_sizes(init_channels=init_channels, layers=layers)
 
     @property
     def options(self) -> dict[str, EdgeOptions]:

@@ -48,8 +48,8 @@ class Options(ABC):
         """A choice drawn uniformly from `generator` (on the CPU)."""
 
     @abstractmethod
-    def derive(self, strengths: Tensor, derivation: Derivation) -> Chosen:
-        """What strengths [E, K] choose; `derivation` is for cells."""
+    def derive(self, strengths: Tensor, derivation: Derivation, kind: str = "normal") -> Chosen:
+        """What strengths [E, K] choose; `derivation` is for cells, and is told that they are of this `kind`."""
 
     def one_hot(self, chosen: Chosen) -> Tensor:
         """Gates [E, K] that select exactly what was chosen; a row is zero where an edge is left out."""
@@ -80,7 +80,7 @@ class OneOf(Options):
         """Any name."""
         return self.names[int(torch.randint(len(self.names), (1,), generator=generator))]
 
-    def derive(self, strengths: Tensor, derivation: Derivation) -> str:
+    def derive(self, strengths: Tensor, derivation: Derivation, kind: str = "normal") -> str:
         """The strongest; ties go to the earlier."""
         return strongest(strengths, self.names)[0]
 
@@ -120,7 +120,7 @@ class SomeOf(Options):
         order = torch.randperm(len(self.names), generator=generator)
         return tuple(self.names[i] for i in order[: self.number])
 
-    def derive(self, strengths: Tensor, derivation: Derivation) -> tuple[str, ...]:
+    def derive(self, strengths: Tensor, derivation: Derivation, kind: str = "normal") -> tuple[str, ...]:
         """Places filled by descending strength; ties go to the earlier place, then to the earlier name."""
         strongest(strengths, self.names)  # for its checks
         taken: dict[int, int] = {}
@@ -165,7 +165,7 @@ class EdgeOptions(Options):
         drawn = torch.randint(len(self.names), (len(self.edges),), generator=generator).tolist()
         return tuple(self.names[k] for k in drawn)
 
-    def derive(self, strengths: Tensor, derivation: Derivation) -> tuple[str, ...]:
+    def derive(self, strengths: Tensor, derivation: Derivation, kind: str = "normal") -> tuple[str, ...]:
         """By `derivation`, see `darts_pl.derive.Strongest`."""
         if len(strengths) != len(self.edges):
             raise ConfigError(f"strengths: found {len(strengths)} edges, expected {len(self.edges)}")
@@ -217,9 +217,9 @@ class CellOptions(Options):
         """Two distinct inputs a node, any operation but `none`."""
         return random_cell(self.names, self.num_nodes, generator)
 
-    def derive(self, strengths: Tensor, derivation: Derivation) -> Cell:
+    def derive(self, strengths: Tensor, derivation: Derivation, kind: str = "normal") -> Cell:
         """By `derivation`, see `darts_pl.derive`."""
-        return derivation(strengths, self.names, self.num_nodes)  # of the kind "normal", whatever its label
+        return derivation(strengths, self.names, self.num_nodes, kind)
 
     def places(self, chosen: Chosen) -> list[tuple[int, str]]:
         """One gate for each edge that is not left out. Raises ValueError for a cell without a node in its output."""

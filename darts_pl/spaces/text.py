@@ -1,6 +1,7 @@
 """1-D convolution cells for texts."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 
 import torch
 import torch.nn as nn
@@ -9,7 +10,7 @@ from torch import Tensor
 from darts_pl.errors import ConfigError
 from darts_pl.inputs import TensorInput
 from darts_pl.ops.image import Builder
-from darts_pl.ops.text import OPERATIONS, PRIMITIVES, ChannelNorm, masked
+from darts_pl.ops.text import OPERATIONS, PRIMITIVES, ChannelNorm, masked_builder
 from darts_pl.spaces.checks import check_dropout, check_primitives, check_sizes
 from darts_pl.spaces.dense import Heads
 from darts_pl.spaces.module.cell import Cell
@@ -41,7 +42,7 @@ class TextNetwork(nn.Module):
     ):  # fmt: skip
         super().__init__()
         self.word_dropout = word_dropout
-        built = {name: _building(operations[name], init_channels) for name in primitives}
+        built = {name: partial(operations[name], init_channels, 1, True) for name in primitives}
         self.embedding = nn.Embedding(_vocabulary_size(input_shape), init_channels, padding_idx=PADDING)
         self.stem = nn.Sequential(
             nn.Conv1d(init_channels, init_channels, 1, bias=False), ChannelNorm(init_channels)
@@ -68,10 +69,6 @@ def pooled(x: Tensor, mask: Tensor) -> Tensor:
     length = mask.sum(dim=2)
     largest = x.masked_fill(~mask, torch.finfo(x.dtype).min).amax(dim=2) * (length > 0)
     return torch.cat([largest, (x * mask).sum(dim=2) / length.clamp_min(1)], dim=1)
-
-
-def _building(build: Builder, channels: int) -> Callable[[], nn.Module]:
-    return lambda: masked(build(channels, 1, True))
 
 
 def _vocabulary_size(shape: TensorInput) -> int:
@@ -102,7 +99,7 @@ class TextSpace(ModuleSpace):
         self, *, init_channels: int = 64, layers: int = 2, num_nodes: int = 2, primitives: Sequence[str] = PRIMITIVES,
         dropout: float = 0.3, word_dropout: float = 0.1, operations: Mapping[str, Builder] | None = None,
     ):  # fmt: skip
-        operations = {**OPERATIONS, **(operations or {})}
+        operations = {**OPERATIONS, **{name: masked_builder(build) for name, build in (operations or {}).items()}}
         check_primitives(primitives, operations)
         check_sizes(init_channels=init_channels, layers=layers, num_nodes=num_nodes)
         check_dropout(dropout)

@@ -49,6 +49,8 @@ def retrain(
         torch.manual_seed(derived_seed(seed, stage))
         network = trainable(space.network(genotype, data.input_shape, data.outputs, auxiliary=auxiliary), genotype)
         module = make_module(network, task=data.task, channels_last=hardware.runs_channels_last(network))
+        if module.drop_path and not network.has_cells():
+            log.warning("%s: no cell was chosen, so that drop_path=%s drops nothing", stage, module.drop_path)
         history = History(folder, stage)
         fitted = fit(
             module,
@@ -74,20 +76,6 @@ def retrain(
         entry["peak_memory_mib"] = round(peak_memory_mib(hardware.device), 1)
         save_model(folder / "model.safetensors", network.cpu(), space, data=data, details=figures)
     return figures
-
-
-def check_recipe(space: Space, *, drop_path: float, auxiliary: bool) -> None:
-    """Raises ConfigError before any work where a recipe asks for what a network of one's own has not: it is a module as
-    it was written, without edges of the kind that paths are dropped from."""
-    if not isinstance(space, ModuleSpace):
-        return
-    if drop_path:
-        raise ConfigError(
-            f"retraining.drop_path={drop_path}: a network of one's own has no paths that could be dropped, only what "
-            "dropout it has itself. Take retraining.drop_path=0"
-        )
-    if auxiliary:
-        raise ConfigError("a network of one's own has no auxiliary head. Take retraining.auxiliary=false")
 
 
 def check_builds(genotype: Genotype, space: Space, data: PairedDataModule) -> None:

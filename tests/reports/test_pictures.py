@@ -1,11 +1,15 @@
 """Figures of gates, operations and curves hold the numbers they were given."""
 
+from itertools import combinations
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from darts_pl.genotype import KNOWN
 from darts_pl.reports import alphas, curves, operations, style
+from darts_pl.reports.gate_panels import gates_figure
+from darts_pl.reports.gate_records import GateRecord
 
 EDGES = ["2<-0", "2<-1", "3<-0", "3<-1", "3<-2"]
 PRIMITIVES = ["none", "skip_connect", "sep_conv_3x3"]
@@ -55,6 +59,18 @@ def test_edge_curves_stand_in_the_row_of_their_node_and_the_column_of_their_sour
     place = shown["2 → 3"].get_subplotspec()
     assert (place.rowspan.start, place.colspan.start) == (1, 2)
     assert figure.axes[0].get_ylim() == figure.axes[-1].get_ylim()
+
+
+def test_small_panels_of_gates_do_not_touch_their_neighbours():
+    long = ["bidirectional_mamba", "inverted_attention", "none"]
+    epochs = list(range(51))  # the number of the last stands at the edge of its panel
+    gates = np.random.default_rng(0).dirichlet(np.ones(3), size=(51, 1))
+    records = {
+        str(kind): GateRecord(epochs, gates, ["edge"], names) for kind, names in enumerate([long, PRIMITIVES] * 4)
+    }
+    figure = gates_figure(records, "")
+    boxes = [axes.get_tightbbox() for axes in figure.axes]  # with numbers, title and legend
+    assert len(boxes) == 8 and not [pair for pair in combinations(boxes, 2) if pair[0].overlaps(pair[1])]
 
 
 def test_edges_with_names_of_their_own_get_a_plain_grid():

@@ -6,12 +6,16 @@ import torch.nn as nn
 from inherited import network_with_weights
 
 from darts_pl.errors import ConfigError
+from darts_pl.genotype import Cell as CellOfGenotype
+from darts_pl.genotype import Edge
 from darts_pl.inputs import TensorInput
 from darts_pl.ops.dense import PRIMITIVES
 from darts_pl.relaxations import Softmax
 from darts_pl.relaxations.mixing import full
 from darts_pl.spaces import DenseSpace, TextSpace
+from darts_pl.spaces.base import trainable
 from darts_pl.spaces.choice import ChoiceModule
+from darts_pl.spaces.module.cell import WiredCell
 
 TABLES = {"who": TensorInput((3,)), "what": TensorInput((5,))}
 TOKENS = TensorInput((6,), "int64", high=11)
@@ -105,7 +109,33 @@ def test_operations_of_ones_own():
     assert any(isinstance(part, nn.Tanh) for part in network.modules())
     plain = lambda channels, stride, affine: nn.Conv1d(channels, channels, 3, padding=1)  # noqa: E731
     texts = TextSpace(init_channels=8, layers=1, primitives=("plain", "skip_connect"), operations={"plain": plain})
-    assert texts.supernet(TOKENS, 3, relaxation=Softmax(), mixing=full)(some(TOKENS)).shape == (5, 3)
+    supernet = texts.supernet(TOKENS, 3, relaxation=Softmax(), mixing=full)
+    assert supernet(some(TOKENS)).shape == (5, 3)
+    own = next(supernet.choices()).candidates["plain"](torch.randn(1, 8, 6), torch.arange(6).view(1, 1, 6) < 4)
+    assert not bool(own[..., 4:].any()) and bool(own[..., :4].all())
+
+
+@pytest.mark.parametrize("problem", ["one table", "texts"])
+def test_a_retraining_drops_whole_paths_of_the_cells_sample_by_sample(problem):
+    space, shape, outputs = PROBLEMS[problem]
+    space.prepare(shape, outputs)
+    space.check_retraining(drop_path=0.5, auxiliary=False)
+    genotype = space.random_genotype(torch.Generator().manual_seed(0))
+    torch.manual_seed(0)
+    network = trainable(space.network(genotype), genotype).double()
+    node = (Edge("a", 0), Edge("b", 1))
+    wired = WiredCell(CellOfGenotype((node,), (2,)), [[nn.Linear(4, 4, bias=False), nn.Linear(4, 4)]], "sum").double()
+    network.module.cells[0] = wired
+    assert network.has_cells()
+    network.drop_path_probability = 0.5
+    x, z = torch.randn(200, 4, dtype=torch.float64), torch.randn(200, 4, dtype=torch.float64)
+    first, second = (2 * operation(state).detach() for operation, state in zip(wired.operations[0], (x, z)))
+    y = wired(x, z).detach()
+    allowed = torch.stack([torch.zeros_like(y), first, second, first + second])  # kept paths count twice
+    nearest = (allowed - y).abs().sum(2).min(0)
+    assert float(nearest.values.max()) < 1e-12 and set(nearest.indices.tolist()) == {0, 1, 2, 3}
+    network.eval()
+    torch.testing.assert_close(wired(x, z), (first + second) / 2)
 
 
 def test_other_data_are_refused():

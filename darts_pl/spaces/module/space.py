@@ -22,6 +22,8 @@ from darts_pl.spaces.module.tree import decisions_of, genotype_of, label_choices
 from darts_pl.spaces.module.trial import try_out
 from darts_pl.spaces.options import Chosen, Options
 
+NO_HEAD = "a network of one's own has no auxiliary head. Take retraining.auxiliary=false"
+
 
 class ModuleSpace(Space[Any, ModuleGenotype]):
     """The space of a network with `Choice`, `InputChoice`, `Repeat`, `ChannelChoice` or `Cell` in it.
@@ -114,6 +116,9 @@ class ModuleSpace(Space[Any, ModuleGenotype]):
         self.prepare()
         return self._prototype[1]
 
+    def _has_cells(self) -> bool:
+        return any(isinstance(choice, Cell) for choice in self.choices.values())
+
     @property
     def options(self) -> dict[str, Options]:
         """See `Space.options`, by label."""
@@ -127,12 +132,22 @@ class ModuleSpace(Space[Any, ModuleGenotype]):
     def check_derivation(self, derivation: Derivation) -> None:
         """Raises ConfigError, with the remedy, where the network is known to have cells that `derivation` cannot
         derive."""
-        has_cells = self._prototype is not None and any(isinstance(c, Cell) for c in self.choices.values())
-        if has_cells and not derivation.chooses_inputs:
+        if self._prototype is not None and self._has_cells() and not derivation.chooses_inputs:
             raise ConfigError(
                 "this derivation gives every edge an operation, but the cells of this network choose their inputs. "
                 "Take derivation=top_edges"
             )
+
+    def check_retraining(self, *, drop_path: float, auxiliary: bool) -> None:
+        """Raises ConfigError where paths are to be dropped and the network has no cells, in which this is done, and
+        where there is to be an auxiliary head."""
+        if drop_path and not self._has_cells():
+            raise ConfigError(
+                f"retraining.drop_path={drop_path}: paths are dropped in cells, and this network has none, only what "
+                "dropout it has itself. Take retraining.drop_path=0"
+            )
+        if auxiliary:
+            raise ConfigError(NO_HEAD)
 
     def supernet(
         self,
@@ -162,7 +177,7 @@ class ModuleSpace(Space[Any, ModuleGenotype]):
                 "as they are. Take mixing=full, or mixing=single_path with relaxation=gumbel"
             )
         self.prepare(input_shape, outputs)
-        if auxiliary_skip and not any(isinstance(choice, Cell) for choice in self.choices.values()):
+        if auxiliary_skip and not self._has_cells():
             raise ConfigError("rule=auxiliary_skip adds to the edges of cells, and this network has none. Leave it out")
         network, choices = self._built()
         return ModuleSupernet(network, choices, relaxation=relaxation, mixing=mixing, auxiliary_skip=auxiliary_skip)
@@ -177,6 +192,7 @@ class ModuleSpace(Space[Any, ModuleGenotype]):
         if set(strengths) != set(self.choices):
             raise ConfigError(f"strengths: found {sorted(strengths)}, expected {sorted(self.choices)}")
         self.check_derivation(derivation)
+        # A label is a name of its own: to a derivation every cell is of the kind "normal".
         decisions = {label: options.derive(strengths[label], derivation) for label, options in self.options.items()}
         return genotype_of(decisions, self._prototype[0])
 
@@ -197,7 +213,7 @@ class ModuleSpace(Space[Any, ModuleGenotype]):
             GenotypeError: a genotype of another network. ConfigError: see `prepare`; an auxiliary head.
         """
         if auxiliary:
-            raise ConfigError("a network of one's own has no auxiliary head. Take retraining.auxiliary=false")
+            raise ConfigError(NO_HEAD)
         self.prepare(input_shape, outputs)
         decisions = self.chosen(genotype)
         widths = {k: int(v) for k, v in decisions.items() if isinstance(self.choices[k], ChannelChoice)}

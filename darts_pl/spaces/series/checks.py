@@ -1,13 +1,14 @@
 """What a space of forecasting networks refuses, in the words of its configuration."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from darts_pl.derive import Derivation
-from darts_pl.errors import ConfigError, nearest
+from darts_pl.errors import ConfigError, GenotypeError, nearest
+from darts_pl.genotype import SeriesGenotype, check_operations, check_space
 from darts_pl.genotype.series import MODES
 from darts_pl.ops.series import Builder, SeriesShape
 from darts_pl.spaces.base import Mixing
-from darts_pl.spaces.checks import check_primitives
+from darts_pl.spaces.checks import check_dropout, check_primitives
 from darts_pl.spaces.series.labels import ARGUMENTS, candidates, check_candidates
 
 SMALLEST_DIM = 4
@@ -51,8 +52,7 @@ def check_sizes(hidden_dim: int, layers: int, num_nodes: int, patch_length: int,
             f"space.hidden_dim={hidden_dim} does not divide into space.heads={heads}. Take heads={fitting}, or "
             f"hidden_dim={heads * (-(-hidden_dim // heads))}"
         )
-    if not 0 <= dropout < 1:
-        raise ConfigError(f"space.dropout={dropout}: expected a probability from 0 to below 1")
+    check_dropout(dropout)
 
 
 def check_shape(shape: SeriesShape, tokens: Sequence[str], patch_length: int) -> None:
@@ -96,3 +96,17 @@ def check_derivation(derivation: Derivation) -> None:
             "this derivation puts an operation on every edge, but a cell of space=series keeps some of each node's "
             "inputs. Take derivation=top_edges"
         )
+
+
+def check_genotype(genotype: SeriesGenotype, mode: str, operations: Iterable[str]) -> None:
+    """Raises GenotypeError for a genotype of another space or mode, or with parts that do not exist."""
+    check_space(genotype, SeriesGenotype.space)
+    if genotype.mode != mode:
+        raise GenotypeError(
+            f"found a genotype of the mode {genotype.mode!r}, expected {mode!r}. Take space.mode={genotype.mode} for it"
+        )
+    known = candidates(mode)
+    for label, name in genotype.choices.items():
+        if name not in known[label]:
+            raise GenotypeError(f"genotype: choices: {label}: {name!r} does not exist. {nearest(name, known[label])}")
+    check_operations(genotype, operations)

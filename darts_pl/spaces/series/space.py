@@ -16,7 +16,6 @@ from darts_pl.spaces.base import MixingFunction, Space, as_mixing
 from darts_pl.spaces.options import CellOptions, Chosen, OneOf, Options
 from darts_pl.spaces.series import checks
 from darts_pl.spaces.series.branches import Sizes
-from darts_pl.spaces.series.genotypes import check_genotype, derive_genotype, draw_genotype
 from darts_pl.spaces.series.labels import ARGUMENTS, NONE
 from darts_pl.spaces.series.network import SeriesNetwork, SeriesSupernet
 from darts_pl.spaces.series.slots import DerivedFactory, SearchFactory, Zero
@@ -84,6 +83,7 @@ class SeriesSpace(Space[SeriesShape, SeriesGenotype]):
         self.operations = {**OPERATIONS, NONE: lambda grid: Zero(), **(operations or {})}
         self.primitives = checks.checked_primitives(primitives, self.operations)
         self.candidates = checks.checked_candidates(mode, given)
+        self._cell = CellOptions(self.primitives, num_nodes)
         self._given = {label: list(names) for label, names in given.items()}
         checks.check_sizes(hidden_dim, layers, num_nodes, patch_length, heads, dropout)
 
@@ -96,12 +96,12 @@ class SeriesSpace(Space[SeriesShape, SeriesGenotype]):
     def options(self) -> dict[str, Options]:
         """See `Space.options`: labels with more than one candidate, then the kinds of cells."""
         labels: dict[str, Options] = {label: OneOf(names) for label, names in self.candidates.items() if len(names) > 1}
-        return {**labels, **dict.fromkeys(cell_kinds(self.mode), CellOptions(self.primitives, self.num_nodes))}
+        return {**labels, **dict.fromkeys(cell_kinds(self.mode), self._cell)}
 
     @property
     def edges(self) -> list[str]:
         """Names of the E edges of a cell in gate order, such as `2<-0`: into state 2 from state 0."""
-        return CellOptions(self.primitives, self.num_nodes).row_names("cell")
+        return self._cell.row_names("cell")
 
     @property
     def names_by_kind(self) -> dict[str, tuple[tuple[str, ...], list[str]]]:
@@ -169,7 +169,7 @@ class SeriesSpace(Space[SeriesShape, SeriesGenotype]):
         """
         if auxiliary:
             raise ConfigError("forecasting networks have no auxiliary head. Take retraining.auxiliary=false")
-        check_genotype(genotype, self.mode, self.operations)
+        checks.check_genotype(genotype, self.mode, self.operations)
         checks.check_shape(shape, (genotype.choices["tokens"],), self.patch_length)
         checks.check_outputs(shape, outputs)
         return SeriesNetwork(genotype, shape, self._sizes(), DerivedFactory(genotype, self._operation))
@@ -182,16 +182,25 @@ class SeriesSpace(Space[SeriesShape, SeriesGenotype]):
             ConfigError: strengths of other kinds or shapes. TrainingError: a strength that is not finite.
         """
         self.check_derivation(derivation)
-        return derive_genotype(strengths, self.mode, self.candidates, self.primitives, self.num_nodes, derivation)
+        if set(strengths) != set(self.kinds):
+            raise ConfigError(f"strengths: found the kinds {sorted(strengths)}, expected {list(self.kinds)}")
+        choices = {
+            label: OneOf(names).derive(strengths[label], derivation) if len(names) > 1 else names[0]
+            for label, names in self.candidates.items()
+        }
+        cells = {kind: self._cell.derive(strengths[kind], derivation, kind) for kind in cell_kinds(self.mode)}
+        return SeriesGenotype(self.mode, choices, cells)
 
     def random_genotype(self, generator: torch.Generator) -> SeriesGenotype:
         """A genotype drawn uniformly: a candidate of every label; two distinct inputs a node, any operation but `none`.
         Everything is drawn from `generator` (on the CPU)."""
-        return draw_genotype(self.mode, self.candidates, self.primitives, self.num_nodes, generator)
+        choices = {label: OneOf(names).draw(generator) for label, names in self.candidates.items()}
+        cells = {kind: self._cell.draw(generator) for kind in cell_kinds(self.mode)}
+        return SeriesGenotype(self.mode, choices, cells)
 
     def chosen(self, genotype: SeriesGenotype) -> dict[str, Chosen]:
         """See `Space.chosen`."""
-        check_genotype(genotype, self.mode, self.operations)
+        checks.check_genotype(genotype, self.mode, self.operations)
         for label, names in self.candidates.items():  # also of labels with one candidate, which have no gates
             if genotype.choices[label] not in names:
                 known = nearest(genotype.choices[label], names)
