@@ -1,6 +1,7 @@
 """What a search from Python takes for its data: a pair of loaders or data sets, or a data module."""
 
 from collections.abc import Iterable
+from functools import partial
 from typing import Any
 
 from lightning import LightningDataModule
@@ -8,7 +9,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from darts_pl.api.settings import SearchConfig
 from darts_pl.data.base import PairedDataModule
-from darts_pl.data.user_loaders import LoaderData, describe, describe_any
+from darts_pl.data.user_loaders import LoaderData, SizedLoader, describe, describe_any
 from darts_pl.data.user_module import UserModuleData
 from darts_pl.errors import ConfigError, DataError
 from darts_pl.inputs import TensorInput
@@ -27,7 +28,8 @@ def search_data(train: Any, valid: Any, config: SearchConfig, space: Space) -> P
         return _module_data(train, valid, config)
     if valid is None:
         raise ConfigError("valid_loader: found None, expected the data of the alphas: a loader or a data set")
-    loaders = {"weights": _loader(train, config, "train_loader"), "alphas": _loader(valid, config, "valid_loader")}
+    sized = partial(sized_loader, batch_size=config.batch_size, num_workers=config.num_workers)
+    loaders = {"weights": sized(train, name="train_loader"), "alphas": sized(valid, name="valid_loader")}
     if config.space is None:
         input_shape, outputs = describe(loaders, config.num_classes)
         task = config.task or Classification(outputs)
@@ -56,13 +58,30 @@ def _user_data(module: LightningDataModule, config: SearchConfig) -> UserModuleD
     )
 
 
-def _loader(data: Iterable | Dataset, config: SearchConfig, name: str) -> Iterable:
+def sized_loader(
+    data: Iterable | Dataset, batch_size: int, name: str, *, shuffle: bool = True, num_workers: int = 0
+) -> SizedLoader:
+    """A loader as it is, or one of a data set.
+
+    Args:
+        data: the loader, or a map-style data set. batch_size, shuffle, num_workers: of a data set's loader.
+        name: for messages.
+
+    Raises:
+        DataError: what has no length, such as a stream, or no batch.
+    """
     if isinstance(data, Dataset):
-        single = len(data) % config.batch_size == 1 < len(data)  # BatchNorm cannot train on one sample
-        workers = config.num_workers
-        data = DataLoader(data, config.batch_size, shuffle=True, num_workers=workers, drop_last=single)
-    if not hasattr(data, "__len__"):
-        raise DataError(f"{name}: found {type(data).__name__} without a length, expected a loader or a data set")
-    if len(data) == 0:
+        # BatchNorm cannot train on one sample
+        single = shuffle and _length(data, name) % batch_size == 1 < _length(data, name)
+        data = DataLoader(data, batch_size, shuffle=shuffle, num_workers=num_workers, drop_last=single)
+    if _length(data, name) == 0:
         raise DataError(f"{name} has no batch")
     return data
+
+
+def _length(data: Any, name: str) -> int:
+    try:
+        return len(data)
+    except TypeError as error:  # a loader of a stream has `__len__`, which raises
+        found = f"found {type(data).__name__} without a length"
+        raise DataError(f"{name}: {found}, expected a loader or a data set") from error

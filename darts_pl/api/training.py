@@ -7,8 +7,9 @@ from functools import partial
 import torch
 import torch.nn as nn
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import Dataset
 
+from darts_pl.api.data import sized_loader
 from darts_pl.callbacks import History
 from darts_pl.data.user_loaders import Loaders, SeededPasses, describe_any
 from darts_pl.errors import ConfigError
@@ -58,7 +59,10 @@ def train_network(
     """
     if epochs < 1:
         raise ConfigError(f"epochs={epochs}: at least 1 is needed")
-    loaders = {"weights": _loader(train_loader, batch_size, True), "alphas": _loader(test_loader, batch_size, False)}
+    loaders = {
+        "weights": sized_loader(train_loader, batch_size, "train_loader"),
+        "alphas": sized_loader(test_loader, batch_size, "test_loader", shuffle=False),
+    }
     with random_state_kept():
         task = describe_any(loaders, num_classes, task)[2]
     hardware = Hardware(accelerator=device, precision="32-true")
@@ -94,10 +98,3 @@ def train_network(
         "parameters": sum(p.numel() for p in network.parameters()),
         "seconds": round(sum(row["seconds"] for row in history.timing), 1),
     }
-
-
-def _loader(data: Iterable | Dataset, batch_size: int, shuffle: bool) -> Iterable:
-    if not isinstance(data, Dataset):
-        return data
-    single = shuffle and len(data) % batch_size == 1 < len(data)  # BatchNorm cannot train on one sample
-    return DataLoader(data, batch_size, shuffle=shuffle, drop_last=single)

@@ -60,9 +60,8 @@ class Augment:
         return self._cut_out(y, generator) if self.cutout else y
 
     def normalise(self, x: Tensor) -> Tensor:
-        """Pixels uint8 [B, C, H, W] to float32 with each channel's mean and deviation taken out."""
-        mean, std = (torch.tensor(v, device=x.device).view(1, -1, 1, 1) for v in (self.mean, self.std))
-        return x.float().div_(255).sub_(mean).div_(std)
+        """As a network takes them, see `normalise`."""
+        return normalise(x, self.mean, self.std)
 
     def _crop_and_flip(self, x: Tensor, generator: torch.Generator) -> Tensor:
         """One gather for both: a flip only reverses the columns that the crop reads."""
@@ -91,3 +90,10 @@ class Augment:
         start = torch.randint(0, length, (size, 1), generator=generator) - self.cutout // 2
         position = torch.arange(length)
         return (position >= start) & (position < start + self.cutout)
+
+
+def normalise(x: Tensor, mean: Sequence[float], std: Sequence[float]) -> Tensor:
+    """Pixels [B, C, H, W] of 0 to 255, of any type, to float32 with each channel's mean and deviation taken out, which
+    are of pixels scaled to 0..1; `x` is left as it is."""
+    means, stds = (torch.tensor(values, device=x.device).view(1, -1, 1, 1) for values in (mean, std))
+    return x.to(torch.float32, copy=True).div_(255).sub_(means).div_(stds)

@@ -1,5 +1,6 @@
 """What searches, retrainings, selections and reports may ask of data, and the loaders that all data share."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from functools import cached_property
 from typing import Any, Protocol, TypeAlias, TypeVar, runtime_checkable
@@ -44,7 +45,7 @@ def check_share(weights_fraction: float) -> None:
         raise ConfigError(f"data.weights_fraction={weights_fraction}, expected a share above 0 and below 1")
 
 
-class PairedDataModule(lightning.LightningDataModule):
+class PairedDataModule(lightning.LightningDataModule, ABC):
     """Base: data in two halves for a search, as a whole for a retraining.
 
     A subclass says what the data are (`default_task`, `input_shape`, `outputs`, `fingerprint`) and gives their samples:
@@ -103,24 +104,24 @@ class PairedDataModule(lightning.LightningDataModule):
 
     # What a subclass says of its data
 
+    @abstractmethod
     def default_task(self) -> Task:
         """What a network is trained for, where the user has given no task."""
-        raise NotImplementedError(f"{type(self).__name__} must define default_task()")
 
     @property
+    @abstractmethod
     def input_shape(self) -> InputShape:
         """What the inputs look like: (C, H, W) of images, see `inputs.as_inputs`; of series a `SeriesShape`."""
-        raise NotImplementedError(f"{type(self).__name__} must define input_shape")
 
     @property
+    @abstractmethod
     def outputs(self) -> Outputs:
         """How many outputs a network needs, by task where there are several."""
-        raise NotImplementedError(f"{type(self).__name__} must define outputs")
 
     @property
+    @abstractmethod
     def fingerprint(self) -> str:
         """sha256 of the data in use, which tells other data from those of an earlier run."""
-        raise NotImplementedError(f"{type(self).__name__} must define fingerprint")
 
     @property
     def classes(self) -> Classes:
@@ -155,9 +156,9 @@ class PairedDataModule(lightning.LightningDataModule):
         `fraction` of them."""
         raise NotImplementedError(f"{type(self).__name__} must define cut(fraction)")
 
+    @abstractmethod
     def samples_of(self, part: str) -> tuple[Indexed, Indexed]:
         """What gives x and y of the samples of a part ("train", "test") for int64 numbers [B]."""
-        raise NotImplementedError(f"{type(self).__name__} must define samples_of(part)")
 
     def numbers_of(self, part: str) -> Tensor | None:
         """int64, which of `samples_of(part)` there are; None for all, from 0 on."""

@@ -13,6 +13,7 @@ from PIL import Image
 from torch import Tensor
 
 from darts_pl.bounded.fields import Fields, is_list, is_number, is_whole
+from darts_pl.data.augment import normalise
 from darts_pl.data.decode import CHANNELS, ImageDecoder
 from darts_pl.data.depth import DEPTHS, EIGHT
 from darts_pl.data.folder import check_source
@@ -66,8 +67,7 @@ class ImagePreprocessing(Preprocessing):
         """Images (B, C, H, W) of 0 to 255, uint8 or float, as the network takes them."""
         (x,) = (*inputs, *named.values())
         x = self._averaged(x.float().to(like.device))
-        mean, std = (torch.tensor(values, device=x.device).view(1, -1, 1, 1) for values in (self.mean, self.std))
-        return (((x / 255 - mean) / std).to(like.dtype),), {}
+        return (normalise(x, self.mean, self.std).to(like.dtype),), {}
 
     def _averaged(self, x: Tensor) -> Tensor:
         if self.shrink == 1 or x.shape[2:] == self.size:

@@ -5,7 +5,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 import torch
+from lightning_utilities.core.apply_func import apply_to_collection
 from torch import Tensor
+
+from darts_pl.errors import DataError
 
 
 class Preprocessing:
@@ -24,7 +27,13 @@ class Preprocessing:
         Raises:
             DataError: data of another kind, shape or range, or that lack a column.
         """
-        return torch.from_numpy(raw) if isinstance(raw, np.ndarray) else raw
+        found = apply_to_collection(raw, np.ndarray, torch.from_numpy)
+        if not _are_tensors(found):
+            kind = type(raw).__name__
+            raise DataError(
+                f"found {kind}, expected tensors or arrays, samples first: one, or several by name or in order"
+            )
+        return found
 
     def arguments(self, like: Tensor, *inputs: Any, **named: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """What a network is called with for these arguments of a model's `forward`.
@@ -59,3 +68,10 @@ class Preprocessing:
             ConfigError: anything else; the message has what was found and what was expected.
         """
         return cls()
+
+
+def _are_tensors(raw: Any) -> bool:
+    """Whether there is nothing but tensors with samples in nested parts, and one of them at least."""
+    if isinstance(raw, (Mapping, tuple, list)):
+        return bool(raw) and all(map(_are_tensors, raw.values() if isinstance(raw, Mapping) else raw))
+    return isinstance(raw, Tensor) and raw.dim() > 0

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, TypeAlias
 from darts_pl.bounded import parse_json
 from darts_pl.bounded.fields import MOST, Fields, is_list, is_whole
 from darts_pl.bounded.texts import shown
-from darts_pl.data.base import Outputs
+from darts_pl.data.base import InputShape, Outputs
 from darts_pl.data.decode import CHANNELS
 from darts_pl.data.image_preprocessing import ImagePreprocessing
 from darts_pl.data.preprocessing import Preprocessing
@@ -17,7 +17,7 @@ from darts_pl.data.tables import TablePreprocessing
 from darts_pl.data.text import TextPreprocessing
 from darts_pl.errors import ConfigError, RunError
 from darts_pl.genotype import AnyGenotype, from_json
-from darts_pl.inputs import Inputs, TensorInput, as_inputs, from_plain, to_plain
+from darts_pl.inputs import TensorInput, as_inputs, from_plain, to_plain
 from darts_pl.models.older import upgraded
 from darts_pl.ops.series import SeriesShape
 from darts_pl.spaces import CellSpace, DenseSpace, ModuleSpace, Nasbench201Space, SeriesSpace, TextSpace
@@ -35,7 +35,6 @@ PREPROCESSING = {
 
 AnySpace: TypeAlias = "Space[Any, Any]"
 Settings = dict[str, Any]
-Shape: TypeAlias = "tuple[int, int, int] | SeriesShape | Inputs"
 
 
 @dataclass(frozen=True)
@@ -53,7 +52,7 @@ class Header:
     arguments: Settings
     target: str
     further: Mapping[str, str]
-    inputs: Shape
+    inputs: InputShape
     outputs: Outputs | None
     classes: tuple[str, ...] | Mapping[str, list[str]]
     preprocessing: Preprocessing
@@ -116,7 +115,7 @@ def write_header(
     genotype: AnyGenotype,
     space: AnySpace,
     *,
-    input_shape: Shape,
+    input_shape: InputShape,
     outputs: Outputs | None,
     classes: Any,
     preprocessing: Preprocessing,
@@ -230,7 +229,7 @@ def _preprocessing(fields: Fields) -> Preprocessing:
     return found
 
 
-def _shape(plain: Settings, preprocessing: Preprocessing, space: str) -> tuple[Shape, Preprocessing]:
+def _shape(plain: Settings, preprocessing: Preprocessing, space: str) -> tuple[InputShape, Preprocessing]:
     """What the network takes, as its space knows it, and the preprocessing, which has to make that."""
     if space == "series":
         if not isinstance(preprocessing, SeriesPreprocessing):

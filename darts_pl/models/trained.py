@@ -9,6 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 import torch
 import torch.nn as nn
+from lightning_utilities.core.apply_func import apply_to_collection
 from torch import Tensor
 
 from darts_pl.data.preprocessing import Preprocessing
@@ -167,7 +168,8 @@ class TrainedModel(nn.Module):
 
         self.eval()
         try:
-            found = [_apply(self(_apply(part, moved)), Tensor.cpu) for part in _parts(inputs)]
+            outputs = (self(apply_to_collection(part, Tensor, moved)) for part in _parts(inputs))
+            found = [apply_to_collection(each, Tensor, Tensor.cpu) for each in outputs]
         finally:
             self.train(training)
         return _joined(found)
@@ -198,21 +200,13 @@ def _parts(inputs: Any) -> list[Any]:
     """Inputs in parts of `BATCH` samples; at least one, so that none at all has a prediction of no rows."""
     count = len(_first(inputs))
     parts = [slice(at, at + BATCH) for at in range(0, max(count, 1), BATCH)]
-    return [_apply(inputs, itemgetter(part)) for part in parts]
+    return [apply_to_collection(inputs, Tensor, itemgetter(part)) for part in parts]
 
 
 def _first(inputs: Any) -> Tensor:
     if isinstance(inputs, Mapping):
         return _first(next(iter(inputs.values())))
     return _first(inputs[0]) if isinstance(inputs, (tuple, list)) else inputs
-
-
-def _apply(inputs: Any, change: Callable[[Tensor], Tensor]) -> Any:
-    if isinstance(inputs, Mapping):
-        return {name: _apply(part, change) for name, part in inputs.items()}
-    if isinstance(inputs, (tuple, list)):
-        return type(inputs)(_apply(part, change) for part in inputs)
-    return change(inputs)
 
 
 def _joined(outputs: Sequence[Any]) -> Any:

@@ -7,7 +7,7 @@ from functools import partial
 import pytest
 import torch
 from small_search import two_classes
-from torch.utils.data import DataLoader, Dataset, TensorDataset, get_worker_info
+from torch.utils.data import DataLoader, Dataset, IterableDataset, TensorDataset, get_worker_info
 from torchmetrics.classification import MulticlassAccuracy
 
 import darts_pl
@@ -229,11 +229,21 @@ def test_parts_are_objects_not_names(name, value):
 X, Y = torch.randn(8, 1, 8, 8), torch.arange(8) % 2
 
 
+class Stream(IterableDataset):
+    def __iter__(self):
+        yield X, Y
+
+
+STREAM = Stream()
+
+
 @pytest.mark.parametrize(
     ("first", "second", "words"),
     [
         ([], [(X, Y)], "train_loader has no batch"),
         ([(X, Y)], iter([(X, Y)]), "valid_loader: found list_iterator without a length"),
+        (STREAM, [(X, Y)], "train_loader: found Stream without a length"),
+        ([(X, Y)], DataLoader(STREAM), "valid_loader: found DataLoader without a length"),
         ([(X, Y)], [(X,)], "valid_loader: found a batch of"),
         ([X], [(X, Y)], "train_loader: found a batch of"),
         ([3], [(X, Y)], "train_loader: found a batch of"),

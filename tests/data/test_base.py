@@ -64,6 +64,14 @@ def test_a_retraining_takes_all_or_holds_some_out():
         Doubles(purpose="retrain", batch_size=17, holdout=0.25).prepare()
 
 
+def test_data_that_lack_a_part_of_the_contract_are_not_made():
+    class Unfinished(Doubles):
+        outputs = PairedDataModule.outputs
+
+    with pytest.raises(TypeError, match=r"abstract class Unfinished .*outputs"):
+        Unfinished()
+
+
 def test_a_task_that_is_given_takes_the_place_of_the_datas_own():
     data, task = Doubles(batch_size=4), Regression(loss="mae")
     assert data.task.name == "mse"

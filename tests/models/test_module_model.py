@@ -154,7 +154,11 @@ def test_data_of_ones_own_keep_their_shapes(tmp_path):
     network, path = saved(darts_pl.ModuleSpace(Net), UserModuleData(module=Own(), batch_size=4), tmp_path)
     x = torch.rand(3, 2, 5, 5)
     expected = network(x).detach().squeeze(1).numpy()
-    np.testing.assert_allclose(darts_pl.load(path, target=Net).predict(x), expected, rtol=1e-6)
+    model = darts_pl.load(path, target=Net)
+    np.testing.assert_allclose(model.predict(x), expected, rtol=1e-6)
+    for wrong in ("a text", [1.0, 2.0], torch.tensor(1.0), {}, {"x": None}, None):
+        with pytest.raises(DataError, match=r"expected tensors or arrays, samples first"):
+            model.predict(wrong)
 
 
 def rewritten(path, change):

@@ -16,7 +16,7 @@ from test_module_model import Net
 
 import darts_pl
 from darts_pl.data.tables import breast_cancer_data, diabetes_data, digits_table_data
-from darts_pl.errors import RunError
+from darts_pl.errors import DataError, RunError
 from darts_pl.models import TrainedModel
 
 FILES = Path(__file__).parent / "version_1"
@@ -148,3 +148,11 @@ def test_what_was_tampered_with_is_named(
 ) -> None:
     with pytest.raises(RunError, match=words):
         load(changed(tmp_path, name, change))
+
+
+@pytest.mark.parametrize("name", ["cells", "own_numbers", "series", "table_binary", "text"])
+def test_what_is_no_data_of_the_kind_is_refused(name: str) -> None:
+    model = load(FILES / f"{name}.safetensors")
+    for wrong in (3, None, [1.5], np.ones(())):
+        with pytest.raises(DataError, match=r"found .*expected"):
+            model.predict(wrong)

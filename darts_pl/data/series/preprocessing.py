@@ -90,12 +90,20 @@ class SeriesPreprocessing(Preprocessing):
 
     def transform(self, raw: Any) -> dict[str, Tensor]:
         """Windows by name, as `arguments` takes them: one out of a frame, see `window`; else an array of the past
-        (B, T, C), or the three arrays by name or in order."""
+        (B, T, C), or the three arrays by name or in order.
+
+        Raises:
+            DataError: something else; see `window`.
+        """
         if isinstance(raw, pd.DataFrame):
             return self.window(raw)[0]
         if not isinstance(raw, Mapping):
             raw = dict(zip(INPUTS, raw)) if isinstance(raw, (tuple, list)) else {"past": raw}
-        return {name: torch.as_tensor(each) for name, each in raw.items() if each is not None}
+        try:
+            windows = {name: torch.as_tensor(each) for name, each in raw.items() if each is not None}
+        except (TypeError, ValueError) as error:
+            raise DataError(f"found {shown(repr(raw))}, expected a frame, or arrays of numbers: {error}") from error
+        return super().transform(windows)
 
     def arguments(self, like: Tensor, *inputs: Any, **named: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Raw windows, standardised: float32 holds a swing of 50 around ten million in steps of 1, hence float64.

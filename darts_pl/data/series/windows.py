@@ -1,5 +1,7 @@
 """Windows gathered from one copy of the rows when a batch needs them, and what all data of windows can be asked."""
 
+from abc import abstractmethod
+
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
@@ -80,7 +82,7 @@ class Windows:
 
 
 class WindowDataModule(PairedDataModule):
-    """Base of data whose samples are windows of series; a subclass defines what raises `NotImplementedError` here too.
+    """Base of data whose samples are windows of series; a subclass defines what is abstract here too.
 
     Args:
         purpose, batch_size, eval_batch_size, seed, limit_train: see `PairedDataModule`; in a retraining the validation
@@ -112,12 +114,16 @@ class WindowDataModule(PairedDataModule):
         if eval_stride < 1:
             raise ConfigError(f"data.eval_stride={eval_stride}: expected at least 1")
         self.eval_stride = eval_stride
-        self.task = Forecasting(loss)
+        self._forecasting = Forecasting(loss)
+
+    def default_task(self) -> Forecasting:
+        """A forecast, with the loss that was chosen."""
+        return self._forecasting
 
     @property
+    @abstractmethod
     def input_shape(self) -> SeriesShape:
         """What a network is built for."""
-        raise NotImplementedError(f"{type(self).__name__} must define input_shape")
 
     @property
     def outputs(self) -> int:
@@ -125,32 +131,32 @@ class WindowDataModule(PairedDataModule):
         return self.input_shape.targets
 
     @property
+    @abstractmethod
     def target_names(self) -> tuple[str, ...]:
         """Names of the targets, in the order of the channels."""
-        raise NotImplementedError(f"{type(self).__name__} must define target_names")
 
     @property
+    @abstractmethod
     def scaler(self) -> Scaler:
         """Of the targets."""
-        raise NotImplementedError(f"{type(self).__name__} must define scaler")
 
     @property
+    @abstractmethod
     def seasonal_period(self) -> int:
         """Steps of a season, 1 where none is known."""
-        return 1
 
+    @abstractmethod
     def train_targets(self) -> npt.NDArray[np.float64]:
         """float64 [rows, Y], targets of the training rows on the original scale, a season of NaN between rows that do
         not follow each other."""
-        raise NotImplementedError(f"{type(self).__name__} must define train_targets()")
 
     def window_times(self, part: str) -> pd.DatetimeIndex | None:
         """The time of the first step that each window of a part forecasts; None where times are not known."""
         return None
 
+    @abstractmethod
     def numbers_of(self, part: str) -> Tensor:
         """int64, the windows of "train", "val" or "test" by number."""
-        raise NotImplementedError(f"{type(self).__name__} must define numbers_of(part)")
 
     def windows(self, part: str) -> Windows:
         """All windows of "train", "val" or "test", gathered when asked for."""

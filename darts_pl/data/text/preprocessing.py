@@ -127,6 +127,8 @@ def _texts_of(raw: Any) -> list[str]:
         raise DataError("found one text, expected a list of texts")
     if isinstance(raw, pd.DataFrame):
         raise DataError("found a DataFrame, expected a list of texts, such as a column: frame['text']")
+    if not isinstance(raw, Iterable):
+        raise DataError(f"found {type(raw).__name__}, expected a list of texts")
     texts = list(raw)
     for place, text in enumerate(texts):
         if not isinstance(text, str):
