@@ -8,7 +8,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from darts_pl.api.settings import SearchConfig
 from darts_pl.data.base import PairedDataModule
-from darts_pl.data.user_loaders import LoaderData, describe, describe_any
+from darts_pl.data.user_loaders import LoaderData, SizedLoader, describe, describe_any
 from darts_pl.data.user_module import UserModuleData
 from darts_pl.errors import ConfigError, DataError
 from darts_pl.inputs import TensorInput
@@ -27,7 +27,10 @@ def search_data(train: Any, valid: Any, config: SearchConfig, space: Space) -> P
         return _module_data(train, valid, config)
     if valid is None:
         raise ConfigError("valid_loader: found None, expected the data of the alphas: a loader or a data set")
-    loaders = {"weights": _loader(train, config, "train_loader"), "alphas": _loader(valid, config, "valid_loader")}
+    loaders = {
+        name: sized_loader(data, name, config.batch_size, num_workers=config.num_workers)
+        for name, data in (("train_loader", train), ("valid_loader", valid))
+    }
     if config.space is None:
         input_shape, outputs = describe(loaders, config.num_classes)
         task = config.task or Classification(outputs)
@@ -35,7 +38,7 @@ def search_data(train: Any, valid: Any, config: SearchConfig, space: Space) -> P
         input_shape, outputs, task = describe_any(loaders, config.num_classes, config.task)
         if space.takes_images and isinstance(input_shape, TensorInput):
             input_shape = input_shape.shape
-    return LoaderData(loaders, config.seed, input_shape, outputs, task)
+    return LoaderData(dict(zip(("weights", "alphas"), loaders.values())), config.seed, input_shape, outputs, task)
 
 
 def _module_data(module: LightningDataModule, valid: Any, config: SearchConfig) -> PairedDataModule:
@@ -56,13 +59,25 @@ def _user_data(module: LightningDataModule, config: SearchConfig) -> UserModuleD
     )
 
 
-def _loader(data: Iterable | Dataset, config: SearchConfig, name: str) -> Iterable:
-    if isinstance(data, Dataset):
-        single = len(data) % config.batch_size == 1 < len(data)  # BatchNorm cannot train on one sample
-        workers = config.num_workers
-        data = DataLoader(data, config.batch_size, shuffle=True, num_workers=workers, drop_last=single)
-    if not hasattr(data, "__len__"):
-        raise DataError(f"{name}: found {type(data).__name__} without a length, expected a loader or a data set")
-    if len(data) == 0:
+def sized_loader(
+    data: Iterable | Dataset, name: str, batch_size: int, *, shuffle: bool = True, num_workers: int = 0
+) -> SizedLoader:
+    """`data` itself where it is a loader, else one over the data set.
+
+    Args:
+        name: what messages call it. batch_size, shuffle, num_workers: of the loader of a data set.
+
+    Raises:
+        DataError: no length, or no batch.
+    """
+    try:
+        length = len(data)  # type: ignore[arg-type]
+    except TypeError as error:  # also of a DataLoader over an IterableDataset
+        found = f"{type(data).__name__} without a length"
+        raise DataError(f"{name}: found {found}, expected a loader or a data set") from error
+    if length == 0:
         raise DataError(f"{name} has no batch")
-    return data
+    if not isinstance(data, Dataset):
+        return data  # type: ignore[return-value]
+    single = shuffle and length % batch_size == 1 < length  # BatchNorm cannot train on one sample
+    return DataLoader(data, batch_size, shuffle=shuffle, num_workers=num_workers, drop_last=single)
