@@ -2,8 +2,9 @@
 
 import multiprocessing
 import os
+import sys
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -111,3 +112,35 @@ def reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.syspath_prepend(str(tmp_path))
     write_files(tmp_path)
     return tmp_path
+
+
+@pytest.fixture
+def conf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of a small configuration, see `command_frame`; the folder that holds it is the current one."""
+    from command_frame import write_conf
+
+    write_conf(tmp_path / "conf")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path / "conf"
+
+
+@pytest.fixture
+def refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> Callable[..., str]:
+    """`(command, *words)` → what a command says that is refused in a folder of its own; it must not have trained."""
+    from darts_pl import pipeline, retrain, search
+    from darts_pl.assembly import launch
+
+    tasks = {"search": search.task, "retrain": retrain.task, "pipeline": pipeline.task}
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DARTS_PL_CACHE", str(tmp_path / "cache"))
+
+    def run(command: str, *words: str) -> str:
+        capsys.readouterr()
+        monkeypatch.setattr(sys, "argv", [f"darts_pl.{command}", *words])
+        assert launch(tasks[command], command) == 2
+        message = capsys.readouterr().err
+        assert "error: " in message and "Traceback" not in message, message
+        assert not [*tmp_path.rglob("*.ckpt")]
+        return message[message.index("error: ") :].strip()
+
+    return run

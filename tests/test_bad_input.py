@@ -5,7 +5,6 @@ What the rooms check of themselves is tested there; here one case of each shows 
 
 import io
 import json
-import sys
 import tarfile
 from collections.abc import Callable
 from pathlib import Path
@@ -14,30 +13,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from darts_pl import retrain, search
-from darts_pl.assembly import launch
 from darts_pl.genotype import KNOWN
 
-TASKS = {"search": search.task, "retrain": retrain.task}
 Command = Callable[..., str]
 
 
 @pytest.fixture
-def refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> Command:
-    """Runs a command in a folder of its own and returns the message that it ends with; it must not have trained."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("DARTS_PL_CACHE", str(tmp_path / "cache"))
-
-    def run(*arguments: str, command: str = "search") -> str:
-        capsys.readouterr()
-        monkeypatch.setattr(sys, "argv", [f"darts_pl.{command}", *arguments])
-        assert launch(TASKS[command], command) == 2
-        message = capsys.readouterr().err
-        assert "error: " in message and "Traceback" not in message, message
-        assert not [*tmp_path.rglob("*.ckpt")]
-        return message[message.index("error: ") :]
-
-    return run
+def refused(refused: Command) -> Command:
+    """A search that is refused, unless `command` says another."""
+    return lambda *words, command="search": refused(command, *words)
 
 
 def assert_told(message: str, words: list[str]) -> None:

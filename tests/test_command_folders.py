@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from test_commands import build, conf, told  # noqa: F401
+from command_frame import build, told
 
 from darts_pl import report
 from darts_pl.commands import run_command
@@ -20,7 +20,7 @@ OUTPUTS = Path("outputs")
 
 
 @pytest.fixture
-def configured(conf: Path) -> Path:  # noqa: F811
+def configured(conf: Path) -> Path:
     """The configuration folder of test_commands, with what conf/hydra/default.yaml adds."""
     path = conf / "search.yaml"
     path.write_text(path.read_text().replace("hydra: {", BEFORE))

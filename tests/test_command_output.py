@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from test_commands import begin_run, conf, told  # noqa: F401
+from command_frame import begin_run, told
 
 from darts_pl.callbacks import without_thread_tracebacks
 from darts_pl.commands import run_command
@@ -40,7 +40,7 @@ def full_device() -> Iterator[io.TextIOWrapper]:
 
 
 @pytest.mark.parametrize(("output", "reason"), [(broken_pipe, "Broken pipe"), (full_device, "No space left on device")])
-def test_a_closed_output_ends_the_command_with_the_way_on(output, reason, conf, capsys, monkeypatch):  # noqa: F811
+def test_a_closed_output_ends_the_command_with_the_way_on(output, reason, conf, capsys, monkeypatch):
     went_on = []
 
     def task(cfg) -> None:
@@ -57,7 +57,7 @@ def test_a_closed_output_ends_the_command_with_the_way_on(output, reason, conf, 
     assert not went_on
 
 
-def test_what_is_printed_last_is_missed_too(conf, capsys, monkeypatch):  # noqa: F811
+def test_what_is_printed_last_is_missed_too(conf, capsys, monkeypatch):
     """A pipe is written to in blocks: the closing lines leave only when all is done."""
     with broken_pipe() as stream:
         monkeypatch.setattr(sys, "stdout", stream)
@@ -77,7 +77,7 @@ def test_a_handler_of_logging_does_not_swallow_it() -> None:
                 logger.handlers.clear()
 
 
-def test_without_an_output_from_the_start_the_command_runs(conf, capsys, monkeypatch):  # noqa: F811
+def test_without_an_output_from_the_start_the_command_runs(conf, capsys, monkeypatch):
     seen = []
     monkeypatch.setattr(sys, "stdout", None)
     assert run_command(lambda cfg: (print("a line"), seen.append(cfg)), "search", [], conf) == 0
@@ -98,7 +98,7 @@ def test_a_terminal_without_the_characters_gets_their_numbers(monkeypatch) -> No
     "error",
     [OSError(errno.ENOSPC, "No space left on device", "history.csv"), StorageError("history.csv: no room")],
 )
-def test_a_full_disk_tells_the_file_and_the_way_on(error: Exception, conf, capsys):  # noqa: F811
+def test_a_full_disk_tells_the_file_and_the_way_on(error: Exception, conf, capsys):
     def task(cfg) -> None:
         raise error
 
@@ -108,7 +108,7 @@ def test_a_full_disk_tells_the_file_and_the_way_on(error: Exception, conf, capsy
     assert message.endswith(f"then continue with: python -m darts_pl.search seed=3 resume={Path.cwd()}/outputs/run\n")
 
 
-def test_other_errors_advise_no_resuming(conf, capsys):  # noqa: F811
+def test_other_errors_advise_no_resuming(conf, capsys):
     def task(cfg) -> None:
         raise RunError("another configuration")
 
@@ -116,7 +116,7 @@ def test_other_errors_advise_no_resuming(conf, capsys):  # noqa: F811
     assert "continue" not in told(capsys)
 
 
-def test_a_vanished_folder_tells_the_way_on(conf, capsys):  # noqa: F811
+def test_a_vanished_folder_tells_the_way_on(conf, capsys):
     def task(cfg) -> None:
         (Path("outputs") / "run").rename("moved")
         (Path("outputs") / "run" / "events").open("ab")

@@ -1,12 +1,13 @@
 """How a command ends: by a signal, also while Lightning trains in a process of its own, or by an exit."""
 
 import os
+import shlex
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
-from test_commands import begin_run, build, conf  # noqa: F401
+from command_frame import begin_run, build
 
 from darts_pl.commands import run_command
 
@@ -66,14 +67,14 @@ def test_training_under_lightning_stops_with_the_signals_status(tmp_path):
         assert "Traceback" not in message
 
 
-def test_hydras_own_exits_keep_their_status(conf, capsys):  # noqa: F811
+def test_hydras_own_exits_keep_their_status(conf, capsys):
     assert run_command(build, "search", ["--help"], conf) == 0
     assert run_command(build, "search", ["--no-such-option"], conf) == 2
     assert run_command(lambda cfg: sys.exit(7), "search", [], conf) == 7
     assert "stopped" not in capsys.readouterr().err
 
 
-def test_sigterm_outside_training_gives_its_status_and_the_way_on(conf, capsys):  # noqa: F811
+def test_sigterm_outside_training_gives_its_status_and_the_way_on(conf, capsys):
     """While data are loaded or a baseline is fitted, no Lightning trainer catches the signal."""
 
     def load(cfg):
@@ -85,3 +86,49 @@ def test_sigterm_outside_training_gives_its_status_and_the_way_on(conf, capsys):
     assert status == 143
     assert "resume=" in capsys.readouterr().err
     assert signal.getsignal(signal.SIGTERM) is before
+
+
+def interrupt(cfg):
+    """Ctrl-C in a run that had begun."""
+    begin_run()
+    raise KeyboardInterrupt
+
+
+def test_ctrl_c_before_a_run_has_begun(conf, capsys):
+    def early(cfg):
+        raise KeyboardInterrupt
+
+    assert run_command(early, "search", [], conf) == 130
+    assert capsys.readouterr().err == "stopped before the run began\n"
+
+
+def test_ctrl_c_tells_how_to_go_on(conf, capsys):
+    Path("mine").mkdir()
+    argv = ["--config-dir", "mine", "epochs=9", "hydra.run.dir='outputs/a b=c'"]
+    assert run_command(interrupt, "search", argv, conf) == 130
+    message = capsys.readouterr().err.strip()
+    begin = "stopped; continue with: python -m darts_pl.search "
+    assert message.startswith(begin + "--config-dir mine epochs=9 ")
+    folder = Path("outputs/a b=c").absolute()
+    assert read_back(message.removeprefix(begin), conf) == str(folder)
+
+
+def read_back(argument: str, conf: Path) -> str:
+    """The folder that a shell and Hydra make of the printed command."""
+    folders = []
+    assert run_command(lambda cfg: folders.append(cfg.resume), "search", shlex.split(argument), conf) == 0
+    return folders[0]
+
+
+def test_a_resumed_run_is_told_once_where_to_go_on(conf, capsys):
+    argv = ["resume=outputs/first", "seed=4", "hydra.run.dir=${resume}"]
+    assert run_command(interrupt, "search", argv, conf) == 130
+    folder = Path("outputs/first").absolute()
+    message = capsys.readouterr().err
+    assert message.endswith(f"darts_pl.search seed=4 resume={folder}\n")
+
+
+def test_a_stopped_multirun_goes_on_as_a_whole(conf, capsys):
+    assert run_command(interrupt, "search", ["-m", "seed=0,1"], conf) == 130
+    folder = Path("outputs/sweep").absolute()
+    assert capsys.readouterr().err.endswith(f"darts_pl.search -m seed=0,1 resume={folder}\n")

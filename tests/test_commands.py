@@ -2,91 +2,16 @@
 
 import errno
 import os
-import shlex
 import sys
-import textwrap
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
 
 import pytest
-from hydra.core.config_store import ConfigStore
+from command_frame import build, told
 from hydra.core.hydra_config import HydraConfig
-from hydra.utils import instantiate
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import OmegaConf
 
 from darts_pl.commands import run_command
-from darts_pl.errors import ConfigError, DataError, TrainingError
-
-
-@dataclass
-class Inner:
-    depth: int = 1
-
-
-@dataclass
-class Schema:
-    epochs: int = 3
-    seed: int = 0
-    rate: float = 0.1
-    genotype: str = "DARTS_V1"
-    resume: str | None = None
-    space: dict[str, Any] = field(default_factory=dict)
-    relaxation: dict[str, Any] = field(default_factory=dict)
-    inner: Inner = field(default_factory=Inner)
-
-
-class Space:
-    """A part with plain annotations, as the project's own parts have."""
-
-    def __init__(self, layers: int, kind: Literal["wide", "deep"] = "wide", ratio: float | None = None):
-        if layers < 1:
-            raise ConfigError(f"space.layers: found {layers}, expected at least 1")
-        if layers == 13:
-            raise TypeError("a defect inside the part")
-        self.layers = layers
-
-
-FILES = {
-    "search.yaml": """
-        defaults: [commands_test_schema, {space: cells}, {relaxation: softmax}, _self_,
-                   {override hydra/job_logging: none}, {override hydra/hydra_logging: none}]
-        hydra: {run: {dir: outputs/run}, sweep: {dir: outputs/sweep}}
-        """,
-    "space/cells.yaml": f"{{_target_: {__name__}.Space, layers: 8}}",
-    "relaxation/softmax.yaml": "{_target_: builtins.dict}",
-    "relaxation/gumbel.yaml": "{_target_: builtins.dict, tau: 1.0}",
-    "experiment/cifar_first_order.yaml": "# @package _global_\nepochs: 50",
-    "experiment/broken.yaml": "# @package _global_\nepoch: 50",
-    "experiment/typed.yaml": "# @package _global_\nepochs: many",
-    "experiment/headless.yaml": "# a comment first\n# @package _global_\nepochs: 1",
-    "experiment/headless_part.yaml": "# a comment first\n# @package _global_\ndefaults: [override /relaxation: gumbel]",
-    "experiment/syntax.yaml": "# @package _global_\nepochs: [",
-}
-
-
-@pytest.fixture
-def conf(tmp_path, monkeypatch) -> Path:
-    """A configuration folder; the test runs beside it."""
-    ConfigStore.instance().store(name="commands_test_schema", node=Schema)
-    for name, content in FILES.items():
-        path = tmp_path / "conf" / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(textwrap.dedent(content))
-    monkeypatch.chdir(tmp_path)
-    return tmp_path / "conf"
-
-
-def build(cfg: DictConfig) -> None:
-    """What every command does: build the parts."""
-    instantiate(cfg.space)
-
-
-def told(capsys) -> str:
-    """What was printed as errors, none of it by Hydra."""
-    message = capsys.readouterr().err
-    assert "Error executing job with overrides" not in message
-    return message
+from darts_pl.errors import DataError, TrainingError
 
 
 def test_a_command_composes_and_runs(conf):
@@ -250,57 +175,6 @@ def test_a_wrong_choice_in_a_sweep_stops_it_before_any_job(conf, capsys):
     assert run_command(fail_for_some_seeds, "search", ["-m", "seed=0,abc"], conf) == 2
     assert "seed: found 'abc', expected int" in capsys.readouterr().err
     assert not Path("done_0").exists()
-
-
-def begin_run() -> None:
-    """What makes a run of the folder of the present job."""
-    Path(HydraConfig.get().runtime.output_dir, "manifest.json").write_text("{}")
-
-
-def interrupt(cfg):
-    """Ctrl-C in a run that had begun."""
-    begin_run()
-    raise KeyboardInterrupt
-
-
-def test_ctrl_c_before_a_run_has_begun(conf, capsys):
-    def early(cfg):
-        raise KeyboardInterrupt
-
-    assert run_command(early, "search", [], conf) == 130
-    assert capsys.readouterr().err == "stopped before the run began\n"
-
-
-def test_ctrl_c_tells_how_to_go_on(conf, capsys):
-    Path("mine").mkdir()
-    argv = ["--config-dir", "mine", "epochs=9", "hydra.run.dir='outputs/a b=c'"]
-    assert run_command(interrupt, "search", argv, conf) == 130
-    message = capsys.readouterr().err.strip()
-    begin = "stopped; continue with: python -m darts_pl.search "
-    assert message.startswith(begin + "--config-dir mine epochs=9 ")
-    folder = Path("outputs/a b=c").absolute()
-    assert read_back(message.removeprefix(begin), conf) == str(folder)
-
-
-def read_back(argument: str, conf: Path) -> str:
-    """The folder that a shell and Hydra make of the printed command."""
-    folders = []
-    assert run_command(lambda cfg: folders.append(cfg.resume), "search", shlex.split(argument), conf) == 0
-    return folders[0]
-
-
-def test_a_resumed_run_is_told_once_where_to_go_on(conf, capsys):
-    argv = ["resume=outputs/first", "seed=4", "hydra.run.dir=${resume}"]
-    assert run_command(interrupt, "search", argv, conf) == 130
-    folder = Path("outputs/first").absolute()
-    message = capsys.readouterr().err
-    assert message.endswith(f"darts_pl.search seed=4 resume={folder}\n")
-
-
-def test_a_stopped_multirun_goes_on_as_a_whole(conf, capsys):
-    assert run_command(interrupt, "search", ["-m", "seed=0,1"], conf) == 130
-    folder = Path("outputs/sweep").absolute()
-    assert capsys.readouterr().err.endswith(f"darts_pl.search -m seed=0,1 resume={folder}\n")
 
 
 def test_an_interpolation_is_resolved_before_it_is_checked(conf):

@@ -1,7 +1,6 @@
 """What the groups trainer, logger, callbacks, hardware and debug compose, and what they refuse in which words."""
 
 import inspect
-import sys
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,8 +13,7 @@ from _pytest.mark import ParameterSet
 from hydra import compose
 from omegaconf import OmegaConf
 
-from darts_pl import pipeline, retrain, search
-from darts_pl.assembly import launch, register
+from darts_pl.assembly import register
 from darts_pl.commands import check_config
 from darts_pl.commands.config_files import isolated_hydra
 from darts_pl.commands.suggestions import options_of
@@ -23,7 +21,6 @@ from darts_pl.commands.trainer import hardware_of, trainer_settings
 from darts_pl.paths import conf_dir
 from darts_pl.schema.trainer import OWNED
 
-TASKS = {"search": search.task, "retrain": retrain.task, "pipeline": pipeline.task}
 REFUSED = {
     "trainer.max_epochs=3": ["trainer.max_epochs", "schedules over the epochs", "retraining.epochs"],
     "+trainer.max_epochs=3": ["trainer.max_epochs", "schedules over the epochs"],
@@ -46,23 +43,6 @@ REFUSED = {
     "hardware=rx850": ["hardware/rx850", "'rx580'"],
     "experiment=cifar_smoke": ["+experiment=cifar_smoke"],
 }
-
-
-@pytest.fixture
-def refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> Callable[..., str]:
-    """The message of a command that is refused."""
-    monkeypatch.chdir(tmp_path)
-
-    def run(command: str, *words: str) -> str:
-        capsys.readouterr()
-        monkeypatch.setattr(sys, "argv", [f"darts_pl.{command}", *words])
-        assert launch(TASKS[command], command) == 2
-        message = capsys.readouterr().err
-        assert "Traceback" not in message
-        assert not list(tmp_path.rglob("manifest.json"))
-        return message[message.index("error: ") :].strip()
-
-    return run
 
 
 def slow_but(kept: Sequence[str], names: Iterable[str]) -> list[ParameterSet]:

@@ -1,20 +1,16 @@
 """What a command line cannot say: told with what to type instead. None of these lines begins a run."""
 
 import shlex
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
-from darts_pl import pipeline, retrain, search
 from darts_pl.__main__ import main as package
-from darts_pl.assembly import launch
 from darts_pl.genotype import KNOWN, read, to_original_text
 from darts_pl.overrides import quoted, typed
 
-TASKS = {"search": search.task, "retrain": retrain.task, "pipeline": pipeline.task}
 ODD = (
     "/home/me/my images (1)/x=y",
     "/home/me/[a]{b};#c&d!e~f",
@@ -28,22 +24,6 @@ ODD = (
     "100 %",
     "2024: x",
 )
-
-
-@pytest.fixture
-def refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> Callable[..., str]:
-    """The message of a command that is refused."""
-    monkeypatch.chdir(tmp_path)
-
-    def run(command: str, *words: str) -> str:
-        capsys.readouterr()
-        monkeypatch.setattr(sys, "argv", [f"darts_pl.{command}", *words])
-        assert launch(TASKS[command], command) == 2
-        message = capsys.readouterr().err
-        assert "Traceback" not in message
-        return message[message.index("error: ") :].strip()
-
-    return run
 
 
 def as_typed(line: str) -> object:

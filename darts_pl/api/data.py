@@ -1,7 +1,6 @@
 """What a search from Python takes for its data: a pair of loaders or data sets, or a data module."""
 
 from collections.abc import Iterable
-from functools import partial
 from typing import Any
 
 from lightning import LightningDataModule
@@ -28,8 +27,10 @@ def search_data(train: Any, valid: Any, config: SearchConfig, space: Space) -> P
         return _module_data(train, valid, config)
     if valid is None:
         raise ConfigError("valid_loader: found None, expected the data of the alphas: a loader or a data set")
-    sized = partial(sized_loader, batch_size=config.batch_size, num_workers=config.num_workers)
-    loaders = {"weights": sized(train, name="train_loader"), "alphas": sized(valid, name="valid_loader")}
+    loaders = {
+        name: sized_loader(data, name, config.batch_size, num_workers=config.num_workers)
+        for name, data in (("train_loader", train), ("valid_loader", valid))
+    }
     if config.space is None:
         input_shape, outputs = describe(loaders, config.num_classes)
         task = config.task or Classification(outputs)
@@ -37,7 +38,7 @@ def search_data(train: Any, valid: Any, config: SearchConfig, space: Space) -> P
         input_shape, outputs, task = describe_any(loaders, config.num_classes, config.task)
         if space.takes_images and isinstance(input_shape, TensorInput):
             input_shape = input_shape.shape
-    return LoaderData(loaders, config.seed, input_shape, outputs, task)
+    return LoaderData(dict(zip(("weights", "alphas"), loaders.values())), config.seed, input_shape, outputs, task)
 
 
 def _module_data(module: LightningDataModule, valid: Any, config: SearchConfig) -> PairedDataModule:
@@ -59,29 +60,24 @@ def _user_data(module: LightningDataModule, config: SearchConfig) -> UserModuleD
 
 
 def sized_loader(
-    data: Iterable | Dataset, batch_size: int, name: str, *, shuffle: bool = True, num_workers: int = 0
+    data: Iterable | Dataset, name: str, batch_size: int, *, shuffle: bool = True, num_workers: int = 0
 ) -> SizedLoader:
-    """A loader as it is, or one of a data set.
+    """`data` itself where it is a loader, else one over the data set.
 
     Args:
-        data: the loader, or a map-style data set. batch_size, shuffle, num_workers: of a data set's loader.
-        name: for messages.
+        name: what messages call it. batch_size, shuffle, num_workers: of the loader of a data set.
 
     Raises:
-        DataError: what has no length, such as a stream, or no batch.
+        DataError: no length, or no batch.
     """
-    if isinstance(data, Dataset):
-        # BatchNorm cannot train on one sample
-        single = shuffle and _length(data, name) % batch_size == 1 < _length(data, name)
-        data = DataLoader(data, batch_size, shuffle=shuffle, num_workers=num_workers, drop_last=single)
-    if _length(data, name) == 0:
-        raise DataError(f"{name} has no batch")
-    return data
-
-
-def _length(data: Any, name: str) -> int:
     try:
-        return len(data)
-    except TypeError as error:  # a loader of a stream has `__len__`, which raises
-        found = f"found {type(data).__name__} without a length"
-        raise DataError(f"{name}: {found}, expected a loader or a data set") from error
+        length = len(data)  # type: ignore[arg-type]
+    except TypeError as error:  # also of a DataLoader over an IterableDataset
+        found = f"{type(data).__name__} without a length"
+        raise DataError(f"{name}: found {found}, expected a loader or a data set") from error
+    if length == 0:
+        raise DataError(f"{name} has no batch")
+    if not isinstance(data, Dataset):
+        return data  # type: ignore[return-value]
+    single = shuffle and length % batch_size == 1 < length  # BatchNorm cannot train on one sample
+    return DataLoader(data, batch_size, shuffle=shuffle, num_workers=num_workers, drop_last=single)

@@ -62,10 +62,7 @@ def search_architecture(
         known = nearest(config.hypergradient, HYPERGRADIENTS)
         raise ConfigError(f"hypergradient={config.hypergradient!r} does not exist. {known}")
     precision = "auto" if config.use_amp else "32-true"
-    accelerator, _, index = str(device).partition(":")
-    if index and not index.isdigit():
-        raise ConfigError(f"device={device!r}: expected cpu, cuda, mps or auto, or cuda:1 for the second GPU")
-    hardware = Hardware(accelerator=accelerator, precision=precision, index=int(index or 0))
+    hardware = Hardware(**Hardware.of_device(device), precision=precision)
     _check_counts(config)
     check_warmup(config.alpha_warmup_epochs, config.epochs)
     _check_parts(config)

@@ -37,7 +37,7 @@ def train_network(
     num_classes: int | None = None,
     clip_norm: float = 5.0,
     seed: int = 0,
-    device: str = "cpu",
+    device: str | torch.device = "cpu",
     verbose: bool = False,
 ) -> dict[str, float]:
     """Train `network` in place, such as a space's `network(genotype)`, and test it once at the end.
@@ -47,25 +47,23 @@ def train_network(
         epochs, learning_rate: the rate falls to 0 on half a cosine. batch_size: where data sets are given.
         optimizer: `parameters -> optimiser`; None: SGD with momentum 0.9 and weight decay 3e-4.
         task, num_classes: see `SearchConfig`. clip_norm: global norm to which gradients are clipped; 0 leaves them.
-        device: `cpu`, `cuda`, `mps` or `auto`. verbose: show a progress bar and a line an epoch.
+        device, verbose: as of `search_architecture`.
 
     Returns:
         `test_loss` and the task's metrics, such as `test_acc`, `parameters` and `seconds`. The network is in eval mode
         on the CPU.
 
     Raises:
-        ConfigError: fewer than one epoch, a network with choices in it. DataError: see `search_architecture`.
-        TrainingError: a loss that is not finite.
+        ConfigError: fewer than one epoch, a network with choices in it, no device's name. DataError: see
+            `search_architecture`. TrainingError: a loss that is not finite.
     """
     if epochs < 1:
         raise ConfigError(f"epochs={epochs}: at least 1 is needed")
-    loaders = {
-        "weights": sized_loader(train_loader, batch_size, "train_loader"),
-        "alphas": sized_loader(test_loader, batch_size, "test_loader", shuffle=False),
-    }
+    train = sized_loader(train_loader, "train_loader", batch_size)
+    test = sized_loader(test_loader, "test_loader", batch_size, shuffle=False)
     with random_state_kept():
-        task = describe_any(loaders, num_classes, task)[2]
-    hardware = Hardware(accelerator=device, precision="32-true")
+        task = describe_any({"train_loader": train, "test_loader": test}, num_classes, task)[2]
+    hardware = Hardware(**Hardware.of_device(device), precision="32-true")
     sgd = partial(torch.optim.SGD, lr=learning_rate, momentum=0.9, weight_decay=3e-4)
     with random_state_kept(), lightning_at(logging.WARNING):
         module = RetrainModule(
@@ -79,9 +77,7 @@ def train_network(
             channels_last=hardware.runs_channels_last(network),
         )
         history = History(None, "train", report=print if verbose else log.debug)
-        data = Loaders(
-            SeededPasses(loaders["weights"], seed, "weights"), test=SeededPasses(loaders["alphas"], seed, "test")
-        )
+        data = Loaders(SeededPasses(train, seed, "weights"), test=SeededPasses(test, seed, "test"))
         fitted = fit(
             module,
             data,

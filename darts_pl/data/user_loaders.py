@@ -107,8 +107,8 @@ class LoaderData(Loaders):
 
 
 def describe(loaders: Mapping[str, Iterable], num_classes: int | None) -> tuple[tuple[int, int, int], int]:
-    """((C, H, W), number of classes) of the batches of the loaders `weights` and `alphas`; where `num_classes` is not
-    given, the labels of both are read through.
+    """((C, H, W), number of classes) of the batches of two loaders, by the names that messages call them; where
+    `num_classes` is not given, the labels of both are read through.
 
     Raises:
         DataError: batches of another form than (float (B, C, H, W), int64 (B,)), two shapes, labels out of range.
@@ -117,27 +117,27 @@ def describe(loaders: Mapping[str, Iterable], num_classes: int | None) -> tuple[
     highest = 0
     for name, loader in loaders.items():
         for batch in loader:
-            x, y = _checked(batch, "train_loader" if name == "weights" else "valid_loader")
+            x, y = _checked(batch, name)
             _, channels, height, width = x.shape
             shapes.setdefault(name, (channels, height, width))
             highest = max(highest, int(y.max()))
             if num_classes is not None:
                 break
-    if shapes["weights"] != shapes["alphas"]:
-        found = f"{shapes['weights']} in train_loader, {shapes['alphas']} in valid_loader"
+    shape, other = shapes.values()
+    if shape != other:
+        found = ", ".join(f"{each} in {name}" for name, each in shapes.items())
         raise DataError(f"images differ in shape: {found}")
     if num_classes is not None and highest >= num_classes:
         raise DataError(f"found label {highest}, expected labels below num_classes={num_classes}")
     if num_classes is None and highest == 0:
         raise DataError("every label is 0: a search needs images of two classes at least")
-    return shapes["weights"], num_classes or highest + 1
+    return shape, num_classes or highest + 1
 
 
-def describe_any(
-    loaders: Mapping[str, Iterable], outputs: int | None, task: Task | None
-) -> tuple[Inputs, Any, Task | None]:
-    """(inputs, outputs, task) of loaders whose batches are (x, y), each a tensor or several of them. Where nothing is
-    given, both are read through to count classes; with a `task` of one's own outputs are as given, or not known.
+def describe_any(loaders: Mapping[str, Iterable], outputs: int | None, task: Task | None) -> tuple[Inputs, Any, Task]:
+    """(inputs, outputs, task) of two loaders, by the names that messages call them, whose batches are (x, y), each a
+    tensor or several of them. Where nothing is given, both are read through to count classes; with a `task` of one's
+    own outputs are as given, or not known.
 
     Raises:
         DataError: batches of another form, values that are not finite, inputs of two shapes.
@@ -145,8 +145,7 @@ def describe_any(
     shapes: dict[str, Inputs] = {}
     highest: dict[str, int] = {}
     first = None
-    for name, loader in loaders.items():
-        where = "train_loader" if name == "weights" else "valid_loader"
+    for where, loader in loaders.items():
         for batch in loader:
             x, y = split_batch(batch, None, None, where)
             check_values(x, y, outputs, where)
@@ -158,7 +157,7 @@ def describe_any(
             if (task is not None or outputs is not None) and not _has_whole(shape):
                 break
     _check_same(shapes)
-    shape = widest(shapes["train_loader"], shapes["valid_loader"])
+    shape = widest(*shapes.values())
     if task is not None:
         return shape, outputs_of(task) if outputs is None else outputs, task
     counted = infer_outputs(first, highest) if outputs is None else outputs
@@ -174,7 +173,8 @@ def _has_whole(shape: Inputs) -> bool:
 
 def _check_same(shapes: Mapping[str, Inputs]) -> None:
     found = {name: dict(_sizes(shape)) for name, shape in shapes.items()}
-    if found["train_loader"] != found["valid_loader"]:
+    one, other = found.values()
+    if one != other:
         raise DataError("inputs differ: " + ", ".join(f"{shape} in {name}" for name, shape in shapes.items()))
 
 

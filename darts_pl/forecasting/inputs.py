@@ -64,18 +64,6 @@ def facts(shape: SeriesShape, scaler: Any, seasonal_period: int, target_names: S
     return {**found, "mean": np.asarray(mean, float).tolist(), "std": np.asarray(std, float).tolist()}
 
 
-def hardware_node(device: str) -> dict[str, Any]:
-    """What a device such as `cuda:1` says of the node `hardware` of a configuration; nothing where it is `auto`.
-
-    Raises:
-        ConfigError: no device's name.
-    """
-    accelerator, _, index = str(device).partition(":")
-    if index and not index.isdigit():
-        raise ConfigError(f"device={device!r}: expected auto, cpu, cuda or mps, or cuda:1 for the second GPU")
-    return {} if device == "auto" else {"accelerator": accelerator, "index": int(index or 0)}
-
-
 def data_node(path: Path | str, loss: str) -> dict[str, Any]:
     """The node `data` of a configuration for windows in a file."""
     return {"_target_": "darts_pl.data.series.windows_data", "path": str(path), "loss": loss}

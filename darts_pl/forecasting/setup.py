@@ -24,6 +24,7 @@ from darts_pl.errors import ConfigError, RunError, nearest
 from darts_pl.forecasting import inputs
 from darts_pl.forecasting.order import Plan, build_plan
 from darts_pl.forecasting.parts import parts_factory
+from darts_pl.hardware import Hardware
 from darts_pl.ops.series import SeriesShape
 from darts_pl.schema import DARTSConfig
 from darts_pl.stages.lock import locked
@@ -66,7 +67,7 @@ class Setup:
 
     def plain(self, config: DARTSConfig, path: Path | str = "") -> dict[str, Any]:
         """`config` as plain values, with the windows' file at `path`."""
-        nodes = {"hardware": inputs.hardware_node(self.device), "data": inputs.data_node(path, config.train.loss)}
+        nodes = {"hardware": Hardware.of_device(self.device), "data": inputs.data_node(path, config.train.loss)}
         return compose_config(config, self.choices, nodes)
 
     def parts(self, config: DARTSConfig) -> PipelineParts:

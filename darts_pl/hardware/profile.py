@@ -4,6 +4,7 @@ import functools
 import logging
 import platform
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 
@@ -76,6 +77,18 @@ class Hardware:
             raise ConfigError(f"hardware.index={self.index}: torch sees {found} GPUs, counted from 0")
         if self.threads is not None and self.threads < 1:
             raise ConfigError(f"hardware.threads={self.threads}: at least 1 is needed")
+
+    @staticmethod
+    def of_device(device: str | torch.device) -> dict[str, Any]:
+        """The arguments that a device such as `cuda:1` stands for; none where it is `auto`.
+
+        Raises:
+            ConfigError: no device's name.
+        """
+        accelerator, _, index = str(device).partition(":")
+        if index and not index.isdigit():
+            raise ConfigError(f"device={device!r}: expected auto, cpu, cuda or mps, or cuda:1 for the second GPU")
+        return {} if accelerator == "auto" else {"accelerator": accelerator, "index": int(index or 0)}
 
     @property
     def device_type(self) -> str:
