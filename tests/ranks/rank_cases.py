@@ -14,6 +14,7 @@ from darts_pl import ranks
 from darts_pl.callbacks import History, SearchHistory
 from darts_pl.data import digits_data
 from darts_pl.derive import top_edges
+from darts_pl.errors import RankLost
 from darts_pl.hardware import Hardware
 from darts_pl.hypergradient import exact, finite_difference, first
 from darts_pl.lit import RetrainModule, SearchModule
@@ -63,9 +64,9 @@ METHODS: dict[str, Case] = {
     "gumbel": Case(Gumbel),
     "dirichlet": Case(partial(Dirichlet, kl_weight=1e-3)),
     "partial": Case(mixing=PartialChannels(2)),
-    "single_path": Case(partial(Gumbel, hard=True), SinglePath()),
     "finite_difference": Case(hypergradient=finite_difference),
     "exact": Case(hypergradient=exact),
+    "single_path": Case(partial(Gumbel, hard=True), SinglePath()),
 }
 RULES: dict[str, Case] = {
     "sdarts_rs": Case(rules=(SDARTSRandom(0.1),)),
@@ -137,8 +138,7 @@ Make = Callable[[], tuple[StepModule, Any, History]]
 
 
 def cases_of_a_rank(made: Mapping[bool, Mapping[str, Make]], folder: Path, place: Mapping[str, Any]) -> None:
-    """As one of two ranks run all cases in turn, and leave in a file what this rank found of each."""
-    found = {}
+    """As one of two ranks run all cases in turn, and leave in files what this rank found of each."""
     for whole, cases in made.items():
         for name, make in cases.items():
             module, data, history = make()
@@ -148,15 +148,30 @@ def cases_of_a_rank(made: Mapping[bool, Mapping[str, Make]], folder: Path, place
                 "plugins": [Synchronization()] if whole else [],
             }
             run_fit(module, data, history, own)
-            found[whole, name] = found_by(module, history)
-    torch.save(found, folder / f"rank_{ranks.rank()}.pt")
-    dist.barrier()
+            torch.save(found_by(module, history), folder / f"{whole}_{name}_{ranks.rank()}.pt")
+            dist.barrier()
 
 
-def by_two_ranks(made: Mapping[bool, Mapping[str, Make]], folder: Path) -> list[dict[tuple[bool, str], Any]]:
-    """What each of two ranks found, by case; `made` has first whether batch normalisation is synchronised."""
-    on_devices(2, partial(cases_of_a_rank, made, folder), flags={"devices": 2}, cpu=True)
-    return [torch.load(folder / f"rank_{rank}.pt", weights_only=False) for rank in range(2)]
+class TwoRanks:
+    """What each of two ranks finds in the cases of `made`, which has first whether batch normalisation is synchronised.
+
+    Ranks that drift apart may break off in a later case, where they exchange tensors of other candidates; what they
+    found before is compared all the same.
+    """
+
+    def __init__(self, made: Mapping[bool, Mapping[str, Make]], folder: Path):
+        self.folder, self.error = folder, None
+        try:
+            on_devices(2, partial(cases_of_a_rank, made, folder), flags={"devices": 2}, cpu=True)
+        except (RankLost, RuntimeError) as error:
+            self.error = error
+
+    def found(self, whole: bool, name: str) -> list[dict[str, Any]]:
+        """What rank 0 and rank 1 found; raises what they broke off by before it."""
+        files = [self.folder / f"{whole}_{name}_{rank}.pt" for rank in range(2)]
+        if self.error is not None and not all(file.is_file() for file in files):
+            raise self.error
+        return [torch.load(file, weights_only=False) for file in files]
 
 
 def differing(
