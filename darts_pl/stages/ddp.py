@@ -177,10 +177,12 @@ class Others:
         return self._lost(next(iter(said))) if said else None
 
     def _lost(self, rank: int) -> RankLost:
-        self.processes[rank].join(1.0)
+        process, until = self.processes[rank], time.monotonic() + LAST_WORD_S
+        while process.exitcode is None and time.monotonic() < until:
+            time.sleep(0.01)  # `join` gives up where the watching thread is taking the status just now
         return RankLost(
-            f"the process of rank {rank} {ended(self.processes[rank].exitcode or 0)}, so the fit on several devices "
-            "cannot go on. The points saved are kept"
+            f"the process of rank {rank} {ended(process.exitcode or 0)}, so the fit on several devices cannot go on. "
+            "The points saved are kept"
         )
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 import torch.distributed as dist
+from lightning.pytorch import Callback, Trainer
 
 from darts_pl import ranks
 from darts_pl.callbacks import History, SearchHistory
@@ -113,25 +114,35 @@ def training_of(folder: Path | None = None, *, whole: bool = True) -> tuple[Retr
     return module, data, History(folder, "train")
 
 
-def run_fit(module: StepModule, data: Any, history: History, place: Mapping[str, Any], **settings: Any) -> None:
-    """Fit here, as one of several ranks or alone."""
+class Seen(Callback):
+    """Counts the samples that weights are trained on."""
+
+    def __init__(self) -> None:
+        self.samples = 0
+
+    def on_train_batch_start(self, trainer: Trainer, module: StepModule, batch: Any, batch_idx: int) -> None:
+        _, y = batch["weights"] if isinstance(batch, dict) else batch
+        self.samples += len(y)
+
+
+def found_by_fit(made: tuple[StepModule, Any, History], place: Mapping[str, Any]) -> dict[str, Any]:
+    """What a fit leaves, as one of several ranks or alone."""
+    module, data, history = made
+    seen = Seen()
     double = next(iter(module.parameters())).dtype == torch.float64
     hardware = Hardware(accelerator="cpu", precision="64-true" if double else "32-true")
-    settings = {"callbacks": [history], "folder": None, "checkpoints": None, "trainer": QUIET, **settings}
-    fit_here(module, data, place, epochs=EPOCHS, hardware=hardware, title="test", **settings)
+    files = {"folder": None, "checkpoints": None}
+    watching = [history, seen]
+    fit_here(
+        module, data, place, epochs=EPOCHS, hardware=hardware, callbacks=watching, title="test", trainer=QUIET, **files
+    )
+    return {**found_by(module, history), "samples": seen.samples, "generator": torch.get_rng_state()}
 
 
 def found_by(module: StepModule, history: History) -> dict[str, Any]:
     """What a fit has left: its state, without figures of an epoch under way, and its rows."""
     state = {name: value.clone() for name, value in module.state_dict().items() if "_metrics." not in name}
     return {"state": state, "rows": history.rows, "steps": module.steps_done}
-
-
-def in_one_process(made: tuple[StepModule, Any, History]) -> dict[str, Any]:
-    """What one rank finds."""
-    module, data, history = made
-    run_fit(module, data, history, {"strategy": "auto"})
-    return found_by(module, history)
 
 
 Make = Callable[[], tuple[StepModule, Any, History]]
@@ -141,14 +152,12 @@ def cases_of_a_rank(made: Mapping[bool, Mapping[str, Make]], folder: Path, place
     """As one of two ranks run all cases in turn, and leave in files what this rank found of each."""
     for whole, cases in made.items():
         for name, make in cases.items():
-            module, data, history = make()
             own = {
                 **place,
                 "strategy": copy.deepcopy(place["strategy"]),
                 "plugins": [Synchronization()] if whole else [],
             }
-            run_fit(module, data, history, own)
-            torch.save(found_by(module, history), folder / f"{whole}_{name}_{ranks.rank()}.pt")
+            torch.save(found_by_fit(make(), own), folder / f"{whole}_{name}_{ranks.rank()}.pt")
             dist.barrier()
 
 

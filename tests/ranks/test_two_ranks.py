@@ -6,7 +6,7 @@ from functools import partial
 
 import pytest
 import torch
-from rank_cases import METHODS, RULES, TwoRanks, differing, in_one_process, search_of, training_of
+from rank_cases import METHODS, RULES, TwoRanks, differing, found_by_fit, search_of, training_of
 
 DRAWN = ("drop_path",)  # each rank for its own samples, so not as one rank would
 
@@ -37,8 +37,9 @@ def check_as_one(make, first, second):
     """Both ranks are equal to the bit, and to rounding what one process finds with the whole batches."""
     assert not differing(first["state"], second["state"])
     assert first["rows"] == second["rows"]
-    alone = in_one_process(make())
+    alone = found_by_fit(make(), {"strategy": "auto"})
     assert alone["steps"] == first["steps"]
+    assert alone["samples"] == first["samples"] + second["samples"] > first["samples"] > 0
     for key, value in alone["state"].items():
         torch.testing.assert_close(first["state"][key], value, rtol=1e-7, atol=1e-9, msg=f"{key}: {{}}".format)
     for one, two in zip(alone["rows"], first["rows"], strict=True):
@@ -56,6 +57,7 @@ def test_two_ranks_find_what_one_does(name, methods):
 def test_ranks_stay_equal_to_the_bit(name, methods):
     first, second = methods.found(False, name)
     assert not differing(first["state"], second["state"])
+    assert not torch.equal(first["generator"], second["generator"])  # what each draws for its own samples
     assert first["rows"] == second["rows"]
 
 
