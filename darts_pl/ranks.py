@@ -120,6 +120,14 @@ def any_rank(flag: bool, device: torch.device) -> bool:
     return bool(found)
 
 
+def is_of_connection(error: BaseException) -> bool:
+    """Whether `error` says that another rank does not answer."""
+    if not isinstance(error, RuntimeError):
+        return False
+    text = str(error).lower()
+    return isinstance(error, dist.DistError) or any(word in text for word in ("gloo", "nccl", "connection closed"))
+
+
 def mean_loss(loss: Tensor) -> Tensor:
     """The mean over the ranks, the same bits on all; its gradient is that of this rank's `loss`."""
     return loss if world() == 1 else _MeanLoss.apply(loss)

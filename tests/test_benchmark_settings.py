@@ -1,7 +1,11 @@
 """What `python -m darts_pl.benchmark` understands, and what it refuses before any work."""
 
 import json
+import os
+import signal
 import sys
+import threading
+import time
 
 import pytest
 from hydra import compose, initialize_config_dir
@@ -12,6 +16,7 @@ from darts_pl.errors import ConfigError
 from darts_pl.paths import conf_dir
 from darts_pl.stages.benchmark.settings import Settings, experiment, methods_in, parse
 from darts_pl.stages.jobs import CommandJob, run_commands
+from darts_pl.stages.jobs.commands import GRACE_S
 
 KNOWN = ("darts", "drnas", "gdas")
 
@@ -86,12 +91,43 @@ def test_the_published_scale_leaves_nothing_of_the_small_one(method):
     assert {key: OmegaConf.select(config, key) for key in others} == others
 
 
-def test_a_failed_job_is_passed_over(tmp_path, monkeypatch):
-    """Real processes: the second fails, the third still runs, a done one is not started again."""
+class Script(CommandJob):
+    """A job that runs a text of Python."""
 
-    class Script(CommandJob):
-        def command(self):
-            return [sys.executable, "-c", self.overrides[0]]
+    def command(self):
+        return [sys.executable, "-c", self.overrides[0]]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
+def test_ctrl_c_again_ends_jobs_that_do_not_end_and_starts_no_other(tmp_path):
+    begun = tmp_path / "begun"
+    text = (
+        "import os, signal, time; signal.signal(signal.SIGINT, signal.SIG_IGN);"
+        f"open({str(begun)!r}, 'w').write(f'{{os.getpid()}}.'); time.sleep(600)"
+    )
+    deaf, never = Script("deaf", tmp_path / "deaf", (text,)), Script("never", tmp_path / "never", ("",))
+
+    def press_twice():
+        while not (begun.exists() and begun.read_text().endswith(".")):
+            time.sleep(0.01)
+        for _ in range(2):
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(0.5)
+
+    pressing = threading.Thread(target=press_twice)
+    pressing.start()
+    started = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        run_commands([deaf, never], at_once=1, threads=1)
+    pressing.join()
+    assert time.monotonic() - started < GRACE_S / 2
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(begun.read_text()[:-1]), 0)
+    assert not never.folder.exists()
+
+
+def test_a_failed_job_is_passed_over(tmp_path):
+    """Real processes: the second fails, the third still runs, a done one is not started again."""
 
     def script(name: str, text: str) -> Script:
         return Script(name, tmp_path / name, (text,))

@@ -14,7 +14,7 @@ from darts_pl.api.settings import SearchConfig, SearchResult
 from darts_pl.errors import ConfigError, nearest
 from darts_pl.hardware import Hardware
 from darts_pl.lit import check_warmup
-from darts_pl.lit.surroundings import random_state_kept
+from darts_pl.lit.isolation import random_state_kept
 from darts_pl.relaxations import Relaxation
 from darts_pl.rules import Rule
 from darts_pl.spaces import CellSpace

@@ -15,7 +15,7 @@ from darts_pl.data.user_loaders import Loaders, SeededPasses, describe_any
 from darts_pl.errors import ConfigError
 from darts_pl.hardware import Hardware
 from darts_pl.lit import RetrainModule
-from darts_pl.lit.surroundings import lightning_at, random_state_kept
+from darts_pl.lit.isolation import lightning_at, random_state_kept
 from darts_pl.spaces.base import trainable
 from darts_pl.stages.fitting import fit
 from darts_pl.stages.trainer import TrainerSettings

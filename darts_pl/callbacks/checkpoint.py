@@ -112,6 +112,8 @@ class ResumePoints(Checkpoint):
         except FolderVanished:
             raise
         except (OSError, RuntimeError) as error:
+            if trainer.world_size > 1 and ranks.is_of_connection(error):  # what all ranks have to save meets here
+                raise
             reason = getattr(error, "strerror", None) or error
             raise StorageError(
                 f"cannot write the checkpoint {path}: {reason}. The points saved before are intact; free space or "

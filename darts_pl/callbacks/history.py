@@ -61,7 +61,7 @@ class History(Callback):
         self.before_row(module)
         row = {"epoch": module.finished_epochs, **module.epoch_row(), **self.extra_row(module)}
         self.rows.append(row)
-        self.timing.append(self._timing_row(trainer, module))
+        self.timing.append(self._timing_row(module))
         if not trainer.is_global_zero:
             return
         if self.folder is not None:
@@ -76,16 +76,15 @@ class History(Callback):
         """Further columns of a subclass."""
         return {}
 
-    def _timing_row(self, trainer: Trainer, module: LightningModule) -> dict:
+    def _timing_row(self, module: LightningModule) -> dict:
         steps = module.steps_done - self.steps_before
         seconds = self.steps_end - self.epoch_started
-        batch_size = getattr(trainer.datamodule, "batch_size", None)
         return {
             "epoch": module.finished_epochs,
             "seconds": round(time.perf_counter() - self.epoch_started, 3),
             "steps": steps,
             "seconds_per_step": round(seconds / steps, 5) if steps else None,
-            "samples_per_s": round(batch_size * steps / seconds, 1) if steps and batch_size else None,
+            "samples_per_s": round(module.batch_size * steps / seconds, 1) if steps and module.batch_size else None,
             "peak_memory_mib": round(peak_memory_mib(module.device), 1),
         }
 

@@ -11,7 +11,7 @@ from darts_pl.callbacks import History, SearchHistory
 from darts_pl.data.series import UserWindows
 from darts_pl.errors import ConfigError
 from darts_pl.genotype import from_json
-from darts_pl.lit.surroundings import random_state_kept
+from darts_pl.lit.isolation import random_state_kept
 from darts_pl.spaces.base import DerivedNetwork
 from darts_pl.spaces.series import SeriesSpace, SeriesSupernet
 from darts_pl.stages.fitting import fit

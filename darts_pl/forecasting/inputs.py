@@ -15,7 +15,7 @@ import torch.nn as nn
 from darts_pl.bounded.tables import read_table
 from darts_pl.data.series.window_file import WindowFile, taken_from
 from darts_pl.errors import ConfigError, DataError, nearest
-from darts_pl.lit.surroundings import random_state_kept
+from darts_pl.lit.isolation import random_state_kept
 from darts_pl.ops.series import SeriesShape
 from darts_pl.schema import DARTSConfig
 from darts_pl.seeds import derived_seed

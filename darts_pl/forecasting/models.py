@@ -9,7 +9,7 @@ import torch
 from darts_pl.forecasting.in_memory import space_of
 from darts_pl.forecasting.setup import Setup
 from darts_pl.genotype import SeriesGenotype
-from darts_pl.lit.surroundings import random_state_kept
+from darts_pl.lit.isolation import random_state_kept
 from darts_pl.schema import DARTSConfig
 from darts_pl.seeds import derived_seed
 from darts_pl.spaces.series import SeriesNetwork, SeriesSupernet

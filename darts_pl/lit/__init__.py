@@ -1,7 +1,7 @@
 """LightningModules: searching and retraining."""
 
 from darts_pl.lit.checks import check_method, check_warmup
-from darts_pl.lit.leaf_spec import use_the_new_leaf
+from darts_pl.lit.isolation import use_the_new_leaf
 from darts_pl.lit.retrain import RetrainModule
 from darts_pl.lit.search import SearchModule
 

@@ -7,6 +7,7 @@ from typing import TypeAlias, TypeVar
 
 import torch
 from lightning.pytorch import LightningModule
+from lightning.pytorch.plugins.precision import MixedPrecision
 from lightning_utilities.core.apply_func import apply_to_collection
 from torch import Tensor
 from torch.nn.parallel import DistributedDataParallel
@@ -28,6 +29,7 @@ class StepModule(LightningModule):
     Attributes:
         steps_done: batches trained on since the start of the run, over all epochs and interruptions: weight steps, but
             for `accumulate`.
+        batch_size: samples of a training batch, where the data of the fit know it.
     """
 
     phase = "train"
@@ -48,6 +50,7 @@ class StepModule(LightningModule):
         self.seed, self.clip_norm, self.channels_last = seed, clip_norm, channels_last
         self.steps_done = self.elapsed_epochs = self.place = 0
         self.accumulated_batches = 1
+        self.batch_size: int | None = None
         self.task = copy.deepcopy(task)  # it may learn, and each training begins from what the data say
         self.train_metrics, self.val_metrics = self.task.metrics(), self.task.metrics()
 
@@ -110,6 +113,12 @@ class StepModule(LightningModule):
         """Clip the weights' gradients: here, because under float16 Lightning has taken the loss scale out by now."""
         if self.clip_norm:
             self.clip_gradients(optimizer, self.clip_norm, "norm")
+
+    def loss_scale(self) -> float | None:
+        """What a loss is multiplied by before it is differentiated under float16; None at other precisions."""
+        plugin = self.trainer.precision_plugin
+        scaler = plugin.scaler if isinstance(plugin, MixedPrecision) else None
+        return None if scaler is None else float(scaler.get_scale())
 
     def check_finite(self, value: Tensor, what: str) -> None:
         """Raises TrainingError, naming the step, where `value` is not finite; nothing has been updated by it yet."""

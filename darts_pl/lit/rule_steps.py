@@ -86,8 +86,8 @@ class RuleSteps(StepModule):
         """L_train in eval mode; not in float16, whose gradients with respect to gates need a scaled loss."""
         x, y = batch
         self.supernet.eval()
-        scaler = getattr(self.trainer.precision_plugin, "scaler", None)
-        with contextlib.nullcontext() if scaler is None else torch.autocast(self.device.type, enabled=False):
+        half = self.loss_scale() is not None
+        with torch.autocast(self.device.type, enabled=False) if half else contextlib.nullcontext():
             gates = {kind: ranks.shared(gate) for kind, gate in gates.items()}  # rules take gradients in these
             loss = self.task.loss(self.supernet(self.layout(x), gates), y)
         self.supernet.train()
@@ -107,8 +107,7 @@ class RuleSteps(StepModule):
             with buffers_spared(self.supernet):
                 return self.objective(valid, "alphas")
 
-        scaler = getattr(self.trainer.precision_plugin, "scaler", None)
-        scale = 1.0 if scaler is None else float(scaler.get_scale())
+        scale = self.loss_scale() or 1.0
         step = WeightStep(self.supernet, train_loss, valid_loss, gates, self.steps_done, scale, ranks.mean)
         for rule in rules:
             rule.adjust(step)

@@ -219,10 +219,8 @@ class SearchModule(RuleSteps):
         if not self._is_first_order():
             with torch.autocast(self.device.type, enabled=False):
                 return self.hypergradient(problem)
-        scaler = getattr(self.trainer.precision_plugin, "scaler", None)
-        if scaler is None:
-            return self.hypergradient(problem)
-        return self.hypergradient(problem, loss_scale=float(scaler.get_scale()))
+        scale = self.loss_scale()
+        return self.hypergradient(problem) if scale is None else self.hypergradient(problem, loss_scale=scale)
 
     def _is_first_order(self) -> bool:
         return plain(self.hypergradient) in (first, fixed)
@@ -231,7 +229,7 @@ class SearchModule(RuleSteps):
         """Step; where float16 overflowed leave the update out, as the scaler does for the weights."""
         grads = [p.grad for group in optimizer.param_groups for p in group["params"]]
         finite = all(torch.isfinite(grad).all() for grad in grads)
-        if getattr(self.trainer.precision_plugin, "scaler", None) is None:
+        if self.loss_scale() is None:
             self.check_finite(torch.cat([grad.flatten() for grad in grads]), "the hypergradient")
         if finite:
             optimizer.step()

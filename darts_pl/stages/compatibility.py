@@ -1,17 +1,17 @@
 """Which parts of a method make no sense beside each other, told before any work."""
 
-import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from darts_pl.derive import NONE, Derivation, Strongest, Threshold
 from darts_pl.errors import ConfigError
-from darts_pl.hypergradient import fixed
-from darts_pl.lit import check_method
+from darts_pl.hypergradient import Hypergradient, fixed
+from darts_pl.lit.checks import check_method, plain
 from darts_pl.relaxations import Relaxation
 from darts_pl.relaxations.mixing import Mixing, MixingFunction, as_mixing
 from darts_pl.rules import Rule
 from darts_pl.spaces.base import Space
 from darts_pl.stages.phases import Phase
+from darts_pl.stages.selection import Sampled, Selection
 
 
 def check_parts(
@@ -19,11 +19,11 @@ def check_parts(
     space: Space,
     relaxation: Relaxation,
     mixing: MixingFunction,
-    hypergradient: Callable,
+    hypergradient: Hypergradient,
     rules: Sequence[Rule],
     derivation: Derivation,
     phases: Sequence[Phase],
-    selection: Callable | None,
+    selection: Selection | None,
 ) -> None:
     """Look at all parts of a search together.
 
@@ -49,11 +49,6 @@ def check_parts(
     _check_stops(rules, phases, selection)
 
 
-def _function(part: Callable) -> Callable:
-    """The function behind a part that was given some of its arguments."""
-    return part.func if isinstance(part, functools.partial) else part
-
-
 def _check_threshold(relaxation: Relaxation, mixing: Mixing) -> None:
     if relaxation.simplex:
         raise ConfigError(
@@ -68,26 +63,30 @@ def _check_threshold(relaxation: Relaxation, mixing: Mixing) -> None:
 
 
 def _check_phases(
-    relaxation: Relaxation, mixing: Mixing, hypergradient: Callable, phases: Sequence[Phase], selection
+    relaxation: Relaxation,
+    mixing: Mixing,
+    hypergradient: Hypergradient,
+    phases: Sequence[Phase],
+    selection: Selection | None,
 ) -> None:
     for phase in phases:
         if phase.channel_divisor is not None:
             mixing.with_divisor(phase.channel_divisor)
     if all(phase.keep is None for phase in phases):
         return
-    if not relaxation.trains_alphas or _function(hypergradient) is fixed:
+    if not relaxation.trains_alphas or plain(hypergradient) is fixed:
         raise ConfigError(
             "phases that drop candidates go by the gates, which are never trained here. Take phases=single, or a "
             "hypergradient other than fixed with a relaxation of alphas"
         )
-    if getattr(selection, "draws_from_space", False):
+    if isinstance(selection, Sampled):
         raise ConfigError(
             "selection=sampled draws architectures from the whole space, but these phases drop candidates. Take "
             "phases=single, or selection=derived"
         )
 
 
-def _check_stops(rules: Sequence[Rule], phases: Sequence[Phase], selection) -> None:
+def _check_stops(rules: Sequence[Rule], phases: Sequence[Phase], selection: Selection | None) -> None:
     stopping = [type(rule).__name__ for rule in rules if rule.stops]
     if stopping and selection is not None:
         raise ConfigError(

@@ -34,6 +34,7 @@ from lightning.pytorch.utilities.rank_zero import rank_zero_only
 from darts_pl.errors import ConfigError, DartsError, RankLost
 from darts_pl.hardware import Hardware
 from darts_pl.last_words import ended
+from darts_pl.ranks import is_of_connection
 from darts_pl.stages.orphans import end_with_parent
 from darts_pl.stages.ring import Ring
 
@@ -157,7 +158,7 @@ class Others:
 
     def reason(self, error: BaseException) -> Exception | None:
         """Why a rank is gone, where `error` came of that; None for an error of rank 0's own."""
-        if not _is_of_connection(error):
+        if not is_of_connection(error):
             return None
         said: dict[int, Exception] = {}
         until = time.monotonic() + LAST_WORD_S
@@ -171,22 +172,18 @@ class Others:
                     said[rank] = report.recv()
                 except EOFError:  # it ended without a word
                     return self._lost(rank)
-                if not _is_of_connection(said[rank]):
+                if not is_of_connection(said[rank]):
                     return said[rank]
         return self._lost(next(iter(said))) if said else None
 
     def _lost(self, rank: int) -> RankLost:
-        self.processes[rank].join(1.0)
+        process, until = self.processes[rank], time.monotonic() + LAST_WORD_S
+        while process.exitcode is None and time.monotonic() < until:
+            time.sleep(0.01)  # `join` gives up where the watching thread is taking the status just now
         return RankLost(
-            f"the process of rank {rank} {ended(self.processes[rank].exitcode or 0)}, so the fit on several devices "
-            "cannot go on. The points saved are kept"
+            f"the process of rank {rank} {ended(process.exitcode or 0)}, so the fit on several devices cannot go on. "
+            "The points saved are kept"
         )
-
-
-def _is_of_connection(error: BaseException) -> bool:
-    """Whether `error` says that another rank does not answer."""
-    text = str(error).lower()
-    return isinstance(error, dist.DistError) or any(word in text for word in ("gloo", "nccl", "connection closed"))
 
 
 def _other_rank(ring: Ring, rank: int, payload: bytes, report: Connection) -> None:

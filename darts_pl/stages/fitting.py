@@ -23,8 +23,8 @@ from darts_pl.data.user_loaders import Loaders
 from darts_pl.errors import ConfigError, RunError, TrainingError
 from darts_pl.hardware import Hardware
 from darts_pl.lit.base import StepModule
+from darts_pl.lit.isolation import lightning_at
 from darts_pl.lit.recomputation import recomputing
-from darts_pl.lit.surroundings import lightning_at
 from darts_pl.paths import remove_temporaries
 from darts_pl.stages.ddp import device_count, on_devices
 from darts_pl.stages.trainer import DEFAULT, TrainerSettings
@@ -134,6 +134,7 @@ def fit_here(
         **place,
     )
     module.accumulate(trainer.accumulates)
+    module.batch_size = data.batch_size
     memory = memory_errors(data.batch_size, lambda: module.steps_done)
     with without_thread_tracebacks(), memory, recomputing(module, hardware.recompute):
         fitted.fit(module, datamodule=data, ckpt_path=point, weights_only=True)

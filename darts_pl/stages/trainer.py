@@ -15,7 +15,7 @@ from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
 from darts_pl.errors import ConfigError
 from darts_pl.hardware import Hardware
-from darts_pl.lit.surroundings import lightning_at
+from darts_pl.lit.isolation import lightning_at
 
 PROFILERS = {"simple": SimpleProfiler, "advanced": AdvancedProfiler, "pytorch": PyTorchProfiler}
 ACCUMULATE = "accumulate_grad_batches"  # by the module, as Lightning does not under manual optimisation

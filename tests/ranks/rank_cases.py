@@ -9,11 +9,13 @@ from typing import Any
 
 import torch
 import torch.distributed as dist
+from lightning.pytorch import Callback, Trainer
 
 from darts_pl import ranks
 from darts_pl.callbacks import History, SearchHistory
 from darts_pl.data import digits_data
 from darts_pl.derive import top_edges
+from darts_pl.errors import RankLost
 from darts_pl.hardware import Hardware
 from darts_pl.hypergradient import exact, finite_difference, first
 from darts_pl.lit import RetrainModule, SearchModule
@@ -63,9 +65,9 @@ METHODS: dict[str, Case] = {
     "gumbel": Case(Gumbel),
     "dirichlet": Case(partial(Dirichlet, kl_weight=1e-3)),
     "partial": Case(mixing=PartialChannels(2)),
-    "single_path": Case(partial(Gumbel, hard=True), SinglePath()),
     "finite_difference": Case(hypergradient=finite_difference),
     "exact": Case(hypergradient=exact),
+    "single_path": Case(partial(Gumbel, hard=True), SinglePath()),
 }
 RULES: dict[str, Case] = {
     "sdarts_rs": Case(rules=(SDARTSRandom(0.1),)),
@@ -112,12 +114,29 @@ def training_of(folder: Path | None = None, *, whole: bool = True) -> tuple[Retr
     return module, data, History(folder, "train")
 
 
-def run_fit(module: StepModule, data: Any, history: History, place: Mapping[str, Any], **settings: Any) -> None:
-    """Fit here, as one of several ranks or alone."""
+class Seen(Callback):
+    """Counts the samples that weights are trained on."""
+
+    def __init__(self) -> None:
+        self.samples = 0
+
+    def on_train_batch_start(self, trainer: Trainer, module: StepModule, batch: Any, batch_idx: int) -> None:
+        _, y = batch["weights"] if isinstance(batch, dict) else batch
+        self.samples += len(y)
+
+
+def found_by_fit(made: tuple[StepModule, Any, History], place: Mapping[str, Any]) -> dict[str, Any]:
+    """What a fit leaves, as one of several ranks or alone."""
+    module, data, history = made
+    seen = Seen()
     double = next(iter(module.parameters())).dtype == torch.float64
     hardware = Hardware(accelerator="cpu", precision="64-true" if double else "32-true")
-    settings = {"callbacks": [history], "folder": None, "checkpoints": None, "trainer": QUIET, **settings}
-    fit_here(module, data, place, epochs=EPOCHS, hardware=hardware, title="test", **settings)
+    files = {"folder": None, "checkpoints": None}
+    watching = [history, seen]
+    fit_here(
+        module, data, place, epochs=EPOCHS, hardware=hardware, callbacks=watching, title="test", trainer=QUIET, **files
+    )
+    return {**found_by(module, history), "samples": seen.samples, "generator": torch.get_rng_state()}
 
 
 def found_by(module: StepModule, history: History) -> dict[str, Any]:
@@ -126,37 +145,42 @@ def found_by(module: StepModule, history: History) -> dict[str, Any]:
     return {"state": state, "rows": history.rows, "steps": module.steps_done}
 
 
-def in_one_process(made: tuple[StepModule, Any, History]) -> dict[str, Any]:
-    """What one rank finds."""
-    module, data, history = made
-    run_fit(module, data, history, {"strategy": "auto"})
-    return found_by(module, history)
-
-
 Make = Callable[[], tuple[StepModule, Any, History]]
 
 
 def cases_of_a_rank(made: Mapping[bool, Mapping[str, Make]], folder: Path, place: Mapping[str, Any]) -> None:
-    """As one of two ranks run all cases in turn, and leave in a file what this rank found of each."""
-    found = {}
+    """As one of two ranks run all cases in turn, and leave in files what this rank found of each."""
     for whole, cases in made.items():
         for name, make in cases.items():
-            module, data, history = make()
             own = {
                 **place,
                 "strategy": copy.deepcopy(place["strategy"]),
                 "plugins": [Synchronization()] if whole else [],
             }
-            run_fit(module, data, history, own)
-            found[whole, name] = found_by(module, history)
-    torch.save(found, folder / f"rank_{ranks.rank()}.pt")
-    dist.barrier()
+            torch.save(found_by_fit(make(), own), folder / f"{whole}_{name}_{ranks.rank()}.pt")
+            dist.barrier()
 
 
-def by_two_ranks(made: Mapping[bool, Mapping[str, Make]], folder: Path) -> list[dict[tuple[bool, str], Any]]:
-    """What each of two ranks found, by case; `made` has first whether batch normalisation is synchronised."""
-    on_devices(2, partial(cases_of_a_rank, made, folder), flags={"devices": 2}, cpu=True)
-    return [torch.load(folder / f"rank_{rank}.pt", weights_only=False) for rank in range(2)]
+class TwoRanks:
+    """What each of two ranks finds in the cases of `made`, which has first whether batch normalisation is synchronised.
+
+    Ranks that drift apart may break off in a later case, where they exchange tensors of other candidates; what they
+    found before is compared all the same.
+    """
+
+    def __init__(self, made: Mapping[bool, Mapping[str, Make]], folder: Path):
+        self.folder, self.error = folder, None
+        try:
+            on_devices(2, partial(cases_of_a_rank, made, folder), flags={"devices": 2}, cpu=True)
+        except (RankLost, RuntimeError) as error:
+            self.error = error
+
+    def found(self, whole: bool, name: str) -> list[dict[str, Any]]:
+        """What rank 0 and rank 1 found; raises what they broke off by before it."""
+        files = [self.folder / f"{whole}_{name}_{rank}.pt" for rank in range(2)]
+        if self.error is not None and not all(file.is_file() for file in files):
+            raise self.error
+        return [torch.load(file, weights_only=False) for file in files]
 
 
 def differing(

@@ -1,5 +1,6 @@
 """Whole searches as commands in processes of their own, some at a time: started, resumed, counted."""
 
+import contextlib
 import logging
 import signal
 import subprocess
@@ -63,20 +64,22 @@ class _Processes:
         return status, time.monotonic() - started
 
     def stop(self) -> None:
-        """Let all of them save their place; who does not within `GRACE_S` is killed."""
+        """Let all of them save their place; who does not within `GRACE_S`, or before Ctrl-C comes again, is killed."""
         with self.lock:
             self.stopped, processes = True, list(self.running)
-        for process in processes:
-            if sys.platform == "win32":  # which can send no other signal
-                process.terminate()
-            else:
-                process.send_signal(signal.SIGINT)
         deadline = time.monotonic() + GRACE_S
-        for process in processes:
-            try:
-                process.wait(max(0.1, deadline - time.monotonic()))
-            except subprocess.TimeoutExpired:
-                process.kill()
+        try:
+            for process in processes:
+                if sys.platform == "win32":  # which can send no other signal
+                    process.terminate()
+                else:
+                    process.send_signal(signal.SIGINT)
+            for process in processes:
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.wait(max(0.0, deadline - time.monotonic()))
+        finally:
+            for process in processes:
+                process.kill()  # does nothing to one that has ended
 
 
 def run_commands(jobs: Sequence[CommandJob], at_once: int, threads: int) -> list[CommandJob]:
@@ -94,8 +97,7 @@ def run_commands(jobs: Sequence[CommandJob], at_once: int, threads: int) -> list
                 if status:
                     failed.append(job)
         except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            processes.stop()
+            processes.stop()  # those that wait for a thread of the pool end before they begin
             raise
     return failed
 

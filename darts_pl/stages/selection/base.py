@@ -1,4 +1,4 @@
-"""What a selection gets and gives."""
+"""What a selection gets and gives, and the one that takes the last epoch."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -37,3 +37,11 @@ class Trained:
 
 Selection = Callable[[Trained], tuple[AnyGenotype, dict]]
 """Gives the genotype and figures for the manifest; it must be resumable and depend on the seed alone."""
+
+
+def last(trained: Trained) -> tuple[AnyGenotype, dict]:
+    """The genotype of the gates as the search ends, as the papers of most methods take it (for DARTS the author's
+    word: copy the last one). Where something is annealed to its end, be it a temperature, an auxiliary skip connection
+    or a penalty, the validation accuracies of earlier epochs are those of another network and cannot be compared.
+    """
+    return trained.derive(trained.module.supernet.strengths()), {"rule": "last epoch"}

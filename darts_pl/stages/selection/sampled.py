@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
 
 import pandas as pd
 import torch
@@ -52,8 +51,6 @@ class Sampled:
     Raises:
         ConfigError: a number below 1, an unknown metric.
     """
-
-    draws_from_space: ClassVar[bool] = True  # whatever phases of a search have dropped
 
     candidates: int = 1000
     batches: int | None = 1

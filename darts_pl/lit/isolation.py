@@ -1,10 +1,12 @@
-"""What training called from Python leaves as it was: the random state, and how much Lightning says."""
+"""Training beside other code of a process: what it leaves as it was, and what Lightning does there that it need not."""
 
 import logging
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 
 import torch
+import torch.utils._pytree
+from lightning.pytorch.utilities import _pytree
 
 
 @contextmanager
@@ -24,3 +26,12 @@ def lightning_at(level: int) -> Iterator[None]:
 def random_state_kept() -> AbstractContextManager:
     """torch's generators, of all devices, are afterwards as they were."""
     return torch.random.fork_rng(devices=range(torch.cuda.device_count()))
+
+
+def use_the_new_leaf() -> None:
+    """Lightning 2.6 makes the shape of a single loader by `LeafSpec()`, which torch 2.13 deprecates in every fit. Let
+    it take the leaf that torch offers instead, `treespec_leaf`, equal to the deprecated one; with a torch that has
+    none, or a Lightning that asks for none, nothing is to be done."""
+    leaf = getattr(torch.utils._pytree, "treespec_leaf", None)
+    if leaf is not None and hasattr(_pytree, "LeafSpec"):
+        _pytree.LeafSpec = leaf  # type: ignore[misc]  # a class of a library, replaced on purpose
