@@ -135,8 +135,19 @@ def _shift(weights: Sequence[Tensor], offset: Sequence[Tensor]) -> None:
     torch.clear_autocast_cache()  # autocast keeps low-precision copies of the weights as they were before the change
 
 
-def _grad(outputs, inputs: Sequence[Tensor], **options) -> list[Tensor]:
-    return list(torch.autograd.grad(outputs, list(inputs), allow_unused=True, materialize_grads=True, **options))
+def _grad(
+    outputs: Tensor | Sequence[Tensor],
+    inputs: Sequence[Tensor],
+    *,
+    grad_outputs: Sequence[Tensor] | None = None,
+    create_graph: bool = False,
+) -> list[Tensor]:
+    """∂(outputs · grad_outputs)/∂inputs, zeros for inputs without a part in them; outputs are scalars by default."""
+    return list(
+        torch.autograd.grad(
+            outputs, list(inputs), grad_outputs, create_graph=create_graph, allow_unused=True, materialize_grads=True
+        )
+    )
 
 
 @contextlib.contextmanager

@@ -9,9 +9,12 @@ look at alphas only. The first, `SkipStop`, suits searches that would collapse; 
 space. No code was released with the paper.
 """
 
+import torch.nn as nn
+
 from darts_pl.errors import ConfigError, nearest
 from darts_pl.rules.base import Combination, EpochEnd, Rule, Stop
 from darts_pl.spaces.base import Supernet
+from darts_pl.spaces.mixed import MixedOperation
 
 SKIP = "skip_connect"
 
@@ -159,7 +162,7 @@ class RankingStop(Rule):
                 found.append([k for k in row if k in counting])
         return found
 
-    def _counting(self, choice) -> set[int]:
+    def _counting(self, choice: MixedOperation) -> set[int]:
         """Positions of the candidates of a choice that are ranked."""
         return {
             k
@@ -178,5 +181,5 @@ class RankingStop(Rule):
         self.ranking, self.same_epochs = state["ranking"], state["same_epochs"]
 
 
-def _is_learnable(name: str, candidate) -> bool:
+def _is_learnable(name: str, candidate: nn.Module) -> bool:
     return name != SKIP and any(True for _ in candidate.parameters())
