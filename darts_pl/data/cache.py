@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from darts_pl.bounded.arrays import read_arrays
+from darts_pl.bounded.arrays import read_arrays, write_arrays
 from darts_pl.bounded.digests import file_digest
 from darts_pl.data.arrays import ImageArrays
 from darts_pl.data.folder import check_source, walk
@@ -83,7 +83,10 @@ def _read(path: Path) -> ImageArrays | None:
         if (found := _digest(stored)) != str(stored[DIGEST]):
             raise DataError(f"found the sha256 {found[:16]}..., it was written with {str(stored[DIGEST])[:16]}...")
         return ImageArrays(
-            *(stored[part] for part in PARTS[:4]),
+            train_x=stored["train_x"],
+            train_y=stored["train_y"],
+            test_x=stored["test_x"],
+            test_y=stored["test_y"],
             classes=tuple(map(str, stored["classes"])),
             class_sorted=bool(stored["class_sorted"]),
             name=str(stored["name"]),
@@ -98,8 +101,7 @@ def _read(path: Path) -> ImageArrays | None:
 def _write(path: Path, arrays: ImageArrays) -> None:
     texts = {"preparation": json.dumps(arrays.preparation), "notes": json.dumps(arrays.notes)}
     parts = {part: np.asarray(texts.get(part, getattr(arrays, part))) for part in PARTS}
-    with path.open("wb") as stream:
-        np.savez(stream, **parts, **{DIGEST: np.array(_digest(parts))})
+    write_arrays(path, {**parts, DIGEST: np.array(_digest(parts))})
 
 
 def _digest(parts: Mapping[str, npt.NDArray]) -> str:

@@ -47,7 +47,8 @@ class ImageDecoder:
             raise ConfigError(f"data.resize={list(size)}, expected [H, W], each 1 or more")
         if mode == "RGBA" and background is not None:
             raise ConfigError("data.mode=RGBA keeps transparency and data.background lays it on a colour. Take one")
-        self.size, self.mode = size and tuple(size), mode
+        self.size = None if size is None else (size[0], size[1])
+        self.mode = mode
         self.background, self.range = colour(background), DepthRange(value_range)
         self.notes = Notes()
         self._resizes, self._converts, self._chosen = size is not None, mode is not None, value_range is not None
@@ -66,6 +67,7 @@ class ImageDecoder:
     @property
     def settings(self) -> dict[str, Any]:
         """How the images were prepared, as JSON can write it."""
+        assert self.size is not None  # an image was decoded
         return {
             "size": list(self.size),
             "resizes": self._resizes,
@@ -91,7 +93,7 @@ class ImageDecoder:
         """
         notes = Notes()
         image = open_image(source, name, notes)
-        self._check_size(image, name)
+        size = self._checked_size(image, name)
         self._check_depth(depth_of(image), name)
         if depth_of(image) != EIGHT:
             values = deep_values(image, name)
@@ -102,8 +104,8 @@ class ImageDecoder:
             self._note_scaling(values, depth_of(image), name, notes)
             image = _grey(self.range.scaled(values), values == image.info.get("transparency", np.nan))
         image = self._of_one_mode(with_alpha(image), name, notes)
-        if (image.height, image.width) != self.size:
-            image = image.resize(self.size[::-1], Image.Resampling.BILINEAR)
+        if (image.height, image.width) != size:
+            image = image.resize(size[::-1], Image.Resampling.BILINEAR)
         self.notes.update(notes)
         pixels = np.asarray(image, dtype=np.uint8)
         return pixels.reshape(*pixels.shape[:2], -1)
@@ -128,7 +130,8 @@ class ImageDecoder:
         if deep and self.range.limits is None:
             self.range.settle(where)
 
-    def _check_size(self, image: Image.Image, name: str) -> None:
+    def _checked_size(self, image: Image.Image, name: str) -> tuple[int, int]:
+        """(H, W) that the image is to have."""
         found = (image.height, image.width)
         self.size = self.size or found
         if found != self.size and not self._resizes:
@@ -137,6 +140,7 @@ class ImageDecoder:
                 f"{name} is {found[0]}x{found[1]} (height x width), expected {self.size[0]}x{self.size[1]} like "
                 f"{self._others}.{'' if self._trained else advice}"
             )
+        return self.size
 
     def _check_depth(self, found: str, name: str) -> None:
         if not self._trained:
@@ -162,6 +166,7 @@ class ImageDecoder:
 
     def _target(self, found: str, name: str) -> str:
         if self._converts:
+            assert self.mode is not None  # it is what to convert to
             return self.mode
         plain = found if self.background is None else found.removesuffix("A")
         if plain == self.mode:
@@ -178,7 +183,7 @@ class ImageDecoder:
         return "the images of the training" if self._trained else "the images before it"
 
 
-def _grey(values: npt.NDArray[np.float64], clear: npt.NDArray[np.bool_]) -> Image.Image:
+def _grey(values: npt.NDArray[np.float32], clear: npt.NDArray[np.bool_]) -> Image.Image:
     image = Image.fromarray(np.rint(values).astype(np.uint8))
     if clear.any():
         image.putalpha(Image.fromarray(np.where(clear, 0, OPAQUE).astype(np.uint8)))

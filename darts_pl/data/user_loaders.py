@@ -188,13 +188,13 @@ def _sizes(shape: Inputs, place: str = "") -> Iterator[tuple[str, Any]]:
         yield from _sizes(part, f"{place}/{key}")
 
 
-def _checked(batch, name: str) -> tuple[Tensor, Tensor]:
+def _checked(batch: object, name: str) -> tuple[Tensor, Tensor]:
     parts = list(batch) if isinstance(batch, (tuple, list)) else [batch]
-    ok = len(parts) == 2 and all(isinstance(part, Tensor) for part in parts)
-    ok = ok and parts[0].dim() == 4 and parts[0].is_floating_point() and parts[1].dtype == torch.int64
-    if not ok or parts[1].shape != parts[0].shape[:1] or not len(parts[1]):
-        found = [f"{p.dtype} {tuple(p.shape)}" if isinstance(p, Tensor) else type(p).__name__ for p in parts]
-        raise DataError(f"{name}: found a batch of {found}, expected (float (B, C, H, W), int64 (B,))")
-    if int(parts[1].min()) < 0:
-        raise DataError(f"{name}: found label {int(parts[1].min())}, expected labels from 0")
-    return parts[0], parts[1]
+    match parts:
+        case [Tensor() as x, Tensor() as y] if x.dim() == 4 and x.is_floating_point() and y.dtype == torch.int64:
+            if y.shape == x.shape[:1] and len(y):
+                if int(y.min()) < 0:
+                    raise DataError(f"{name}: found label {int(y.min())}, expected labels from 0")
+                return x, y
+    found = [f"{p.dtype} {tuple(p.shape)}" if isinstance(p, Tensor) else type(p).__name__ for p in parts]
+    raise DataError(f"{name}: found a batch of {found}, expected (float (B, C, H, W), int64 (B,))")

@@ -13,7 +13,7 @@ from darts_pl.errors import ConfigError
 from darts_pl.lit.base import StepModule, in_memory_layout
 from darts_pl.lit.search import Batch, OptimizerFactory
 from darts_pl.spaces.base import DerivedNetwork
-from darts_pl.tasks import Classification, EpochMetrics, Task
+from darts_pl.tasks import AnyMetrics, Classification, Task
 from darts_pl.tasks.metrics import samples
 
 
@@ -119,7 +119,7 @@ class RetrainModule(StepModule):
         """What validation sees: the network, or the average of its weights."""
         return self.network if self.averaged is None else self.averaged.module
 
-    def _evaluate(self, network: torch.nn.Module, batch: Batch, metrics: EpochMetrics) -> None:
+    def _evaluate(self, network: torch.nn.Module, batch: Batch, metrics: AnyMetrics) -> None:
         x, y = batch
         output = network(self.layout(x))
         metrics.update(self.task.loss(output, y), output, y)

@@ -59,7 +59,7 @@ class Phase:
     continues: bool = False
     alpha_warmup_share: float | None = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.share <= 0:
             raise ConfigError(f"phase.share={self.share}: expected a positive number")
         for name in ("layers", "keep", "channel_divisor"):

@@ -5,12 +5,13 @@ from darts_pl.tasks.binary import BinaryClassification
 from darts_pl.tasks.classification import Classification
 from darts_pl.tasks.custom import Custom
 from darts_pl.tasks.forecasting import LOSSES, Forecasting
-from darts_pl.tasks.metrics import EpochMetrics
+from darts_pl.tasks.metrics import AnyMetrics, EpochMetrics
 from darts_pl.tasks.multi import MultiMetrics, MultiTask
 from darts_pl.tasks.regression import Regression
 
 __all__ = [
     "LOSSES",
+    "AnyMetrics",
     "BinaryClassification",
     "Classification",
     "Custom",

@@ -1,13 +1,15 @@
 """What a training loop asks of a task."""
 
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from torch import Tensor
 
-from darts_pl.tasks.metrics import EpochMetrics
+from darts_pl.tasks.metrics import AnyMetrics
+
+Output = TypeVar("Output", contravariant=True)  # of a network, and targets: a tensor, or of several tasks by name
 
 
-class Task(Protocol):
+class Task(Protocol[Output]):
     """A loss and metrics; loops, records and selections know nothing more of what the outputs mean.
 
     Attributes:
@@ -16,11 +18,11 @@ class Task(Protocol):
 
     monitor: str
 
-    def loss(self, output: Tensor, y: Tensor) -> Tensor:
+    def loss(self, output: Output, y: Output) -> Tensor:
         """The mean loss of a batch, a scalar."""
         ...
 
-    def metrics(self) -> EpochMetrics:
+    def metrics(self) -> AnyMetrics:
         """Fresh metrics of one part of the data."""
         ...
 

@@ -1,5 +1,6 @@
 """Figures over an epoch, kept in the state dict so that an interrupted epoch resumes with its sums."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -12,7 +13,23 @@ from darts_pl import ranks
 from darts_pl.errors import ConfigError
 
 
-class EpochMetrics(nn.Module):
+class AnyMetrics(nn.Module, ABC):
+    """The figures of one part of the data, over the samples seen since `reset`."""
+
+    @abstractmethod
+    def update(self, loss: Tensor, output: Any, y: Any) -> None:
+        """Add a batch: mean `loss` (scalar), the network's `output` and the targets `y`, samples first in both."""
+
+    @abstractmethod
+    def compute(self, prefix: str) -> dict[str, float]:
+        """`{prefix}_loss` and `{prefix}_<metric>`; empty where no batch was added."""
+
+    @abstractmethod
+    def reset(self) -> None:
+        """Forget all batches."""
+
+
+class EpochMetrics(AnyMetrics):
     """The mean loss and further metrics of the samples seen since `reset`.
 
     Args:
@@ -33,7 +50,7 @@ class EpochMetrics(nn.Module):
         return [self.loss, *(getattr(self, name) for name in self.names)]
 
     def update(self, loss: Tensor, output: Any, y: Any) -> None:
-        """Add a batch: mean `loss` (scalar), the network's `output` and the targets `y`, samples first in both."""
+        """See `AnyMetrics.update`."""
         self.loss.update(loss.detach().float(), weight=samples(y))
         output, y = (apply_to_collection(part, Tensor, _plain) for part in (output, y))
         if self.view is not None:

@@ -9,7 +9,7 @@ from torch import Tensor
 from darts_pl.errors import ConfigError, DataError, nearest
 from darts_pl.tasks.base import Task
 from darts_pl.tasks.forecasting import Forecasting
-from darts_pl.tasks.metrics import EpochMetrics
+from darts_pl.tasks.metrics import AnyMetrics
 from darts_pl.tasks.regression import Regression
 
 COMBINATIONS = ("mean", "sum", "uncertainty")
@@ -83,7 +83,7 @@ class MultiTask(nn.Module):
                 raise kind(f"{what}: found the unknown task {unknown[0]!r}. {nearest(unknown[0], self.tasks)}")
 
 
-class MultiMetrics(nn.Module):
+class MultiMetrics(AnyMetrics):
     """The figures of each task of a `MultiTask` and of all of them together.
 
     The overall loss is always the plain mean of the tasks' losses, not the combined loss that trains: learned variances
@@ -91,7 +91,7 @@ class MultiMetrics(nn.Module):
     """
 
     task: MultiTask
-    parts: Iterable[EpochMetrics]
+    parts: Iterable[AnyMetrics]
 
     def __init__(self, task: MultiTask):
         super().__init__()

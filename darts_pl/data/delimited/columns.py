@@ -5,6 +5,7 @@ import re
 from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NoReturn
 
 import numpy as np
 import numpy.typing as npt
@@ -128,17 +129,19 @@ def number_column(raw: RawTable, name: str, otherwise: str, *, codes: bool = Fal
             _check_distinct(raw, name, values, otherwise)
         return values
     words = column_texts(raw, name)
+    texts: list[str] = []
     for i, plain in enumerate(words.plain):
         if plain is None:
             _refuse(raw, name, words, i, otherwise)
-    numbers = np.array([float(plain) for plain in words.plain], np.float64)
-    whole = {i: int(plain) for i, plain in enumerate(words.plain) if plain.lstrip("+-").isdigit()}
+        texts.append(plain)
+    numbers = np.array([float(text) for text in texts], np.float64)
+    whole = {i: int(text) for i, text in enumerate(texts) if text.lstrip("+-").isdigit()}
     if np.isinf(numbers).any():
         i = int(np.isinf(numbers).argmax())
         at = f"{raw.name}, {raw.place(words.first(i))}, column {name!r}: found {words.texts[i][:SHOWN]!r}"
         raise DataError(f"{at}, not finite as a number of float64; {otherwise}")
     if codes:
-        _check_whole(raw, name, words, numbers, whole, otherwise)
+        _check_whole(raw, name, words, whole, otherwise)
     if codes and any(has_zeros(words.texts[i].strip()) for i in whole):
         _check_zeros(raw, name, words, whole, otherwise)
         log.warning("%s, column %r: numbers are written with zeros before them; %s", raw.name, name, otherwise)
@@ -150,7 +153,7 @@ def number_column(raw: RawTable, name: str, otherwise: str, *, codes: bool = Fal
     return pd.Series(found, index=values.index, name=name)
 
 
-def _refuse(raw: RawTable, name: str, words: ColumnTexts, i: int, otherwise: str) -> None:
+def _refuse(raw: RawTable, name: str, words: ColumnTexts, i: int, otherwise: str) -> NoReturn:
     """Raises DataError of a text that is no number."""
     text, alike = words.texts[i], words.alike.get(i)
     place = f"{raw.name}, {raw.place(words.first(i))}, column {name!r}: found {text[:SHOWN]!r}"
@@ -188,7 +191,7 @@ def _check_distinct(raw: RawTable, name: str, values: pd.Series, otherwise: str)
         _refuse_merged(raw, name, found, otherwise)
 
 
-def _check_whole(raw, name: str, words: ColumnTexts, numbers, whole: dict[int, int], otherwise: str) -> None:
+def _check_whole(raw: RawTable, name: str, words: ColumnTexts, whole: dict[int, int], otherwise: str) -> None:
     large = [(value, words.texts[i], i) for i, value in whole.items() if abs(value) > EXACT]
     if large:
         _refuse_merged(raw, name, [(value, text, words.first(i)) for value, text, i in large], otherwise)

@@ -5,6 +5,7 @@ import io
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +14,9 @@ from darts_pl.data.delimited.content import BLOCK, Content, blocks, numbered_blo
 from darts_pl.data.delimited.dialect import Dialect
 from darts_pl.data.delimited.quotes import LINE_FEED, QUOTE, RETURN, Quoted, quoted_cells
 from darts_pl.errors import DataError
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
 
 OTHERS = ";\t|,"  # separators that a file may have instead
 DIGITS = 32  # of a number, at most, that is looked at for zeros before it
@@ -149,9 +153,10 @@ class _Stream(io.RawIOBase):
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer) -> int:
-        part = self.data[self.at : self.at + len(buffer)]
-        buffer[: len(part)] = part
+    def readinto(self, buffer: "WriteableBuffer") -> int:
+        place = memoryview(buffer)
+        part = self.data[self.at : self.at + len(place)]
+        place[: len(part)] = part
         self.at += len(part)
         if self.at // BLOCK > (self.at - len(part)) // BLOCK:
             release(self.data)

@@ -1,5 +1,7 @@
 """The frequency of a series: found from its stamps, and what follows from it."""
 
+from typing import TypeVar
+
 import pandas as pd
 from pandas.tseries.frequencies import to_offset
 from pandas.tseries.offsets import BaseOffset, Day, Tick
@@ -11,6 +13,7 @@ MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", 
 WEEKDAYS = ("MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN")
 MONTHS_A_STEP = {"MS": 1, "ME": 1, "BMS": 1, "BME": 1, "QS": 3, "QE": 3, "BQS": 3, "BQE": 3}
 YEARLY = ("YS", "YE", "BYS", "BYE")
+Length = TypeVar("Length", int, pd.Timedelta)
 
 
 def parse_frequency(text: str) -> BaseOffset:
@@ -91,7 +94,8 @@ def calendar_level(offset: BaseOffset) -> str:
     return next((name for name, length in units if step >= length), "second")
 
 
-def _whole(season, step) -> int:
+def _whole(season: Length, step: Length) -> int:
+    """How many steps a season has; 1 where that is no whole number above 1."""
     return int(season // step) if season >= 2 * step and season % step == 0 * step else 1
 
 

@@ -1,7 +1,7 @@
 """One's own table in a CSV or Parquet file."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,6 +11,7 @@ import pandas as pd
 from darts_pl.data.delimited import Dialect, RawTable, RawTableFile
 from darts_pl.data.delimited.columns import ColumnTexts, column_texts, is_text, number_column
 from darts_pl.data.delimited.describe import is_number, log_columns
+from darts_pl.data.split import Index
 from darts_pl.data.tables.columns import as_text
 from darts_pl.data.tables.table import Table, made_once
 from darts_pl.errors import ConfigError, DataError, nearest
@@ -146,7 +147,7 @@ def _warn_of_blanks(raw: RawTable, name: str, words: ColumnTexts) -> None:
 
 def _joined(
     train: RawTable, columns: Mapping[str, pd.Series], test: RawTable | None, test_columns: Mapping[str, pd.Series]
-):
+) -> tuple[pd.DataFrame, Callable[[int], str], Index | None]:
     """All rows, where each stands, and the numbers of the test rows."""
     size = len(train.frame)
     frame = pd.DataFrame({name: values.array for name, values in columns.items()}, copy=False)

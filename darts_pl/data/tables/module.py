@@ -2,6 +2,7 @@
 
 import hashlib
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -220,7 +221,7 @@ class TableData(PairedDataModule):
         y = preprocessing.target.numbers(table)
         found = {}
         for part, rows in zip(("train", "test"), self.rows):
-            x = preprocessing.encode(table.frame, lambda position, rows=rows: table.place(int(rows[position])), rows)
+            x = preprocessing.encode(table.frame, self._places(rows), rows)
             found[part] = (x, y[rows])
         train, test = ([*x.values()] if isinstance(x, dict) else [x] for x, _ in found.values())
         log.info(
@@ -232,6 +233,10 @@ class TableData(PairedDataModule):
             format_bytes(sum(each.nbytes for each in (*train, *test))),
         )
         return Stored(table, found)
+
+    def _places(self, rows: Index) -> Callable[[int], str]:
+        """For messages, where each of some rows of the table stands."""
+        return lambda position: self.table.place(int(rows[position]))
 
     def _cut(self, rows: Index, fraction: float, seed: int) -> tuple[Index, Index]:
         """Some rows of the table in two, the first with `fraction`: stratified for classes."""

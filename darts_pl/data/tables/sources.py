@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from sklearn import datasets
+from sklearn.utils import Bunch
 
 from darts_pl.data.delimited import Dialect
 from darts_pl.data.split import holdout
@@ -63,7 +64,7 @@ class DigitsTable:
         return Table(table.frame, table.targets, table.name, inputs, table.classes, test)
 
 
-def _with_names(loaded, target: str, name: str) -> Table:
+def _with_names(loaded: Bunch, target: str, name: str) -> Table:
     """A set of scikit-learn with its classes by name instead of by number."""
     classes = tuple(str(each) for each in loaded.target_names)
     frame: pd.DataFrame = loaded.data.assign(**{target: [classes[code] for code in loaded.target]})

@@ -3,7 +3,8 @@
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import torch
@@ -13,12 +14,15 @@ from darts_pl.bounded import parse_json
 from darts_pl.data.preprocessing import Preprocessing
 from darts_pl.errors import ConfigError, DataError
 
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
 PADDING, UNKNOWN = "[PAD]", "[UNK]"  # the numbers 0 and 1
 UNLIMITED = 2**31 - 1  # words of a vocabulary
 MOST_VALUES = 10_000_000  # in a tokenizer's JSON
 
 
-def _library():
+def _library() -> ModuleType:
     try:
         import tokenizers
     except ImportError as error:
@@ -35,7 +39,7 @@ class TextPreprocessing(Preprocessing):
         classes: task → names of its classes, in the order of a network's outputs.
     """
 
-    tokenizer: Any
+    tokenizer: "Tokenizer"
     max_tokens: int
     classes: Mapping[str, tuple[str, ...]]
 
@@ -97,7 +101,7 @@ class TextPreprocessing(Preprocessing):
         raise ConfigError("preprocessing: expected a tokenizer as JSON, max_tokens above 0 and each task's classes")
 
 
-def fit_tokenizer(texts: Iterable[str], *, min_count: int, lowercase: bool, vocabulary_size: int | None) -> Any:
+def fit_tokenizer(texts: Iterable[str], *, min_count: int, lowercase: bool, vocabulary_size: int | None) -> "Tokenizer":
     """A tokenizer with the words of some texts: runs of letters and digits, and runs of other characters.
 
     Args:
@@ -136,7 +140,7 @@ def _texts_of(raw: Any) -> list[str]:
     return texts
 
 
-def _tokenizer(vocabulary: dict[str, int], lowercase: bool) -> Any:
+def _tokenizer(vocabulary: dict[str, int], lowercase: bool) -> "Tokenizer":
     """Without special tokens, which the library would find in texts: "[PAD]" in a text is no padding."""
     library = _library()
     tokenizer = library.Tokenizer(library.models.WordLevel(vocabulary, unk_token=UNKNOWN))
@@ -146,7 +150,7 @@ def _tokenizer(vocabulary: dict[str, int], lowercase: bool) -> Any:
     return tokenizer
 
 
-def _read(text: str) -> Any:
+def _read(text: str) -> "Tokenizer":
     """The tokenizer that `to_plain` wrote, built from what the JSON says: the library's own reader has no errors of a
     class that could be told from others."""
     plain = parse_json(text, "preprocessing: the tokenizer is no JSON to read", error=ConfigError, most=MOST_VALUES)

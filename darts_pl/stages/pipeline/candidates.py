@@ -56,7 +56,7 @@ class Ranges:
     heads: int
     dropout: float
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         sizes = {name: getattr(self, name) for name in ("modes", "hidden_dims", "layers", "num_nodes", "patch_lengths")}
         for name, values in {**sizes, "operations": self.operations, **self.choices}.items():
             if not values:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from darts_pl.bounded.arrays import write_arrays
 from darts_pl.data.series import WindowDataModule
 from darts_pl.errors import RunError
 from darts_pl.genotype import from_json
@@ -92,7 +93,7 @@ def _tested(
     scale = mase_scale(data.train_targets(), data.seasonal_period)
     figures = errors.figures(np.asarray(data.scaler.std)[:targets], scale)
     forecasts = _forecasts(network, data, device)
-    write_atomically(folder / "forecasts.npz", lambda path: _savez(path, forecasts))
+    write_atomically(folder / "forecasts.npz", lambda path: write_arrays(path, forecasts))
     return {**{f"test_{name}": value for name, value in figures.items()}, "by_step": errors.by_step()}
 
 
@@ -112,11 +113,6 @@ def _forecasts(network: torch.nn.Module, data: WindowDataModule, device: torch.d
     numbers = chosen.tolist()
     starts = [f"window {number}" if times is None else times[number].isoformat() for number in numbers]
     return {**arrays, "starts": np.array(starts)}
-
-
-def _savez(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
-    with path.open("wb") as stream:
-        np.savez(stream, **arrays)
 
 
 def random_candidates(ranges: Ranges, count: int, seed: int) -> list[dict[str, Any]]:

@@ -76,7 +76,7 @@ class Perturbation:
     learning_rate_factor: float = 0.1
     metric: str = "monitor"
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.tune_epochs < 0:
             raise ConfigError(f"selection.tune_epochs={self.tune_epochs}: expected 0 or more")
         if self.learning_rate_factor <= 0:

@@ -57,7 +57,7 @@ class Sampled:
     finalists: int = 10
     metric: str = "monitor"
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for name in ("candidates", "batches", "finalists"):
             value = getattr(self, name)
             if value is not None and value < 1:
