@@ -7,11 +7,11 @@ from lightning import LightningDataModule
 from torch.utils.data import DataLoader, Dataset
 
 from darts_pl.api.settings import SearchConfig
-from darts_pl.data.base import PairedDataModule
+from darts_pl.data.base import InputShape, Outputs, PairedDataModule
 from darts_pl.data.user_loaders import LoaderData, SizedLoader, describe, describe_any
 from darts_pl.data.user_module import UserModuleData
 from darts_pl.errors import ConfigError, DataError
-from darts_pl.inputs import TensorInput
+from darts_pl.inputs import DTYPES, TensorInput
 from darts_pl.spaces.base import Space
 from darts_pl.tasks import Classification
 
@@ -21,7 +21,7 @@ def search_data(train: Any, valid: Any, config: SearchConfig, space: Space) -> P
 
     Raises:
         ConfigError: a data module with other loaders beside it, or one for retraining. DataError: see `describe_any`,
-            or a loader without a length or a batch.
+            a loader without a length or a batch, or other inputs than images for a space of images.
     """
     if isinstance(train, LightningDataModule):
         return _module_data(train, valid, config)
@@ -31,14 +31,25 @@ def search_data(train: Any, valid: Any, config: SearchConfig, space: Space) -> P
         name: sized_loader(data, name, config.batch_size, num_workers=config.num_workers)
         for name, data in (("train_loader", train), ("valid_loader", valid))
     }
+    input_shape: InputShape
+    outputs: Outputs
     if config.space is None:
         input_shape, outputs = describe(loaders, config.num_classes)
         task = config.task or Classification(outputs)
     else:
         input_shape, outputs, task = describe_any(loaders, config.num_classes, config.task)
-        if space.takes_images and isinstance(input_shape, TensorInput):
-            input_shape = input_shape.shape
+        if space.takes_images:
+            input_shape = _image_shape(input_shape, space)
     return LoaderData(dict(zip(("weights", "alphas"), loaders.values())), config.seed, input_shape, outputs, task)
+
+
+def _image_shape(found: InputShape, space: Space) -> tuple[int, int, int]:
+    if isinstance(found, TensorInput) and len(found.shape) == 3 and DTYPES[found.dtype].is_floating_point:
+        channels, height, width = found.shape
+        return channels, height, width
+    raise DataError(
+        f"train_loader: found x of {found}, expected images, float (B, C, H, W), for {type(space).__name__}"
+    )
 
 
 def _module_data(module: LightningDataModule, valid: Any, config: SearchConfig) -> PairedDataModule:

@@ -11,6 +11,7 @@ from darts_pl.callbacks import History, SearchHistory
 from darts_pl.data.series import UserWindows
 from darts_pl.errors import ConfigError
 from darts_pl.genotype import from_json
+from darts_pl.lit.base import StepModule
 from darts_pl.lit.isolation import random_state_kept
 from darts_pl.spaces.base import DerivedNetwork
 from darts_pl.spaces.series import SeriesSpace, SeriesSupernet
@@ -90,7 +91,9 @@ def train_network(network: nn.Module, data: UserWindows, parts: PipelineParts, e
     }
 
 
-def _fit(module, data: UserWindows, parts: PipelineParts, epochs: int, history: History, title: str) -> None:
+def _fit(
+    module: StepModule, data: UserWindows, parts: PipelineParts, epochs: int, history: History, title: str
+) -> None:
     data.prepare()
     with random_state_kept():
         fit(
