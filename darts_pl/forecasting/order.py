@@ -138,8 +138,8 @@ def chosen_genotype(run: RunFolder, winner: str) -> str:
     found = genotype_text(run, winner)
     if found is None:
         raise RunError(
-            f"{run.path}: the genotype of {winner}, which was chosen, is gone from the folder `search`. Put it back, or "
-            "start a new run"
+            f"{run.path}: the genotype of {winner}, which was chosen, is gone from the folder `search`. Put it back, "
+            "or start a new run"
         )
     return found
 
