@@ -10,10 +10,10 @@ from torch import Tensor
 
 from darts_pl.callbacks.history import History, in_figures
 from darts_pl.errors import TrainingError
-from darts_pl.genotype import Genotype, from_json
+from darts_pl.genotype import AnyGenotype, from_json
 from darts_pl.paths import write_atomically
 
-Derive = Callable[[Mapping[str, Tensor]], Genotype]
+Derive = Callable[[Mapping[str, Tensor]], AnyGenotype]
 
 
 class SearchHistory(History):
