@@ -5,11 +5,15 @@ import os
 import re
 import secrets
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from darts_pl.errors import RunError
+
+if TYPE_CHECKING:
+    import numpy as np
 
 # Reasons of the system's why a file cannot be written that the user can mend.
 STORAGE = frozenset(
@@ -59,6 +63,17 @@ def write_atomically(path: Path | str, write: Callable[[Path], object], mode: in
     _check_not_vanished(path)
     with _named(path):
         return _replaced(path, write, mode)
+
+
+def write_arrays_atomically(path: Path | str, arrays: "Mapping[str, np.ndarray]", mode: int = ALL) -> Path:
+    """`write_atomically` of arrays by name, as an .npz file."""
+    import numpy as np  # not above: commands that only look at folders do without
+
+    def write(temporary: Path) -> None:
+        with temporary.open("wb") as stream:  # a name that does not end in .npz
+            np.savez(stream, **arrays)  # type: ignore[arg-type]  # to the stub any name may be its `allow_pickle`
+
+    return write_atomically(path, write, mode)
 
 
 def _replaced(path: Path, write: Callable[[Path], object], mode: int) -> Path:

@@ -8,7 +8,8 @@ from darts_pl.genotype import KNOWN, Cell, Genotype
 from darts_pl.relaxations import Softmax
 from darts_pl.relaxations.mixing import full
 from darts_pl.spaces import CellSpace
-from darts_pl.stages.sizes import paper_size
+from darts_pl.spaces.base import Space
+from darts_pl.stages.sizes import paper_size, paper_sizes
 
 OPERATIONS = ("none", "max_pool_3x3", "avg_pool_3x3", "skip_connect", "sep_conv_3x3", "sep_conv_5x5", "sep_conv_7x7")
 OPERATIONS += ("dil_conv_3x3", "dil_conv_5x5", "conv_7x1_1x7")
@@ -98,3 +99,18 @@ def test_counts_equal_the_formula(seed):
 @pytest.mark.parametrize("name", list(KNOWN))
 def test_known_counts_equal_the_formula(name):
     assert paper_size(KNOWN[name]) == network_count(KNOWN[name], 36, 20, 3, 10)
+
+
+class OwnSpace(Space):
+    """Somebody's own, of the same genotypes: only what a comparison of sizes asks of it."""
+
+    options = {}
+
+    def check_derivation(self, derivation):
+        raise NotImplementedError
+
+    supernet = network = derive = random_genotype = chosen = check_derivation
+
+
+def test_a_space_of_ones_own_has_no_paper_to_be_compared_with():
+    assert paper_sizes(KNOWN["DARTS_V2"], OwnSpace()) == {}

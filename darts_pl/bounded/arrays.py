@@ -5,7 +5,7 @@ import math
 import tokenize
 import zipfile
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -52,16 +52,6 @@ def read_arrays(
             return {name: _array(archive, f"{name}.npy", str(path), error) for name in wanted}
     except UNREADABLE as problem:
         raise error(f"{path}: cannot be read as arrays: {problem}") from problem
-
-
-def write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
-    """Write an npz file that `read_arrays` reads; numbers and text, not compressed.
-
-    Raises:
-        OSError: it cannot be written.
-    """
-    with path.open("wb") as stream:
-        np.savez(stream, **arrays)  # type: ignore[arg-type]  # numpy takes the names for its own `allow_pickle` too
 
 
 def check_unpacked(archive: zipfile.ZipFile, size: int, where: str, *, error: type[DartsError] = RunError) -> None:

@@ -217,6 +217,10 @@ class PairedDataModule(lightning.LightningDataModule, ABC):
         part, numbers = self.validation
         return self._evaluation(part, numbers) if len(numbers) else []
 
+    def mixed_validation(self, seed: int, stream: str) -> Batches:
+        """The samples of `validation` in training batches, in an order of their own for each (seed, stream)."""
+        return self._evaluation(*self.validation).mixed(self.batch_size, seed, stream)
+
     def test_dataloader(self) -> Batches:
         """The test samples in order, not augmented."""
         return self.evaluation("test")

@@ -10,14 +10,14 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from darts_pl.bounded.arrays import read_arrays, write_arrays
+from darts_pl.bounded.arrays import read_arrays
 from darts_pl.bounded.digests import file_digest
 from darts_pl.data.arrays import ImageArrays
 from darts_pl.data.folder import check_source, walk
 from darts_pl.data.own_cache import FILE_MODE, check_own, make_folder
 from darts_pl.data.reading_notes import Note, Notes
 from darts_pl.errors import DataError
-from darts_pl.paths import cache_dir, write_atomically
+from darts_pl.paths import cache_dir, write_arrays_atomically
 
 FORMAT_VERSION = 3
 LARGEST = 1 << 40  # bytes: decoded data are as large as they are
@@ -64,7 +64,7 @@ def cached(name: str, key: Mapping[str, object], decode: Callable[[], ImageArray
     arrays = decode()
     try:
         make_folder(path.parent)
-        write_atomically(path, lambda temporary: _write(temporary, arrays), FILE_MODE)
+        write_arrays_atomically(path, _parts(arrays), FILE_MODE)
     except OSError as error:
         log.warning(
             "The decoded images are not kept: %s cannot be written (%s). They are decoded again next time; "
@@ -98,10 +98,11 @@ def _read(path: Path) -> ImageArrays | None:
         return None
 
 
-def _write(path: Path, arrays: ImageArrays) -> None:
+def _parts(arrays: ImageArrays) -> dict[str, npt.NDArray]:
+    """What a file of the cache holds."""
     texts = {"preparation": json.dumps(arrays.preparation), "notes": json.dumps(arrays.notes)}
     parts = {part: np.asarray(texts.get(part, getattr(arrays, part))) for part in PARTS}
-    write_arrays(path, {**parts, DIGEST: np.array(_digest(parts))})
+    return {**parts, DIGEST: np.array(_digest(parts))}
 
 
 def _digest(parts: Mapping[str, npt.NDArray]) -> str:

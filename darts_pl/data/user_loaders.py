@@ -44,10 +44,6 @@ class SeededPasses:
         self.passes += 1
         yield from map(ranks.own_samples, self.loader)
 
-    def mixed(self, batch_size: int | None, seed: int, stream: str) -> "SeededPasses":
-        """The same loader in an order of its own; batches have the loader's size."""
-        return SeededPasses(self.loader, seed, stream)
-
     def pass_of(self, number: int) -> Iterator[tuple[Any, Any, int]]:
         """The batches of a pass as (x, y, key of no augmentation), whichever passes were before."""
         torch.manual_seed(derived_seed(self.seed, "loader", self.name, number))
@@ -98,8 +94,13 @@ class LoaderData(Loaders):
     ):
         paired = {name: SeededPasses(loader, seed, name) for name, loader in loaders.items()}
         super().__init__(paired, valid=SeededPasses(loaders["alphas"], seed, "evaluation"))
+        self.alphas = loaders["alphas"]
         self.input_shape, self.outputs, self.task = input_shape, outputs, task
         self.elapsed_epochs = 0  # of earlier phases; passes count on by themselves
+
+    def mixed_validation(self, seed: int, stream: str) -> SeededPasses:
+        """The alphas' loader in an order of its own for each (seed, stream); batches have the loader's size."""
+        return SeededPasses(self.alphas, seed, stream)
 
     def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
         """Batches as the loaders give them, (x, y) of those that a selection evaluates on."""

@@ -12,7 +12,7 @@ from darts_pl.data.series.window_file import check_values
 from darts_pl.errors import DataError
 from darts_pl.proxies import PROXIES, SCHEMES, measure, random_schemes, scheme
 from darts_pl.spaces.base import DerivedNetwork, Supernet
-from darts_pl.stages.pipeline.forecast_errors import placed
+from darts_pl.stages.pipeline.forecast_errors import to_device
 
 SLOW = ("grasp", "conditioning", "fisher", "epe_nas")  # second derivatives, a gradient a sample, hooks on every layer
 
@@ -66,7 +66,7 @@ def first_batches(
             if ours and isinstance(value, Tensor) and value.dim() == 3:
                 check_values(value.detach().cpu(), key, "dataloader")
         part = {k: v[:each] for k, v in x.items()} if isinstance(x, Mapping) else x[:each]
-        found.append((placed(part, model, device), placed(y[:each], model, device)))
+        found.append((to_device(part, model, device), to_device(y[:each], model, device)))
         if len(found) == num_batches:
             break
     if not found:

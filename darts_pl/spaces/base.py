@@ -34,11 +34,13 @@ class Space(ABC, Generic[Shape, AGenotype]):
             has names of its own, see `names_by_kind`.
         edges_kept: how many inputs a node keeps in a genotype; None: all.
         takes_images: whether it takes images (C, H, W) and nothing else.
+        needs_data: whether its networks are known only with the data, see `prepare`.
     """
 
     primitives: tuple[str, ...] = ()
     edges_kept: int | None = 2
     takes_images: bool = False
+    needs_data: bool = False
 
     @property
     def edges(self) -> Sequence[str]:

@@ -3,21 +3,25 @@
 import json
 from collections.abc import Callable
 from functools import partial
+from typing import Any, TypeVar
 
 from darts_pl.callbacks import without_thread_tracebacks, write_hparams
 from darts_pl.data.base import PairedDataModule
-from darts_pl.genotype import KNOWN, Genotype, from_json
+from darts_pl.genotype import AnyGenotype, from_json
 from darts_pl.metric_names import in_words, others, written
 from darts_pl.progress import bar, part_done, whole_run
 from darts_pl.reports.run_page import write_report
 from darts_pl.spaces.base import Space
 from darts_pl.stages.baselines import random_architecture, reference_rows
 from darts_pl.stages.run import RunFolder
-from darts_pl.stages.sizes import PAPER, paper_size
+from darts_pl.stages.sizes import paper_sizes
 from darts_pl.tasks import Task
 
 REFERENCES = "linear"  # the stage of the simple models; its name is that of the first of them
 NOTHING = "–"
+Figure = TypeVar("Figure")
+Results = dict[str, Any]
+"""What results.json holds, or a row of it: figures by name."""
 
 
 def find_architecture(
@@ -25,11 +29,11 @@ def find_architecture(
     *,
     space: Space,
     task: Task,
-    search: Callable[[], Genotype],
-    retrain: Callable[[RunFolder, Genotype, str], dict] | None,
+    search: Callable[[], AnyGenotype],
+    retrain: Callable[[RunFolder, AnyGenotype, str], Results] | None,
     random_seed: int | None,
     reference_data: PairedDataModule | None,
-) -> dict:
+) -> Results:
     """Run what is not done yet and return the results that `results.json` holds.
 
     Args:
@@ -44,8 +48,9 @@ def find_architecture(
     with whole_run(1 + compared):
         genotype = search()
         part_done()
-        retrain = None if retrain is None else partial(retrain, run)
-        rows = compare(run, genotype, "searched", space, retrain, random_seed, reference_data) if retrain else []
+        rows = []
+        if retrain is not None:
+            rows = compare(run, genotype, "searched", space, partial(retrain, run), random_seed, reference_data)
     found = run.manifest["stages"]["search"]
     keys = (f"val_{task.monitor}_best", "epoch_best", "alpha_updates", "alpha_movement")
     figures = {key: found[key] for key in keys}
@@ -55,14 +60,14 @@ def find_architecture(
 
 def retrain_only(
     run: RunFolder,
-    genotype: Genotype,
+    genotype: AnyGenotype,
     *,
-    space,
+    space: Space,
     task: Task,
-    retrain,
-    random_seed,
+    retrain: Callable[[RunFolder, AnyGenotype, str], Results],
+    random_seed: int | None,
     reference_data: PairedDataModule | None,
-) -> dict:
+) -> Results:
     """The stages of `darts_pl.retrain`: as `find_architecture` with the genotype given."""
     run.note(**compared_by(task))
     genotype.save(run.path / "genotype_best.json")
@@ -83,19 +88,19 @@ def _parts(random_seed: int | None, reference_data: PairedDataModule | None) -> 
 
 def compare(
     run: RunFolder,
-    genotype: Genotype,
+    genotype: AnyGenotype,
     name: str,
     space: Space,
-    retrain,
-    random_seed,
+    retrain: Callable[[AnyGenotype, str], Results],
+    random_seed: int | None,
     reference_data: PairedDataModule | None,
-) -> list[dict]:
+) -> list[Results]:
     """Figures of the genotype and of what it is compared with, each trained in a stage of its own.
 
     The simple models, last of the rows, are fitted first: minutes at most, and what is wrong with them shows before the
     long stages.
     """
-    references = []
+    references: list[Results] = []
     if reference_data is not None:
         with bar("simple models", None):
             references = _references(run, reference_data)
@@ -109,9 +114,9 @@ def compare(
     return rows + references
 
 
-def finish(run: RunFolder, genotype: Genotype, space: Space, results: dict) -> dict:
+def finish(run: RunFolder, genotype: AnyGenotype, space: Space, results: Results) -> Results:
     """Write results.json and report.html, mark the run complete."""
-    results = {"genotype_best": json.loads(genotype.to_json()), **results, **_sizes(genotype, space)}
+    results = {"genotype_best": json.loads(genotype.to_json()), **results, **paper_sizes(genotype, space)}
     run.write_json("results.json", results)
     if not run.done("hparams"):
         with run.stage("hparams"), without_thread_tracebacks():
@@ -122,18 +127,7 @@ def finish(run: RunFolder, genotype: Genotype, space: Space, results: dict) -> d
     return results
 
 
-def _sizes(genotype: Genotype, space: Space) -> dict:
-    """The size of the genotype and of published ones at the size of their paper; empty for a space without one."""
-    if genotype.space not in PAPER:
-        return {}
-    sizes = {"derived_parameters_paper_size": paper_size(genotype, space.operations)}
-    published = {name: known for name, known in KNOWN.items() if known.space == genotype.space}
-    if published:
-        sizes["published"] = [{"name": name, "parameters": paper_size(known)} for name, known in published.items()]
-    return sizes
-
-
-def final_figures(results: dict) -> dict[str, float]:
+def final_figures(results: Results) -> dict[str, float]:
     """The figures that runs are compared by, of the monitored metric: best in validation, then those of the test."""
     monitor = _monitor(results)
     best, tested = f"val_{monitor}_best", f"test_{monitor}"
@@ -142,7 +136,7 @@ def final_figures(results: dict) -> dict[str, float]:
     return {**figures, **named}
 
 
-def _references(run: RunFolder, data: PairedDataModule) -> list[dict]:
+def _references(run: RunFolder, data: PairedDataModule) -> list[Results]:
     entry = run.manifest["stages"].get(REFERENCES, {})
     if not run.done(REFERENCES) or "rows" not in entry:
         with run.stage(REFERENCES, data=data.fingerprint) as entry:
@@ -152,28 +146,28 @@ def _references(run: RunFolder, data: PairedDataModule) -> list[dict]:
     return entry["rows"]
 
 
-def _monitor(results: dict) -> str:
+def _monitor(results: Results) -> str:
     return results.get("monitor", "acc")  # results that do not say it are of classifications
 
 
-def summary(run: RunFolder, results: dict) -> str:
+def summary(run: RunFolder, results: Results) -> str:
     """The closing lines: genotype, figures beside the baselines, where everything lies."""
     lines = ["", _heading(results["search"], _monitor(results)), *genotype_lines(results["genotype_best"])]
     return "\n".join([*lines, *_table(results["rows"], _monitor(results)), *_places(run, results)])
 
 
-def retrain_summary(run: RunFolder, results: dict) -> str:
+def retrain_summary(run: RunFolder, results: Results) -> str:
     """The closing lines of a retraining."""
     lines = ["", "Genotype:", *genotype_lines(results["genotype_best"])]
     return "\n".join([*lines, *_table(results["rows"], _monitor(results)), *_places(run, results)])
 
 
-def genotype_lines(genotype: dict) -> list[str]:
+def genotype_lines(genotype: dict[str, Any]) -> list[str]:
     """A genotype's dictionary in lines of text, a choice or a cell each."""
     return from_json(json.dumps(genotype)).lines()
 
 
-def _heading(found: dict, monitor: str) -> str:
+def _heading(found: Results, monitor: str) -> str:
     """What was chosen, and how."""
     updates = f"{found['alpha_updates']} alpha updates"
     if "selection" in found:
@@ -185,7 +179,7 @@ def _heading(found: dict, monitor: str) -> str:
     return f"Genotype (best by validation, epoch {found['epoch_best']}, {reached}):"
 
 
-def _table(rows: list[dict], monitor: str) -> list[str]:
+def _table(rows: list[Results], monitor: str) -> list[str]:
     """A line a network: the monitored metric, further ones, size and time; a dash where a row has no figure."""
     if not rows:
         return []
@@ -196,18 +190,18 @@ def _table(rows: list[dict], monitor: str) -> list[str]:
     names = max(22, *(len(row["name"]) for row in rows))
     lines = ["", f"{'':{names}}{head}{'parameters':>13}{'seconds':>10}"]
     for row in rows:
-        figures = [_cell(row.get(f"test_{name}"), lambda value, name=name: written(name, value)) for name in metrics]
-        told = "".join(f"{figure:>{width}}" for figure, width in zip(figures, widths))
+        figures = [_cell(row.get(f"test_{name}"), partial(written, name)) for name in metrics]
+        columns = "".join(f"{figure:>{width}}" for figure, width in zip(figures, widths))
         size, seconds = _cell(row.get("parameters"), lambda count: f"{count:,}"), _cell(row.get("seconds"), str)
-        lines.append(f"{row['name']:{names}}{told}{size:>13}{seconds:>10}")
+        lines.append(f"{row['name']:{names}}{columns}{size:>13}{seconds:>10}")
     return lines
 
 
-def _cell(value, form) -> str:
+def _cell(value: Figure | None, form: Callable[[Figure], str]) -> str:
     return NOTHING if value is None else form(value)
 
 
-def _places(run: RunFolder, results: dict) -> list[str]:
+def _places(run: RunFolder, results: Results) -> list[str]:
     lines = ["", f"Run folder  {run.path}", f"Genotype    {run.path / 'genotype_best.json'}"]
     if results["rows"]:
         lines.append(f"Model       {run.path / 'retrain' / 'model.safetensors'}  (darts_pl.load reads it)")

@@ -16,10 +16,10 @@ from darts_pl.data.base import PairedDataModule
 from darts_pl.data.image import ImageData
 from darts_pl.data.tables import TableData
 from darts_pl.data.text import TextData
-from darts_pl.genotype import Genotype
+from darts_pl.genotype import AnyGenotype
 from darts_pl.seeds import derived_seed
 from darts_pl.spaces.base import Space
-from darts_pl.stages.table_baselines import table_rows
+from darts_pl.stages.table_baselines import count_coefficients, table_rows
 from darts_pl.stages.text_baselines import text_rows
 
 LARGEST_SIDE = 32
@@ -53,7 +53,7 @@ def _of_texts(data: TextData) -> list[dict[str, Any]]:
     return text_rows(data, data.seed)
 
 
-def linear_baseline(data: ImageData, *, max_iter: int = 200) -> dict:
+def linear_baseline(data: ImageData, *, max_iter: int = 200) -> dict[str, Any]:
     """Multinomial logistic regression on standardised pixels: test_acc, parameters, seconds, pixels ("HxWxC").
 
     Images with a side above 32 are averaged down to 32 first, so that neither memory nor time grows with their size;
@@ -67,10 +67,9 @@ def linear_baseline(data: ImageData, *, max_iter: int = 200) -> dict:
     model = make_pipeline(StandardScaler(copy=False), LogisticRegression(max_iter=max_iter, C=0.01, tol=1e-3))
     model.fit(flat_pixels(x), y)
     accuracy = float(model.score(flat_pixels(test_x), test_y))
-    linear = model[-1]
     return {
         "test_acc": accuracy,
-        "parameters": int(linear.coef_.size + linear.intercept_.size),
+        "parameters": count_coefficients(model[-1]),
         "seconds": round(time.perf_counter() - started, 1),
         "pixels": "x".join(map(str, (*_pooled_sides(x), x.shape[-1]))),
     }
@@ -92,7 +91,7 @@ def _pooled_sides(x: npt.NDArray[np.uint8]) -> tuple[int, int]:
     return min(x.shape[1], LARGEST_SIDE), min(x.shape[2], LARGEST_SIDE)
 
 
-def random_architecture(space: Space, seed: int) -> Genotype:
+def random_architecture(space: Space, seed: int) -> AnyGenotype:
     """A genotype drawn uniformly from `space`."""
     generator = torch.Generator().manual_seed(derived_seed(seed, "random architecture"))
     return space.random_genotype(generator)

@@ -10,7 +10,7 @@ import json
 import logging
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
@@ -93,9 +93,9 @@ def _hold(folder: Path) -> Iterator[None]:
         lock.release()
 
 
-def _lock(folder: Path, **settings) -> FileLock:
+def _lock(folder: Path, on_acquired: Callable[[int], None] | None = None) -> FileLock:
     path = str(folder.absolute() / LOCK)
-    return FileLock(path, blocking=False, thread_local=False, fallback_to_soft=False, **settings)
+    return FileLock(path, blocking=False, thread_local=False, fallback_to_soft=False, on_acquired=on_acquired)
 
 
 def _holder() -> dict[str, str | int]:

@@ -15,7 +15,9 @@ ENDS_WITH_STDIN = "DARTS_PL_ENDS_WITH_STDIN"  # set by a starter that keeps the 
 
 def end_with_parent() -> None:
     """End this process of multiprocessing when its parent has ended."""
-    _end_after(multiprocessing.parent_process().join)
+    parent = multiprocessing.parent_process()
+    assert parent is not None  # multiprocessing has started this one
+    _end_after(parent.join)
 
 
 @functools.cache  # once a process, however many jobs it runs

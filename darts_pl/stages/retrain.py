@@ -3,18 +3,18 @@
 import logging
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from darts_pl.callbacks import History, ScalarBoard, peak_memory_mib
 from darts_pl.data.base import PairedDataModule
 from darts_pl.errors import ConfigError
-from darts_pl.genotype import Genotype
+from darts_pl.genotype import AnyGenotype
 from darts_pl.hardware import Hardware
 from darts_pl.lit import RetrainModule
 from darts_pl.models import save_model
 from darts_pl.seeds import derived_seed
-from darts_pl.spaces import ModuleSpace
 from darts_pl.spaces.base import Space, trainable
 from darts_pl.stages.fitting import fit, memory_errors
 from darts_pl.stages.run import RunFolder
@@ -25,7 +25,7 @@ log = logging.getLogger("darts_pl")
 
 def retrain(
     run: RunFolder,
-    genotype: Genotype,
+    genotype: AnyGenotype,
     *,
     stage: str,
     folder: Path,
@@ -37,7 +37,7 @@ def retrain(
     seed: int,
     auxiliary: bool,
     trainer: TrainerSettings,
-) -> dict:
+) -> dict[str, Any]:
     """Retrain `genotype` in `folder` and return its figures: test_acc, test_loss, parameters, seconds, steps.
 
     The test data are used once, at the end, and for nothing but the figure.
@@ -78,18 +78,18 @@ def retrain(
     return figures
 
 
-def check_builds(genotype: Genotype, space: Space, data: PairedDataModule) -> None:
+def check_builds(genotype: AnyGenotype, space: Space, data: PairedDataModule) -> None:
     """Raises GenotypeError or ConfigError before any work where one's own network cannot be built of `genotype`."""
-    if isinstance(space, ModuleSpace):
+    if space.needs_data:
         with torch.random.fork_rng(devices=[]):
             space.network(genotype, data.input_shape, data.outputs)
 
 
-def check_fits(genotype: Genotype, space: Space) -> None:
+def check_fits(genotype: AnyGenotype, space: Space) -> None:
     """Raises ConfigError before any work where `genotype` cannot be built in `space` (see the message)."""
     if not all(cell.nodes for cell in genotype.cells.values()):
         raise ConfigError("the genotype has a cell without nodes")
-    if isinstance(space, ModuleSpace):
-        return  # its network is known with the data, see `check_builds`
+    if space.needs_data:
+        return  # see `check_builds`
     with torch.device("meta"):
         space.network(genotype, (3, 32, 32), 10)

@@ -29,7 +29,7 @@ from darts_pl.stages.fitting import fit
 from darts_pl.stages.method import Method
 from darts_pl.stages.phases import Phase, Schedule, schedule_of, strongest_masks
 from darts_pl.stages.run import PAUSED, RunFolder
-from darts_pl.stages.selection import Trained
+from darts_pl.stages.selection import Selection, Trained
 from darts_pl.stages.trainer import DEFAULT, TrainerSettings
 
 log = logging.getLogger("darts_pl")
@@ -99,7 +99,7 @@ class Search:
         Args:
             schedule: of `prepare`. until: stop after this epoch of a search in one phase, before the selection.
         """
-        names, primitives, edges = self.space.names_by_kind, list(self.space.primitives), self.space.edges
+        names, primitives, edges = self.space.names_by_kind, list(self.space.primitives), list(self.space.edges)
         history = SearchHistory(folder, self.derive, primitives, edges, report=self.report, names=names)
         boards = [ArchitectureBoard(history, gate_heatmap, genotype_figure, alpha_heatmap)] if self.pictures else []
         watching = [CollapseGuards(history, folder)] if self.guards else []
@@ -108,8 +108,9 @@ class Search:
             if index:
                 before, module = module, self._phase_module(schedule, index)
                 _follow(module, before, schedule.phases[index])
-                for watcher in (history, *watching):
-                    watcher.begin_phase(schedule.phases[index].continues)
+                history.begin_phase(schedule.phases[index].continues)
+                for guards in watching:
+                    guards.begin_phase(schedule.phases[index].continues)
             self.data.elapsed_epochs = schedule.elapsed(index)
             fit(
                 module,
@@ -128,7 +129,7 @@ class Search:
                 break
         genotype, selection = from_json(history.best["genotype"]), None
         if self.method.selection is not None and not self.pauses(module, until):
-            genotype, selection = self._select(module, folder)
+            genotype, selection = self._select(self.method.selection, module, folder)
         return Searched(genotype, module, history, selection, max(peak_mib, peak_memory_mib(self.hardware.device)))
 
     def derive(self, strengths: Mapping[str, Tensor]) -> AnyGenotype:
@@ -169,10 +170,12 @@ class Search:
             **phase.warmup(epochs),
         )
 
-    def _select(self, module: SearchModule, folder: Path | None) -> tuple[AnyGenotype, dict]:
+    def _select(
+        self, selection: Selection, module: SearchModule, folder: Path | None
+    ) -> tuple[AnyGenotype, dict[str, Any]]:
         if folder is None:
             with TemporaryDirectory(prefix="darts_pl-") as temporary:
-                return self._select(module, Path(temporary))
+                return self._select(selection, module, Path(temporary))
         trained = Trained(
             module=module,
             make_module=self.method.make_module,
@@ -184,7 +187,7 @@ class Search:
             folder=folder / "selection",
             trainer=self.trainer,
         )
-        return self.method.selection(trained)
+        return selection(trained)
 
 
 def search(
@@ -236,7 +239,7 @@ def _follow(module: SearchModule, before: SearchModule, phase: Phase) -> None:
     module.continue_from(before, weights=phase.continues)
 
 
-def _record(entry: dict, module: SearchModule, history: SearchHistory) -> None:
+def _record(entry: dict[str, Any], module: SearchModule, history: SearchHistory) -> None:
     """The search's figures for the manifest."""
     entry["steps"], entry["alpha_updates"] = module.steps_done, module.alpha_updates
     key = f"val_{module.task.monitor}"

@@ -1,6 +1,7 @@
 """What a network for texts is compared with: weighted word pairs and a linear model, a model a task."""
 
 import time
+from typing import Any
 
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
@@ -8,14 +9,14 @@ from sklearn.model_selection import GridSearchCV, KFold
 from sklearn.pipeline import make_pipeline
 
 from darts_pl.data.text import TextData
-from darts_pl.stages.table_baselines import linear_parameters
+from darts_pl.stages.table_baselines import count_coefficients
 
 PENALTIES = (1.0, 10.0, 100.0)  # C of scikit-learn: the inverse of the penalty; 1000 is worse than 100 on TREC
 NAME = "TF-IDF + logistic regression"
 FOLDS = 3
 
 
-def text_rows(data: TextData, seed: int = 0) -> list[dict]:
+def text_rows(data: TextData, seed: int = 0) -> list[dict[str, Any]]:
     """One row: `name`, `test_acc`, of several tasks `test_<task>_acc` of each and their mean as `test_acc`,
     `parameters` of all models together, `seconds`.
 
@@ -39,7 +40,7 @@ def text_rows(data: TextData, seed: int = 0) -> list[dict]:
         folds = KFold(FOLDS, shuffle=True, random_state=seed)
         chosen = GridSearchCV(model, {"logisticregression__C": PENALTIES}, cv=folds).fit(texts, y)
         accuracies[task] = float(chosen.score(test_texts, test_codes[task]))
-        parameters += linear_parameters(chosen.best_estimator_[-1])
+        parameters += count_coefficients(chosen.best_estimator_[-1])
     several = {f"test_{task}_acc": value for task, value in accuracies.items()} if len(accuracies) > 1 else {}
     mean = sum(accuracies.values()) / len(accuracies)
     seconds = round(time.perf_counter() - started, 1)

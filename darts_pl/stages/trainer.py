@@ -2,7 +2,7 @@
 
 import itertools
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sized
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from lightning.pytorch.loggers import Logger, TensorBoardLogger
 from lightning.pytorch.profilers import AdvancedProfiler, PyTorchProfiler, SimpleProfiler
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
+from darts_pl.data.batches import Batches, KeyedBatch
 from darts_pl.errors import ConfigError
 from darts_pl.hardware import Hardware
 from darts_pl.lit.isolation import lightning_at
@@ -54,7 +55,7 @@ class TrainerSettings:
         """Batches of one step of the optimisers."""
         return self.flags.get(ACCUMULATE, 1)
 
-    def limited(self, batches: Sized, part: str) -> Iterable:
+    def limited(self, batches: Batches, part: str) -> Iterable[KeyedBatch]:
         """The first `batches`, as many as the flag limit_`part`_batches lets a trainer take: of a loop of our own."""
         limit = self.flags.get(f"limit_{part}_batches", 1.0)
         return itertools.islice(batches, limit if isinstance(limit, int) else max(1, int(limit * len(batches))))

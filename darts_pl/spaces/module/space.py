@@ -41,6 +41,8 @@ class ModuleSpace(Space[Any, ModuleGenotype]):
         ConfigError: a name that leads nowhere. Whatever is wrong with the network is told by `prepare`.
     """
 
+    needs_data = True
+
     def __init__(self, target: Callable[..., nn.Module] | str, arguments: Mapping[str, Any] | None = None):
         self.target = find_target(target) if isinstance(target, str) else target
         self.arguments = dict(arguments or {})

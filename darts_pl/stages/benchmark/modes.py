@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -35,7 +36,7 @@ def mode_costs(folder: Path, *, steps: int, rounds: int) -> pd.DataFrame:
     rows = []
     for index in range(rounds):
         for (mode, tokens), network in networks.items():
-            seconds = _seconds(lambda network=network: _step(network, x, y), steps)
+            seconds = _seconds(partial(_step, network, x, y), steps)
             rows.append({"round": index, "mode": mode, "tokens": tokens, "seconds_per_step": seconds})
     every = pd.DataFrame(rows)
     chosen = every[(every["mode"] == REFERENCE[0]) & (every["tokens"] == REFERENCE[1])].set_index("round")

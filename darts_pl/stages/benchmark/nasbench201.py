@@ -9,7 +9,7 @@ import pandas as pd
 from darts_pl.bounded import read_json, read_text
 from darts_pl.bounded.tables import read_table
 from darts_pl.data.nasbench201_tables import Tables
-from darts_pl.genotype import from_json
+from darts_pl.genotype import Nasbench201Genotype
 from darts_pl.stages.manifest import read_manifest
 
 PUBLISHED = {  # CIFAR-10 test accuracy in percent, as tabulated by the DrNAS authors (arXiv:2006.10355)
@@ -56,7 +56,7 @@ def run_row(folder: Path, tables: Tables) -> dict:
 
 
 def _digits(path: Path) -> str:
-    return from_json(read_text(path), str(path)).digits
+    return Nasbench201Genotype.from_json(read_text(path), str(path)).digits
 
 
 def _guards(folder: Path) -> list[dict]:

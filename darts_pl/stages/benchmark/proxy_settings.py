@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 
 from darts_pl.bounded import read_json
@@ -40,12 +40,10 @@ def parse_proxies(arguments: Sequence[str]) -> tuple[Setup, int, Path | None]:
             raise ConfigError(f"resume={folder} goes on with what was asked for there; leave {others} out")
         return read_setup(folder, trust=trust == "true"), jobs, folder
     numbers = {key: _number(key, given[key], least) for key, least in SMALLEST.items() if key in given}
-    setup = Setup(**numbers)
-    if SIDE % setup.shrink:
-        raise ConfigError(f"shrink={setup.shrink} does not divide images of {SIDE}x{SIDE} pixels")
-    if "proxies" in given:
-        setup = replace(setup, proxies=_proxies(given["proxies"]))
-    return setup, jobs, None
+    if SIDE % (shrink := numbers.get("shrink", 1)):
+        raise ConfigError(f"shrink={shrink} does not divide images of {SIDE}x{SIDE} pixels")
+    names = _proxies(given["proxies"]) if "proxies" in given else tuple(PROXIES)
+    return Setup(**numbers, proxies=names), jobs, None
 
 
 def _proxies(value: str) -> tuple[str, ...]:

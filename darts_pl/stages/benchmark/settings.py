@@ -53,7 +53,8 @@ def parse(arguments: Sequence[str], known: Sequence[str]) -> Settings:
     Raises:
         ConfigError: no `key=value`, a method that does not exist, or a number that is none.
     """
-    given, overrides = {}, []
+    given: dict[str, str] = {}
+    overrides: list[str] = []
     for text in arguments:
         key, equals, value = text.partition("=")
         if not equals or not key:
@@ -65,8 +66,7 @@ def parse(arguments: Sequence[str], known: Sequence[str]) -> Settings:
         else:
             overrides.append(text)
     numbers = {key: _numbers(key, given[key], 1)[0] for key in ("jobs", "threads", "steps", "rounds") if key in given}
-    if "seed" in given:
-        numbers["seeds"] = _numbers("seed", given["seed"], 0)
+    seeds = _numbers("seed", given["seed"], 0) if "seed" in given else Settings.seeds
     folder = Path(given["resume"]).absolute() if "resume" in given else None
     others = [text for text in arguments if not text.startswith(("resume=", "trust="))]
     if folder is not None and others:
@@ -78,8 +78,18 @@ def parse(arguments: Sequence[str], known: Sequence[str]) -> Settings:
     trust = given.get("trust", "false")
     if trust not in ("true", "false"):
         raise ConfigError(f"trust={trust}: expected true or false")
-    told = {"scale": scale, "folder": folder, "trust": trust == "true"}
-    return Settings(methods, **numbers, **told, overrides=tuple(overrides))
+    return Settings(
+        methods,
+        seeds,
+        scale,
+        jobs=numbers.get("jobs", Settings.jobs),
+        threads=numbers.get("threads"),
+        folder=folder,
+        trust=trust == "true",
+        steps=numbers.get("steps", Settings.steps),
+        rounds=numbers.get("rounds", Settings.rounds),
+        overrides=tuple(overrides),
+    )
 
 
 def _methods(value: str, known: Sequence[str]) -> tuple[str, ...]:

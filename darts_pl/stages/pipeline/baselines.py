@@ -20,6 +20,8 @@ class SeasonalNaive(nn.Module):
         ConfigError: a season longer than the look-back.
     """
 
+    places: Tensor
+
     def __init__(self, shape: SeriesShape, season: int):
         super().__init__()
         if season > shape.look_back:

@@ -109,6 +109,7 @@ def check_spaces(ranges: Ranges, shape: SeriesShape) -> None:
     """
     sizes = (ranges.modes, ranges.hidden_dims, ranges.layers, ranges.num_nodes, ranges.patch_lengths)
     for mode, hidden_dim, layers, num_nodes, patch_length in itertools.product(*sizes):
+        choices: dict[str, Any] = {ARGUMENTS[each]: ranges.names(mode, each) for each in labels.candidates(mode)}
         SeriesSpace(
             mode=mode,
             hidden_dim=hidden_dim,
@@ -118,7 +119,7 @@ def check_spaces(ranges: Ranges, shape: SeriesShape) -> None:
             primitives=ranges.operations,
             heads=ranges.heads,
             dropout=ranges.dropout,
-            **{ARGUMENTS[label]: ranges.names(mode, label) for label in labels.candidates(mode)},
+            **choices,
         ).check_shape(shape)
 
 

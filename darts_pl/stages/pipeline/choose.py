@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from darts_pl.bounded.tables import read_table
-from darts_pl.genotype import from_json
+from darts_pl.genotype import SeriesGenotype
 from darts_pl.paths import write_atomically
 from darts_pl.seeds import derived_seed
 from darts_pl.stages.jobs import FunctionJob, Workers
@@ -25,7 +25,7 @@ def train_derived(
 ) -> dict[str, Any]:
     """Train the network of `genotype` (JSON) for `epochs`: see `training.train`."""
     data, space = parts.final_data(), parts.make_space(settings)
-    found = from_json(genotype, where=identifier)
+    found = SeriesGenotype.from_json(genotype, where=identifier)
     found.save(Path(folder) / "genotype.json")
     network = seeded(
         lambda: space.network(found, data.input_shape, data.outputs), derived_seed(parts.seed, "choose", identifier)

@@ -12,17 +12,16 @@ from typing import Any
 import numpy as np
 import torch
 
-from darts_pl.bounded.arrays import write_arrays
 from darts_pl.data.series import WindowDataModule
 from darts_pl.errors import RunError
-from darts_pl.genotype import from_json
+from darts_pl.genotype import SeriesGenotype
 from darts_pl.models import save_model
-from darts_pl.paths import write_atomically
+from darts_pl.paths import write_arrays_atomically
 from darts_pl.seeds import derived_seed
 from darts_pl.stages.jobs import FunctionJob, Workers
 from darts_pl.stages.pipeline.baselines import SEASONAL_NAIVE, TRAINED, baseline
 from darts_pl.stages.pipeline.candidates import Ranges, draw
-from darts_pl.stages.pipeline.forecast_errors import forecast_errors, mase_scale, placed
+from darts_pl.stages.pipeline.forecast_errors import forecast_errors, mase_scale, to_device
 from darts_pl.stages.pipeline.parts import PipelineParts
 from darts_pl.stages.pipeline.screen import record
 from darts_pl.stages.pipeline.training import seeded, train
@@ -43,7 +42,7 @@ def retrain_derived(
         generator = torch.Generator().manual_seed(derived_seed(parts.seed, row, "genotype"))
         found = space.random_genotype(generator)
     else:
-        found = from_json(genotype, where=row)
+        found = SeriesGenotype.from_json(genotype, where=row)
     found.save(Path(folder) / "genotype.json")
     network = seeded(lambda: space.network(found, data.input_shape, data.outputs), derived_seed(parts.seed, row))
     figures = train(
@@ -92,8 +91,7 @@ def _tested(
     errors = forecast_errors(network, parts.trainer.limited(data.evaluation("test"), "test"), device)
     scale = mase_scale(data.train_targets(), data.seasonal_period)
     figures = errors.figures(np.asarray(data.scaler.std)[:targets], scale)
-    forecasts = _forecasts(network, data, device)
-    write_atomically(folder / "forecasts.npz", lambda path: write_arrays(path, forecasts))
+    write_arrays_atomically(folder / "forecasts.npz", _forecasts(network, data, device))
     return {**{f"test_{name}": value for name, value in figures.items()}, "by_step": errors.by_step()}
 
 
@@ -103,7 +101,7 @@ def _forecasts(network: torch.nn.Module, data: WindowDataModule, device: torch.d
     windows = data.windows("test")
     chosen = torch.linspace(0, len(windows) - 1, min(SHOWN_WINDOWS, len(windows))).round().long()
     x, y = windows[chosen]
-    forecast = network.eval()(placed(x, network, device)).cpu()
+    forecast = network.eval()(to_device(x, network, device)).cpu()
     past = x["past"][..., : y.shape[-1]]
     arrays = {
         name: np.asarray(data.scaler.inverse(part.double().cpu().numpy()), np.float64)
@@ -158,7 +156,9 @@ def final(
     return found
 
 
-def _derived_job(run: RunFolder, row: str, folder: str, settings, genotype: str | None, epochs: int) -> FunctionJob:
+def _derived_job(
+    run: RunFolder, row: str, folder: str, settings: Mapping[str, Any], genotype: str | None, epochs: int
+) -> FunctionJob:
     arguments = {
         "row": row,
         "settings": settings,

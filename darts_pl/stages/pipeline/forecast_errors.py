@@ -1,18 +1,21 @@
 """Errors of forecasts over windows, by horizon step and target: MSE and MAE, standardised and original, and MASE."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 import torch
 import torch.nn as nn
+from lightning_utilities.core.apply_func import apply_to_collection
 from torch import Tensor
-from torchmetrics import MeanAbsoluteError, MeanSquaredError
+from torchmetrics import MeanAbsoluteError, MeanSquaredError, Metric
 
 from darts_pl.errors import TrainingError
 
 Array = npt.NDArray[np.float64]
+Inputs = TypeVar("Inputs", Tensor, dict[str, Tensor])
 
 
 @dataclass(frozen=True)
@@ -62,13 +65,15 @@ def mase_scale(train: Array, season: int) -> Array:
     return np.nanmean(differences, axis=0)
 
 
-def placed(x: Tensor | Mapping[str, Tensor], network: nn.Module, device: torch.device) -> Tensor | dict[str, Tensor]:
+def to_device(x: Inputs, network: nn.Module, device: torch.device) -> Inputs:
     """A tensor or inputs by name on `device`, floats of the type of the parameters of `network`: double after training
     with precision 64-true."""
-    if isinstance(x, Mapping):
-        return {name: placed(part, network, device) for name, part in x.items()}
     dtype = next((parameter.dtype for parameter in network.parameters()), torch.float32)
-    return x.to(device, dtype) if x.is_floating_point() else x.to(device)
+
+    def move(part: Tensor) -> Tensor:
+        return part.to(device, dtype) if part.is_floating_point() else part.to(device)
+
+    return apply_to_collection(x, Tensor, move)
 
 
 @torch.no_grad()
@@ -81,9 +86,9 @@ def forecast_errors(
         TrainingError: a forecast that is not finite.
     """
     network.eval()
-    sums: list = []
+    sums: list[Metric] = []
     for x, y, *_ in batches:
-        output = network(placed(x, network, device)).cpu().double()
+        output = network(to_device(x, network, device)).cpu().double()
         if not torch.isfinite(output).all():
             raise TrainingError("the network forecasts values that are not finite")
         if not sums:

@@ -4,11 +4,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import torch.nn as nn
-
 from darts_pl.data.series import WindowDataModule
 from darts_pl.hardware import Hardware
 from darts_pl.lit import RetrainModule
+from darts_pl.relaxations import Relaxation
+from darts_pl.relaxations.mixing import MixingFunction
+from darts_pl.spaces.series import SeriesSpace
 from darts_pl.stages.method import Method
 from darts_pl.stages.trainer import TrainerSettings
 
@@ -19,7 +20,7 @@ class PipelineParts:
 
     Args:
         seed: the run's.
-        make_space: settings of a candidate → `SeriesSpace`.
+        make_space: of the settings of a candidate.
         search_data, final_data, baseline_data: make prepared data for searching, for training derived networks, and
             for training the linear baselines (which may have another loss); each call gives loaders at their beginning.
         relaxation, mixing: of the supernets. method: space → search method.
@@ -31,13 +32,13 @@ class PipelineParts:
     seed: int
     hardware: Hardware
     trainer: TrainerSettings
-    make_space: Callable[[Mapping[str, Any]], Any]
+    make_space: Callable[[Mapping[str, Any]], SeriesSpace]
     search_data: Callable[[], WindowDataModule]
     final_data: Callable[[], WindowDataModule]
     baseline_data: Callable[[], WindowDataModule]
-    relaxation: nn.Module
-    mixing: Callable
-    method: Callable[[Any], Method]
+    relaxation: Relaxation
+    mixing: MixingFunction
+    method: Callable[[SeriesSpace], Method]
     search_epochs: int
     make_module: Callable[..., RetrainModule]
     make_baseline_module: Callable[..., RetrainModule]

@@ -12,8 +12,8 @@ import numpy as np
 import pandas as pd
 
 from darts_pl.bounded import read_json
-from darts_pl.bounded.arrays import read_arrays, write_arrays
-from darts_pl.paths import write_atomically
+from darts_pl.bounded.arrays import read_arrays
+from darts_pl.paths import write_arrays_atomically, write_atomically
 from darts_pl.stages.pipeline.baselines import TRAINED
 from darts_pl.stages.pipeline.halving import genotype_text
 from darts_pl.stages.run import RunFolder
@@ -157,7 +157,7 @@ def write_results(
     write_atomically(run.path / CANDIDATES, lambda path: table.to_csv(path, index=False))
     write_atomically(run.path / BY_HORIZON, lambda path: horizon_table(figures).to_csv(path, index=False))
     folders = {name: row_folder(run, name) for name, each in figures.items() if not each["error"]}
-    write_atomically(run.path / FORECASTS, lambda path: write_arrays(path, shown_forecasts(folders, target_names)))
+    write_arrays_atomically(run.path / FORECASTS, shown_forecasts(folders, target_names))
     if collect_stats:
         stats = stats_table(run)
         write_atomically(run.path / STATS, lambda path: stats.to_csv(path, index=False))

@@ -3,12 +3,13 @@
 import copy
 import dataclasses
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import torch
+from torch import Tensor
 
 from darts_pl.bounded.tables import read_table
 from darts_pl.data.series import WindowDataModule
@@ -16,6 +17,7 @@ from darts_pl.errors import RunError, TrainingError
 from darts_pl.paths import write_atomically
 from darts_pl.proxies import combined, measure
 from darts_pl.seeds import derived_seed
+from darts_pl.spaces.series import SeriesSupernet
 from darts_pl.stages.jobs import FunctionJob, Workers
 from darts_pl.stages.pipeline.parts import PipelineParts
 from darts_pl.stages.run import RunFolder
@@ -25,6 +27,7 @@ log = logging.getLogger("darts_pl")
 SCORES = Path("screen", "scores.csv")
 PROMOTED = Path("search", "promoted.json")
 TIMED = 4  # jobs by which the speed-up is measured
+Batch = tuple[dict[str, Tensor], Tensor]  # inputs by name (B, T, C) or (B, P, C), targets (B, P, Y)
 
 
 def screen_candidate(
@@ -45,7 +48,7 @@ def screen_candidate(
     """
     data, space = parts.search_data(), parts.make_space(settings)
 
-    def factory() -> torch.nn.Module:
+    def factory() -> SeriesSupernet:
         relaxation = copy.deepcopy(parts.relaxation)
         return space.supernet(data.input_shape, data.outputs, relaxation=relaxation, mixing=parts.mixing)
 
@@ -66,7 +69,7 @@ def screen_candidate(
     return {"parameters": sum(p.numel() for p in network.weight_parameters()), "proxies": figures}
 
 
-def _check_runs(network: torch.nn.Module, batch, loss) -> None:
+def _check_runs(network: SeriesSupernet, batch: Batch, loss: Callable[[Tensor, Tensor], Tensor]) -> None:
     """Let what a candidate cannot compute fail it: a proxy that cannot be told is no failure, and counting parameters
     would promote it."""
     x, y = batch
@@ -74,7 +77,7 @@ def _check_runs(network: torch.nn.Module, batch, loss) -> None:
         raise TrainingError("the loss of the untrained supernet is not finite")
 
 
-def _batches(data: WindowDataModule, count: int, samples: int) -> list[tuple[dict[str, torch.Tensor], torch.Tensor]]:
+def _batches(data: WindowDataModule, count: int, samples: int) -> list[Batch]:
     """The first `count` training batches of the weights' half, of `samples` windows in all at the most."""
     each = max(1, samples // count)
     found = []
@@ -191,7 +194,13 @@ def check_any(figures: Mapping[str, Mapping[str, Any]], jobs: Sequence[FunctionJ
         raise RunError(f"{what}: all {len(failed)} failed, so there is nothing to go on with. {name}: {error}")
 
 
-def _speedup(run: RunFolder, workers: Workers, candidates, timeout_s: float, measuring: dict) -> float | None:
+def _speedup(
+    run: RunFolder,
+    workers: Workers,
+    candidates: Mapping[str, Mapping[str, Any]],
+    timeout_s: float,
+    measuring: dict[str, Any],
+) -> float | None:
     """How much sooner a few screenings end with all workers than one after the other: measured on workers that are
     warm, with the same jobs done alone and together."""
     sample = dict(list(candidates.items())[: max(TIMED, workers.count)])

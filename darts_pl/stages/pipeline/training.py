@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 import torch.nn as nn
@@ -13,6 +14,8 @@ from darts_pl.lit import RetrainModule
 from darts_pl.stages.fitting import fit
 from darts_pl.stages.pipeline.forecast_errors import forecast_errors
 from darts_pl.stages.trainer import TrainerSettings
+
+Network = TypeVar("Network", bound=nn.Module)
 
 
 def train(
@@ -57,7 +60,7 @@ def train(
     }
 
 
-def seeded(make: Callable[[], nn.Module], seed: int) -> nn.Module:
+def seeded(make: Callable[[], Network], seed: int) -> Network:
     """The network that `make` builds, its weights drawn by `seed`."""
     torch.manual_seed(seed)
     return make()

@@ -1,8 +1,11 @@
 """What a selection gets and gives, and the one that takes the last epoch."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+from torch import Tensor
 
 from darts_pl.data.base import PairedDataModule
 from darts_pl.data.user_loaders import LoaderData
@@ -28,18 +31,18 @@ class Trained:
     make_module: Callable[..., SearchModule]
     space: Space
     data: PairedDataModule | LoaderData
-    derive: Callable[..., AnyGenotype]
+    derive: Callable[[Mapping[str, Tensor]], AnyGenotype]
     hardware: Hardware
     seed: int
     folder: Path
     trainer: TrainerSettings
 
 
-Selection = Callable[[Trained], tuple[AnyGenotype, dict]]
+Selection = Callable[[Trained], tuple[AnyGenotype, dict[str, Any]]]
 """Gives the genotype and figures for the manifest; it must be resumable and depend on the seed alone."""
 
 
-def last(trained: Trained) -> tuple[AnyGenotype, dict]:
+def last(trained: Trained) -> tuple[AnyGenotype, dict[str, Any]]:
     """The genotype of the gates as the search ends, as the papers of most methods take it (for DARTS the author's
     word: copy the last one). Where something is annealed to its end, be it a temperature, an auxiliary skip connection
     or a penalty, the validation accuracies of earlier epochs are those of another network and cannot be compared.

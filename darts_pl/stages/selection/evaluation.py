@@ -61,7 +61,7 @@ class Evaluator:
     """
 
     def __init__(self, trained: Trained):
-        self.batches = trained.data.val_dataloader().mixed(trained.data.batch_size, trained.seed, "selection")
+        self.batches = trained.data.mixed_validation(trained.seed, "selection")
         self.data, self.seed, self.hardware = trained.data, trained.seed, trained.hardware
         self.layout, self.task = trained.module.layout, trained.module.task
 
@@ -83,7 +83,7 @@ class Evaluator:
         training = supernet.training
         task = self.task.to(device) if isinstance(self.task, torch.nn.Module) else self.task
         metrics = task.metrics().to(device)
-        with restored(supernet.buffers()), self._precision():
+        with restored(list(supernet.buffers())), self._precision():
             supernet.train()
             for number, (x, y) in enumerate(itertools.islice(self._samples(device), batches)):
                 torch.manual_seed(derived_seed(self.seed, "selection", number))  # an operation may draw

@@ -1,17 +1,20 @@
 """DARTS-PT: the architecture chosen by what the removal of each operation costs."""
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from darts_pl.derive import NONE
 from darts_pl.errors import ConfigError
-from darts_pl.genotype import Genotype
+from darts_pl.genotype import AnyGenotype
 from darts_pl.hypergradient import fixed
 from darts_pl.lit import SearchModule
+from darts_pl.lit.search import OptimizerFactory
 from darts_pl.metric_names import in_words, is_accuracy
 from darts_pl.seeds import derived_seed
 from darts_pl.spaces.base import Supernet
@@ -19,9 +22,12 @@ from darts_pl.stages.fitting import fit
 from darts_pl.stages.selection.base import Trained
 from darts_pl.stages.selection.decisions import DROPPED, Decision, Question, inputs, questions
 from darts_pl.stages.selection.evaluation import Evaluator, Score, check_metric
-from darts_pl.stages.selection.progress import Progress
+from darts_pl.stages.selection.progress import DecisionRow, Progress
 
 log = logging.getLogger("darts_pl")
+
+Place = tuple[int, int | slice]
+"""Row and columns of gates [E, K]."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +89,7 @@ class Perturbation:
             raise ConfigError(f"selection.learning_rate_factor={self.learning_rate_factor}: expected above 0")
         check_metric(self.metric)
 
-    def __call__(self, trained: Trained) -> tuple[Genotype, dict]:
+    def __call__(self, trained: Trained) -> tuple[AnyGenotype, dict[str, Any]]:
         """Decide everything, going on from what lies in `trained.folder`; the genotype and the figures of the end."""
         space, edges_kept = trained.space, trained.space.edges_kept
         progress, monitor = Progress(trained.folder, trained.module.supernet, space), trained.module.task.monitor
@@ -108,6 +114,7 @@ class Perturbation:
             scores = self._without(question.kind, places, supernet, evaluate)
             place = max(range(len(places)), key=lambda n: scores[n].goodness(self.metric))
             return Decision(question.kind, places[place][0], DROPPED, self._cost(whole, scores[place]))
+        assert question.row is not None  # a question is of a node or of an edge
         left = supernet.kept(question.kind)[question.row].nonzero().flatten().tolist()
         may_be_none = edges_kept is None or edges == [question.kind]  # a part of a network is no edge to be dropped
         columns = [k for k in left if may_be_none or candidates[k] != NONE] or left
@@ -116,19 +123,19 @@ class Perturbation:
         return Decision(question.kind, question.row, columns[place], self._cost(whole, scores[place]))
 
     @staticmethod
-    def _without(kind: str, places: Iterable, supernet: Supernet, evaluate: Evaluator) -> list[Score]:
+    def _without(kind: str, places: Iterable[Place], supernet: Supernet, evaluate: Evaluator) -> list[Score]:
         """The score without the gates at each of the places (row, column)."""
         gates, scores = supernet.expected_gates(), []
         for place in places:
             changed = {**gates, kind: gates[kind].clone()}
             changed[kind][place] = 0.0
-            scores.append(evaluate(supernet, lambda x, changed=changed: supernet(x, changed)))
+            scores.append(evaluate(supernet, partial(supernet, gates=changed)))
         return scores
 
     def _cost(self, whole: Score, without: Score) -> float:
         return whole.goodness(self.metric)[0] - without.goodness(self.metric)[0]
 
-    def _line(self, row: dict, monitor: str) -> str:
+    def _line(self, row: DecisionRow, monitor: str) -> str:
         metric = "loss" if self.metric == "loss" else monitor
         if is_accuracy(metric):
             cost = f"{100 * row['cost']:.1f} points"
@@ -173,7 +180,7 @@ class Perturbation:
         )
 
 
-def at_rate(make_optimizer: Callable, factor: float) -> Callable[[Iterable[Tensor]], torch.optim.Optimizer]:
+def at_rate(make_optimizer: OptimizerFactory, factor: float) -> OptimizerFactory:
     """`make_optimizer` with its learning rate times `factor`."""
 
     def make(parameters: Iterable[Tensor]) -> torch.optim.Optimizer:

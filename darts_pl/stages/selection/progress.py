@@ -4,6 +4,7 @@ import copy
 import dataclasses
 import shutil
 from pathlib import Path
+from typing import TypedDict
 
 import pandas as pd
 import torch
@@ -16,6 +17,15 @@ from darts_pl.stages.selection.decisions import DROPPED, Decision, Settled, appl
 from darts_pl.stages.selection.evaluation import release
 
 STATE, TABLE = "progress.pt", "decisions.csv"
+
+
+class DecisionRow(TypedDict):
+    """A row of `decisions.csv`: a decision in the names of the space."""
+
+    kind: str
+    edge: str
+    operation: str
+    cost: float
 
 
 class Progress:
@@ -86,7 +96,7 @@ class Progress:
         }
         write_atomically(self.folder / STATE, lambda path: torch.save(state, path))
 
-    def describe(self, decision: Decision) -> dict[str, str | float]:
+    def describe(self, decision: Decision) -> DecisionRow:
         """The decision in the names of the space."""
         candidates, edges = self.names(decision.kind)
         what = "dropped" if decision.column == DROPPED else candidates[decision.column]

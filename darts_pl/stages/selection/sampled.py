@@ -3,12 +3,13 @@
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 import torch
 
 from darts_pl.errors import ConfigError
-from darts_pl.genotype import Genotype
+from darts_pl.genotype import AnyGenotype
 from darts_pl.metric_names import in_words, written
 from darts_pl.paths import write_atomically
 from darts_pl.seeds import derived_seed
@@ -64,7 +65,7 @@ class Sampled:
                 raise ConfigError(f"selection.{name}={value}: expected at least 1")
         check_metric(self.metric)
 
-    def __call__(self, trained: Trained) -> tuple[Genotype, dict]:
+    def __call__(self, trained: Trained) -> tuple[AnyGenotype, dict[str, Any]]:
         """Draw, evaluate and compare; the best genotype and its figures."""
         generator = torch.Generator().manual_seed(derived_seed(trained.seed, "selection", "sampled"))
         every = (trained.space.random_genotype(generator) for _ in range(self.candidates))
@@ -80,21 +81,23 @@ class Sampled:
             finals = {n: self._score(drawn[n], trained, evaluator, None) for n in finals}
         best = max(finals, key=lambda n: finals[n].goodness(self.metric))
         self._write(trained, drawn, scores, finals)
-        told = f"accuracy {100 * finals[best].monitored:.1f} %" if monitor == "acc" else ""
-        told = told or f"{in_words(monitor)} {written(monitor, finals[best].monitored)}"
-        log.info("the best has %s on the alphas' half", told)
+        reached = f"accuracy {100 * finals[best].monitored:.1f} %" if monitor == "acc" else ""
+        reached = reached or f"{in_words(monitor)} {written(monitor, finals[best].monitored)}"
+        log.info("the best has %s on the alphas' half", reached)
         figures = {"candidates": self.candidates, "different": len(drawn)}
         return drawn[best], {**figures, f"val_{monitor}": finals[best].monitored, "val_loss": finals[best].loss}
 
     @staticmethod
-    def _score(genotype: Genotype, trained: Trained, evaluator: Evaluator, batches: int | None) -> Score:
+    def _score(genotype: AnyGenotype, trained: Trained, evaluator: Evaluator, batches: int | None) -> Score:
         supernet = trained.module.supernet.to(trained.hardware.device)
         like = next(iter(supernet.alphas.values()))
         gates = {kind: gate.to(like) for kind, gate in trained.space.one_hot_gates(genotype).items()}
         return evaluator(supernet, lambda x: supernet.forward_as_derived(x, gates), batches=batches)
 
     @staticmethod
-    def _write(trained: Trained, drawn: Sequence[Genotype], scores: Sequence[Score], finals: dict[int, Score]) -> None:
+    def _write(
+        trained: Trained, drawn: Sequence[AnyGenotype], scores: Sequence[Score], finals: dict[int, Score]
+    ) -> None:
         """`samples.csv`: a row an architecture in the order drawn; `val_*` only where it was evaluated on the whole."""
         monitor = trained.module.task.monitor
         rows = [
