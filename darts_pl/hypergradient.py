@@ -142,12 +142,12 @@ def _grad(
     grad_outputs: Sequence[Tensor] | None = None,
     create_graph: bool = False,
 ) -> list[Tensor]:
-    """∂(outputs · grad_outputs)/∂inputs, zeros for inputs without a part in them; outputs are scalars by default."""
-    return list(
-        torch.autograd.grad(
-            outputs, list(inputs), grad_outputs, create_graph=create_graph, allow_unused=True, materialize_grads=True
-        )
+    """d outputs / d inputs, zeros where an input has no part in them; where outputs are several or no scalars, the sum
+    of their products with `grad_outputs`."""
+    found = torch.autograd.grad(
+        outputs, list(inputs), grad_outputs, create_graph=create_graph, allow_unused=True, materialize_grads=True
     )
+    return list(found)
 
 
 @contextlib.contextmanager

@@ -121,7 +121,7 @@ class OperationEarlyStopping(Rule):
 def weighted_operations(supernet: Supernet) -> Iterator[tuple[str, list[nn.Parameter]]]:
     """(`<cell>/<edge>/<operation>`, its weights) of each candidate that has weights."""
     for index, cell in enumerate(supernet.cells):
-        for edge, choice in cell.edges.items():
+        for edge, choice in cell.mixed_operations().items():
             for operation, module in choice.candidates.items():
                 if weights := list(module.parameters()):
                     yield f"{index}/{edge}/{operation}", weights

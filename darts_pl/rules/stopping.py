@@ -156,7 +156,7 @@ class RankingStop(Rule):
         found = []
         for kind, logits in supernet.logits().items():
             order = logits.detach().argsort(dim=1, descending=True, stable=True).tolist()
-            choices = [list(cell.edges.values()) for cell in supernet.cells if cell.kind == kind]
+            choices = [cell.mixed_operations().values() for cell in supernet.cells if cell.kind == kind]
             for row, same_edge in zip(order, zip(*choices), strict=True):
                 counting = set().union(*(self._counting(choice) for choice in same_edge))
                 found.append([k for k in row if k in counting])
