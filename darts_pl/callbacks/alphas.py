@@ -9,13 +9,12 @@ import torch
 from lightning.pytorch import LightningModule, Trainer
 from torch import Tensor
 
-from darts_pl.bounded.arrays import write_arrays
 from darts_pl.callbacks.history import History, Report, in_figures
 from darts_pl.errors import TrainingError
 from darts_pl.genotype import AnyGenotype, from_json
 from darts_pl.lit.base import Row, StepModule
 from darts_pl.lit.search import SearchModule
-from darts_pl.paths import write_atomically
+from darts_pl.paths import write_arrays_atomically
 
 Derive = Callable[[Mapping[str, Tensor]], AnyGenotype]
 RECORDED: tuple[Literal["alpha"], Literal["gate"]] = ("alpha", "gate")
@@ -149,7 +148,7 @@ class SearchHistory(History):
         self.genotype.save(self.folder / "genotype_last.json")
         if self.best:
             from_json(self.best["genotype"]).save(self.folder / "genotype_best.json")
-        write_atomically(self.folder / "alphas.npz", lambda path: write_arrays(path, self.arrays()))
+        write_arrays_atomically(self.folder / "alphas.npz", self.arrays())
 
     def arrays(self) -> dict[str, np.ndarray]:
         """`epoch` [T], `alpha_<kind>` and `gate_<kind>` [T, E, K], `primitives` [K], `edges` [E]; entry 0: start. Where
