@@ -1,13 +1,12 @@
 """What a search from Python takes for its data: a pair of loaders or data sets, or a data module."""
 
 from collections.abc import Iterable
-from typing import Any
 
 from lightning import LightningDataModule
 from torch.utils.data import DataLoader, Dataset
 
 from darts_pl.api.settings import SearchConfig
-from darts_pl.data.base import InputShape, Outputs, PairedDataModule
+from darts_pl.data.base import InputShape, Outputs, PairedDataModule, SearchData
 from darts_pl.data.user_loaders import LoaderData, SizedLoader, describe, describe_any
 from darts_pl.data.user_module import UserModuleData
 from darts_pl.errors import ConfigError, DataError
@@ -16,7 +15,12 @@ from darts_pl.spaces.base import Space
 from darts_pl.tasks import Classification
 
 
-def search_data(train: Any, valid: Any, config: SearchConfig, space: Space) -> PairedDataModule | LoaderData:
+def search_data(
+    train: Iterable | Dataset | LightningDataModule,
+    valid: Iterable | Dataset | None,
+    config: SearchConfig,
+    space: Space,
+) -> SearchData:
     """Prepared data of what `search_architecture` is given.
 
     Raises:
@@ -52,7 +56,7 @@ def _image_shape(found: InputShape, space: Space) -> tuple[int, int, int]:
     )
 
 
-def _module_data(module: LightningDataModule, valid: Any, config: SearchConfig) -> PairedDataModule:
+def _module_data(module: LightningDataModule, valid: object, config: SearchConfig) -> PairedDataModule:
     if valid is not None:
         raise ConfigError(f"valid_loader: found {type(valid).__name__}, expected nothing beside a data module")
     data = module if isinstance(module, PairedDataModule) else _user_data(module, config)
@@ -82,13 +86,13 @@ def sized_loader(
         DataError: no length, or no batch.
     """
     try:
-        length = len(data)  # type: ignore[arg-type]
+        length = len(data)  # type: ignore[arg-type]  # what has none is told of below
     except TypeError as error:  # also of a DataLoader over an IterableDataset
         found = f"{type(data).__name__} without a length"
         raise DataError(f"{name}: found {found}, expected a loader or a data set") from error
     if length == 0:
         raise DataError(f"{name} has no batch")
     if not isinstance(data, Dataset):
-        return data  # type: ignore[return-value]
+        return data  # type: ignore[return-value]  # it is iterable and has a length
     single = shuffle and length % batch_size == 1 < length  # BatchNorm cannot train on one sample
     return DataLoader(data, batch_size, shuffle=shuffle, num_workers=num_workers, drop_last=single)

@@ -23,6 +23,8 @@ from darts_pl.genotype import AnyGenotype, choice_text
 from darts_pl.lit.base import StepModule
 
 DrawValues = Callable[[np.ndarray, Sequence[str], Sequence[str], str], Figure]
+Chart = list[str | list[str]]
+"""Of the tab of custom scalars: "Multiline" and what the tags of its lines match."""
 MOST_MAPS = 8  # kinds whose heat maps are drawn at every epoch: each takes a tenth of a second
 
 
@@ -108,7 +110,7 @@ class ArchitectureBoard(ScalarBoard):
             text = "\n".join(f"- {label}: {choice_text(chosen)}" for label, chosen in choices.items())
             writer.add_text("choices", text, epoch)
 
-    def layout(self, kinds: Iterable[str]) -> dict[str, dict[str, list]]:
+    def layout(self, kinds: Iterable[str]) -> dict[str, dict[str, Chart]]:
         """The charts of TensorBoard's tab of custom scalars: losses, metrics, then one for each edge of each kind, with
         a line for each of its operations."""
         charts = {"losses": {"loss": _lines("loss/"), "metric": _lines("metric/")}}
@@ -139,7 +141,7 @@ def _edge_tag(what: str, kind: str, edge: str) -> str:
     return f"search_{what}s/{kind}/{_edge(edge)}/"
 
 
-def _lines(beginning: str) -> list:
+def _lines(beginning: str) -> Chart:
     """A chart of all scalars whose tags begin so."""
     return ["Multiline", [f"{re.escape(beginning)}.*"]]
 

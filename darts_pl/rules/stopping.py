@@ -9,6 +9,8 @@ look at alphas only. The first, `SkipStop`, suits searches that would collapse; 
 space. No code was released with the paper.
 """
 
+from typing import Any
+
 import torch.nn as nn
 
 from darts_pl.errors import ConfigError, nearest
@@ -91,10 +93,10 @@ class SkipStop(Rule):
         back = self.last_below if self.roll_back else None
         return Stop(end.epoch if back is None else back, reason)
 
-    def state_dict(self) -> dict:
+    def state_dict(self) -> dict[str, Any]:
         return {"last_below": self.last_below}
 
-    def load_state_dict(self, state: dict) -> None:
+    def load_state_dict(self, state: dict[str, Any]) -> None:
         self.last_below = state["last_below"]
 
 
@@ -124,7 +126,7 @@ class RankingStop(Rule):
         if epochs < 1:
             raise ConfigError(f"rules.ranking_stop.epochs={epochs}: expected at least 1")
         self.epochs, self.learnable = epochs, learnable
-        self.ranking: list | None = None
+        self.ranking: list[list[int]] | None = None
         self.same_epochs = 0
 
     def check(self, combination: Combination) -> None:
@@ -174,10 +176,10 @@ class RankingStop(Rule):
         """For how many epochs the ranking has stayed as it is."""
         return {"ranking_same_epochs": self.same_epochs}
 
-    def state_dict(self) -> dict:
+    def state_dict(self) -> dict[str, Any]:
         return {"ranking": self.ranking, "same_epochs": self.same_epochs}
 
-    def load_state_dict(self, state: dict) -> None:
+    def load_state_dict(self, state: dict[str, Any]) -> None:
         self.ranking, self.same_epochs = state["ranking"], state["same_epochs"]
 
 

@@ -13,8 +13,7 @@ from torch import Tensor
 
 from darts_pl import genotype as genotypes
 from darts_pl.callbacks import ArchitectureBoard, CollapseGuards, SearchHistory, peak_memory_mib
-from darts_pl.data.base import PairedDataModule
-from darts_pl.data.user_loaders import LoaderData
+from darts_pl.data.base import PairedDataModule, SearchData
 from darts_pl.errors import ConfigError
 from darts_pl.genotype import AnyGenotype, from_json
 from darts_pl.hardware import Hardware
@@ -68,7 +67,7 @@ class Search:
 
     method: Method
     space: Space
-    data: PairedDataModule | LoaderData
+    data: SearchData
     hardware: Hardware
     epochs: int
     seed: int
