@@ -74,9 +74,7 @@ class Augment:
         column = torch.where(mirrored[:, None], width - 1 - column, column) + offset[:, 1:]
         row = torch.arange(height) + offset[:, :1]  # [B, H]
         padded = torch.nn.functional.pad(x, [self.crop_padding] * 4)
-        image = torch.arange(size, device=x.device)[
-            :, None, None
-        ]  # [B, 1, 1], with [B, H, 1] and [B, 1, W]: [B, H, W, C]
+        image = torch.arange(size, device=x.device)[:, None, None]  # [B, 1, 1], with [B, H, 1] and [B, 1, W] below
         taken = padded.permute(0, 2, 3, 1)[image, row.to(x.device)[:, :, None], column.to(x.device)[:, None, :]]
         return taken.permute(0, 3, 1, 2).contiguous()
 
