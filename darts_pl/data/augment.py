@@ -68,13 +68,13 @@ class Augment:
         if not (self.crop_padding or self.flip):
             return x
         size, _, height, width = x.shape
-        offset = torch.randint(0, 2 * self.crop_padding + 1, (size, 2), generator=generator)
+        offset = torch.randint(0, 2 * self.crop_padding + 1, (size, 2), generator=generator)  # [B, 2], row and column
         mirrored = (torch.rand(size, generator=generator) < 0.5) & self.flip
         column = torch.arange(width).expand(size, width)  # [B, W], where each pixel of the result is read
         column = torch.where(mirrored[:, None], width - 1 - column, column) + offset[:, 1:]
-        row = torch.arange(height) + offset[:, :1]
+        row = torch.arange(height) + offset[:, :1]  # [B, H]
         padded = torch.nn.functional.pad(x, [self.crop_padding] * 4)
-        image = torch.arange(size, device=x.device)[:, None, None]  # [B, 1, 1], against [B, H, 1] and [B, 1, W]
+        image = torch.arange(size, device=x.device)[:, None, None]  # [B, 1, 1], with [B, H, 1] and [B, 1, W] below
         taken = padded.permute(0, 2, 3, 1)[image, row.to(x.device)[:, :, None], column.to(x.device)[:, None, :]]
         return taken.permute(0, 3, 1, 2).contiguous()
 

@@ -25,7 +25,7 @@ class Found(NamedTuple):
 
     path: str
     is_folder: bool
-    entry: os.DirEntry
+    entry: os.DirEntry[str]
 
 
 def check_source(source: Path) -> None:
@@ -76,9 +76,9 @@ class _Walker:
 
     def below(self, folder: str, around: frozenset[Identity]) -> list[tuple[Found, frozenset[Identity]]]:
         """What lies in a folder, each with the folders around what it holds, by which a circle is noticed."""
-        return [self._found(entry, folder, around) for entry in self._entries(self.root / folder)]
+        return [self._entry_of(entry, folder, around) for entry in self._entries(self.root / folder)]
 
-    def _entries(self, folder: Path) -> Iterator[os.DirEntry]:
+    def _entries(self, folder: Path) -> Iterator[os.DirEntry[str]]:
         try:
             with os.scandir(folder) as entries:
                 listed = sorted(entries, key=lambda entry: entry.name)
@@ -90,7 +90,9 @@ class _Walker:
             else:
                 yield entry
 
-    def _found(self, entry: os.DirEntry, folder: str, around: frozenset[Identity]) -> tuple[Found, frozenset[Identity]]:
+    def _entry_of(
+        self, entry: os.DirEntry[str], folder: str, around: frozenset[Identity]
+    ) -> tuple[Found, frozenset[Identity]]:
         path = f"{folder}/{entry.name}" if folder else entry.name
         if entry.is_file(follow_symlinks=False):
             return Found(path, False, entry), around
@@ -109,7 +111,7 @@ class _Walker:
         self.known.setdefault(identity, path)
         return Found(path, True, entry), around | {identity}
 
-    def _facts(self, entry: os.DirEntry, path: str) -> os.stat_result:
+    def _facts(self, entry: os.DirEntry[str], path: str) -> os.stat_result:
         try:
             facts = Path(entry.path).stat()  # entry.stat() has no identity on Windows
         except OSError as error:

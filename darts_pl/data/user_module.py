@@ -188,11 +188,11 @@ class UserModuleData(PairedDataModule):
         if self._known_outputs is None and self._task is not None:
             self._known_outputs = outputs_of(self._task)
         if self._known_outputs is None:
-            self._known_outputs = infer_outputs(self.first[1], self._seen[1])
+            self._known_outputs = infer_outputs(self.first[1], self._seen_in_training[1])
         return self._known_outputs
 
     @cached_property
-    def _seen(self) -> tuple[Inputs, dict[str, int]]:
+    def _seen_in_training(self) -> tuple[Inputs, dict[str, int]]:
         """(what the inputs look like, the highest label of each part of the targets), over all training samples."""
         shape = inputs_of(self.first[0])
         highest: dict[str, int] = {}
@@ -212,7 +212,7 @@ class UserModuleData(PairedDataModule):
     @cached_property
     def input_shape(self) -> InputShape:
         """What the inputs look like; (C, H, W) of images."""
-        found = self._seen[0]
+        found = self._seen_in_training[0]
         if isinstance(found, TensorInput) and len(found.shape) == 3 and found.dtype == "float32":
             channels, height, width = found.shape
             return channels, height, width

@@ -14,7 +14,7 @@ import torch.nn as nn
 from numpy.typing import ArrayLike
 
 from darts_pl.bounded.tables import read_table
-from darts_pl.data.series.window_file import WindowFile, taken_from
+from darts_pl.data.series.window_file import WindowFile, windows_of_loader
 from darts_pl.errors import ConfigError, DataError, nearest
 from darts_pl.lit.isolation import random_state_kept
 from darts_pl.ops.series import SeriesShape
@@ -144,7 +144,7 @@ def collected(
     with random_state_kept():
         for part, loader in loaders.items():
             torch.manual_seed(derived_seed(seed, "loader", part))
-            parts[part], sizes[part] = taken_from(loader, f"{part}_loader")
+            parts[part], sizes[part] = windows_of_loader(loader, f"{part}_loader")
             if parts[part].shape != shape:
                 found = f"found windows of {parts[part].shape}, the trainer was made for {shape}"
                 raise DataError(f"{part}_loader: {found}")

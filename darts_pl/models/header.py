@@ -128,7 +128,7 @@ def write_header(
         "format": FORMAT,
         "version": VERSION,
         "genotype": json.loads(genotype.to_json()),
-        "space": _described(space, genotype),
+        "space": _space_settings(space, genotype),
         "inputs": asdict(input_shape) if isinstance(input_shape, SeriesShape) else to_plain(as_inputs(input_shape)),
         "outputs": outputs,
         "classes": {k: list(map(str, v)) for k, v in classes.items()} if several else list(map(str, classes)),
@@ -139,7 +139,7 @@ def write_header(
     return json.dumps(header)
 
 
-def _described(space: AnySpace, genotype: AnyGenotype) -> Settings:
+def _space_settings(space: AnySpace, genotype: AnyGenotype) -> Settings:
     """The space as a file holds it; somebody's own space of known genotypes as the one of these."""
     for builder, kind in SPACES.items():
         if isinstance(space, kind.space):

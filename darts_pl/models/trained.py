@@ -175,7 +175,7 @@ class TrainedModel(nn.Module):
         return _joined(found)
 
     def _named(self, output: Tensor, classes: Sequence[str]) -> npt.NDArray:
-        """Names of classes, or numbers where there are none."""
+        """Names of classes [n] by outputs [n, classes], or [n] or [n, 1] of two; numbers where there are no classes."""
         if not classes:
             values = self.preprocessing.in_units(output)
             return (values.squeeze(1) if values.dim() == 2 and values.shape[1] == 1 else values).numpy()
@@ -189,10 +189,11 @@ def _has_one_logit(output: Tensor, classes: Sequence[str]) -> bool:
 
 
 def _probabilities(output: Tensor, classes: Sequence[str]) -> npt.NDArray[np.float64]:
+    """Logits [n, classes], or [n] or [n, 1] of two, as probabilities [n, classes]."""
     logits = output.double()
     if not _has_one_logit(output, classes):
         return logits.softmax(dim=1).numpy()
-    second = logits.flatten()
+    second = logits.flatten()  # [n], of the second class against the first
     return torch.stack([(-second).sigmoid(), second.sigmoid()], dim=1).numpy()
 
 

@@ -121,7 +121,7 @@ def finish(run: RunFolder, genotype: AnyGenotype, space: Space, results: Results
     if not run.done("hparams"):
         with run.stage("hparams"), without_thread_tracebacks():
             if any(run.path.rglob("tensorboard")):
-                write_hparams(run.path / "tensorboard", run.telling_settings(), final_figures(results))
+                write_hparams(run.path / "tensorboard", run.distinguishing_settings(), final_figures(results))
     run.complete()
     write_report(run.path)
     return results

@@ -105,12 +105,12 @@ def _holder() -> dict[str, str | int]:
 
 def _refusal(folder: Path) -> RunError:
     return RunError(
-        f"{folder} is being written to by {_told(folder)}. Wait until it ends, or stop it; then try again. Nothing was "
-        "changed."
+        f"{folder} is being written to by {_describe_holder(folder)}. Wait until it ends, or stop it; then try again. "
+        "Nothing was changed."
     )
 
 
-def _told(folder: Path) -> str:
+def _describe_holder(folder: Path) -> str:
     """The process that signed the lock of `folder`, in words."""
     try:
         with (folder / LOCK).open("rb") as stream:

@@ -10,7 +10,7 @@ class LogFile(logging.FileHandler):
 
     def __init__(self, filename: Path | str):
         super().__init__(filename, encoding="utf-8", delay=True)
-        self.told = False
+        self.reported = False
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
@@ -22,6 +22,6 @@ class LogFile(logging.FileHandler):
         error = sys.exc_info()[1]
         if not isinstance(error, OSError):
             super().handleError(record)
-        elif not self.told:
-            self.told = True
+        elif not self.reported:
+            self.reported = True
             print(f"warning: {self.baseFilename} cannot be written: {error.strerror}", file=sys.stderr)

@@ -25,6 +25,7 @@ The released code keeps Adam's averages and SGD's momenta from the first phase, 
 import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -152,7 +153,7 @@ def strongest_masks(supernet: Supernet, keep: int | None) -> dict[str, Tensor]:
     return masks
 
 
-def phases_of(settings: Sequence[Mapping]) -> tuple[Phase, ...]:
+def phases_of(settings: Sequence[Mapping[str, Any]]) -> tuple[Phase, ...]:
     """The phases that a configuration lists; an ordinary single one where it lists none.
 
     Raises:

@@ -182,7 +182,7 @@ class RunFolder:
         """Keep facts of the whole run in the manifest."""
         self._update(**facts)
 
-    def telling_settings(self) -> dict[str, Any]:
+    def distinguishing_settings(self) -> dict[str, Any]:
         """What tells this run from others: its seed and what its command set, in a sweep only what its runs differ
         in."""
         shared = _overrides_of_sweep(self.path.parent)

@@ -9,7 +9,7 @@ from pipeline_series import FinishedRun
 from scipy.stats import spearmanr
 
 from darts_pl.errors import ConfigError
-from darts_pl.stages.pipeline.robust_pool import compare_pools, operation_pools, redrawn
+from darts_pl.stages.pipeline.robust_pool import compare_pools, operation_pools, with_redrawn_operations
 
 OPERATIONS = ["identity", "time_conv", "grn", "dlinear", "fourier"]
 
@@ -45,9 +45,9 @@ def test_counts_that_cannot_be_are_refused(pools: int, size: int, words: str) ->
 
 def test_operations_are_drawn_again_and_nothing_else() -> None:
     settings = {"mode": "mamba", "primitives": ["identity", "grn", "dlinear"], "tokens": ["steps"]}
-    few = redrawn(settings, ["grn", "fourier"], 0, "c0")
+    few = with_redrawn_operations(settings, ["grn", "fourier"], 0, "c0")
     assert few == {**settings, "primitives": ["grn", "fourier"]}
-    many = [redrawn(settings, OPERATIONS, 0, f"c{index}")["primitives"] for index in range(20)]
+    many = [with_redrawn_operations(settings, OPERATIONS, 0, f"c{index}")["primitives"] for index in range(20)]
     assert all(len(names) == 3 and names == [name for name in OPERATIONS if name in names] for names in many)
     assert len({tuple(names) for names in many}) > 3
 

@@ -1,5 +1,6 @@
 """What follows a search where kinds differ in candidates and edges, and less of the monitored metric is better."""
 
+import functools
 import json
 import logging
 import re
@@ -138,10 +139,10 @@ def nested(trained: Trained) -> Trained:
         metrics=Mean,
         better=lambda value, than: value < than,
     )
+    truths = Batches(loader.x, Truths(loader.y), 8, shuffle=False, index=loader.index)
     face = SimpleNamespace(
         task=task,
-        batch_size=8,
-        val_dataloader=lambda: Batches(loader.x, Truths(loader.y), 8, shuffle=False, index=loader.index),
+        mixed_validation=functools.partial(truths.mixed, 8),
         on_after_batch_transfer=data.on_after_batch_transfer,
     )
     module = SimpleNamespace(supernet=Forward(), layout=lambda x: x, task=task)

@@ -49,7 +49,7 @@ def quoted_cells(data: Content, path: Path, separator: str, columns: int, quotin
     starts, ends, breaks = [], [], []
     rows = RowPattern(data, mark, columns)
     line, counted = 1, 0  # the line at the byte `counted`
-    for start, end in _enclosed(data, path, ord(mark)):
+    for start, end in _quoted_spans(data, path, ord(mark)):
         inside = bytes(data[start + 1 : end])
         inner = line_ends(inside)
         if not inner and mark not in inside:
@@ -71,7 +71,7 @@ def line_ends(data: bytes) -> int:
     return data.count(b"\n") + (returns - data.count(b"\r\n") if returns else 0)
 
 
-def _enclosed(data: Content, path: Path, separator: int) -> Iterator[tuple[int, int]]:
+def _quoted_spans(data: Content, path: Path, separator: int) -> Iterator[tuple[int, int]]:
     """(opening, closing mark) of every cell in quotation marks."""
     edges = np.zeros(256, bool)
     edges[[separator, LINE_FEED, RETURN]] = True
@@ -91,11 +91,12 @@ def _enclosed(data: Content, path: Path, separator: int) -> Iterator[tuple[int, 
                 _refuse_text_behind(data, path, opening, place)
     if opening >= 0:
         raise DataError(
-            f"{_opened(data, path, opening)}, which no other closes up to the end of the file. {_remedy('close it')}"
+            f"{_describe_opening(data, path, opening)}, which no other closes up to the end of the file. "
+            + _format_remedy("close it")
         )
 
 
-def _marks(data: Content, edges: npt.NDArray[np.bool_]) -> Iterator[tuple[list, list, list]]:
+def _marks(data: Content, edges: npt.NDArray[np.bool_]) -> Iterator[tuple[list[int], list[bool], list[bool]]]:
     """Of every block: places of its quotation marks, and whether a cell begins, and ends, at each."""
     whole = np.frombuffer(data, np.uint8)
     for start, block in numbered_blocks(data):
@@ -111,11 +112,11 @@ def _check_no_rows(data: Content, path: Path, start: int, end: int, line: int, r
     """Raises DataError where the lines that a cell reaches over, read without it, are rows themselves."""
     last = _line_end(data, end)
     lines = bytes(data[_line_start(data, start) : last]).replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n")
-    if rows.are_those(lines):
+    if rows.are_rows(lines):
         raise DataError(
-            f"{_opened(data, path, start)}, which closes in line {line + len(lines) - 1} only, so that {len(lines)} "
-            f"lines, each with the {rows.columns} cells of a row, would become one. "
-            + _remedy("double it within a cell in quotation marks")
+            f"{_describe_opening(data, path, start)}, which closes in line {line + len(lines) - 1} only, so that "
+            f"{len(lines)} lines, each with the {rows.columns} cells of a row, would become one. "
+            + _format_remedy("double it within a cell in quotation marks")
             + "; where the cell is right, data.quoting=cells"
         )
 
@@ -147,18 +148,19 @@ def _refuse_text_behind(data: Content, path: Path, opening: int, closing: int) -
     line, column = line_and_column(data, closing)
     behind = bytes(data[closing + 1 : closing + 1 + SHOWN]).decode(errors="replace").splitlines()[0]
     raise DataError(
-        f"{_opened(data, path, opening)}; the next one (line {line}, byte {column}) has the text {behind!r} behind it, "
-        f"expected a separator or the end of the line. {_remedy('double it within a cell in quotation marks')}"
+        f"{_describe_opening(data, path, opening)}; the next one (line {line}, byte {column}) has the text {behind!r} "
+        f"behind it, expected a separator or the end of the line. "
+        + _format_remedy("double it within a cell in quotation marks")
     )
 
 
-def _opened(data: Content, path: Path, place: int) -> str:
+def _describe_opening(data: Content, path: Path, place: int) -> str:
     line, column = line_and_column(data, place)
     shown = bytes(data[place : place + SHOWN]).decode(errors="replace").splitlines()[0]
     return f"{path}, line {line}, byte {column}: a quotation mark opens the cell {shown!r}"
 
 
-def _remedy(otherwise: str) -> str:
+def _format_remedy(otherwise: str) -> str:
     return f"Where the mark is a character of the text, give data.quoting=none, or {otherwise}"
 
 
@@ -172,7 +174,7 @@ class RowPattern:
     def __init__(self, data: Content, mark: bytes, columns: int):
         self.data, self.mark, self.columns = data, mark, columns
 
-    def are_those(self, lines: Sequence[bytes]) -> bool:
+    def are_rows(self, lines: Sequence[bytes]) -> bool:
         """Whether `lines`, of which the first begins as a row and the last ends as one, are rows, each with as many
         cells as the header. What two lines of texts have by chance, the kinds of the columns rule out."""
         found = [line.count(self.mark) == self.columns - 1 for line in lines]
@@ -180,14 +182,14 @@ class RowPattern:
             return False
         if not any(self._kinds):  # nothing tells texts from rows but their number
             return len(lines) > LEAST
-        return sum(map(self._fits, lines)) >= (ROW_LIKE if len(lines) > LEAST else 1) * len(lines)
+        return sum(map(self._has_kinds, lines)) >= (ROW_LIKE if len(lines) > LEAST else 1) * len(lines)
 
-    def _fits(self, line: bytes) -> bool:
+    def _has_kinds(self, line: bytes) -> bool:
         """Whether the cells of a line are of its columns' kinds; one with a quotation mark may be any."""
         cells = line.split(self.mark)
         if len(cells) != self.columns:
             return False
-        return all(b'"' in cell or kind is None or _is_of(cell, kind) for cell, kind in zip(cells, self._kinds))
+        return all(b'"' in cell or kind is None or _is_of_kind(cell, kind) for cell, kind in zip(cells, self._kinds))
 
     @cached_property
     def _kinds(self) -> list["set[bytes] | str | None"]:
@@ -211,7 +213,7 @@ def _kind(values: Sequence[bytes]) -> "set[bytes] | str | None":
     return distinct if len(distinct) <= min(FEW, len(values) / 2) else None
 
 
-def _is_of(cell: bytes, kind: "set[bytes] | str") -> bool:
+def _is_of_kind(cell: bytes, kind: "set[bytes] | str") -> bool:
     return _is_number(cell) if isinstance(kind, str) else cell in kind
 
 

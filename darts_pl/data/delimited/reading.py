@@ -105,7 +105,7 @@ class _Columns:
                     parts[i] = []
                 elif i not in lost:
                     parts[i].append(chunk[i])
-        lost |= {i for i, found in parts.items() if i not in lost and _merges(found)}
+        lost |= {i for i, found in parts.items() if i not in lost and _would_merge(found)}
         return {i: _joined(parts.pop(i)) for i in range(self.columns) if i not in lost}, lost
 
     def texts(self, columns: Sequence[int]) -> dict[int, pd.Series]:
@@ -117,7 +117,7 @@ class _Columns:
         return {i: _joined(parts.pop(i)) for i in columns}
 
 
-def _merges(parts: list[pd.Series]) -> bool:
+def _would_merge(parts: list[pd.Series]) -> bool:
     """Whether whole numbers that float64 does not keep apart would become such."""
     kinds = {part.dtype for part in parts}
     return len(kinds) > 1 and any(part.dtype == np.int64 and (part.abs() >= EXACT).any() for part in parts)

@@ -67,7 +67,7 @@ class RawTableFrame:
         """
         if self.frame.empty:
             raise DataError(f"{self.name} holds no rows")
-        return _numbered(self.frame, self.name, self.dialect)
+        return _with_row_numbers(self.frame, self.name, self.dialect)
 
 
 def _read_parquet(path: Path, dialect: Dialect) -> RawTable:
@@ -79,10 +79,10 @@ def _read_parquet(path: Path, dialect: Dialect) -> RawTable:
         frame = pd.read_parquet(path, engine="pyarrow")
     except (pyarrow.ArrowException, OSError) as error:
         raise DataError(f"{path} is no readable Parquet file ({type(error).__name__}: {error})") from error
-    return _numbered(frame, str(path), dialect)
+    return _with_row_numbers(frame, str(path), dialect)
 
 
-def _numbered(frame: pd.DataFrame, name: str, dialect: Dialect) -> RawTable:
+def _with_row_numbers(frame: pd.DataFrame, name: str, dialect: Dialect) -> RawTable:
     if isinstance(frame.index, pd.DatetimeIndex):
         frame = frame.rename_axis(frame.index.name or "time").reset_index()
     names = [str(column) for column in frame.columns]

@@ -87,20 +87,20 @@ def check_years(stamps: pd.DatetimeIndex, where: str, place: Callable[[int], str
     """
     years = np.asarray(stamps.year)
     if (wrong := (years < FIRST_YEAR) | (years > LAST_YEAR)).any():
-        at, seconds = int(wrong.argmax()), _counted(stamps, "s")
+        at, seconds = int(wrong.argmax()), _since_1970(stamps, "s")
         unit = unit_of(seconds) if made else None
         raise DataError(
             f"{where}, {place(at)}: {stamps[at]} is in the year {years[at]}, expected {FIRST_YEAR} to {LAST_YEAR}. "
-            + (_made_of(seconds, unit, "s") if unit else "A stamp is wrong, or the column holds no times")
+            + (_format_wrong_unit(seconds, unit, "s") if unit else "A stamp is wrong, or the column holds no times")
         )
-    if made and (years == 1970).all() and (unit := _read_as_too_short(_counted(stamps, "ns"), "ns")):
+    if made and (years == 1970).all() and (unit := _read_as_too_short(_since_1970(stamps, "ns"), "ns")):
         raise DataError(
             f"{where}: all {len(stamps)} times are in 1970, from {stamps.min()} on. "
-            + _made_of(_counted(stamps, "ns"), unit, "ns")
+            + _format_wrong_unit(_since_1970(stamps, "ns"), unit, "ns")
         )
 
 
-def _made_of(counts: Counts, unit: str, taken: str) -> str:
+def _format_wrong_unit(counts: Counts, unit: str, taken: str) -> str:
     ratio = A_SECOND[unit] / A_SECOND[taken]
     times, example = (f"{ratio:,.0f} times shorter", "ms") if ratio > 1 else (f"{1 / ratio:,.0f} times longer", "s")
     return (
@@ -109,7 +109,7 @@ def _made_of(counts: Counts, unit: str, taken: str) -> str:
     )
 
 
-def _counted(stamps: pd.DatetimeIndex, unit: str) -> npt.NDArray[np.int64]:
+def _since_1970(stamps: pd.DatetimeIndex, unit: str) -> npt.NDArray[np.int64]:
     return np.asarray(stamps.as_unit(unit).asi8)
 
 

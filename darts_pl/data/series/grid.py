@@ -25,12 +25,13 @@ def in_order(frame: pd.DataFrame, rule: str, raw: RawTable, unit: str) -> pd.Dat
         at = int((frame.index[1:] < frame.index[:-1]).argmax()) + 1
         raise DataError(
             f"{raw.name}: times go back: {_named(frame, at, unit)} comes after {_named(frame, at - 1, unit)}. "
-            f"data.unsorted=sort brings the rows of one series into order{_unless_several(frame, raw, at, unit)}"
+            "data.unsorted=sort brings the rows of one series into order"
+            + _hint_of_several_series(frame, raw, at, unit)
         )
     return frame.sort_index(kind="stable")
 
 
-def each_once(frame: pd.DataFrame, rule: str, raw: RawTable, unit: str) -> pd.DataFrame:
+def one_row_a_time(frame: pd.DataFrame, rule: str, raw: RawTable, unit: str) -> pd.DataFrame:
     """Sorted `frame` with one row a time: the "last" of them, or their "mean" over the values that are there.
 
     Raises:
@@ -57,11 +58,11 @@ def _what_to_keep(frame: pd.DataFrame, raw: RawTable, at: int, unit: str) -> str
     return (
         " with other values. Where a later row of the series corrects an earlier one, data.duplicates=last keeps it; "
         "where clocks went back to winter time, data.timezone tells the two hours apart"
-        f"{_unless_several(frame, raw, at, unit)}"
+        f"{_hint_of_several_series(frame, raw, at, unit)}"
     )
 
 
-def _unless_several(frame: pd.DataFrame, raw: RawTable, at: int, unit: str) -> str:
+def _hint_of_several_series(frame: pd.DataFrame, raw: RawTable, at: int, unit: str) -> str:
     """What to do where the row at `at` and the one before are of two series, as a text in them may tell."""
     first, second = (int(raw.frame.index.get_loc(int(frame[unit].iloc[row]))) for row in (at - 1, at))
     if found := difference(raw.frame, first, second, str(frame.index.name)):

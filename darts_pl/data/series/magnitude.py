@@ -9,7 +9,7 @@ import pandas as pd
 from darts_pl.errors import DataError
 
 LARGEST = 1e150  # its square, and with it a variance, is still finite in float64
-LARGEST_GIVEN = 1e15  # squares of such values, summed over the windows of a batch, are finite in float32
+LARGEST_INPUT = 1e15  # squares of such values, summed over the windows of a batch, are finite in float32
 COARSEST = 0.01  # of the deviations of a column, the steps of float32 at most
 ENOUGH = 1_000_000  # rows at even distances that tell how a column deviates
 
@@ -41,36 +41,36 @@ def check_whole(column: pd.Series, numbers: Floats, where: str) -> None:
         )
 
 
-def check_given(given: Floats, place: Place, remedy: str) -> None:
+def check_network_input(given: Floats, place: Place, remedy: str) -> None:
     """Check what goes into float32.
 
     Args:
         given: [rows, channels]. place: of a row and a channel, for messages. remedy: a sentence.
 
     Raises:
-        DataError: a value beyond `LARGEST_GIVEN` in size, or none.
+        DataError: a value beyond `LARGEST_INPUT` in size, or none.
     """
-    if (large := ~(np.abs(given) <= LARGEST_GIVEN)).any():
+    if (large := ~(np.abs(given) <= LARGEST_INPUT)).any():
         row, channel = map(int, np.argwhere(large)[0])
         raise DataError(
             f"{place(row, channel)} would reach a network as {given[row, channel]:.3g}, too large for squares in "
-            f"float32, expected at most {LARGEST_GIVEN:g} in size ({int(large[:, channel].sum())} such). {remedy}"
+            f"float32, expected at most {LARGEST_INPUT:g} in size ({int(large[:, channel].sum())} such). {remedy}"
         )
 
 
 def too_coarse(given: Floats, deviations: Floats) -> npt.NDArray[np.bool_]:
     """[channels]: where steps of float32 between most of `given` [rows, channels] are no longer small beside the
     `deviations` [channels] of `given`; where these are 0 nothing is told."""
-    steps = np.spacing(np.median(np.abs(_some(given)), axis=0).astype(np.float32)).astype(np.float64)
+    steps = np.spacing(np.median(np.abs(_sample(given)), axis=0).astype(np.float32)).astype(np.float64)
     return (deviations > 0) & (steps > COARSEST * deviations)
 
 
 def typical_deviations(values: Floats) -> Floats:
     """[channels]: how far values [rows, channels] are typically from their median, those equal to it left out; 0 where
     all are equal. A value far from all others changes it little."""
-    some = _some(values)
-    apart = np.abs(some - np.median(some, axis=0))
-    return np.array([np.median(column[column > 0]) if (column > 0).any() else 0.0 for column in apart.T])
+    sample = _sample(values)
+    distances = np.abs(sample - np.median(sample, axis=0))
+    return np.array([np.median(column[column > 0]) if (column > 0).any() else 0.0 for column in distances.T])
 
 
 def farthest(values: Floats) -> int:
@@ -78,5 +78,5 @@ def farthest(values: Floats) -> int:
     return int(np.abs(values - np.median(values)).argmax())
 
 
-def _some(values: Floats) -> Floats:
+def _sample(values: Floats) -> Floats:
     return values[:: max(1, len(values) // ENOUGH)].astype(np.float64)

@@ -20,7 +20,7 @@ from darts_pl.data.preprocessing import Preprocessing
 from darts_pl.data.series.calendar import calendar_features
 from darts_pl.data.series.columns import as_numbers
 from darts_pl.data.series.epochs import check_years
-from darts_pl.data.series.magnitude import check_given, too_coarse
+from darts_pl.data.series.magnitude import check_network_input, too_coarse
 from darts_pl.data.series.scaling import Scaler, in_float64
 from darts_pl.data.series.several import check_one_series, pick
 from darts_pl.errors import ConfigError, DataError, nearest
@@ -154,7 +154,7 @@ class SeriesPreprocessing(Preprocessing):
         """
         if self.frequency is None:
             raise DataError("this model was trained on windows without times. Call it on tensors: model(past)")
-        frame = self._picked(frame, "frame")
+        frame = self._rows_of_series(frame, "frame")
         times = self._times(frame)[-self.look_back :]
         ahead = pd.date_range(times[-1], periods=self.horizon + 1, freq=self._offset())[1:]
         seen = frame.iloc[-self.look_back :]
@@ -165,7 +165,7 @@ class SeriesPreprocessing(Preprocessing):
                     f"future: found None, expected {', '.join(names)} of {len(ahead)} steps from {ahead[0]}"
                 )
             x["past_known"] = self._known(seen, times, "past_known")
-            x["future_known"] = self._known(self._ahead(future, ahead), ahead, "future_known")
+            x["future_known"] = self._known(self._future_rows(future, ahead), ahead, "future_known")
         return {name: torch.tensor(values)[None] for name, values in x.items()}, ahead
 
     def _known(self, frame: pd.DataFrame | None, times: pd.DatetimeIndex, name: str) -> Array:
@@ -197,10 +197,10 @@ class SeriesPreprocessing(Preprocessing):
             raise DataError(f"frame: times are not in steps of {self.frequency} from {last[0]} on")
         return times
 
-    def _ahead(self, future: pd.DataFrame | None, ahead: pd.DatetimeIndex) -> pd.DataFrame | None:
-        if not self.columns["future_covariates"]:
+    def _future_rows(self, future: pd.DataFrame | None, ahead: pd.DatetimeIndex) -> pd.DataFrame | None:
+        if future is None or not self.columns["future_covariates"]:
             return None
-        future = self._picked(future, "future")
+        future = self._rows_of_series(future, "future")
         missing = ahead.difference(future.index)
         if len(missing):
             raise DataError(f"future: there is no row for {missing[0]}; expected {len(ahead)} steps from {ahead[0]}")
@@ -208,7 +208,7 @@ class SeriesPreprocessing(Preprocessing):
             raise DataError(f"future: there are several rows for {twice[0]}, expected one")
         return future.loc[ahead]
 
-    def _picked(self, frame: pd.DataFrame, where: str) -> pd.DataFrame:
+    def _rows_of_series(self, frame: pd.DataFrame, where: str) -> pd.DataFrame:
         """The rows of the series of the training, where the columns that tell are there; no frame of several."""
         named = {name: value for name, value in self.series.items() if name in frame}
         frame = pick(RawTable(frame, where, "at"), named).frame
@@ -233,7 +233,7 @@ class SeriesPreprocessing(Preprocessing):
         def place(row: int, column: int) -> str:
             return f"{where}: {names[column]!r} is {values[row, column]:g} at {frame.index[row]} and"
 
-        check_given((values - mean) / std, place, "It is far from all training rows")
+        check_network_input((values - mean) / std, place, "It is far from all training rows")
         return values
 
     def to_plain(self) -> dict[str, Any]:

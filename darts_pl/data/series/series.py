@@ -13,7 +13,7 @@ from darts_pl.data.base import Source
 from darts_pl.data.delimited import RawTable
 from darts_pl.data.delimited.describe import log_columns
 from darts_pl.data.series.columns import Roles, as_numbers, resolve_roles, without_missing
-from darts_pl.data.series.grid import each_once, in_order, on_grid
+from darts_pl.data.series.grid import in_order, on_grid, one_row_a_time
 from darts_pl.data.series.several import check_one_series, pick
 from darts_pl.data.series.times import read_times, time_column
 from darts_pl.errors import DataError
@@ -74,7 +74,7 @@ def load_series(
     place = raw.frame.index.to_numpy(np.float64)
     frame = frame.set_axis(times.rename(column), axis=0).assign(**{unit: place})
     frame = in_order(frame, unsorted, raw, unit)
-    frame = each_once(frame, duplicates, raw, unit)
+    frame = one_row_a_time(frame, duplicates, raw, unit)
     frame, offset = on_grid(frame, frequency, gaps, raw.name, unit)
     frame = without_missing(frame, roles.all, missing, raw.name, unit)
     values = frame[list(roles.all)].to_numpy(np.float64)

@@ -60,7 +60,7 @@ def check_one_series(frame: pd.DataFrame, times: pd.DatetimeIndex, time: str, wh
     if repeated < max(LEAST_REPEATED, LEAST_SHARE * len(times)):
         return
     columns = {name: codes for name in frame.columns if name != time and (codes := _codes(frame[name])) is not None}
-    names = _naming(columns, np.argsort(np.argsort(distinct))[instants])
+    names = _naming_columns(columns, np.argsort(np.argsort(distinct))[instants])
     if names is None:
         return
     groups = frame[list(names)].drop_duplicates()
@@ -70,12 +70,12 @@ def check_one_series(frame: pd.DataFrame, times: pd.DatetimeIndex, time: str, wh
     raise DataError(
         f"{where} holds {len(groups)} series, told apart by {what} ({'; '.join(shown)}{more}): {repeated} of "
         f"{len(times)} rows have the time of another row. A model is found for one series, of one or more columns. "
-        f"Pick one: {option(dict(zip(names, groups.iloc[0])))}; or give each its own column, as pandas' pivot does "
-        f"(index={time!r}, columns={names[0] if len(names) == 1 else list(names)!r})"
+        f"Pick one: {format_series_option(dict(zip(names, groups.iloc[0])))}; or give each its own column, as pandas' "
+        f"pivot does (index={time!r}, columns={names[0] if len(names) == 1 else list(names)!r})"
     )
 
 
-def option(series: Mapping[str, Any]) -> str:
+def format_series_option(series: Mapping[str, Any]) -> str:
     """The argument of a command that picks `series`, as a shell takes it."""
     if not all(re.fullmatch(KEY, column) for column in series):  # Hydra reads no such key, quoted or not
         return "data.series, once the columns that name it have names of Latin letters, digits and _"
@@ -104,17 +104,19 @@ def _codes(column: pd.Series) -> Codes | None:
     return codes if 2 <= len(distinct) <= len(column) / 2 else None
 
 
-def _naming(columns: Mapping[str, Codes], times: Codes) -> Sequence[str] | None:
+def _naming_columns(columns: Mapping[str, Codes], times: Codes) -> Sequence[str] | None:
     """The fewest columns, and of these those of the fewest values, that name series; None where none do."""
-    some = np.flatnonzero(np.isin(times, np.flatnonzero(np.bincount(times) > 1)[:FIRST_TIMES]))
+    checked = np.flatnonzero(np.isin(times, np.flatnonzero(np.bincount(times) > 1)[:FIRST_TIMES]))
     for size, most in enumerate(MOST_COLUMNS, start=1):
         tried = sorted(columns, key=lambda name: columns[name].max())[:most]
         found = []
         for names in itertools.combinations([name for name in columns if name in tried], size):
-            if not _differ(_joined([columns[name][some] for name in names]), times[some], EXPLAINED / 2):
+            if not _groups_differ(_joined([columns[name][checked] for name in names]), times[checked], EXPLAINED / 2):
                 continue
             groups = _joined([columns[name] for name in names])
-            if groups.max() < len(times) / 2 and _go_on(groups, times) and _differ(groups, times, EXPLAINED):
+            if groups.max() >= len(times) / 2 or not _are_continuous(groups, times):
+                continue
+            if _groups_differ(groups, times, EXPLAINED):
                 found.append((int(groups.max()), names))
         if found:
             return min(found, key=lambda each: each[0])[1]
@@ -128,13 +130,13 @@ def _joined(codes: Sequence[Codes]) -> Codes:
     return joined
 
 
-def _differ(groups: Codes, times: Codes, share: float) -> bool:
+def _groups_differ(groups: Codes, times: Codes, share: float) -> bool:
     """Whether this share, at the least, of the rows whose time came before are in another group than the one before."""
     pairs = len(np.unique(groups * (times.max() + 1) + times))
     return len(times) - pairs <= (1 - share) * (len(times) - len(np.unique(times)))
 
 
-def _go_on(groups: Codes, times: Codes) -> bool:
+def _are_continuous(groups: Codes, times: Codes) -> bool:
     """Whether most rows are in groups that have most of the times between their first and their last, as series do."""
     sizes = np.bincount(groups)
     first, last = np.full(len(sizes), len(times)), np.zeros(len(sizes), np.int64)

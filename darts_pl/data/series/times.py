@@ -60,7 +60,7 @@ def read_times(raw: RawTable, column: str, time_format: str | None, timezone: st
     else:
         stamps = _read_texts(raw, column, time_format, timezone)
     check_years(stamps, f"{raw.name}, column {column!r}", raw.place, made)
-    return stamps if timezone is None else _into_zone(stamps, timezone, raw, column)
+    return stamps if timezone is None else _to_timezone(stamps, timezone, raw, column)
 
 
 def _read_texts(raw: RawTable, column: str, time_format: str | None, timezone: str | None) -> pd.DatetimeIndex:
@@ -111,7 +111,7 @@ def _one_offset(texts: pd.Series, raw: RawTable, column: str) -> datetime.tzinfo
     return pd.Timestamp(f"2000-01-01T00:00{offsets.iloc[0]}").tz
 
 
-def _into_zone(stamps: pd.DatetimeIndex, timezone: str, raw: RawTable, column: str) -> pd.DatetimeIndex:
+def _to_timezone(stamps: pd.DatetimeIndex, timezone: str, raw: RawTable, column: str) -> pd.DatetimeIndex:
     if stamps.tz is not None:
         return stamps.tz_convert(timezone)
     local = stamps.tz_localize(timezone, ambiguous=~stamps.duplicated(), nonexistent="NaT")

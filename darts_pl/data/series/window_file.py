@@ -14,7 +14,7 @@ from torch import Tensor
 from darts_pl.bounded import parse_json
 from darts_pl.bounded.tensors import check_digest, read_tensors, write_tensors
 from darts_pl.bounded.texts import shown
-from darts_pl.data.series.magnitude import check_given, too_coarse, typical_deviations
+from darts_pl.data.series.magnitude import check_network_input, too_coarse, typical_deviations
 from darts_pl.errors import DataError
 from darts_pl.ops.series.shapes import SeriesShape
 from darts_pl.paths import write_atomically
@@ -104,7 +104,7 @@ def _tensors(parts: Mapping[str, WindowPart]) -> dict[str, Tensor]:
     return found | {f"{part}.{name}": v.contiguous() for part, given in parts.items() for name, v in given.x.items()}
 
 
-def taken_from(loader: Iterable, name: str) -> tuple[WindowPart, int]:
+def windows_of_loader(loader: Iterable, name: str) -> tuple[WindowPart, int]:
     """(all windows of a loader in the order of one pass, how many the first batch holds).
 
     Args:
@@ -149,7 +149,7 @@ def check_values(value: Tensor, key: str, name: str) -> None:
     def place(row: int, channel: int) -> str:
         return f"{name}: {key} of window {row // steps}, step {row % steps}, channel {channel}"
 
-    check_given(rows, place, remedy)
+    check_network_input(rows, place, remedy)
     deviations = typical_deviations(rows)
     if (coarse := too_coarse(rows, deviations)).any():
         channel = int(coarse.argmax())

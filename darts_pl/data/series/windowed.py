@@ -12,7 +12,7 @@ from torch import Tensor
 
 from darts_pl.data.series.calendar import calendar_features, calendar_names
 from darts_pl.data.series.frequency import calendar_level
-from darts_pl.data.series.magnitude import check_given, farthest, too_coarse, typical_deviations
+from darts_pl.data.series.magnitude import check_network_input, farthest, too_coarse, typical_deviations
 from darts_pl.data.series.preprocessing import SeriesPreprocessing
 from darts_pl.data.series.scaling import Scaler
 from darts_pl.data.series.series import Series
@@ -125,17 +125,19 @@ class WindowedSeries:
             name = self.series.roles.by_name()[role][column]
             return f"{self.series.name}, column {name!r}, {self.series.times[row]}: {values[row, column]:g}"
 
-        check_given(given, place, NEAR_ZERO if raw else f"It is far from all {self.cuts.train} training rows. {STANDS}")
+        check_network_input(
+            given, place, NEAR_ZERO if raw else f"It is far from all {self.cuts.train} training rows. {STANDS}"
+        )
         deviations = typical_deviations(values)
         for column in np.flatnonzero(too_coarse(given, deviations / scaler.std)):
-            told = f"typically deviate by {deviations[column]:.3g} from their median"
+            spread = f"typically deviate by {deviations[column]:.3g} from their median"
             at = place(farthest(values[:, column]), int(column))
             if raw:
                 raise DataError(
-                    f"{at} is so far from 0 that float32 holds the values roughly: they {told}. {NEAR_ZERO}"
+                    f"{at} is so far from 0 that float32 holds the values roughly: they {spread}. {NEAR_ZERO}"
                 )
             raise DataError(
-                f"{at} is so far from the others, which {told}, that scaled they are nearly equal. {STANDS}"
+                f"{at} is so far from the others, which {spread}, that scaled they are nearly equal. {STANDS}"
             )
         return given
 

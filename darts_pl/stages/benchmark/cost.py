@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -55,7 +56,7 @@ def cost_table(jobs: Sequence[CommandJob], folder: Path, threads: int) -> pd.Dat
     return table
 
 
-def _measured(job: CommandJob) -> dict:
+def _measured(job: CommandJob) -> dict[str, Any]:
     timing = read_table(job.folder / "timing.csv")
     search = read_manifest(job.folder)["stages"]["search"]
     index, method = job.name.split("/")

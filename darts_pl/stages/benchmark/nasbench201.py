@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -23,7 +24,7 @@ PUBLISHED = {  # CIFAR-10 test accuracy in percent, as tabulated by the DrNAS au
 DRAWS = (1, 10, 50, 100)
 
 
-def run_row(folder: Path, tables: Tables) -> dict:
+def run_row(folder: Path, tables: Tables) -> dict[str, Any]:
     """What one finished run found: its cell, looked up, and what it cost.
 
     The cell is that of the last epoch, the field's custom, unless a rule stopped the search or a selection chose;
@@ -59,12 +60,12 @@ def _digits(path: Path) -> str:
     return Nasbench201Genotype.from_json(read_text(path), str(path)).digits
 
 
-def _guards(folder: Path) -> list[dict]:
+def _guards(folder: Path) -> list[dict[str, Any]]:
     path = folder / "guards.json"
     return read_json(path)["warnings"] if path.is_file() else []
 
 
-def anytime(folder: Path, tables: Tables) -> list[dict]:
+def anytime(folder: Path, tables: Tables) -> list[dict[str, Any]]:
     """One row an epoch: test accuracy of the cell derived then, skips, gate entropy. Where alphas are never trained
     (random search) what is derived from them says nothing: no accuracy."""
     history = read_table(folder / "history.csv").set_index("epoch")

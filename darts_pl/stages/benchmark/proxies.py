@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -69,7 +70,7 @@ def image_batches(setup: Setup) -> list[tuple[Tensor, Tensor]]:
     return list(zip(((images - mean) / std).split(setup.batch), labels.split(setup.batch)))
 
 
-def score_cell(digits: str, setup: Setup, batches: Sequence[tuple[Tensor, Tensor]]) -> dict:
+def score_cell(digits: str, setup: Setup, batches: Sequence[tuple[Tensor, Tensor]]) -> dict[str, Any]:
     """The record of one cell: `{"cell", "scores": {proxy: {mean, std, error, seconds}}}`."""
     space = Nasbench201Space(init_channels=setup.channels, layers=setup.layers)
     side = SIDE // setup.shrink
@@ -90,11 +91,11 @@ class Scoring:
         self.hardware = Hardware(accelerator="cpu", threads=1)
 
 
-def _score(scoring: Scoring, *, digits: str) -> dict:
+def _score(scoring: Scoring, *, digits: str) -> dict[str, Any]:
     return score_cell(digits, scoring.setup, scoring.batches)
 
 
-def score_cells(folder: Path, setup: Setup, count: int) -> list[dict]:
+def score_cells(folder: Path, setup: Setup, count: int) -> list[dict[str, Any]]:
     """Score all cells of `setup` that have no file in `folder`/cells yet, `count` processes of one thread at a
     time; the records of all, in the order of the draw. Scores depend on `setup`, not on the number of processes.
     SIGTERM and a closed terminal raise KeyboardInterrupt.

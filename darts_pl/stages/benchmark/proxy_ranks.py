@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,7 +18,7 @@ RESAMPLES = 1000
 LEVEL = (0.025, 0.975)
 
 
-def score_table(records: Sequence[Mapping], tables: Tables) -> pd.DataFrame:
+def score_table(records: Sequence[Mapping[str, Any]], tables: Tables) -> pd.DataFrame:
     """One row a cell: cell, test_acc (CIFAR-10 after 200 epochs), each proxy's mean and `<proxy>_std`."""
     rows = []
     for record in records:
@@ -28,7 +29,7 @@ def score_table(records: Sequence[Mapping], tables: Tables) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def ranking(records: Sequence[Mapping], table: pd.DataFrame, seed: int) -> pd.DataFrame:
+def ranking(records: Sequence[Mapping[str, Any]], table: pd.DataFrame, seed: int) -> pd.DataFrame:
     """One row a proxy and a combined score (`combined: <scheme>`), best first.
 
     Columns: proxy; spearman, of the score with the test accuracy, cells without a score ranked last; low, high, its
@@ -53,7 +54,7 @@ def ranking(records: Sequence[Mapping], table: pd.DataFrame, seed: int) -> pd.Da
         low, high = np.nanquantile(drawn[name], LEVEL) if drawn[name].notna().any() else (math.nan, math.nan)
         row = {"proxy": name, "spearman": _spearman(scores[[name]], accuracy)[name], "low": low, "high": high}
         compared = name != BASELINE and BASELINE in names
-        row["beats_params"] = _beats(drawn[name] - drawn[BASELINE]) if compared else ""
+        row["beats_params"] = _is_above_zero(drawn[name] - drawn[BASELINE]) if compared else ""
         if name in names:
             found = [record["scores"][name] for record in records]
             row["failed"] = int(table[name].isna().sum())
@@ -81,5 +82,5 @@ def _resampled(scores: pd.DataFrame, accuracy: pd.Series, seed: int) -> pd.DataF
     return pd.DataFrame(drawn, columns=scores.columns)
 
 
-def _beats(differences: pd.Series) -> str:
+def _is_above_zero(differences: pd.Series) -> str:
     return "yes" if differences.quantile(LEVEL[0]) > 0 else "no"

@@ -2,6 +2,6 @@
 
 from darts_pl.stages.jobs.commands import CommandJob, run_commands
 from darts_pl.stages.jobs.progress import interrupted_by
-from darts_pl.stages.jobs.workers import FunctionJob, Workers
+from darts_pl.stages.jobs.workers import Figures, FunctionJob, Workers
 
-__all__ = ["CommandJob", "FunctionJob", "Workers", "interrupted_by", "run_commands"]
+__all__ = ["CommandJob", "Figures", "FunctionJob", "Workers", "interrupted_by", "run_commands"]

@@ -54,6 +54,8 @@ class Shared(Protocol):
         """What they run on."""
 
 
+Figures = dict[str, Any]
+"""What a job found, as JSON can hold it; in its file also `error`, `seconds` and `peak_memory_mib`."""
 MakeShared = Callable[[], Shared]
 """Makes what jobs share; crosses to worker processes, so it is a function of a module with plain arguments."""
 
@@ -69,7 +71,7 @@ class FunctionJob:
     """
 
     name: str
-    work: Callable[..., dict]
+    work: Callable[..., Figures]
     result: Path
     arguments: Mapping[str, Any] = field(default_factory=dict)
 
@@ -78,7 +80,7 @@ class FunctionJob:
         """Whether it was done, or had failed."""
         return self.result.is_file()
 
-    def figures(self) -> dict[str, Any]:
+    def figures(self) -> Figures:
         """What its file holds."""
         return read_json(self.result)
 
@@ -125,9 +127,9 @@ class Workers:
         *,
         timeout_s: float | None,
         title: str,
-        describe: Callable[[dict], str] | None = None,
+        describe: Callable[[Figures], str] | None = None,
         log_every: int = 1,
-    ) -> dict[str, dict]:
+    ) -> dict[str, Figures]:
         """Run the jobs that are not done and return all figures by name, in the order of the jobs.
 
         Args:
@@ -181,16 +183,16 @@ class Workers:
             future.exception()
         return time.perf_counter() - started
 
-    def _submit(self, job: FunctionJob, timeout_s: float | None) -> Future:
+    def _submit(self, job: FunctionJob, timeout_s: float | None) -> "Future[None]":
         if self.pool is None:
             _let_processes_start()
             self.pool = pebble.ProcessPool(
                 self.count,
-                initializer=_begin,
+                initializer=_start_worker,
                 initargs=(self.make_shared, self.folder, Path(self.words.name)),
                 context=multiprocessing.get_context(START_METHOD),
             )
-        return self.pool.schedule(_work, args=[job], timeout=timeout_s)
+        return self.pool.schedule(_do_job, args=[job], timeout=timeout_s)
 
     def _reason(self, error: BaseException, timeout_s: float | None) -> str:
         if isinstance(error, FutureTimeout):
@@ -215,7 +217,7 @@ def _let_processes_start() -> None:
         multiprocessing.set_start_method(START_METHOD, force=True)
 
 
-def _begin(make_shared: MakeShared, folder: Path, words: Path) -> None:
+def _start_worker(make_shared: MakeShared, folder: Path, words: Path) -> None:
     """Prepare a worker process: one thread, its words in the log, Ctrl-C left to the process that started it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     end_with_parent()
@@ -235,7 +237,7 @@ def _begin(make_shared: MakeShared, folder: Path, words: Path) -> None:
     _worker["make_shared"] = make_shared
 
 
-def _work(job: FunctionJob) -> None:
+def _do_job(job: FunctionJob) -> None:
     if "shared" not in _worker:
         _worker["shared"] = _worker["make_shared"]()
         _worker["shared"].hardware.apply_determinism()
@@ -253,7 +255,7 @@ def _work(job: FunctionJob) -> None:
     job.write({**figures, "error": None, "seconds": round(seconds, 3), "peak_memory_mib": round(peak, 1)})
 
 
-def _log_end(title: str, job: FunctionJob, describe: Callable[[dict], str] | None) -> None:
+def _log_end(title: str, job: FunctionJob, describe: Callable[[Figures], str] | None) -> None:
     figures = job.figures()
     if figures["error"]:
         log.warning("%s %s failed, passed over: %s", title, job.name, figures["error"].splitlines()[0])

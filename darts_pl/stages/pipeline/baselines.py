@@ -60,7 +60,7 @@ class NLinear(_Linear):
     def forward(self, x: dict[str, Tensor]) -> Tensor:
         """past (B, T, C) → (B, P, Y)."""
         past = x["past"][..., : self.targets]
-        last = past[:, -1:]
+        last = past[:, -1:]  # [B, 1, Y]
         return self.map((past - last).transpose(1, 2)).transpose(1, 2) + last
 
 
@@ -81,7 +81,7 @@ class DLinear(_Linear):
 
     def forward(self, x: dict[str, Tensor]) -> Tensor:
         """past (B, T, C) → (B, P, Y)."""
-        past = x["past"][..., : self.targets].transpose(1, 2)
+        past = x["past"][..., : self.targets].transpose(1, 2)  # [B, Y, T]
         trend = self.average(past)
         return (self.trend(trend) + self.remainder(past - trend)).transpose(1, 2)
 

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 
@@ -21,6 +21,8 @@ from darts_pl.spaces.series.labels import ARGUMENTS
 from darts_pl.stages.run import RunFolder
 
 log = logging.getLogger("darts_pl")
+
+Value = TypeVar("Value")
 
 POOL = Path("candidates", "pool.json")
 ID = re.compile(r"c\d{3,}")
@@ -147,22 +149,22 @@ def named_operations(names: Sequence[str], families: Sequence[str], known: Mappi
 
 def draw(ranges: Ranges, generator: torch.Generator) -> dict[str, Any]:
     """One candidate: the settings of its space."""
-    mode = _one(ranges.modes, generator)
+    mode = _choose_one(ranges.modes, generator)
     count = ranges.fewest + _index(ranges.most - ranges.fewest + 1, generator)
-    settings = {
+    settings: dict[str, Any] = {
         "mode": mode,
-        "hidden_dim": _one(ranges.hidden_dims, generator),
-        "layers": _one(ranges.layers, generator),
-        "num_nodes": _one(ranges.num_nodes, generator),
-        "patch_length": _one(ranges.patch_lengths, generator),
+        "hidden_dim": _choose_one(ranges.hidden_dims, generator),
+        "layers": _choose_one(ranges.layers, generator),
+        "num_nodes": _choose_one(ranges.num_nodes, generator),
+        "patch_length": _choose_one(ranges.patch_lengths, generator),
         "heads": ranges.heads,
         "dropout": ranges.dropout,
-        "primitives": _some(ranges.operations, count, generator),
+        "primitives": _choose_several(ranges.operations, count, generator),
     }
     for label in labels.candidates(mode):
         names = ranges.names(mode, label)
         count = 1 + _index(min(ranges.names_per_choice, len(names)), generator)
-        settings[ARGUMENTS[label]] = _some(names, count, generator)
+        settings[ARGUMENTS[label]] = _choose_several(names, count, generator)
     return settings
 
 
@@ -210,10 +212,10 @@ def _index(count: int, generator: torch.Generator) -> int:
     return int(torch.randint(count, (), generator=generator))
 
 
-def _one(values: Sequence, generator: torch.Generator) -> Any:
+def _choose_one(values: Sequence[Value], generator: torch.Generator) -> Value:
     return values[_index(len(values), generator)]
 
 
-def _some(values: Sequence, count: int, generator: torch.Generator) -> list:
+def _choose_several(values: Sequence[Value], count: int, generator: torch.Generator) -> list[Value]:
     chosen = torch.randperm(len(values), generator=generator)[:count].sort().values
     return [values[index] for index in chosen.tolist()]

@@ -10,7 +10,7 @@ from darts_pl.bounded.tables import read_table
 from darts_pl.genotype import SeriesGenotype
 from darts_pl.paths import write_atomically
 from darts_pl.seeds import derived_seed
-from darts_pl.stages.jobs import FunctionJob, Workers
+from darts_pl.stages.jobs import Figures, FunctionJob, Workers
 from darts_pl.stages.pipeline.halving import genotype_text
 from darts_pl.stages.pipeline.parts import PipelineParts
 from darts_pl.stages.pipeline.screen import check_any, record
@@ -86,5 +86,5 @@ def _row(identifier: str, figures: Mapping[str, Any], chosen: bool) -> dict[str,
     return {"id": identifier, **kept, "chosen": chosen, "seconds": figures["seconds"], "error": figures["error"]}
 
 
-def _describe(figures: dict) -> str:
+def _describe(figures: Figures) -> str:
     return f"{figures['parameters']:,} parameters, validation mse {figures['val_mse']:.4f}"

@@ -55,12 +55,12 @@ def scheme_table(
     tops = {name: _top(score, top_k) for name, score in ranked.items()}
     rows = []
     for name, score in ranked.items():
-        told = _spearman(score, losses)
+        with_losses = _spearman(score, losses)
         rows.append(
             {
                 "scheme": name,
-                "spearman_loss": told["spearman"],
-                "n": told["n"],
+                "spearman_loss": with_losses["spearman"],
+                "n": with_losses["n"],
                 "spearman_reference": _spearman(score, -ranked[reference])["spearman"],
                 "overlap": len(set(tops[name]) & set(tops[reference])) / max(1, len(tops[reference])),
                 "promoted": "|".join(tops[name]),

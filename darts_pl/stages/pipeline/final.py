@@ -18,7 +18,7 @@ from darts_pl.genotype import SeriesGenotype
 from darts_pl.models import save_model
 from darts_pl.paths import write_arrays_atomically
 from darts_pl.seeds import derived_seed
-from darts_pl.stages.jobs import FunctionJob, Workers
+from darts_pl.stages.jobs import Figures, FunctionJob, Workers
 from darts_pl.stages.pipeline.baselines import SEASONAL_NAIVE, TRAINED, baseline
 from darts_pl.stages.pipeline.candidates import Ranges, draw
 from darts_pl.stages.pipeline.forecast_errors import forecast_errors, mase_scale, to_device
@@ -176,7 +176,7 @@ def _baseline_job(run: RunFolder, name: str, epochs: int) -> FunctionJob:
     )
 
 
-def _describe(figures: dict) -> str:
+def _describe(figures: Figures) -> str:
     return f"test mse {figures['test_mse']:.4f}, mae {figures['test_mae']:.4f}"
 
 

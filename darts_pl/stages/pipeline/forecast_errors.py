@@ -88,7 +88,7 @@ def forecast_errors(
     network.eval()
     sums: list[Metric] = []
     for x, y, *_ in batches:
-        output = network(to_device(x, network, device)).cpu().double()
+        output = network(to_device(x, network, device)).cpu().double()  # [B, P, Y]
         if not torch.isfinite(output).all():
             raise TrainingError("the network forecasts values that are not finite")
         if not sums:

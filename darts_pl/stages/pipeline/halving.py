@@ -18,7 +18,7 @@ from darts_pl.bounded import read_json
 from darts_pl.bounded.tables import read_table
 from darts_pl.errors import ConfigError, TrainingError
 from darts_pl.paths import write_atomically
-from darts_pl.stages.jobs import FunctionJob, Workers
+from darts_pl.stages.jobs import Figures, FunctionJob, Workers
 from darts_pl.stages.pipeline.parts import PipelineParts
 from darts_pl.stages.pipeline.screen import check_any, record
 from darts_pl.stages.run import RunFolder
@@ -141,7 +141,7 @@ def _row(rung: int, identifier: str, until: int, figures: Mapping[str, Any], kep
     }
 
 
-def _describe(figures: dict) -> str:
+def _describe(figures: Figures) -> str:
     return f"validation mse {figures['val_mse']:.4f} at epoch {figures['epoch_best']} of {figures['epochs']}"
 
 

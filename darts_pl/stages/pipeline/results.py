@@ -38,8 +38,8 @@ def candidate_table(
     for identifier, space in candidates.items():
         score, searches = scores.loc[identifier], rungs[rungs["id"] == identifier]
         choice = chosen.loc[identifier] if identifier in chosen.index else None
-        told = [score["error"], *searches["error"], None if choice is None else choice["error"]]
-        errors = [each for each in told if isinstance(each, str)]
+        outcomes = [score["error"], *searches["error"], None if choice is None else choice["error"]]
+        errors = [each for each in outcomes if isinstance(each, str)]
         losses = searches["val_mse"].dropna()
         row = {
             "id": identifier,

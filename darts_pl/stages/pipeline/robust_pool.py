@@ -44,7 +44,9 @@ def operation_pools(operations: Sequence[str], pools: int, size: int, seed: int)
     return found
 
 
-def redrawn(settings: Mapping[str, Any], pool: Sequence[str], seed: int, identifier: str) -> dict[str, Any]:
+def with_redrawn_operations(
+    settings: Mapping[str, Any], pool: Sequence[str], seed: int, identifier: str
+) -> dict[str, Any]:
     """The candidate's settings with as many operations as it has, or all, drawn from `pool`."""
     generator = torch.Generator().manual_seed(derived_seed(seed, "robust", identifier, *pool))
     chosen = torch.randperm(len(pool), generator=generator)[: len(settings["primitives"])].sort().values.tolist()
@@ -74,7 +76,7 @@ def robust_pool(
             every, ids = {}, list(candidates)[:num_candidates]
             chosen = operation_pools(operations, pools, pool_size, seed)
             for index, pool in enumerate(chosen):
-                drawn = {name: redrawn(candidates[name], pool, seed, name) for name in ids}
+                drawn = {name: with_redrawn_operations(candidates[name], pool, seed, name) for name in ids}
                 jobs = screen_jobs(run.path / "robust_pool" / str(index), drawn, **measuring)
                 found = workers.run(jobs, timeout_s=timeout_s, title=f"operation pool {index + 1}/{pools}")
                 record(entry, found, workers)
@@ -84,7 +86,9 @@ def robust_pool(
     return read_table(run.path / TABLE)
 
 
-def _scores(figures: Mapping[str, Mapping], proxies: Sequence[str], weights: Mapping[str, float]) -> pd.Series:
+def _scores(
+    figures: Mapping[str, Mapping[str, Any]], proxies: Sequence[str], weights: Mapping[str, float]
+) -> pd.Series:
     sound = {name: each["proxies"] for name, each in figures.items() if not each["error"]}
     rows = {name: {proxy: each[proxy]["mean"] for proxy in proxies} for name, each in sound.items()}
     table = pd.DataFrame.from_dict(rows, orient="index", columns=list(proxies), dtype="float64")

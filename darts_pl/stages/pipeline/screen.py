@@ -18,7 +18,7 @@ from darts_pl.paths import write_atomically
 from darts_pl.proxies import combined, measure
 from darts_pl.seeds import derived_seed
 from darts_pl.spaces.series import SeriesSupernet
-from darts_pl.stages.jobs import FunctionJob, Workers
+from darts_pl.stages.jobs import Figures, FunctionJob, Workers
 from darts_pl.stages.pipeline.parts import PipelineParts
 from darts_pl.stages.run import RunFolder
 
@@ -135,12 +135,12 @@ def screen(
     return read_table(run.path / SCORES, ("id", "score"), index_col="id")
 
 
-def _describe(figures: dict) -> str:
+def _describe(figures: Figures) -> str:
     failed = [name for name, each in figures["proxies"].items() if each["error"]]
     return f"{figures['parameters']:,} parameters" + (f", no {', '.join(failed)}" if failed else "")
 
 
-def record(entry: dict[str, Any], figures: Mapping[str, Mapping], workers: Workers) -> None:
+def record(entry: dict[str, Any], figures: Mapping[str, Figures], workers: Workers) -> None:
     """Add to a stage's entry what the jobs that ran last cost, and which of all its jobs failed."""
     entry["busy_s"] = round(entry.get("busy_s", 0.0) + workers.busy_s, 3)
     entry["jobs_wall_s"] = round(entry.get("jobs_wall_s", 0.0) + workers.wall_s, 3)

@@ -19,13 +19,13 @@ def summary(run: RunFolder, results: dict[str, Any]) -> str:
     return "\n".join([*lines, "", *_places(run)])
 
 
-def mean_of_random(rows: list[dict], figure: str) -> float | None:
+def mean_of_random(rows: list[dict[str, Any]], figure: str) -> float | None:
     """The mean of a figure over the random architectures; None where there are none."""
     values = [row[figure] for row in rows if row["name"].startswith("random ") and row[figure] is not None]
     return sum(values) / len(values) if values else None
 
 
-def verdict(rows: list[dict]) -> list[str]:
+def verdict(rows: list[dict[str, Any]]) -> list[str]:
     """Sentences: whether the searched model is better on the test windows than each baseline and than the random
     architectures on average."""
     by_name = {row["name"]: row["test_mse"] for row in rows}
@@ -42,7 +42,7 @@ def _listed(names: list[str]) -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
-def _table(rows: list[dict]) -> list[str]:
+def _table(rows: list[dict[str, Any]]) -> list[str]:
     mean = {key: mean_of_random(rows, key) for key, _ in COLUMNS}
     randoms = [row for row in rows if row["name"].startswith("random ")]
     shown = [row for row in rows if row not in randoms]
@@ -58,16 +58,16 @@ def _table(rows: list[dict]) -> list[str]:
     return lines
 
 
-def _proxies(correlations: dict[str, dict]) -> list[str]:
-    told = {name: each for name, each in correlations.items() if each["spearman"] is not None}
-    if not told:
+def _proxies(correlations: dict[str, dict[str, Any]]) -> list[str]:
+    measured = {name: each for name, each in correlations.items() if each["spearman"] is not None}
+    if not measured:
         count = max((each["n"] for each in correlations.values()), default=0)
         return [f"Proxies against trained validation loss: too few candidates ({count}, expected at least {FEWEST})."]
-    values = ", ".join(f"{name} {each['spearman']:+.2f}" for name, each in told.items())
+    values = ", ".join(f"{name} {each['spearman']:+.2f}" for name, each in measured.items())
     lines = [
-        f"Rank correlation of proxies with trained validation loss (n={next(iter(told.values()))['n']}): {values}."
+        f"Rank correlation of proxies with trained validation loss (n={next(iter(measured.values()))['n']}): {values}."
     ]
-    weaker = [name for name, each in told.items() if each["beats_params"] is False]
+    weaker = [name for name, each in measured.items() if each["beats_params"] is False]
     return [*lines, f"No better than counting parameters: {', '.join(weaker)}."] if weaker else lines
 
 

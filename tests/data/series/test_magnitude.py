@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from darts_pl.data.series import Scaler
-from darts_pl.data.series.window_file import taken_from
+from darts_pl.data.series.window_file import windows_of_loader
 from darts_pl.errors import DataError
 
 ROWS, TRAIN = 120, 84
@@ -124,15 +124,15 @@ def windows(rows: np.ndarray, dtype=torch.float64):
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
 def test_windows_that_float32_holds_roughly(dtype) -> None:
     with pytest.raises(DataError, match=r"train_loader: channel 0 of past deviates by .*Standardise the series before"):
-        taken_from(windows(1e7 + 25 * WAVE, dtype), "train_loader")
+        windows_of_loader(windows(1e7 + 25 * WAVE, dtype), "train_loader")
 
 
 def test_windows_beyond_float32_name_the_value() -> None:
     with pytest.raises(DataError, match=r"train_loader: past of window 5, step 5, channel 0 would reach .* 1e\+39"):
-        taken_from(windows(with_value(10, 1e39)), "train_loader")
+        windows_of_loader(windows(with_value(10, 1e39)), "train_loader")
 
 
 def test_windows_are_kept_in_float32() -> None:
-    part, _ = taken_from(windows(WAVE), "train_loader")
+    part, _ = windows_of_loader(windows(WAVE), "train_loader")
     assert part.y.dtype == part.x["past"].dtype == torch.float32
     np.testing.assert_allclose(part.x["past"][3, :, 0], WAVE[3:9], atol=1e-7)

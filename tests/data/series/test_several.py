@@ -9,7 +9,7 @@ import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from darts_pl.data.series import csv_data
-from darts_pl.data.series.several import option
+from darts_pl.data.series.several import format_series_option
 from darts_pl.errors import ConfigError, DataError
 
 
@@ -116,7 +116,7 @@ def test_what_cannot_be_picked(csv_of) -> None:
     ],
 )
 def test_the_option_is_read_back_by_a_shell_and_the_command(series: dict) -> None:
-    (word,) = shlex.split(option(series))
+    (word,) = shlex.split(format_series_option(series))
     assert OverridesParser.create().parse_override(word).value() == series
 
 

@@ -6,7 +6,7 @@ import torch
 
 from darts_pl.data.series import UserWindows, windows_data
 from darts_pl.data.series.user_windows import disjoint
-from darts_pl.data.series.window_file import WindowFile, WindowPart, read_windows, taken_from
+from darts_pl.data.series.window_file import WindowFile, WindowPart, read_windows, windows_of_loader
 from darts_pl.errors import ConfigError, DataError
 
 LOOK_BACK, HORIZON = 12, 4
@@ -101,7 +101,7 @@ def test_what_is_no_file_of_windows_is_refused(tmp_path):
 )
 def test_batches_of_other_forms_are_refused(batches, words):
     with pytest.raises(DataError, match=words):
-        taken_from(batches, "train_loader")
+        windows_of_loader(batches, "train_loader")
 
 
 def test_sizes_are_checked(rows):
