@@ -124,7 +124,7 @@ def read_all(folder: Path | str) -> list[LastWords]:
     return [words for words in found if words is not None]
 
 
-def ended(status: int) -> str:
+def describe_exit(status: int) -> str:
     """An exit status of a process in words, as `subprocess` gives it: minus the signal's number where one ended it."""
     if status >= 0:
         return f"ended with exit status {status}"
@@ -134,46 +134,48 @@ def ended(status: int) -> str:
 
 
 @contextlib.contextmanager
-def told_beside(command: str) -> Iterator[None]:
+def watched_from_outside(command: str) -> Iterator[None]:
     """Within this, should the process die in native code, a process beside it says so on standard error, with the last
     step, what to try and the command that goes on. Where `faulthandler` is on already, Python's own words stay."""
     if faulthandler.is_enabled():
         yield
         return
-    beside = _beside()
+    watcher = _start_watcher()
     note(command=command)
     try:
         yield
     finally:
         forget()
-        if beside is not None and beside.stdin is not None:
-            beside.stdin.close()
+        if watcher is not None and watcher.stdin is not None:
+            watcher.stdin.close()
             with contextlib.suppress(subprocess.TimeoutExpired):  # a forked process that goes on holds the pipe too
-                beside.wait(PATIENCE_S)
+                watcher.wait(PATIENCE_S)
 
 
-def _beside() -> subprocess.Popen | None:
+def _start_watcher() -> subprocess.Popen | None:
     """The process that reads this one's last words; None where the temporary folder is full or missing, which is no
     reason not to run."""
     try:
         handle, path = tempfile.mkstemp(prefix="darts_pl-", suffix=".words")
         os.close(handle)
         keep(path)
-        return subprocess.Popen([sys.executable, "-I", "-S", __file__, path], stdin=subprocess.PIPE, **_apart())
+        return subprocess.Popen(
+            [sys.executable, "-I", "-S", __file__, path], stdin=subprocess.PIPE, **_own_process_group()
+        )
     except OSError as error:
         forget()
         log.warning("a death in native code would not be told: %s", error)
         return None
 
 
-def _apart() -> dict[str, Any]:
+def _own_process_group() -> dict[str, Any]:
     """A process that Ctrl-C in the terminal does not reach."""
     if sys.platform == "win32":
         return {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
     return {"start_new_session": True}
 
 
-def _tell(path: str) -> None:
+def _report_death(path: str) -> None:
     """Wait until the process that started this one has ended, then say what it died of."""
     sys.stdin.buffer.read()
     words = read(path)
@@ -188,4 +190,4 @@ def _tell(path: str) -> None:
 
 
 if __name__ == "__main__":
-    _tell(sys.argv[1])
+    _report_death(sys.argv[1])

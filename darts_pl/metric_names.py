@@ -8,28 +8,28 @@ def is_accuracy(name: str) -> bool:
     return name == "acc" or name.endswith("_acc")
 
 
-def in_words(name: str) -> str:
+def format_name(name: str) -> str:
     """`acc` is "accuracy"; any other name is set with spaces: `coarse_acc` is "coarse acc"."""
     return "accuracy" if name == "acc" else name.replace("_", " ")
 
 
-def as_title(name: str) -> str:
+def format_title(name: str) -> str:
     """The name at the head of a picture; names as short as `mse` stay as they are."""
-    words = in_words(name)
+    words = format_name(name)
     return words if len(words) < 4 else words[0].upper() + words[1:]
 
 
-def written(name: str, value: float) -> str:
+def format_value(name: str, value: float) -> str:
     """A value for a line of text: an accuracy in per cent with one decimal, else four significant digits."""
     return f"{value:.1%}" if is_accuracy(name) else f"{value:.4g}"
 
 
-def others(keys: Iterable[str], prefix: str, monitor: str) -> list[str]:
+def further_metrics(keys: Iterable[str], prefix: str, monitor: str) -> list[str]:
     """The metrics in keys such as `test_mae`, besides `monitor` and losses, also of single tasks; the order is kept."""
     names = [key.removeprefix(prefix) for key in keys if key.startswith(prefix)]
     return [name for name in dict.fromkeys(names) if name != monitor and name.split("_")[-1] != "loss"]
 
 
-def of_single_tasks(keys: Iterable[str], prefix: str, monitor: str) -> list[str]:
-    """Those of `others` that belong to one of several tasks, `<task>_<metric>`."""
-    return [name for name in others(keys, prefix, monitor) if "_" in name]
+def single_task_metrics(keys: Iterable[str], prefix: str, monitor: str) -> list[str]:
+    """Those of `further_metrics` that belong to one of several tasks, `<task>_<metric>`."""
+    return [name for name in further_metrics(keys, prefix, monitor) if "_" in name]

@@ -144,7 +144,7 @@ _kept: list[Path] = []
 
 
 @contextmanager
-def not_made_anew(folder: Path) -> Iterator[None]:
+def never_recreated(folder: Path) -> Iterator[None]:
     """While this lasts, writing into `folder` fails once it has vanished. Made anew it would hold the end of a run
     without its beginning.
 

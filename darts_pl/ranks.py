@@ -81,7 +81,7 @@ def mean(tensors: Sequence[Tensor]) -> list[Tensor]:
     """The mean of each over the ranks, the same bits on all of them."""
     if world() == 1:
         return list(tensors)
-    return [torch.empty_like(tensor).copy_(part) for tensor, part in zip(tensors, _in_one(tensors, _averaged))]
+    return [torch.empty_like(tensor).copy_(part) for tensor, part in zip(tensors, _flattened(tensors, _averaged))]
 
 
 def mean_gradients(parameters: Iterable[Tensor]) -> None:
@@ -97,7 +97,7 @@ def mean_gradients(parameters: Iterable[Tensor]) -> None:
     for each in used:
         each.grad = torch.zeros_like(each) if each.grad is None else each.grad
         grads.append(each.grad)
-    for grad, part in zip(grads, _in_one(grads, _averaged)):
+    for grad, part in zip(grads, _flattened(grads, _averaged)):
         grad.copy_(part)  # in place, so that it keeps its memory layout
 
 
@@ -107,7 +107,7 @@ def take_first(tensors: Iterable[Tensor]) -> None:
         return
     tensors = [tensor for tensor in tensors if tensor.is_floating_point()]
     with torch.no_grad():
-        for tensor, part in zip(tensors, _in_one(tensors, lambda flat: dist.broadcast(flat, 0))):
+        for tensor, part in zip(tensors, _flattened(tensors, lambda flat: dist.broadcast(flat, 0))):
             tensor.copy_(part)
 
 
@@ -184,7 +184,7 @@ def _averaged(flat: Tensor) -> None:
     flat.div_(world())  # gloo knows no average
 
 
-def _in_one(tensors: Sequence[Tensor], collective: Callable[[Tensor], object]) -> list[Tensor]:
+def _flattened(tensors: Sequence[Tensor], collective: Callable[[Tensor], object]) -> list[Tensor]:
     """What `collective` makes, in place, of `tensors`: one message for all of a type."""
     made: dict[int, Tensor] = {}
     for dtype in dict.fromkeys(tensor.dtype for tensor in tensors):

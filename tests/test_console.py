@@ -12,7 +12,7 @@ import pytest
 import rich
 from rich.console import Console
 
-from darts_pl.callbacks.history import in_figures, shown
+from darts_pl.callbacks.history import format_figures, columns_to_show
 from darts_pl.commands.output import ConsoleHandler
 from darts_pl.progress import Bar, bar, part_done, whole_run
 
@@ -81,7 +81,7 @@ def test_bars_are_silent_where_there_is_no_terminal(console: Console):
 def test_columns_are_told_in_words():
     row = {"train_loss": 1.25, "train_acc": 0.61, "val_loss": 0.3125, "val_acc": 0.912, "val_fine_acc": 0.5}
     row |= {"lr": 0.05, "alpha_movement": 0.2}
-    assert in_figures(row, shown(row, "acc")) == (
+    assert format_figures(row, columns_to_show(row, "acc")) == (
         "training loss 1.25 accuracy 61.0%, validation loss 0.3125 accuracy 91.2% fine acc 50.0%, learning rate 0.05, "
         "alphas moved by 0.2"
     )

@@ -13,7 +13,7 @@ PROGRAM = """
 import ctypes, os, signal, sys
 from darts_pl import last_words
 
-with last_words.told_beside("search"):
+with last_words.watched_from_outside("search"):
     last_words.note(folder="/runs/a b", torch="2.13.0")
     last_words.note(at="search: epoch 2, step 6")
     last_words.note(at="search: epoch 2, step 7")

@@ -9,7 +9,7 @@ import torch
 from omegaconf import MISSING
 from torch import Tensor
 
-from darts_pl.callbacks.history import in_figures
+from darts_pl.callbacks.history import format_figures
 from darts_pl.derive import Derivation
 from darts_pl.genotype import AnyGenotype, Cell, Genotype
 from darts_pl.lit.base import Row
@@ -127,7 +127,7 @@ class SearchResult:
         if not self.history:
             return "No epoch was run."
         last = self.history[-1]
-        figures = in_figures(last, [name for name in last if name.startswith(("train_", "val_"))])
+        figures = format_figures(last, [name for name in last if name.startswith(("train_", "val_"))])
         return (
             f"After the last of {len(self.history)} epochs: {figures}, {last['alpha_updates']} updates of the alphas."
         )

@@ -34,7 +34,7 @@ def launch(task: Callable[[DictConfig], None], name: str) -> int:
     except (DartsError, OSError) as error:
         print(f"error: {explain(error, composing=True)}", file=sys.stderr)
         return 2
-    with last_words.told_beside(name):
+    with last_words.watched_from_outside(name):
         return run_command(task, name, argv)
 
 

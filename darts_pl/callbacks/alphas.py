@@ -9,7 +9,7 @@ import torch
 from lightning.pytorch import LightningModule, Trainer
 from torch import Tensor
 
-from darts_pl.callbacks.history import History, Report, in_figures
+from darts_pl.callbacks.history import History, Report, format_figures
 from darts_pl.errors import TrainingError
 from darts_pl.genotype import AnyGenotype, from_json
 from darts_pl.lit.base import Row, StepModule
@@ -101,7 +101,7 @@ class SearchHistory(History):
         super().on_train_epoch_end(trainer, module)
         if trainer.is_global_zero and self.improved and not self.genotype.cells_only:
             columns = dict.fromkeys(("val_loss", f"val_{module.task.monitor}"))
-            figures = in_figures(self.rows[-1], columns)
+            figures = format_figures(self.rows[-1], columns)
             self.report(f"{self.title} epoch {self.rows[-1]['epoch']}, best so far, {figures}: {self.genotype.line()}")
 
     def names_of(self, kind: str) -> tuple[list[str], list[str]]:

@@ -48,7 +48,7 @@ class ResumePoints(Checkpoint):
     ) -> None:
         assert isinstance(module, StepModule)
         last = batch_idx + 1 >= trainer.num_training_batches
-        if not last and module.steps_at(batch_idx) and self._agreed(self._is_due(), module):
+        if not last and module.steps_at(batch_idx) and self._due_on_rank_0(self._is_due(), module):
             self.save(trainer)
             self._check_time(module)
 
@@ -74,11 +74,11 @@ class ResumePoints(Checkpoint):
         return self.deadline is not None and time.time() >= self.deadline
 
     def _check_time(self, module: LightningModule) -> None:
-        if self.deadline is not None and self._agreed(self._time_is_up(), module):
+        if self.deadline is not None and self._due_on_rank_0(self._time_is_up(), module):
             raise TimeUp("stopped, for trainer.max_time is over")
 
     @staticmethod
-    def _agreed(due: bool, module: LightningModule) -> bool:
+    def _due_on_rank_0(due: bool, module: LightningModule) -> bool:
         """What rank 0 says by its clock: all ranks save a point, or stop, together."""
         return ranks.any_rank(due and ranks.rank() == 0, module.device)
 

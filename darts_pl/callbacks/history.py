@@ -13,7 +13,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.utilities.types import STEP_OUTPUT
 
 from darts_pl.lit.base import Row, StepModule
-from darts_pl.metric_names import in_words, of_single_tasks, written
+from darts_pl.metric_names import format_name, format_value, single_task_metrics
 from darts_pl.paths import write_atomically
 
 log = logging.getLogger("darts_pl")
@@ -113,7 +113,7 @@ class History(Callback):
 
     def _line(self, epochs: int, monitor: str) -> str:
         row, timing = self.rows[-1], self.timing[-1]
-        figures = in_figures(row, columns_to_show(row, monitor))
+        figures = format_figures(row, columns_to_show(row, monitor))
         each = timing["seconds_per_step"]
         pace = f"{timing['seconds']:.1f} s" + (f", {each:.3f} s a step" if each else "")
         return f"{self.title} epoch {row['epoch']}/{epochs}: {figures} ({pace})"
@@ -122,12 +122,12 @@ class History(Callback):
 def columns_to_show(row: Mapping[str, float | None], monitor: str) -> list[str]:
     """The columns of a line for reading: loss and monitored metric in training and validation, the metrics of single
     tasks in validation, the learning rate and, in a search, how far the alphas have moved."""
-    tasks = [f"val_{name}" for name in of_single_tasks(row, "val_", monitor)]
+    tasks = [f"val_{name}" for name in single_task_metrics(row, "val_", monitor)]
     names = ("train_loss", f"train_{monitor}", "val_loss", f"val_{monitor}", *tasks, "lr", "alpha_movement")
     return [name for name in dict.fromkeys(names) if row.get(name) is not None]
 
 
-def in_figures(row: Mapping[str, float | None], columns: Iterable[str]) -> str:
+def format_figures(row: Mapping[str, float | None], columns: Iterable[str]) -> str:
     """ "training loss 1.25 accuracy 61.0%, validation loss 0.3125 accuracy 91.2%": columns of a row in words, but for
     those without a value."""
     texts: list[str] = []
@@ -138,7 +138,7 @@ def in_figures(row: Mapping[str, float | None], columns: Iterable[str]) -> str:
         part, _, name = column.partition("_") if column.startswith(tuple(PARTS)) else ("", "", column)
         begin = "" if before is None else ", " if part != before or not part else " "
         words = [PARTS[f"{part}_"]] if part and part != before else []
-        texts.append(begin + " ".join([*words, COLUMNS.get(name, in_words(name)), written(name, value)]))
+        texts.append(begin + " ".join([*words, COLUMNS.get(name, format_name(name)), format_value(name, value)]))
         before = part
     return "".join(texts)
 

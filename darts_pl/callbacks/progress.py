@@ -6,7 +6,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.utilities.types import STEP_OUTPUT
 
 from darts_pl.lit.base import StepModule, fitted_epochs
-from darts_pl.metric_names import in_words, written
+from darts_pl.metric_names import format_name, format_value
 from darts_pl.progress import Bar
 
 
@@ -38,7 +38,7 @@ class RunProgress(Callback):
         if self.bar is not None:
             monitor = module.task.monitor
             value = module.val_metrics.compute("val").get(f"val_{monitor}", float("nan"))
-            self.bar.update(note=f"(validation {in_words(monitor)} {written(monitor, value)})")
+            self.bar.update(note=f"(validation {format_name(monitor)} {format_value(monitor, value)})")
 
     def on_train_end(self, trainer: Trainer, module: LightningModule) -> None:
         self._close()

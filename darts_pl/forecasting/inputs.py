@@ -131,7 +131,7 @@ def check_names(found: Iterable[str], known: Sequence[str], section: str) -> Non
             raise ConfigError(f"{section}: unknown argument {name!r}. {nearest(name, known)}")
 
 
-def collected(
+def read_loaders(
     loaders: Mapping[str, Iterable], shape: SeriesShape, known: Mapping[str, Any], seed: int
 ) -> tuple[WindowFile, int]:
     """(all windows of the loaders, the size of a training batch). A loader that shuffles does so by `seed`,
@@ -151,7 +151,7 @@ def collected(
     return WindowFile(parts, dict(known)), sizes["train"]
 
 
-def factory_of(model: nn.Module) -> Callable[[], nn.Module] | None:
+def supernet_factory(model: nn.Module) -> Callable[[], nn.Module] | None:
     """Makes a supernet like `model` with fresh weights; None for models that were built elsewhere."""
     if not isinstance(model, SeriesSupernet):
         return None

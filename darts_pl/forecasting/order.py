@@ -144,7 +144,7 @@ def chosen_genotype(run: RunFolder, winner: str) -> str:
     return found
 
 
-def measuring_of(config: Mapping[str, Any]) -> dict[str, Any]:
+def measuring_settings(config: Mapping[str, Any]) -> dict[str, Any]:
     """How candidates are screened: the arguments of `screen_candidate`."""
     return {key: config["multi_fidelity"][key] for key in ("proxies", "repeats", "num_batches", "max_samples")}
 
@@ -160,7 +160,7 @@ def find_forecaster(
     """
     fidelity, last, seed = config["multi_fidelity"], config["final"], config["seed"]
     timeout_s, proxies = fidelity["candidate_timeout_s"], fidelity["proxies"]
-    measuring = measuring_of(config)
+    measuring = measuring_settings(config)
     if not run.done("data"):
         with run.stage("data", data=data.fingerprint):
             pass

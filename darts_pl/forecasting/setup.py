@@ -38,7 +38,7 @@ OPTIMIZERS = ("weights_optimizer", "alphas_optimizer", "final_optimizer")
 PARTS = ("relaxation", "mixing", "hypergradient", "derivation", "rules", *OPTIMIZERS)
 
 
-def changed(config: DARTSConfig, section: str, settings: Mapping[str, Any]) -> DARTSConfig:
+def with_settings(config: DARTSConfig, section: str, settings: Mapping[str, Any]) -> DARTSConfig:
     """A copy of `config` with `settings` of a section in place; None leaves a setting as it is.
 
     Raises:
@@ -66,24 +66,24 @@ class Setup:
     choices: Mapping[str, str | Sequence[str]]
     device: str
 
-    def plain(self, config: DARTSConfig, path: Path | str = "") -> dict[str, Any]:
+    def composed(self, config: DARTSConfig, path: Path | str = "") -> dict[str, Any]:
         """`config` as plain values, with the windows' file at `path`."""
         nodes = {"hardware": Hardware.of_device(self.device), "data": inputs.data_node(path, config.train.loss)}
         return compose_config(config, self.choices, nodes)
 
     def parts(self, config: DARTSConfig) -> PipelineParts:
         """The parts of `config`, without data."""
-        return _parts(self.plain(config))
+        return _parts(self.composed(config))
 
     def plan(self, config: DARTSConfig) -> Plan:
         """What `config` asks for."""
-        return build_plan(self.plain(config), inputs.DataFacts(self.shape, self.facts))
+        return build_plan(self.composed(config), inputs.DataFacts(self.shape, self.facts))
 
     def in_memory(
         self, config: DARTSConfig, loaders: Mapping[str, Iterable], purpose: str, loss: str
     ) -> tuple[UserWindows, PipelineParts]:
         """(data, parts) of what is trained without a folder."""
-        file, size = inputs.collected(loaders, self.shape, self.facts, config.seed)
+        file, size = inputs.read_loaders(loaders, self.shape, self.facts, config.seed)
         limit = config.train.max_windows if purpose == "search" else None
         data = UserWindows(
             windows=file, purpose=purpose, batch_size=size, seed=config.seed, loss=loss, limit_train=limit
@@ -101,12 +101,12 @@ class Setup:
             folder: of the run, begun or not; by default outputs/<name>/<time>.
         """
         inputs.check_may_start_workers()
-        file, size = inputs.collected(loaders, self.shape, self.facts, config.seed)
+        file, size = inputs.read_loaders(loaders, self.shape, self.facts, config.seed)
         config = copy.deepcopy(config)
         config.train.batch_size = config.final.batch_size = size
         time = datetime.datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
-        path = Path(folder or Path("outputs", self.plain(config)["name"], time)).absolute()
-        plain = self.plain(config, path / inputs.WINDOWS)
+        path = Path(folder or Path("outputs", self.composed(config)["name"], time)).absolute()
+        plain = self.composed(config, path / inputs.WINDOWS)
         build_plan(plain, inputs.DataFacts(self.shape, self.facts))  # what cannot be shows before the folder is begun
         parts = _parts(plain)
         with locked(path):

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from darts_pl.forecasting.order import MAIN_SCHEME, Plan, measuring_of, worker_count
+from darts_pl.forecasting.order import MAIN_SCHEME, Plan, measuring_settings, worker_count
 from darts_pl.paths import write_atomically
 from darts_pl.stages.jobs import Workers
 from darts_pl.stages.pipeline.candidates import candidates
@@ -29,7 +29,7 @@ def compare_schemes(run: RunFolder, make_parts: PartsFactory, config: Mapping[st
             weights=plan.weights,
             timeout_s=timeout_s,
             collect_stats=False,
-            **measuring_of(config),
+            **measuring_settings(config),
         )
         every = promote(run, scores, len(pool))
         ends = [config["train"]["epochs"]]
@@ -63,7 +63,7 @@ def compare_pools(run: RunFolder, make_parts: PartsFactory, config: Mapping[str,
             weights=plan.weights,
             seed=config["seed"],
             timeout_s=fidelity["candidate_timeout_s"],
-            **measuring_of(config),
+            **measuring_settings(config),
         )
     run.complete()
     means = {name: float(table[name].mean()) for name in ("spearman", "overlap")}

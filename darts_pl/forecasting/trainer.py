@@ -15,7 +15,7 @@ from darts_pl.forecasting.models import Derived, create_supernet, derive
 from darts_pl.forecasting.order import build_plan, check_search, find_forecaster
 from darts_pl.forecasting.parts import parts_factory
 from darts_pl.forecasting.scoring import raw_scores, schemes_to_score, weighted_score
-from darts_pl.forecasting.setup import Setup, changed
+from darts_pl.forecasting.setup import Setup, with_settings
 from darts_pl.forecasting.studies import compare_pools, compare_schemes
 from darts_pl.models import TrainedModel, load_model
 from darts_pl.ops.series import SeriesShape
@@ -106,7 +106,7 @@ class DARTSTrainer:
             repeats=fidelity.repeats,
             seed=self.config.seed,
             device=self._setup.parts(self.config).hardware.device,
-            factory=inputs.factory_of(model),
+            factory=inputs.supernet_factory(model),
         )
 
     @known_arguments
@@ -156,7 +156,7 @@ class DARTSTrainer:
         rates = {"arch_learning_rate": arch_learning_rate, "model_learning_rate": model_learning_rate}
         changes = {"epochs": epochs, **rates, "use_bilevel_optimization": use_bilevel_optimization, **settings}
         inputs.check_batch_size(settings)
-        config = changed(self.config, "train", changes)
+        config = with_settings(self.config, "train", changes)
         space_of(model)
         loaders = {"train": train_loader, "val": val_loader}
         data, parts = self._setup.in_memory(config, loaders, "search", config.train.loss)
@@ -188,7 +188,7 @@ class DARTSTrainer:
         """
         inputs.check_batch_size(settings)
         check_trainable(model)
-        config = changed(self.config, "final", {"epochs": epochs, **settings})
+        config = with_settings(self.config, "final", {"epochs": epochs, **settings})
         loaders = {"train": train_loader, "val": val_loader, "test": test_loader}
         data, parts = self._setup.in_memory(config, loaders, "retrain", config.final.loss)
         return train_network(model, data, parts, config.final.epochs)
@@ -221,9 +221,9 @@ class DARTSTrainer:
         """
         changes = {"num_candidates": num_candidates, "max_samples": max_samples, "top_k": top_k, **settings}
         changes |= {"max_workers": max_workers, "collect_stats": collect_stats}
-        config = changed(self.config, "multi_fidelity", changes)
-        config = changed(config, "train", {"epochs": search_epochs})
-        config = changed(config, "final", {"epochs": final_epochs})
+        config = with_settings(self.config, "multi_fidelity", changes)
+        config = with_settings(config, "train", {"epochs": search_epochs})
+        config = with_settings(config, "final", {"epochs": final_epochs})
         loaders = {"train": train_loader, "val": val_loader, "test": test_loader}
         with self._setup.run(config, loaders, folder) as (run, plain, data):
             plan = build_plan(plain, data)
@@ -252,10 +252,10 @@ class DARTSTrainer:
             schemes (rows: spearman with the trained loss, with the run's own scheme, overlap of what they promote),
             best_scheme, proxies (rank correlation of each), folder.
         """
-        config = changed(self.config, "ablation", settings)
+        config = with_settings(self.config, "ablation", settings)
         fidelity = {"num_candidates": num_candidates, "max_workers": max_workers, "rungs": 1}
-        config = changed(config, "multi_fidelity", fidelity)
-        config = changed(config, "train", {"epochs": search_epochs})
+        config = with_settings(config, "multi_fidelity", fidelity)
+        config = with_settings(config, "train", {"epochs": search_epochs})
         with self._setup.run(config, {"train": train_loader, "val": val_loader}, folder) as (run, plain, data):
             return {**compare_schemes(run, parts_factory(plain), plain, build_plan(plain, data)), "folder": run.path}
 
@@ -273,8 +273,8 @@ class DARTSTrainer:
         """How much the promoted candidates hang on the operations at hand; see `compare_pools` for what is returned,
         and `folder`. `pools` is 3 where neither it nor the configuration says another number."""
         changes = {"pools": pools or self.config.robust_pool.pools or 3, "pool_size": pool_size}
-        config = changed(self.config, "robust_pool", {**changes, "num_candidates": num_candidates, **settings})
-        config = changed(config, "multi_fidelity", {"max_workers": max_workers})
+        config = with_settings(self.config, "robust_pool", {**changes, "num_candidates": num_candidates, **settings})
+        config = with_settings(config, "multi_fidelity", {"max_workers": max_workers})
         with self._setup.run(config, {"train": train_loader, "val": val_loader}, folder) as (run, plain, data):
             return {**compare_pools(run, parts_factory(plain), plain, build_plan(plain, data)), "folder": run.path}
 

@@ -82,7 +82,7 @@ class StepModule(LightningModule):
         `place` among those of a step."""
         torch.manual_seed(derived_seed(self.seed, stream, self.steps_done + self.place))
 
-    def seed_part(self, stream: str) -> None:
+    def seed_rank(self, stream: str) -> None:
         """Let the other ranks than 0 draw numbers of their own from here on, for their own samples (dropped paths);
         what all ranks must draw alike, such as gates, comes before."""
         if ranks.rank():

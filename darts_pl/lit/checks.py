@@ -12,7 +12,7 @@ from darts_pl.relaxations.mixing import MixingFunction, as_mixing
 from darts_pl.rules import Combination, Rule, check_rules
 
 
-def plain(hypergradient: Hypergradient) -> Hypergradient:
+def without_arguments(hypergradient: Hypergradient) -> Hypergradient:
     """The function behind a hypergradient that was given some of its arguments."""
     return hypergradient.func if isinstance(hypergradient, functools.partial) else hypergradient
 
@@ -27,7 +27,7 @@ def check_method(
             f"mixing={mixing.name} runs one candidate an edge, so it needs one-hot gates; found "
             f"relaxation={type(relaxation).__name__}. Take relaxation=gumbel with relaxation.hard=true, or mixing=full"
         )
-    order = plain(hypergradient)
+    order = without_arguments(hypergradient)
     if mixing.needs_one_hot and order not in (first, fixed):
         raise ConfigError(
             f"mixing={mixing.name} trains only the candidates that were drawn, but a second order unrolls a "

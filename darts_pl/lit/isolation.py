@@ -28,7 +28,7 @@ def random_state_kept() -> AbstractContextManager:
     return torch.random.fork_rng(devices=range(torch.cuda.device_count()))
 
 
-def use_the_new_leaf() -> None:
+def patch_leaf_spec() -> None:
     """Lightning 2.6 makes the shape of a single loader by `LeafSpec()`, which torch 2.13 deprecates in every fit. Let
     it take the leaf that torch offers instead, `treespec_leaf`, equal to the deprecated one; with a torch that has
     none, or a Lightning that asks for none, nothing is to be done."""

@@ -29,7 +29,7 @@ def recomputing(module: nn.Module, wanted: bool = True) -> Iterator[None]:
     if wanted and not cells:
         log.info("hardware.recompute: this network has no cells in a row, so all that they computed is kept")
     for cell in cells:
-        cell.forward = _again_in_backward(cell)
+        cell.forward = _recomputed(cell)
     try:
         yield
     finally:
@@ -45,7 +45,7 @@ def _cells(module: nn.Module) -> Iterator[nn.Module]:
                     yield from part
 
 
-def _again_in_backward(cell: nn.Module) -> Callable[..., Any]:
+def _recomputed(cell: nn.Module) -> Callable[..., Any]:
     run = cell.forward
 
     def forward(*inputs: Any, **named: Any) -> Any:
@@ -54,14 +54,14 @@ def _again_in_backward(cell: nn.Module) -> Callable[..., Any]:
         modes = [(part, part.training) for part in cell.modules()]  # the backward pass may come in another mode
         # … and after passes by other gates, such as those of a second loss
         gates = [(part, part.taken()) for part in cell.modules() if isinstance(part, ChoiceModule)]
-        again = _AsItWas(cell, modes, gates)
+        again = _FirstPass(cell, modes, gates)
         return checkpoint(run, *inputs, use_reentrant=False, context_fn=lambda: (nullcontext(), again), **named)
 
     return forward
 
 
-class _AsItWas(AbstractContextManager):
-    """`_as_it_was` for any number of passes: differentiating twice runs a cell again for each derivative."""
+class _FirstPass(AbstractContextManager):
+    """`_first_pass_restored` for any number of passes: differentiating twice runs a cell again for each derivative."""
 
     def __init__(self, cell: nn.Module, modes: Modes, gates: Gates):
         self.cell, self.modes, self.gates = cell, modes, gates
@@ -69,14 +69,14 @@ class _AsItWas(AbstractContextManager):
 
     def __enter__(self) -> None:
         self.passes.append(ExitStack())
-        self.passes[-1].enter_context(_as_it_was(self.cell, self.modes, self.gates))
+        self.passes[-1].enter_context(_first_pass_restored(self.cell, self.modes, self.gates))
 
     def __exit__(self, *error: Any) -> None:
         self.passes.pop().__exit__(*error)
 
 
 @contextmanager
-def _as_it_was(cell: nn.Module, modes: Modes, gates: Gates) -> Iterator[None]:
+def _first_pass_restored(cell: nn.Module, modes: Modes, gates: Gates) -> Iterator[None]:
     """Within, the parts of `cell` are in the modes and have the gates of the first pass, and what it writes to buffers,
     such as running statistics, is dropped: the first pass has written it."""
     now, gates_now = [(part, part.training) for part, _ in modes], [(part, part.taken()) for part, _ in gates]

@@ -87,7 +87,7 @@ class RetrainModule(StepModule):
         assert isinstance(optimizer, LightningOptimizer)  # the one of `configure_optimizers`
         x, y = batch
         self.seed_step("retrain")
-        self.seed_part("retrain")
+        self.seed_rank("retrain")
         # A function of the epoch, set each step, so that a resumed epoch has it too.
         self.network.drop_path_probability = self.drop_path * self.current_epoch / self.epochs
         output, auxiliary = self.network.forward_with_auxiliary(self.layout(x))

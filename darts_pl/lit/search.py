@@ -11,7 +11,7 @@ from torch import Tensor
 from darts_pl import ranks
 from darts_pl.hypergradient import Bilevel, Hypergradient, VirtualStep, first, fixed
 from darts_pl.lit.base import Row, in_memory_layout
-from darts_pl.lit.checks import check_accumulates, check_unrolls, check_warmup, plain
+from darts_pl.lit.checks import check_accumulates, check_unrolls, check_warmup, without_arguments
 from darts_pl.lit.rule_steps import Batch, RuleSteps
 from darts_pl.rules import PhaseStart, Rule
 from darts_pl.rules.base import Gates
@@ -178,7 +178,7 @@ class SearchModule(RuleSteps):
     @property
     def alphas_fixed(self) -> bool:
         """Whether the alphas are never trained (random search)."""
-        return plain(self.hypergradient) is fixed
+        return without_arguments(self.hypergradient) is fixed
 
     @property
     def alphas_learned(self) -> bool:
@@ -196,7 +196,7 @@ class SearchModule(RuleSteps):
         x, y = batch
         self.seed_step(stream)
         sampled = self.supernet.gates()  # also where others are given: what is drawn after them stays the same
-        self.seed_part(stream)
+        self.seed_rank(stream)
         logits = self.supernet(self.layout(x), sampled if gates is None else gates)
         return self.task.loss(logits, y), logits
 
@@ -224,7 +224,7 @@ class SearchModule(RuleSteps):
         return self.hypergradient(problem) if scale is None else self.hypergradient(problem, loss_scale=scale)
 
     def _is_first_order(self) -> bool:
-        return plain(self.hypergradient) in (first, fixed)
+        return without_arguments(self.hypergradient) in (first, fixed)
 
     def step_alphas(self, optimizer: torch.optim.Optimizer) -> None:
         """Step; where float16 overflowed leave the update out, as the scaler does for the weights."""

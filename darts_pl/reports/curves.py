@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from darts_pl.metric_names import as_title, is_accuracy
+from darts_pl.metric_names import format_title, is_accuracy
 from darts_pl.reports.style import MUTED, PAGE_WIDTH, SERIES, TRAIN, kind_title, line_look, shortened, styled, wrapped
 
 DASHED, SOLID = (0, (5, 2)), "-"  # training, validation
@@ -76,7 +76,7 @@ def _metric(axes: Axes, history: pd.DataFrame, metric: str) -> None:
     _plot(axes, history, [training, validation])
     if is_accuracy(metric):
         axes.yaxis.set_major_formatter(PercentFormatter(1.0))
-    _finish(axes, as_title(metric))
+    _finish(axes, format_title(metric))
 
 
 @styled
@@ -182,5 +182,5 @@ def compared_training(histories: Mapping[str, pd.DataFrame], monitor: str = "acc
     for axes, metric in zip(panels, metrics):
         if is_accuracy(metric):
             axes.yaxis.set_major_formatter(PercentFormatter(1.0))
-        _finish(axes, as_title(metric))
+        _finish(axes, format_title(metric))
     return figure

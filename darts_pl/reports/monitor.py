@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from darts_pl.metric_names import in_words, is_accuracy
+from darts_pl.metric_names import format_name, is_accuracy
 from darts_pl.reports import tables
 from darts_pl.reports.curves import has_any
 from darts_pl.reports.run_files import RunFiles
@@ -22,7 +22,7 @@ class Monitor:
     @property
     def words(self) -> str:
         """Its name for a sentence."""
-        return in_words(self.name)
+        return format_name(self.name)
 
     @property
     def percent(self) -> bool:

@@ -5,7 +5,7 @@ from typing import Any
 
 from darts_pl.genotype import AnyGenotype, Cell, Genotype, Nasbench201Genotype
 from darts_pl.genotype.nasbench201 import OPERATIONS
-from darts_pl.metric_names import of_single_tasks
+from darts_pl.metric_names import single_task_metrics
 from darts_pl.reports import cell_graph, curves, operations, tables
 from darts_pl.reports.gate_sections import choice_table
 from darts_pl.reports.monitor import monitor_of
@@ -129,7 +129,7 @@ def curve_blocks(run: RunFiles) -> list[Block]:
         return []
     caption = "Each point is the mean over an epoch; where validation falls behind training, the network overfits."
     blocks: list[Block] = [panels(curves.training_curves(run.history, metric), caption)]
-    tasks = [name for prefix in ("train_", "val_") for name in of_single_tasks(run.history.columns, prefix, metric)]
+    tasks = [name for prefix in ("train_", "val_") for name in single_task_metrics(run.history.columns, prefix, metric)]
     if tasks := [
         name for name in dict.fromkeys(tasks) if curves.has_any(run.history, [f"train_{name}", f"val_{name}"])
     ]:

@@ -2,7 +2,7 @@
 
 import re
 
-from darts_pl.metric_names import in_words, is_accuracy
+from darts_pl.metric_names import format_name, is_accuracy
 from darts_pl.reports import tables
 from darts_pl.reports.style import kind_title
 
@@ -38,7 +38,7 @@ def form(column: str) -> tables.Form:
 def readable(column: str) -> str:
     """A column's name in words: "val_acc_best" becomes "best val. accuracy"."""
     if found := REACHED.fullmatch(column):
-        words = in_words(found["metric"])
+        words = format_name(found["metric"])
         return f"test {words}, {found['network']}" if found["network"] else f"{found['when']} val. {words}"
     if column.startswith("skips_"):
         return f"skips, {kind_title(column.removeprefix('skips_')).removesuffix(' cell').lower()}"
@@ -48,11 +48,11 @@ def readable(column: str) -> str:
 def title(column: str) -> str | None:
     """The head of a column's picture; None where it is not drawn."""
     if found := REACHED.fullmatch(column):
-        validation = in_words(found["metric"]) if found["when"] == "best" else None
+        validation = format_name(found["metric"]) if found["when"] == "best" else None
         network = DRAWN_NETWORKS.get(found["network"])
         if validation:
             return f"Best validation {validation}"
-        return f"Test {in_words(found['metric'])}, {network}" if network else None
+        return f"Test {format_name(found['metric'])}, {network}" if network else None
     if column.startswith("skips_"):
         return f"Skip connections, {kind_title(column.removeprefix('skips_')).lower()}"
     return TITLES.get(column)

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from pandas.api.types import is_numeric_dtype
 
-from darts_pl.metric_names import in_words, is_accuracy, others
+from darts_pl.metric_names import format_name, further_metrics, is_accuracy
 from darts_pl.reports.page import Table
 
 NOTHING = "–"
@@ -69,8 +69,8 @@ def table_block(
 def result_table(rows: Sequence[Mapping[str, Any]], monitor: str = "acc") -> Table:
     """The results of a run: name, the metric `monitor` and further ones of the test, parameters, training time; the
     run's own network in bold."""
-    metrics = [monitor, *others((key for row in rows for key in row), "test_", monitor)]
-    titles = {metric: in_words(metric) for metric in metrics} | {monitor: f"test {in_words(monitor)}"}
+    metrics = [monitor, *further_metrics((key for row in rows for key in row), "test_", monitor)]
+    titles = {metric: format_name(metric) for metric in metrics} | {monitor: f"test {format_name(monitor)}"}
     frame = pd.DataFrame(
         {
             "network": [str(row.get("name", NOTHING)) for row in rows],

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from darts_pl.callbacks import without_thread_tracebacks, write_hparams
 from darts_pl.data.base import PairedDataModule
 from darts_pl.genotype import AnyGenotype, from_json
-from darts_pl.metric_names import in_words, others, written
+from darts_pl.metric_names import format_name, format_value, further_metrics
 from darts_pl.progress import bar, part_done, whole_run
 from darts_pl.reports.run_page import write_report
 from darts_pl.spaces.base import Space
@@ -173,7 +173,7 @@ def _heading(found: Results, monitor: str) -> str:
     if "selection" in found:
         chosen = ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in found["selection"].items())
         return f"Genotype (chosen by: {chosen}; {updates}):"
-    reached = f"validation {in_words(monitor)} {written(monitor, found[f'val_{monitor}_best'])}, {updates}"
+    reached = f"validation {format_name(monitor)} {format_value(monitor, found[f'val_{monitor}_best'])}, {updates}"
     if "stopped" in found:
         return f"Search stopped: {found['stopped']}.\nGenotype (epoch {found['epoch_best']}, {reached}):"
     return f"Genotype (best by validation, epoch {found['epoch_best']}, {reached}):"
@@ -183,14 +183,14 @@ def _table(rows: list[Results], monitor: str) -> list[str]:
     """A line a network: the monitored metric, further ones, size and time; a dash where a row has no figure."""
     if not rows:
         return []
-    metrics = [monitor, *others((key for row in rows for key in row), "test_", monitor)]
-    titles = [f"test {in_words(monitor)}", *map(in_words, metrics[1:])]
+    metrics = [monitor, *further_metrics((key for row in rows for key in row), "test_", monitor)]
+    titles = [f"test {format_name(monitor)}", *map(format_name, metrics[1:])]
     widths = [max(14, len(title) + 1) for title in titles]
     head = "".join(f"{title:>{width}}" for title, width in zip(titles, widths))
     names = max(22, *(len(row["name"]) for row in rows))
     lines = ["", f"{'':{names}}{head}{'parameters':>13}{'seconds':>10}"]
     for row in rows:
-        figures = [_cell(row.get(f"test_{name}"), partial(written, name)) for name in metrics]
+        figures = [_cell(row.get(f"test_{name}"), partial(format_value, name)) for name in metrics]
         columns = "".join(f"{figure:>{width}}" for figure, width in zip(figures, widths))
         size, seconds = _cell(row.get("parameters"), lambda count: f"{count:,}"), _cell(row.get("seconds"), str)
         lines.append(f"{row['name']:{names}}{columns}{size:>13}{seconds:>10}")

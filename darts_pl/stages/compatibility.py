@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from darts_pl.derive import NONE, Derivation, Strongest, Threshold
 from darts_pl.errors import ConfigError
 from darts_pl.hypergradient import Hypergradient, fixed
-from darts_pl.lit.checks import check_method, plain
+from darts_pl.lit.checks import check_method, without_arguments
 from darts_pl.relaxations import Relaxation
 from darts_pl.relaxations.mixing import Mixing, MixingFunction, as_mixing
 from darts_pl.rules import Rule
@@ -74,7 +74,7 @@ def _check_phases(
             mixing.with_divisor(phase.channel_divisor)
     if all(phase.keep is None for phase in phases):
         return
-    if not relaxation.trains_alphas or plain(hypergradient) is fixed:
+    if not relaxation.trains_alphas or without_arguments(hypergradient) is fixed:
         raise ConfigError(
             "phases that drop candidates go by the gates, which are never trained here. Take phases=single, or a "
             "hypergradient other than fixed with a relaxation of alphas"

@@ -33,7 +33,7 @@ from lightning.pytorch.utilities.rank_zero import rank_zero_only
 
 from darts_pl.errors import ConfigError, DartsError, RankLost
 from darts_pl.hardware import Hardware
-from darts_pl.last_words import ended
+from darts_pl.last_words import describe_exit
 from darts_pl.ranks import is_of_connection
 from darts_pl.stages.orphans import end_with_parent
 from darts_pl.stages.ring import Ring
@@ -181,8 +181,8 @@ class Others:
         while process.exitcode is None and time.monotonic() < until:
             time.sleep(0.01)  # `join` gives up where the watching thread is taking the status just now
         return RankLost(
-            f"the process of rank {rank} {ended(process.exitcode or 0)}, so the fit on several devices cannot go on. "
-            "The points saved are kept"
+            f"the process of rank {rank} {describe_exit(process.exitcode or 0)}, so the fit on several devices cannot "
+            "go on. The points saved are kept"
         )
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from darts_pl.errors import RunError
-from darts_pl.paths import not_made_anew
+from darts_pl.paths import never_recreated
 
 log = logging.getLogger("darts_pl")
 
@@ -44,7 +44,7 @@ def locked(folder: Path) -> Iterator[None]:
         except OSError as error:
             reason = error.strerror or str(error)
             raise RunError(f"the folder {folder} cannot be written: {reason}. Choose another, or mend it.") from error
-        stack.enter_context(not_made_anew(folder))
+        stack.enter_context(never_recreated(folder))
         yield
 
 

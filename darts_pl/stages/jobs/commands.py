@@ -119,7 +119,7 @@ def _start(job: CommandJob, threads: int) -> subprocess.Popen:
 
 def _report(job: CommandJob, status: int, seconds: float) -> None:
     if status:
-        ended = last_words.ended(status)
+        ended = last_words.describe_exit(status)
         log.error("%s failed: its process %s after %.0f s, see %s", job.name, ended, seconds, job.folder / LOG)
     else:
         log.info("%s done (%.0f s)", job.name, seconds)

@@ -35,7 +35,7 @@ from darts_pl.bounded import read_json
 from darts_pl.callbacks import peak_memory_mib
 from darts_pl.errors import RunError
 from darts_pl.hardware import Hardware
-from darts_pl.paths import is_of_storage, not_made_anew, write_text_atomically
+from darts_pl.paths import is_of_storage, never_recreated, write_text_atomically
 from darts_pl.stages.jobs.progress import as_they_end
 from darts_pl.stages.log_file import LogFile
 from darts_pl.stages.orphans import end_with_parent
@@ -199,7 +199,7 @@ class Workers:
             return f"not done after {timeout_s:g} s"
         if isinstance(error, pebble.ProcessExpired):
             words = last_words.read(last_words.words_file(self.words.name, error.pid))
-            return f"its process {words or last_words.ended(error.exitcode)}"
+            return f"its process {words or last_words.describe_exit(error.exitcode)}"
         return str(error) if isinstance(error, _JobError) else f"{type(error).__name__}: {error}"
 
 
@@ -223,7 +223,7 @@ def _start_worker(make_shared: MakeShared, folder: Path, words: Path) -> None:
     end_with_parent()
     torch.set_num_threads(1)
     _worker["kept"] = ExitStack()
-    _worker["kept"].enter_context(not_made_anew(folder))
+    _worker["kept"].enter_context(never_recreated(folder))
     line = "%(asctime)s %(process)d %(levelname)s %(name)s: %(message)s"
     logging.basicConfig(handlers=[LogFile(folder / LOG)], level=logging.INFO, format=line)
     logging.captureWarnings(True)

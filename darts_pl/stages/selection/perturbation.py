@@ -15,7 +15,7 @@ from darts_pl.genotype import AnyGenotype
 from darts_pl.hypergradient import fixed
 from darts_pl.lit import SearchModule
 from darts_pl.lit.search import OptimizerFactory
-from darts_pl.metric_names import in_words, is_accuracy
+from darts_pl.metric_names import format_name, is_accuracy
 from darts_pl.seeds import derived_seed
 from darts_pl.spaces.base import Supernet
 from darts_pl.stages.fitting import fit
@@ -140,7 +140,9 @@ class Perturbation:
         if is_accuracy(metric):
             cost = f"{100 * row['cost']:.1f} points"
         else:
-            cost = f"{row['cost']:.4f} nats" if is_accuracy(monitor) else f"{row['cost']:.4g} of the {in_words(metric)}"
+            cost = (
+                f"{row['cost']:.4f} nats" if is_accuracy(monitor) else f"{row['cost']:.4g} of the {format_name(metric)}"
+            )
         return f"edge {row['kind']} {row['edge']}: {row['operation']} (removal costs {cost})"
 
     def _tune(self, progress: Progress, trained: Trained, rounds: int) -> None:

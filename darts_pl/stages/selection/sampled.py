@@ -10,7 +10,7 @@ import torch
 
 from darts_pl.errors import ConfigError
 from darts_pl.genotype import AnyGenotype
-from darts_pl.metric_names import in_words, written
+from darts_pl.metric_names import format_name, format_value
 from darts_pl.paths import write_atomically
 from darts_pl.seeds import derived_seed
 from darts_pl.stages.selection.base import Trained
@@ -82,7 +82,7 @@ class Sampled:
         best = max(finals, key=lambda n: finals[n].goodness(self.metric))
         self._write(trained, drawn, scores, finals)
         reached = f"accuracy {100 * finals[best].monitored:.1f} %" if monitor == "acc" else ""
-        reached = reached or f"{in_words(monitor)} {written(monitor, finals[best].monitored)}"
+        reached = reached or f"{format_name(monitor)} {format_value(monitor, finals[best].monitored)}"
         log.info("the best has %s on the alphas' half", reached)
         figures = {"candidates": self.candidates, "different": len(drawn)}
         return drawn[best], {**figures, f"val_{monitor}": finals[best].monitored, "val_loss": finals[best].loss}
@@ -104,7 +104,7 @@ class Sampled:
             {
                 "genotype": " ".join(genotype.to_json().split()),
                 "loss": score.loss,
-                in_words(monitor): score.monitored,
+                format_name(monitor): score.monitored,
                 "val_loss": finals[n].loss if n in finals else None,
                 f"val_{monitor}": finals[n].monitored if n in finals else None,
             }
