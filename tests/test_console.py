@@ -12,7 +12,7 @@ import pytest
 import rich
 from rich.console import Console
 
-from darts_pl.callbacks.history import format_figures, columns_to_show
+from darts_pl.callbacks.history import columns_to_show, format_figures
 from darts_pl.commands.output import ConsoleHandler
 from darts_pl.progress import Bar, bar, part_done, whole_run
 

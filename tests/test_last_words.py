@@ -82,4 +82,4 @@ def test_words_of_no_process(tmp_path):
     ],
 )
 def test_exit_statuses_in_words(status, words):
-    assert last_words.ended(status) == words
+    assert last_words.describe_exit(status) == words
