@@ -1,8 +1,7 @@
 """What a network is trained for: the loss, the figures of an epoch, and which of two epochs is the better one."""
 
 from darts_pl.tasks.base import Task
-from darts_pl.tasks.binary import BinaryClassification
-from darts_pl.tasks.classification import Classification
+from darts_pl.tasks.classification import BinaryClassification, Classification
 from darts_pl.tasks.custom import Custom
 from darts_pl.tasks.forecasting import LOSSES, Forecasting
 from darts_pl.tasks.metrics import AnyMetrics, EpochMetrics

@@ -1,13 +1,21 @@
 """One number or several of a sample."""
 
+import torch
 from torch import Tensor
-from torchmetrics import MeanAbsoluteError, MeanSquaredError
+from torchmetrics import MeanAbsoluteError, MeanSquaredError, R2Score
 
 from darts_pl.errors import ConfigError, nearest
 from darts_pl.tasks.forecasting import LOSSES
 from darts_pl.tasks.metrics import EpochMetrics
 from darts_pl.tasks.shapes import rows
-from darts_pl.tasks.undefined import R2
+
+
+class R2(R2Score):
+    """The coefficient of determination, the mean over targets; nan for fewer than two samples."""
+
+    def compute(self) -> Tensor:
+        """A scalar."""
+        return super().compute() if int(self.total) > 1 else torch.tensor(torch.nan)
 
 
 class Regression:
