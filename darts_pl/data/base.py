@@ -1,7 +1,7 @@
 """What searches, retrainings, selections and reports may ask of data, and the loaders that all data share."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any, Protocol, TypeAlias, TypeVar, runtime_checkable
 
@@ -20,7 +20,7 @@ PURPOSES = ("search", "retrain")
 
 InputShape: TypeAlias = "tuple[int, int, int] | Inputs | SeriesShape"
 Outputs: TypeAlias = int | Mapping[str, "Outputs"]
-Classes: TypeAlias = tuple[str, ...] | dict[str, tuple[str, ...]]
+Classes: TypeAlias = tuple[str, ...] | Mapping[str, Sequence[str]]
 Loaded = TypeVar("Loaded", covariant=True)
 
 

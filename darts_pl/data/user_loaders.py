@@ -1,7 +1,7 @@
 """Loaders that a user hands over: what their batches hold, and an order that the seed alone decides."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 import torch
 from lightning import LightningDataModule
@@ -39,7 +39,7 @@ class SeededPasses:
     def __len__(self) -> int:
         return len(self.loader)
 
-    def __iter__(self) -> Iterator:
+    def __iter__(self) -> Iterator[Any]:
         torch.manual_seed(derived_seed(self.seed, "loader", self.name, self.passes))
         self.passes += 1
         yield from map(ranks.own_samples, self.loader)
@@ -49,6 +49,10 @@ class SeededPasses:
         torch.manual_seed(derived_seed(self.seed, "loader", self.name, number))
         for x, y in self.loader:
             yield x, y, NO_AUGMENTATION
+
+
+Steps: TypeAlias = SeededPasses | dict[str, SeededPasses]
+"""What training steps take: batches of a loader, or of several by name at once."""
 
 
 class Loaders(LightningDataModule):
@@ -61,19 +65,19 @@ class Loaders(LightningDataModule):
 
     batch_size: int | None = None  # known to the loaders alone
 
-    def __init__(self, train: Any, *, valid: Iterable | None = None, test: Iterable | None = None):
+    def __init__(self, train: Steps, *, valid: Iterable[Any] | None = None, test: Iterable[Any] | None = None):
         super().__init__()
         self.train, self.valid, self.test = train, valid, test
 
-    def train_dataloader(self) -> Any:
+    def train_dataloader(self) -> Steps:
         """Training batches."""
         return self.train
 
-    def val_dataloader(self) -> Iterable:
+    def val_dataloader(self) -> Iterable[Any]:
         """Validation batches, [] where there are none."""
         return [] if self.valid is None else self.valid
 
-    def test_dataloader(self) -> Iterable:
+    def test_dataloader(self) -> Iterable[Any]:
         """Test batches, [] where there are none."""
         return [] if self.test is None else self.test
 
@@ -90,7 +94,12 @@ class LoaderData(Loaders):
     fingerprint = ""  # nothing is kept that could be gone on with
 
     def __init__(
-        self, loaders: Mapping[str, SizedLoader], seed: int, input_shape: InputShape, outputs: Outputs, task: Task
+        self,
+        loaders: Mapping[str, SizedLoader],
+        seed: int,
+        input_shape: InputShape,
+        outputs: Outputs | None,
+        task: Task,
     ):
         paired = {name: SeededPasses(loader, seed, name) for name, loader in loaders.items()}
         super().__init__(paired, valid=SeededPasses(loaders["alphas"], seed, "evaluation"))
@@ -107,7 +116,7 @@ class LoaderData(Loaders):
         return batch[:2] if isinstance(batch, tuple) else batch
 
 
-def describe(loaders: Mapping[str, Iterable], num_classes: int | None) -> tuple[tuple[int, int, int], int]:
+def describe(loaders: Mapping[str, Iterable[Any]], num_classes: int | None) -> tuple[tuple[int, int, int], int]:
     """((C, H, W), number of classes) of the batches of two loaders, by the names that messages call them; where
     `num_classes` is not given, the labels of both are read through.
 
@@ -135,7 +144,9 @@ def describe(loaders: Mapping[str, Iterable], num_classes: int | None) -> tuple[
     return shape, num_classes or highest + 1
 
 
-def describe_any(loaders: Mapping[str, Iterable], outputs: int | None, task: Task | None) -> tuple[Inputs, Any, Task]:
+def describe_any(
+    loaders: Mapping[str, Iterable[Any]], outputs: int | None, task: Task | None
+) -> tuple[Inputs, Outputs | None, Task]:
     """(inputs, outputs, task) of two loaders, by the names that messages call them, whose batches are (x, y), each a
     tensor or several of them. Where nothing is given, both are read through to count classes; with a `task` of one's
     own outputs are as given, or not known.
