@@ -135,8 +135,19 @@ def _shift(weights: Sequence[Tensor], offset: Sequence[Tensor]) -> None:
     torch.clear_autocast_cache()  # autocast keeps low-precision copies of the weights as they were before the change
 
 
-def _grad(outputs, inputs: Sequence[Tensor], **options) -> list[Tensor]:
-    return list(torch.autograd.grad(outputs, list(inputs), allow_unused=True, materialize_grads=True, **options))
+def _grad(
+    outputs: Tensor | Sequence[Tensor],
+    inputs: Sequence[Tensor],
+    *,
+    grad_outputs: Sequence[Tensor] | None = None,
+    create_graph: bool = False,
+) -> list[Tensor]:
+    """d outputs / d inputs, zeros where an input has no part in them; where outputs are several or no scalars, the sum
+    of their products with `grad_outputs`."""
+    found = torch.autograd.grad(
+        outputs, list(inputs), grad_outputs, create_graph=create_graph, allow_unused=True, materialize_grads=True
+    )
+    return list(found)
 
 
 @contextlib.contextmanager

@@ -2,9 +2,10 @@
 
 import sys
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from darts_pl.assembly import launch
+from darts_pl.schema.values import plain_values
 
 
 def task(config: DictConfig) -> None:
@@ -14,7 +15,7 @@ def task(config: DictConfig) -> None:
     from darts_pl.forecasting import build_plan, check_search, find_forecaster, parts_factory
     from darts_pl.stages.pipeline.summary import summary
 
-    plain = OmegaConf.to_container(config, resolve=True)
+    plain = plain_values(config)
     make_parts = parts_factory(plain)
     parts = make_parts()
     parts.hardware.apply()

@@ -14,7 +14,7 @@ WHOLE = "whole run"
 class _Amount(TextColumn):
     """ "3/10 steps", of the whole run "1 of 4 parts done"."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__("")
 
     def render(self, task: Task) -> Text:

@@ -3,12 +3,13 @@
 import sys
 
 from hydra.utils import instantiate
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from darts_pl import genotype as genotypes
 from darts_pl.assembly import launch
 from darts_pl.errors import ConfigError
 from darts_pl.genotype.reading import BEST
+from darts_pl.schema.values import plain_values
 
 
 def task(config: DictConfig) -> None:
@@ -22,7 +23,7 @@ def task(config: DictConfig) -> None:
     if config.retraining.epochs < 1:
         raise ConfigError(f"retraining.epochs={config.retraining.epochs}: at least 1 is needed to retrain")
     check_no_series(config)
-    plain = OmegaConf.to_container(config, resolve=True)
+    plain = plain_values(config)
     hardware, trainer, space = hardware_of(plain), trainer_settings(plain), instantiate(config.space)
     hardware.apply()
     run = open_run(config, "retrain", hardware)

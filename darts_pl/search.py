@@ -4,9 +4,10 @@ import sys
 from functools import partial
 
 from hydra.utils import instantiate
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from darts_pl.assembly import launch
+from darts_pl.schema.values import plain_values
 
 
 def task(config: DictConfig) -> None:
@@ -27,7 +28,7 @@ def task(config: DictConfig) -> None:
 
     check_no_series(config)
     check_warmup(config.alpha_warmup_epochs, config.epochs)
-    plain = OmegaConf.to_container(config, resolve=True)
+    plain = plain_values(config)
     hardware, trainer, space = hardware_of(plain), trainer_settings(plain), instantiate(config.space)
     method = search_method(config, space)
     hardware.apply()

@@ -66,7 +66,7 @@ def search_architecture(
     _check_counts(config)
     check_warmup(config.alpha_warmup_epochs, config.epochs)
     _check_parts(config)
-    space = _cell_space(config) if config.space is None else config.space
+    space: Space = _cell_space(config) if config.space is None else config.space
     method = _method(config, space)
     with random_state_kept():
         data = search_data(train_loader, valid_loader, config, space)
@@ -101,10 +101,11 @@ def _cell_space(config: SearchConfig) -> CellSpace:
 
 def _method(config: SearchConfig, space: Space) -> Method:
     sgd = partial(torch.optim.SGD, lr=config.learning_rate, momentum=config.momentum, weight_decay=config.weight_decay)
+    first, second = config.arch_betas
     adam = partial(
         torch.optim.Adam,
         lr=config.arch_learning_rate,
-        betas=tuple(config.arch_betas),
+        betas=(first, second),
         weight_decay=config.arch_weight_decay,
     )
     return build_method(

@@ -11,7 +11,8 @@ from torch import Tensor
 
 from darts_pl.callbacks.history import in_figures
 from darts_pl.derive import Derivation
-from darts_pl.genotype import AnyGenotype, Cell
+from darts_pl.genotype import AnyGenotype, Cell, Genotype
+from darts_pl.lit.base import Row
 from darts_pl.ops.image import Builder
 from darts_pl.relaxations import Relaxation, Softmax
 from darts_pl.relaxations.mixing import full
@@ -104,7 +105,7 @@ class SearchResult:
     last_genotype: AnyGenotype
     final_train_acc: float | None
     final_val_acc: float | None
-    history: list[dict[str, float]]
+    history: list[Row]
     alphas: dict[str, Tensor]
     stopped: str | None = None
     parameters: int | None = None
@@ -126,8 +127,10 @@ class SearchResult:
         if not self.history:
             return "No epoch was run."
         last = self.history[-1]
-        told = in_figures(last, [name for name in last if name.startswith(("train_", "val_"))])
-        return f"After the last of {len(self.history)} epochs: {told}, {last['alpha_updates']} updates of the alphas."
+        figures = in_figures(last, [name for name in last if name.startswith(("train_", "val_"))])
+        return (
+            f"After the last of {len(self.history)} epochs: {figures}, {last['alpha_updates']} updates of the alphas."
+        )
 
     @property
     def normal_genotype(self) -> Cell:
@@ -136,9 +139,14 @@ class SearchResult:
         Raises:
             AttributeError: the genotype of another space than of cells; its `choices` and `cells` have what was found.
         """
-        return self.genotype.normal
+        return self._cells().normal
 
     @property
     def reduce_genotype(self) -> Cell:
         """The reduction cell of `genotype`; raises as `normal_genotype`."""
-        return self.genotype.reduce
+        return self._cells().reduce
+
+    def _cells(self) -> Genotype:
+        if not isinstance(self.genotype, Genotype):
+            raise AttributeError(f"{type(self.genotype).__name__} has no normal and reduction cell")
+        return self.genotype

@@ -28,6 +28,7 @@ from darts_pl.errors import ConfigError, RunError
 from darts_pl.paths import conf_dir, write_text_atomically
 from darts_pl.reports.benchmark_page import markdown, write_benchmark
 from darts_pl.reports.proxies_page import write_proxies
+from darts_pl.schema.values import plain_values
 from darts_pl.stages.benchmark import nasbench201
 from darts_pl.stages.benchmark.cost import cost_jobs, cost_table
 from darts_pl.stages.benchmark.modes import mode_costs
@@ -42,6 +43,7 @@ from darts_pl.stages.lock import locked
 def run_nasbench201(settings: Settings) -> int:
     """Search with every method and seed, look the cells up, write the tables and the page."""
     folder, settings = _begun(settings)
+    assert settings.threads is not None
     tables = Tables.load()
     jobs = [job for method in settings.methods for job in _jobs(folder, method, settings)]
     written = {key: value for key, value in vars(settings).items() if key not in ("folder", "trust")}
@@ -58,9 +60,10 @@ def run_nasbench201(settings: Settings) -> int:
 def _begun(settings: Settings) -> tuple[Path, Settings]:
     """A new folder and what is asked for, or the one to go on with and what was asked for there. The number of threads
     is settled here, once: results depend on it."""
-    if settings.folder is not None:
-        return settings.folder, read_settings(settings.folder, trust=settings.trust)
-    folder = _fresh_folder("nasbench201")
+    if settings.folder is None:
+        folder = _fresh_folder("nasbench201")
+    else:
+        folder, settings = settings.folder, read_settings(settings.folder, trust=settings.trust)
     return folder, replace(settings, threads=settings.threads or max(1, (os.cpu_count() or 1) // settings.jobs))
 
 
@@ -82,7 +85,7 @@ def _jobs(folder: Path, method: str, settings: Settings) -> list[CommandJob]:
     return jobs
 
 
-def _composed(method: str, settings: Settings) -> tuple[DictConfig, dict]:
+def _composed(method: str, settings: Settings) -> tuple[DictConfig, dict[str, object]]:
     """(the configuration of a method's searches, the sweep it consists of: key → values)."""
     with isolated_hydra():
         try:
@@ -90,7 +93,7 @@ def _composed(method: str, settings: Settings) -> tuple[DictConfig, dict]:
             config = compose("search", given, return_hydra_config=True)
         except (HydraException, OmegaConfBaseException) as error:
             raise ConfigError(explain(error, composing=True) or str(error)) from error
-    sweep = OmegaConf.to_container(config.hydra.sweeper, resolve=False).get("params") or {}
+    sweep = plain_values(config.hydra.sweeper, resolve=False).get("params") or {}
     OmegaConf.set_struct(config, False)
     del config["hydra"]
     check_config(config)

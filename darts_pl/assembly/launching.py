@@ -13,7 +13,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 
 from darts_pl import last_words, schema
-from darts_pl.assembly.origins import SEARCHPATH, Origin, key_of, origin_of, parsed, searchpath_override
+from darts_pl.assembly.origins import SEARCHPATH, Origin, key_of, line_of, origin_of, parsed, searchpath_override
 from darts_pl.assembly.replay import Replay, Word, check_replay
 from darts_pl.commands import run_command
 from darts_pl.commands.explain import explain
@@ -88,7 +88,7 @@ def _replay(
     first = argv.index(given.overrides[0])
     options = [*argv[:first], *argv[first + len(given.overrides) :]]
     folders = ["--config-dir", config_dir] if config_dir else []
-    full = [*folders, *options, *searchpath_override(searchpath), *(word.override.input_line for word in words)]
+    full = [*folders, *options, *searchpath_override(searchpath), *(line_of(word.override) for word in words)]
     replay = Replay(
         command=given.config_name or command,
         origin=origin.file,

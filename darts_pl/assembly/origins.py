@@ -67,32 +67,33 @@ def origin_of(folder: Path) -> Origin:
     return Origin(file, kept, command, config_dir, searchpath)
 
 
-def _of_run(manifest: Mapping[str, Any]) -> tuple[str, list, Mapping]:
+# Both give what is written there, which `origin_of` looks at.
+def _of_run(manifest: Mapping[str, Any]) -> tuple[str, list[str], Mapping[str, Any]]:
     return manifest["command"], manifest.get("overrides", []), manifest.get("config_folders", {})
 
 
-def _of_sweep(file: Path) -> tuple[list, Mapping]:
+def _of_sweep(file: Path) -> tuple[list[str], Mapping[str, Any]]:
     """Overrides and folders of the multirun.yaml that Hydra leaves in a sweep's folder."""
     hydra = read_yaml(file)[HYDRA]
     return hydra["overrides"]["task"], config_folders(hydra["runtime"])
 
 
-def without_those_of_the_moment(texts: Sequence[str]) -> list[str]:
+def overrides_of_run(texts: Sequence[str]) -> list[str]:
     """The overrides of a command that belong to its run."""
     return [text for text in texts if key_of(parsed(text)) not in OF_THE_MOMENT]
 
 
-def config_folders(runtime: Mapping) -> dict:
+def config_folders(runtime: Mapping[str, Any]) -> dict[str, Any]:
     """`--config-dir` and `hydra.searchpath` of the command line as absolute places, among the sources in Hydra's
     `runtime`; relative ones began in the folder that the command was started in."""
-    found = {"config_dir": None, "searchpath": []}
+    config_dir, searchpath = None, []
     for source in runtime["config_sources"]:
         if source["provider"] == "command-line":
-            found["config_dir"] = str(Path(runtime["cwd"], source["path"]))
+            config_dir = str(Path(runtime["cwd"], source["path"]))
         elif source["provider"] == "hydra.searchpath in command-line":
             path = Path(runtime["cwd"], source["path"]) if source["schema"] == "file" else source["path"]
-            found["searchpath"].append(f"{source['schema']}://{path}")
-    return found
+            searchpath.append(f"{source['schema']}://{path}")
+    return {"config_dir": config_dir, "searchpath": searchpath}
 
 
 def override_of(file: Path, text: Any) -> Override:
@@ -118,7 +119,7 @@ def override_of(file: Path, text: Any) -> Override:
     return found
 
 
-def _values(override: Override) -> list:
+def _values(override: Override) -> list[Any]:
     """The value of an override, each where it has several; none of a mapping."""
     value = override.value()
     if isinstance(value, dict):  # of a key that is no group; Hydra tells where it is one
@@ -141,6 +142,12 @@ def parsed(text: str) -> Override:
         HydraException: it is none.
     """
     return OverridesParser.create().parse_override(text)
+
+
+def line_of(override: Override) -> str:
+    """An override as it was written; Hydra's parser notes it in every one that it makes of a text."""
+    assert override.input_line is not None
+    return override.input_line
 
 
 def key_of(override: Override) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from hydra.errors import InstantiationException
 from hydra.utils import get_object, instantiate
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from darts_pl.data.base import PairedDataModule
 from darts_pl.data.series import WindowDataModule
@@ -15,6 +15,7 @@ from darts_pl.errors import ConfigError, DartsError
 from darts_pl.genotype import Genotype
 from darts_pl.hardware import Hardware
 from darts_pl.lit import RetrainModule
+from darts_pl.schema.values import plain_values
 from darts_pl.spaces.base import Space
 from darts_pl.stages.method import Method, configured_method
 from darts_pl.stages.retrain import retrain
@@ -66,7 +67,7 @@ def prepare_space(space: Space, data: PairedDataModule) -> None:
 
 def search_method(config: DictConfig, space: Space) -> Method:
     """The method that `config` composes, once its parts are known to fit each other and `space`."""
-    plain = OmegaConf.to_container(config, resolve=True)
+    plain = plain_values(config)
     return configured_method(plain, plain, space)
 
 

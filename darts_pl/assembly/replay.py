@@ -14,12 +14,12 @@ from pathlib import Path
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override, ValueType
+from hydra.core.override_parser.types import IntervalSweep, Override, ValueType
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from darts_pl.assembly.origins import said, searchpath_override
+from darts_pl.assembly.origins import line_of, said, searchpath_override
 from darts_pl.commands.explain import explain
 from darts_pl.commands.trusted import Pair, leaves, untrusted_code
 from darts_pl.errors import ConfigError, RunError
@@ -88,14 +88,14 @@ def asked_for(replay: Replay, *, trusted: bool = False) -> list[str]:
     if not replay.added_folders and all(word.named for word in replay.words):
         return []
     asked = [f"configuration files of {place.removeprefix('file://')}" for place in replay.added_folders]
-    asked += [word.override.input_line for word in replay.words if not word.named and _reads_surroundings(word)]
+    asked += [line_of(word.override) for word in replay.words if not word.named and _reads_surroundings(word)]
     asked += [f"{key}={value}" for key, value in _unnamed(replay, trusted)]
     return list(dict.fromkeys(asked))
 
 
 def _reads_surroundings(word: Word) -> bool:
     """Whether an override has an interpolation that is more than another setting's value."""
-    return "${" in PLAIN_INTERPOLATION.sub("", word.override.input_line)
+    return "${" in PLAIN_INTERPOLATION.sub("", line_of(word.override))
 
 
 def _unnamed(replay: Replay, trusted: bool) -> list[Pair]:
@@ -142,7 +142,7 @@ def _chooses_a_file(override: Override) -> bool:
 def _jobs(replay: Replay) -> Iterator[list[tuple[str, Word]]]:
     """The overrides of every job, those of Hydra itself left out; of numbers that are swept over the first."""
     words = [word for word in replay.words if not word.override.is_hydra_override()]
-    options = [_options(word.override) if replay.multirun else [word.override.input_line] for word in words]
+    options = [_options(word.override) if replay.multirun else [line_of(word.override)] for word in words]
     for number, texts in enumerate(itertools.product(*options)):
         if number == MOST_JOBS:
             raise RunError(f"{replay.origin}: a sweep of more than {MOST_JOBS} jobs. Start it with the whole command")
@@ -152,13 +152,13 @@ def _jobs(replay: Replay) -> Iterator[list[tuple[str, Word]]]:
 def _options(override: Override) -> list[str]:
     """The overrides that a sweep makes of one."""
     if not override.is_sweep_override():
-        return [override.input_line]
+        return [line_of(override)]
     key = override.get_key_element()
-    if override.is_interval_sweep():
-        return [f"{key}={override.value().start}"]
+    if isinstance(value := override.value(), IntervalSweep):
+        return [f"{key}={value.start}"]
     if override.value_type is ValueType.GLOB_CHOICE_SWEEP:
         loader = GlobalHydra.instance().config_loader()
-        override = OverridesParser.create(loader).parse_override(override.input_line)
+        override = OverridesParser.create(loader).parse_override(line_of(override))
     values = override.sweep_string_iterator()
     if override.is_range_sweep():
         return [f"{key}={next(values)}"]

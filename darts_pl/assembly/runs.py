@@ -2,13 +2,15 @@
 
 from pathlib import Path
 
+from hydra.conf import HydraConf
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
-from darts_pl.assembly.origins import config_folders, without_those_of_the_moment
+from darts_pl.assembly.origins import config_folders, overrides_of_run
 from darts_pl.errors import RunError
 from darts_pl.hardware import Hardware
+from darts_pl.schema.values import plain_items, plain_values
 from darts_pl.stages.manifest import MANIFEST, read_manifest
 from darts_pl.stages.run import RunFolder
 
@@ -28,19 +30,17 @@ def open_run(config: DictConfig, command: str, hardware: Hardware) -> RunFolder:
         if read_manifest(path)["stages"]:
             raise RunError(f"{path} holds a run already. To go on with it: resume={path}")
         (path / MANIFEST).unlink()
-    plain = OmegaConf.to_container(config, resolve=True)
-    overrides = without_those_of_the_moment(OmegaConf.to_container(job.overrides.task, resolve=False))
     return RunFolder.open(
         path,
         command=command,
-        config=plain,
+        config=plain_values(config),
         device=hardware.name,
-        overrides=overrides,
-        config_folders=config_folders(job.runtime),
+        overrides=overrides_of_run(plain_items(job.overrides.task)),
+        config_folders=config_folders(plain_values(job.runtime, resolve=False)),
     )
 
 
-def _check_same_folder(job, resume: str) -> None:
+def _check_same_folder(job: HydraConf, resume: str) -> None:
     sweeping = job.mode == RunMode.MULTIRUN
     folder = Path(job.sweep.dir if sweeping else job.runtime.output_dir)
     if folder.resolve() != Path(resume).resolve():

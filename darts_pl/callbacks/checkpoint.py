@@ -3,14 +3,17 @@ resumed fit has to do again."""
 
 import time
 from pathlib import Path
+from typing import Any
 
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import Checkpoint
+from lightning.pytorch.utilities.types import STEP_OUTPUT
 
 from darts_pl import ranks
 from darts_pl.bounded.saved_state import read_state
 from darts_pl.errors import RunError, StorageError, TimeUp, TrainingError
+from darts_pl.lit.base import StepModule, fitted_epochs
 from darts_pl.paths import FolderVanished, sync_folder, write_atomically
 
 NEXT, LAST, PREVIOUS, FINAL = "next.ckpt", "last.ckpt", "previous.ckpt", "final.ckpt"
@@ -33,14 +36,17 @@ class ResumePoints(Checkpoint):
         TimeUp: the deadline has passed.
     """
 
-    def __init__(self, folder: Path, every_s: float = 30.0, deadline: float | None = None):
+    def __init__(self, folder: Path, every_s: float = 30.0, deadline: float | None = None) -> None:
         self.folder, self.every_s, self.deadline = Path(folder), every_s, deadline
         self.saved_at = time.monotonic()
 
     def on_train_start(self, trainer: Trainer, module: LightningModule) -> None:
         self.saved_at = time.monotonic()
 
-    def on_train_batch_end(self, trainer: Trainer, module: LightningModule, outputs, batch, batch_idx: int) -> None:
+    def on_train_batch_end(
+        self, trainer: Trainer, module: LightningModule, outputs: STEP_OUTPUT, batch: Any, batch_idx: int
+    ) -> None:
+        assert isinstance(module, StepModule)
         last = batch_idx + 1 >= trainer.num_training_batches
         if not last and module.steps_at(batch_idx) and self._agreed(self._is_due(), module):
             self.save(trainer)
@@ -56,7 +62,7 @@ class ResumePoints(Checkpoint):
             self._check_time(module)
 
     def on_train_epoch_end(self, trainer: Trainer, module: LightningModule) -> None:
-        last = trainer.current_epoch + 1 >= trainer.max_epochs  # the final point follows at once
+        last = trainer.current_epoch + 1 >= fitted_epochs(trainer)  # the final point follows at once
         if not trainer.enable_validation and not last:
             self.save(trainer)
             self._check_time(module)
@@ -77,6 +83,7 @@ class ResumePoints(Checkpoint):
         return ranks.any_rank(due and ranks.rank() == 0, module.device)
 
     def on_train_end(self, trainer: Trainer, module: LightningModule) -> None:
+        assert isinstance(module, StepModule)
         check_finite_weights(
             module, f"The last good checkpoint in {self.folder} is kept. Start a new run with a lower learning_rate"
         )
@@ -114,14 +121,14 @@ class ResumePoints(Checkpoint):
         except (OSError, RuntimeError) as error:
             if trainer.world_size > 1 and ranks.is_of_connection(error):  # what all ranks have to save meets here
                 raise
-            reason = getattr(error, "strerror", None) or error
+            reason = (isinstance(error, OSError) and error.strerror) or error
             raise StorageError(
                 f"cannot write the checkpoint {path}: {reason}. The points saved before are intact; free space or "
                 "mend the folder, then resume."
             ) from error
 
 
-def check_finite_weights(module: LightningModule, remedy: str) -> None:
+def check_finite_weights(module: StepModule, remedy: str) -> None:
     """Raises TrainingError, with `remedy`, where the last step has left weights that are not finite."""
     if not _all_finite(module):
         raise TrainingError(f"the last step, {module.steps_done - 1}, left weights that are not finite. {remedy}.")
@@ -133,7 +140,7 @@ def _all_finite(module: LightningModule) -> bool:
 
 def newest_loadable(folder: Path) -> tuple[Path | None, list[str]]:
     """(the newest point in `folder` that can be read whole or None, what was wrong with newer ones)."""
-    problems = []
+    problems: list[str] = []
     for name in (FINAL, NEXT, LAST, PREVIOUS):  # a next one is left only by a stop before it was renamed
         path = Path(folder) / name
         if not path.exists():
@@ -161,7 +168,7 @@ class InterruptedValidation(Callback):
     It must come before callbacks that read validation figures at the end of an epoch.
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.due = False
 
     def state_dict(self) -> dict[str, bool]:

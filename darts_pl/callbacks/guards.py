@@ -5,17 +5,23 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, TypedDict
 
 from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch.utilities.types import STEP_OUTPUT
 from torch import Tensor
 
 from darts_pl.callbacks.alphas import SearchHistory
 from darts_pl.callbacks.tensorboard import writers
+from darts_pl.lit.base import Row
+from darts_pl.lit.search import SearchModule
 from darts_pl.paths import write_text_atomically
 
 log = logging.getLogger("darts_pl")
 
 FILE = "guards.json"
+Warned = TypedDict("Warned", {"about": str, "phase": int, "epoch": int, "what": str, "try": str})
+"""A warning as guards.json holds it: what of, the search's phase from 0, the epoch, what is wrong, what to try."""
 
 
 @dataclass(frozen=True)
@@ -45,9 +51,9 @@ class CollapseGuards(Callback):
     It must come after `history`, whose rows it reads. Each phase of a search is watched by itself.
     """
 
-    def __init__(self, history: SearchHistory, folder: Path | None, limits: Limits | None = None):
+    def __init__(self, history: SearchHistory, folder: Path | None, limits: Limits | None = None) -> None:
         self.history, self.folder, self.limits = history, folder, limits or Limits()
-        self.warnings: list[dict] = []
+        self.warnings: list[Warned] = []
         self.sampled: dict[str, Tensor] = {}
         self.phase = 0
 
@@ -58,13 +64,16 @@ class CollapseGuards(Callback):
         if not continues:
             self.sampled = {}
 
-    def state_dict(self) -> dict:
+    def state_dict(self) -> dict[str, Any]:
         return {"warnings": self.warnings, "sampled": self.sampled}
 
-    def load_state_dict(self, state: dict) -> None:
+    def load_state_dict(self, state: dict[str, Any]) -> None:
         self.warnings, self.sampled = state["warnings"], state["sampled"]
 
-    def on_train_batch_end(self, trainer: Trainer, module: LightningModule, outputs, batch, batch_idx: int) -> None:
+    def on_train_batch_end(
+        self, trainer: Trainer, module: LightningModule, outputs: STEP_OUTPUT, batch: Any, batch_idx: int
+    ) -> None:
+        assert isinstance(module, SearchModule)
         if not module.supernet.relaxation.one_hot:
             return
         for kind, gate in module.step_gates.items():
@@ -72,6 +81,7 @@ class CollapseGuards(Callback):
             self.sampled[kind] = self.sampled[kind] | chosen if kind in self.sampled else chosen
 
     def on_train_epoch_end(self, trainer: Trainer, module: LightningModule) -> None:
+        assert isinstance(module, SearchModule)
         row = self.history.rows[-1]
         late = module.current_epoch + 1 > module.epochs / 2
         trained = module.trains_alphas and module.alphas_learned
@@ -90,9 +100,9 @@ class CollapseGuards(Callback):
             self._check_movement(row)
         self._write(trainer)
 
-    def _check_skips(self, kind: str, row: dict) -> None:
+    def _check_skips(self, kind: str, row: Row) -> None:
         edges = sum(len(node) for node in self.history.genotype.cells[kind].nodes)
-        skips = row[f"skips_{kind}"]
+        skips = _figure(row, f"skips_{kind}")
         if skips > self.limits.skip_share * edges:
             self._warn(
                 f"skips {kind}",
@@ -111,10 +121,10 @@ class CollapseGuards(Callback):
         return bool(choices) and kind not in choices and kind not in self.history.genotype.cells
 
     @staticmethod
-    def _flatness(kind: str, row: dict, largest: float) -> float:
-        return row[f"entropy_{kind}"] / largest if largest else 0.0
+    def _flatness(kind: str, row: Row, largest: float) -> float:
+        return _figure(row, f"entropy_{kind}") / largest if largest else 0.0
 
-    def _warn_of_flat(self, flat: Sequence[tuple[str, float]], row: dict) -> None:
+    def _warn_of_flat(self, flat: Sequence[tuple[str, float]], row: Row) -> None:
         """A warning a cell, and one of all choices, of which there may be dozens."""
         remedy = "more epochs, a larger arch_learning_rate, or a smaller arch_weight_decay"
         choices = [kind for kind, _ in flat if kind in self.history.genotype.choices]
@@ -126,27 +136,29 @@ class CollapseGuards(Callback):
             what = f"the gates of {_listed(choices)} are flat (above {self.limits.flatness:.0%} of the largest entropy)"
             self._warn("entropy of choices", row, f"{what}, so what is chosen there is close to chance", remedy)
 
-    def _check_sampling(self, kind: str, row: dict, kept: Tensor) -> None:
+    def _check_sampling(self, kind: str, row: Row, kept: Tensor) -> None:
         primitives, edges = self.history.names_of(kind)
         missing = [f"{primitives[k]} on {edges[edge]}" for edge, k in (kept & ~self.sampled[kind]).nonzero().tolist()]
         if missing:
             where = _cell(kind) if self._is_cell(kind) else f"choice {kind}"
             self._warn(f"sampling {kind}", row, f"never sampled in the {where}: {_listed(missing)}", "more epochs")
 
-    def _check_movement(self, row: dict) -> None:
-        if row["alpha_movement"] < self.limits.least_movement:
+    def _check_movement(self, row: Row) -> None:
+        moved = _figure(row, "alpha_movement")
+        if moved < self.limits.least_movement:
             self._warn(
                 "movement",
                 row,
-                f"the alphas have moved by {row['alpha_movement']:.1e} on average in {row['alpha_updates']} updates",
+                f"the alphas have moved by {moved:.1e} on average in {row['alpha_updates']} updates",
                 "a larger arch_learning_rate",
             )
 
-    def _warn(self, about: str, row: dict, what: str, remedy: str) -> None:
+    def _warn(self, about: str, row: Row, what: str, remedy: str) -> None:
         if any((warning["about"], warning["phase"]) == (about, self.phase) for warning in self.warnings):
             return
-        self.warnings.append({"about": about, "phase": self.phase, "epoch": row["epoch"], "what": what, "try": remedy})
-        log.warning("epoch %d: %s. What to try: %s. (guards=false silences this)", row["epoch"], what, remedy)
+        epoch = int(_figure(row, "epoch"))
+        self.warnings.append({"about": about, "phase": self.phase, "epoch": epoch, "what": what, "try": remedy})
+        log.warning("epoch %d: %s. What to try: %s. (guards=false silences this)", epoch, what, remedy)
 
     def _write(self, trainer: Trainer) -> None:
         if self.folder is not None and trainer.is_global_zero:
@@ -160,6 +172,12 @@ def _listed(names: Sequence[str]) -> str:
     """The first three and how many there are besides."""
     more = f" and {len(names) - 3} more" if len(names) > 3 else ""
     return f"{', '.join(names[:3])}{more}"
+
+
+def _figure(row: Row, column: str) -> float:
+    value = row[column]
+    assert value is not None  # only what rules add to a row may be
+    return value
 
 
 def _cell(kind: str) -> str:

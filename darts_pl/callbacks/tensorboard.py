@@ -6,19 +6,25 @@ search or training is doing in `search` or `retrain`, and what there is much of 
 
 import re
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.loggers import TensorBoardLogger
 from matplotlib.figure import Figure
 from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 
+from darts_pl.callbacks.alphas import RECORDED, SearchHistory
 from darts_pl.callbacks.history import History
-from darts_pl.genotype import choice_text
+from darts_pl.genotype import AnyGenotype, choice_text
+from darts_pl.lit.base import StepModule
 
+DrawValues = Callable[[np.ndarray, Sequence[str], Sequence[str], str], Figure]
+Chart = list[str | list[str]]
+"""Of the tab of custom scalars: "Multiline" and what the tags of its lines match."""
 MOST_MAPS = 8  # kinds whose heat maps are drawn at every epoch: each takes a tenth of a second
 
 
@@ -38,18 +44,15 @@ class ScalarBoard(Callback):
     """Writes each column of the epoch's row as a scalar under its `scalar_tag`: to TensorBoard at the epoch, to other
     loggers at the step that they have come to, which steps are logged at too."""
 
-    def __init__(self, history: History):
+    def __init__(self, history: History) -> None:
         self.history = history
 
     def on_train_epoch_end(self, trainer: Trainer, module: LightningModule) -> None:
+        assert isinstance(module, StepModule)
         if not self.history.rows:
             return
-        row = self.history.rows[-1]
-        figures = {
-            scalar_tag(module.phase, name): value
-            for name, value in row.items()
-            if name != "epoch" and value is not None
-        }
+        row = {name: value for name, value in self.history.rows[-1].items() if value is not None}
+        figures = {scalar_tag(module.phase, name): value for name, value in row.items() if name != "epoch"}
         for writer in writers(trainer):
             for tag, value in figures.items():
                 writer.add_scalar(tag, value, row["epoch"])
@@ -75,13 +78,13 @@ class ArchitectureBoard(ScalarBoard):
 
     def __init__(
         self,
-        history: History,
-        draw_gates: Callable[..., Figure],
-        draw_genotype: Callable[..., Figure],
-        draw_alphas: Callable[..., Figure] | None = None,
-    ):
+        history: SearchHistory,
+        draw_gates: DrawValues,
+        draw_genotype: Callable[[AnyGenotype], Figure],
+        draw_alphas: DrawValues | None = None,
+    ) -> None:
         super().__init__(history)
-        self.draw_genotype = draw_genotype
+        self.search, self.draw_genotype = history, draw_genotype
         self.draw = {"alpha": draw_alphas, "gate": draw_gates}
         self.laid_out: set[str] = set()  # the folders of writers that have the charts
 
@@ -92,34 +95,34 @@ class ArchitectureBoard(ScalarBoard):
 
     def _write_all(self, writer: SummaryWriter) -> None:
         """The curves, maps, pictures and choices of the last epoch."""
-        snapshot = self.history.snapshots[-1]
+        snapshot = self.search.snapshots[-1]
         if writer.log_dir not in self.laid_out:
             writer.add_custom_scalars(self.layout(snapshot["gate"]))
             self.laid_out.add(writer.log_dir)
         mapped = [kind for kind, values in snapshot["gate"].items() if len(values) > 1][:MOST_MAPS]
-        for what in ("alpha", "gate"):
+        for what in RECORDED:
             for kind, values in snapshot[what].items():
                 self._write(writer, what, kind, values, snapshot["epoch"], kind in mapped)
-        genotype, epoch = self.history.genotype, snapshot["epoch"]
+        genotype, epoch = self.search.genotype, snapshot["epoch"]
         if genotype.cells:
             writer.add_figure("search_pictures/cells", self.draw_genotype(genotype), epoch)
         if choices := genotype.choices:
             text = "\n".join(f"- {label}: {choice_text(chosen)}" for label, chosen in choices.items())
             writer.add_text("choices", text, epoch)
 
-    def layout(self, kinds: Iterable[str]) -> dict[str, dict[str, list]]:
+    def layout(self, kinds: Iterable[str]) -> dict[str, dict[str, Chart]]:
         """The charts of TensorBoard's tab of custom scalars: losses, metrics, then one for each edge of each kind, with
         a line for each of its operations."""
         charts = {"losses": {"loss": _lines("loss/"), "metric": _lines("metric/")}}
         for what in ("gate", "alpha"):
             for kind in kinds:
-                beginnings = {_edge(name): _edge_tag(what, kind, name) for name in self.history.names_of(kind)[1]}
+                beginnings = {_edge(name): _edge_tag(what, kind, name) for name in self.search.names_of(kind)[1]}
                 charts[f"{what}s, {kind}"] = {name: _lines(beginning) for name, beginning in beginnings.items()}
         return charts
 
     def _write(self, writer: SummaryWriter, what: str, kind: str, values: Tensor, epoch: int, mapped: bool) -> None:
         """The curves and, where `mapped`, the heat map of `values` [E, K], the alphas or gates of one kind."""
-        primitives, edges = self.history.names_of(kind)
+        primitives, edges = self.search.names_of(kind)
         for edge, row in zip(edges, values.tolist()):
             for name, value in zip(primitives, row):
                 writer.add_scalar(f"{_edge_tag(what, kind, edge)}{name}", value, epoch)
@@ -138,7 +141,7 @@ def _edge_tag(what: str, kind: str, edge: str) -> str:
     return f"search_{what}s/{kind}/{_edge(edge)}/"
 
 
-def _lines(beginning: str) -> list:
+def _lines(beginning: str) -> Chart:
     """A chart of all scalars whose tags begin so."""
     return ["Multiline", [f"{re.escape(beginning)}.*"]]
 

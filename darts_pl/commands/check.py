@@ -14,6 +14,7 @@ from darts_pl.commands.composition import EXPERIMENT_HEADER
 from darts_pl.commands.suggestions import options_hint
 from darts_pl.errors import ConfigError, nearest
 from darts_pl.overrides import shell_word
+from darts_pl.schema.ranges import Range
 from darts_pl.schema.trainer import OWNED, owned
 
 CHECKED = (bool, int, float, str, type(None))
@@ -37,7 +38,7 @@ def _check_node(node: DictConfig, place: str, hint: str = "") -> None:
     schema = OmegaConf.get_type(node)
     if dataclasses.is_dataclass(schema):
         _check_fields(node, place, [field.name for field in dataclasses.fields(schema)])
-    values = {key: _value(node, key, place, hint) for key in node}
+    values = _values(node, place, hint)
     if dataclasses.is_dataclass(schema):
         for field in dataclasses.fields(schema):
             _check_range(values[field.name], field.metadata.get("range"), f"{place}{field.name}")
@@ -55,16 +56,19 @@ def _hints(schema: object) -> dict[str, str]:
     return {field.name: field.metadata["missing"] for field in fields if "missing" in field.metadata}
 
 
-def _value(node: DictConfig, key: object, place: str, hint: str) -> object:
-    """The value of a key, its interpolations resolved."""
-    try:
-        return node[key]
-    except MissingMandatoryValue as error:
-        if hint:
-            raise ConfigError(f"{hint} (the key {place}{key} has no value)") from error
-        raise ConfigError(f"{place}{key}: no value given, expected {place}{key}=<value>") from error
-    except OmegaConfBaseException as error:
-        raise ConfigError(f"{place}{key}: {str(error).splitlines()[0]}") from error
+def _values(node: DictConfig, place: str, hint: str) -> dict[str, object]:
+    """The values by key, their interpolations resolved."""
+    values: dict[str, object] = {}
+    for key in node:
+        try:
+            values[str(key)] = node[key]
+        except MissingMandatoryValue as error:
+            if hint:
+                raise ConfigError(f"{hint} (the key {place}{key!s} has no value)") from error
+            raise ConfigError(f"{place}{key!s}: no value given, expected {place}{key!s}=<value>") from error
+        except OmegaConfBaseException as error:
+            raise ConfigError(f"{place}{key!s}: {str(error).splitlines()[0]}") from error
+    return values
 
 
 def _check_fields(node: DictConfig, place: str, fields: list[str]) -> None:
@@ -77,8 +81,8 @@ def _check_fields(node: DictConfig, place: str, fields: list[str]) -> None:
             raise ConfigError(f"{place}{name}: the key was removed, but the command needs it")
 
 
-def _check_range(value: object, limits: object, place: str) -> None:
-    """A field of the schema may bring the values that it can work with, as `metadata={"range": container}`."""
+def _check_range(value: object, limits: Range | None, place: str) -> None:
+    """A field of the schema may bring the values that it can work with, see `within`."""
     if limits is not None and value is not None and value not in limits:
         raise ConfigError(f"{place}: found {value!r}, expected {limits}")
 
@@ -92,13 +96,13 @@ def _check_names(found: Iterable[object], place: str, allowed: Iterable[str], ch
             raise ConfigError(f"{place}{key}: unknown key. {elsewhere or hint}")
 
 
-def _check_arguments(values: Mapping[object, object], place: str) -> None:
+def _check_arguments(values: Mapping[str, object], place: str) -> None:
     parameters = _parameters(str(values["_target_"]), place)
     if parameters is None:
         return
-    if place == "trainer." and (flags := [name for name in map(str, values) if name in OWNED]):
+    if place == "trainer." and (flags := [name for name in values if name in OWNED]):
         raise ConfigError(f"{place}{flags[0]}: {owned(flags[0])}")
-    arguments = [key for key in map(str, values) if not (key.startswith("_") and key.endswith("_"))]
+    arguments = [key for key in values if not (key.startswith("_") and key.endswith("_"))]
     if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values()):
         _check_names(arguments, place, parameters, parameters)
     for key in arguments:

@@ -86,8 +86,8 @@ def _missing_file(error: MissingConfigException) -> str:
     """A file of a group that is not there; Hydra hands over the ones that are."""
     if not error.options:
         found = UNLOADED.search(str(error))  # one of a list of files
-        options = options_of(found["group"]) if found else []
-        return " ".join([_first_line(error), *([nearest(found["choice"], options)] if options else [])])
+        hint = [nearest(found["choice"], options)] if found and (options := options_of(found["group"])) else []
+        return " ".join([_first_line(error), *hint])
     choice = (error.missing_cfg_file or "").rsplit("/", 1)[-1]
     return f"{_first_line(error)}. {nearest(choice, error.options)}"
 

@@ -34,7 +34,7 @@ def explain(
         return explain_key(error)
     if isinstance(error, FolderVanished):
         return f"{error.filename}: {error.strerror}. Put it back"
-    if is_of_storage(error) or (isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG):
+    if isinstance(error, OSError) and (is_of_storage(error) or error.errno == errno.ENAMETOOLONG):
         return f"{error.filename or 'a file of the run'}: {error.strerror}"
     return None
 

@@ -100,9 +100,10 @@ _command: ContextVar[tuple[Folders, ExitStack] | None] = ContextVar("_command", 
 def folders_of_command() -> Iterator[Folders]:
     """What `BeforeHydra` notes, and the locks that it takes until this ends."""
     with ExitStack() as locks:
-        token = _command.set((Folders(), locks))
+        folders = Folders()
+        token = _command.set((folders, locks))
         locks.callback(_command.reset, token)
-        yield _command.get()[0]
+        yield folders
 
 
 class Refused(BaseException):

@@ -17,7 +17,7 @@ import hydra
 from hydra._internal.utils import get_args_parser
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from darts_pl import paths
 from darts_pl.commands.check import check_config
@@ -28,6 +28,7 @@ from darts_pl.commands.folders import Folders, Refused, folders_of_command
 from darts_pl.commands.output import OutputClosed, checked_output
 from darts_pl.errors import TimeUp
 from darts_pl.overrides import quoted
+from darts_pl.schema.values import plain_items
 from darts_pl.stages.lock import locked
 from darts_pl.stages.manifest import MANIFEST
 from darts_pl.stages.orphans import end_with_process
@@ -137,8 +138,7 @@ def _recorded(task: Task, config_name: str, jobs: list[Job], folders: Folders) -
         sweeping = settings.mode == RunMode.MULTIRUN
         place = Path(settings.runtime.output_dir).absolute()
         folder = Path(settings.sweep.dir).absolute() if sweeping else place
-        overrides = OmegaConf.to_container(settings.overrides.task, resolve=False)  # as typed, with their ${...}
-        record = Job(overrides, str(folder))
+        record = Job(plain_items(settings.overrides.task), str(folder))
         if sweeping and not jobs and not settings.sweeper.get("params") and not lists_values(sys.argv[1:]):
             log.info("-m with one value of everything is a sweep of one run; a list of values is seed=0,1,2")
         jobs.append(record)
@@ -175,7 +175,7 @@ def _raise_first(jobs: list[Job]) -> None:
 
 def _report(error: Exception, jobs: list[Job], command: str) -> bool:
     """Print what went wrong; whether all of it was for the user to mend."""
-    failed = [job for job in jobs if job.error is not None]
+    failed = [(job, job.error) for job in jobs if job.error is not None]
     if len(jobs) > 1 and failed:
         return _report_jobs(error, failed, len(jobs))
     message = explain(error, composing=not failed, command=command, words=sys.argv[1:])
@@ -184,20 +184,19 @@ def _report(error: Exception, jobs: list[Job], command: str) -> bool:
     return message is not None
 
 
-def _report_jobs(raised: Exception, failed: list[Job], total: int) -> bool:
+def _report_jobs(raised: Exception, failed: list[tuple[Job, Exception]], total: int) -> bool:
     """List the failed jobs of a multirun, with the traceback of each defect but `raised`, which leaves with its own."""
-    messages = [explain(job.error, composing=False) for job in failed]
-    for job, message in zip(failed, messages):
-        if message is None and job.error is not raised:
-            traceback.print_exception(job.error)
+    messages = [explain(error, composing=False) for _, error in failed]
+    defects = [error for (_, error), message in zip(failed, messages) if message is None]
+    for error in defects:
+        if error is not raised:
+            traceback.print_exception(error)
     print(f"error: {len(failed)} of {total} jobs failed:", file=sys.stderr)
-    for job, message in zip(failed, messages):
-        print(f"  {' '.join(job.overrides)}: {message or repr(job.error)}", file=sys.stderr)
-    if None not in messages:
-        return True
-    if explain(raised, composing=False) is not None:
-        raise next(job.error for job, message in zip(failed, messages) if message is None)
-    return False
+    for (job, error), message in zip(failed, messages):
+        print(f"  {' '.join(job.overrides)}: {message or repr(error)}", file=sys.stderr)
+    if defects and explain(raised, composing=False) is not None:
+        raise defects[0]
+    return not defects
 
 
 def _exit_status(stop: SystemExit, config_name: str, jobs: list[Job]) -> int:

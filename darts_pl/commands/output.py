@@ -36,6 +36,8 @@ class OutputClosed(SystemExit):
     """Standard output takes no more, as under `| head -1` or on a full disk: `code` says so in words. It leaves as
     Ctrl-C does, through whatever makes a message of an `Exception`."""
 
+    code: str
+
 
 class _Checked:
     """A stream on which a failure to write ends the command, or is passed over.

@@ -45,7 +45,7 @@ def _keys(folder: Path, option: str) -> set[str]:
 
 def section_hint(root: DictConfig, key: str) -> str:
     """Which sections of a configuration, or which other commands, have a key that its root has not; empty if none."""
-    nodes = {name: root._get_node(name) for name in root if name != "hydra"}
+    nodes = {str(name): root._get_node(name) for name in root if name != "hydra"}
     inside = [f"{name}.{key}" for name, node in nodes.items() if isinstance(node, DictConfig) and key in node]
     if inside:
         return f"Did you mean {' or '.join(inside)}?"

@@ -13,6 +13,7 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from darts_pl.paths import conf_dir
+from darts_pl.schema.values import plain_values
 
 NAMED = re.compile(r"_target_:\s*([\w.]+)")
 CALLERS = ("darts_pl.spaces.ModuleSpace", "darts_pl.data.module_data")  # parts that call what their `target` names
@@ -84,13 +85,12 @@ def _nodes(
     """(dotted key, content) of every mapping. The content is as written, but for names of code, which are resolved:
     an interpolation could hide them. One that leads back to a mapping `above` it ends there."""
     if isinstance(node, DictConfig):
-        written = OmegaConf.to_container(node, resolve=False)
-        resolved = {name: _value(node, name) for name in ("_target_", "target") if name in written}
-        yield key, {**written, **resolved}
+        written = plain_values(node, resolve=False)
+        yield key, written | {name: _value(node, name) for name in ("_target_", "target") if name in written}
     for name in node if isinstance(node, DictConfig) else range(len(node)):
         child = _value(node, name)
         if isinstance(child, DictConfig | ListConfig) and id(child) not in above:
-            yield from _nodes(child, f"{key}{name}." if isinstance(node, DictConfig) else key, (*above, id(child)))
+            yield from _nodes(child, f"{key}{name!s}." if isinstance(node, DictConfig) else key, (*above, id(child)))
 
 
 def _value(node: DictConfig | ListConfig, name: Any) -> Any:
@@ -98,4 +98,6 @@ def _value(node: DictConfig | ListConfig, name: Any) -> Any:
     try:
         return node[name]
     except OmegaConfBaseException:
-        return OmegaConf.to_container(node, resolve=False)[name]
+        written = OmegaConf.to_container(node, resolve=False)
+        assert isinstance(written, dict | list)
+        return written[name]

@@ -9,7 +9,7 @@ import lightning
 import torch
 from torch import Tensor
 
-from darts_pl.data.batches import Batches, Indexed, PairedBatches
+from darts_pl.data.batches import Batches, Indexed, PairedBatches, Passes
 from darts_pl.data.preprocessing import Preprocessing
 from darts_pl.errors import ConfigError, nearest
 from darts_pl.inputs import Inputs
@@ -45,7 +45,44 @@ def check_share(weights_fraction: float) -> None:
         raise ConfigError(f"data.weights_fraction={weights_fraction}, expected a share above 0 and below 1")
 
 
-class PairedDataModule(lightning.LightningDataModule, ABC):
+class FitData(lightning.LightningDataModule):
+    """What a fit asks of data: the loaders of Lightning, and `batch_size`, samples of a training batch, where it is
+    known."""
+
+    batch_size: int | None = None
+
+
+class SearchData(FitData, ABC):
+    """What a search asks of data besides: a training batch is `{"weights": (x, y), "alphas": (x, y)}`.
+
+    Attributes:
+        elapsed_epochs: of earlier phases of a search, from which the order of the data counts on.
+    """
+
+    elapsed_epochs: int = 0
+
+    @property
+    @abstractmethod
+    def task(self) -> Task:
+        """What a network is trained for."""
+
+    @property
+    @abstractmethod
+    def input_shape(self) -> InputShape:
+        """What the inputs look like: (C, H, W) of images, see `inputs.as_inputs`; of series a `SeriesShape`."""
+
+    @property
+    @abstractmethod
+    def outputs(self) -> Outputs | None:
+        """How many outputs a network needs, by task where there are several; None where only a network of one's own
+        knows."""
+
+    @abstractmethod
+    def mixed_validation(self, seed: int, stream: str) -> Passes:
+        """What validation sees in training batches, in an order of its own for each (seed, stream)."""
+
+
+class PairedDataModule(SearchData):
     """Base: data in two halves for a search, as a whole for a retraining.
 
     A subclass says what the data are (`default_task`, `input_shape`, `outputs`, `fingerprint`) and gives their samples:
@@ -64,13 +101,13 @@ class PairedDataModule(lightning.LightningDataModule, ABC):
         limit_train: use only so many training samples, the same ones for every seed.
 
     Attributes:
-        elapsed_epochs: of earlier phases of a search, from which the order of the data counts on.
         alphas_part: the part that the alphas' samples are of.
 
     Raises:
         ConfigError: an unknown `purpose`, a number out of range.
     """
 
+    batch_size: int
     unit = "sample"
     loader: type[Batches] = Batches
 
@@ -98,7 +135,6 @@ class PairedDataModule(lightning.LightningDataModule, ABC):
         self.purpose, self.seed = purpose, seed
         self.batch_size, self.eval_batch_size = batch_size, eval_batch_size or 4 * batch_size
         self.weights_fraction, self.holdout, self.limit_train = weights_fraction, holdout, limit_train
-        self.elapsed_epochs = 0
         self.alphas_part = "train"
         self._task: Task | None = None
 
@@ -107,16 +143,6 @@ class PairedDataModule(lightning.LightningDataModule, ABC):
     @abstractmethod
     def default_task(self) -> Task:
         """What a network is trained for, where the user has given no task."""
-
-    @property
-    @abstractmethod
-    def input_shape(self) -> InputShape:
-        """What the inputs look like: (C, H, W) of images, see `inputs.as_inputs`; of series a `SeriesShape`."""
-
-    @property
-    @abstractmethod
-    def outputs(self) -> Outputs:
-        """How many outputs a network needs, by task where there are several."""
 
     @property
     @abstractmethod

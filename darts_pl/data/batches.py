@@ -34,6 +34,16 @@ class Indexed(Protocol):
     def __len__(self) -> int: ...
 
 
+class Passes(Protocol):
+    """Batches that can be passed through again and again, each pass by its number."""
+
+    def __len__(self) -> int: ...
+
+    def pass_of(self, number: int, /) -> Iterator[KeyedBatch]:
+        """The batches of a pass, whichever passes were before."""
+        ...
+
+
 class NamedRows:
     """`rows[chosen]` for int64 [B] is `{name: tensor[chosen]}`.
 

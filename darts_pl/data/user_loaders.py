@@ -4,12 +4,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Protocol, TypeAlias
 
 import torch
-from lightning import LightningDataModule
 from torch import Tensor
 
 from darts_pl import ranks
-from darts_pl.data.base import InputShape, Outputs
-from darts_pl.data.batches import NO_AUGMENTATION
+from darts_pl.data.base import FitData, InputShape, Outputs, SearchData
+from darts_pl.data.batches import NO_AUGMENTATION, KeyedBatch
 from darts_pl.data.user_batches import check_values, highest_labels, infer_outputs, infer_task, outputs_of, split_batch
 from darts_pl.errors import DataError
 from darts_pl.inputs import Inputs, TensorInput, inputs_of, widest
@@ -44,7 +43,7 @@ class SeededPasses:
         self.passes += 1
         yield from map(ranks.own_samples, self.loader)
 
-    def pass_of(self, number: int) -> Iterator[tuple[Any, Any, int]]:
+    def pass_of(self, number: int) -> Iterator[KeyedBatch]:
         """The batches of a pass as (x, y, key of no augmentation), whichever passes were before."""
         torch.manual_seed(derived_seed(self.seed, "loader", self.name, number))
         for x, y in self.loader:
@@ -55,15 +54,13 @@ Steps: TypeAlias = SeededPasses | dict[str, SeededPasses]
 """What training steps take: batches of a loader, or of several by name at once."""
 
 
-class Loaders(LightningDataModule):
+class Loaders(FitData):
     """Loaders that Python hands over, for a fit.
 
     Args:
         train: what training steps take. valid: validated on after each epoch; None for no validation. test: of
             `Trainer.test`.
     """
-
-    batch_size: int | None = None  # known to the loaders alone
 
     def __init__(self, train: Steps, *, valid: Iterable[Any] | None = None, test: Iterable[Any] | None = None):
         super().__init__()
@@ -82,16 +79,14 @@ class Loaders(LightningDataModule):
         return [] if self.test is None else self.test
 
 
-class LoaderData(Loaders):
-    """A pair of loaders, with what a search asks of a data module; where they differ in length, the shorter one starts
-    again within an epoch.
+class LoaderData(Loaders, SearchData):
+    """A pair of loaders for a search. Where they differ in length, the shorter one starts again within an epoch; passes
+    count on over the phases of a search by themselves.
 
     Args:
         loaders: `weights` and `alphas`. seed: of the order in which loaders that shuffle give their batches.
         input_shape, outputs, task: of the batches, see `describe_any`.
     """
-
-    fingerprint = ""  # nothing is kept that could be gone on with
 
     def __init__(
         self,
@@ -104,8 +99,22 @@ class LoaderData(Loaders):
         paired = {name: SeededPasses(loader, seed, name) for name, loader in loaders.items()}
         super().__init__(paired, valid=SeededPasses(loaders["alphas"], seed, "evaluation"))
         self.alphas = loaders["alphas"]
-        self.input_shape, self.outputs, self.task = input_shape, outputs, task
-        self.elapsed_epochs = 0  # of earlier phases; passes count on by themselves
+        self._input_shape, self._outputs, self._task = input_shape, outputs, task
+
+    @property
+    def input_shape(self) -> InputShape:
+        """As it was given."""
+        return self._input_shape
+
+    @property
+    def outputs(self) -> Outputs | None:
+        """As they were given."""
+        return self._outputs
+
+    @property
+    def task(self) -> Task:
+        """As it was given."""
+        return self._task
 
     def mixed_validation(self, seed: int, stream: str) -> SeededPasses:
         """The alphas' loader in an order of its own for each (seed, stream); batches have the loader's size."""

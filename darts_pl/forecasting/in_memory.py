@@ -1,22 +1,22 @@
 """Training a model that Python hands over: the loops of the pipeline, with nothing left on the disk."""
 
 import copy
-from functools import partial
+import dataclasses
 from typing import Any
 
 import torch
 import torch.nn as nn
 
-from darts_pl.callbacks import History, SearchHistory
+from darts_pl.callbacks import History
 from darts_pl.data.series import UserWindows
 from darts_pl.errors import ConfigError
-from darts_pl.genotype import from_json
 from darts_pl.lit.isolation import random_state_kept
 from darts_pl.spaces.base import DerivedNetwork
 from darts_pl.spaces.series import SeriesSpace, SeriesSupernet
-from darts_pl.stages.fitting import fit
 from darts_pl.stages.pipeline.forecast_errors import forecast_errors, mase_scale
 from darts_pl.stages.pipeline.parts import PipelineParts
+from darts_pl.stages.pipeline.training import train
+from darts_pl.stages.search import Search
 
 
 def space_of(model: nn.Module) -> SeriesSpace:
@@ -43,22 +43,32 @@ def train_supernet(model: SeriesSupernet, data: UserWindows, parts: PipelinePart
     space = space_of(model)
     method = parts.method(space)
     model.relaxation = copy.deepcopy(parts.relaxation)
-    module = method.make_module(
-        model.train(), task=data.task, channels_last=False, epochs=epochs, rules=copy.deepcopy(list(method.rules))
+    search = Search(
+        method,
+        space,
+        data,
+        dataclasses.replace(parts.hardware, channels_last=False),  # the model keeps its memory layout
+        epochs=epochs,
+        seed=parts.seed,
+        trainer=parts.trainer,
+        guards=False,
+        pictures=False,
+        supernet=model,
     )
-    derive = partial(space.derive, derivation=method.derivation)
-    history = SearchHistory(None, derive, list(space.primitives), space.edges, names=space.names_by_kind)
-    _fit(module, data, parts, epochs, history, "search")
+    data.prepare()
+    with random_state_kept():
+        found = search.run(search.prepare())
+    history = found.history
     alphas = {
         kind: torch.stack([snapshot["alpha"][kind] for snapshot in history.snapshots]).numpy() for kind in model.kinds
     }
     return {
         "model": model,
-        "genotype": from_json(history.best["genotype"]),
+        "genotype": found.genotype,
         "train_losses": [row["train_loss"] for row in history.rows],
         "val_losses": [row["val_loss"] for row in history.rows],
         "alpha_history": alphas,
-        "alpha_updates": module.alpha_updates,
+        "alpha_updates": found.module.alpha_updates,
         "metrics": {name: value for name, value in history.rows[-1].items() if name.startswith(("train_", "val_"))},
         "history": history.rows,
     }
@@ -66,15 +76,23 @@ def train_supernet(model: SeriesSupernet, data: UserWindows, parts: PipelinePart
 
 def train_network(network: nn.Module, data: UserWindows, parts: PipelineParts, epochs: int) -> dict[str, Any]:
     """Train `network` on `data` and test it; see `DARTSTrainer.train_final_model` for what is returned."""
-    module = parts.make_module(network, task=data.task, epochs=epochs)
-    history = History(None, "retrain")
-    _fit(module, data, parts, epochs, history, "retrain")
-    module.finish()
-    device = parts.hardware.device
-    network.to(device)
-    errors = forecast_errors(network, data.evaluation("test"), device)
+    history, device = History(None, "retrain"), parts.hardware.device
+    data.prepare()
+    with random_state_kept():
+        trained = train(
+            network,
+            data,
+            folder=None,
+            title="retrain",
+            epochs=epochs,
+            make_module=parts.make_module,
+            hardware=parts.hardware,
+            trainer=parts.trainer,
+            history=history,
+        )
+    errors = forecast_errors(network, parts.trainer.limited(data.evaluation("test"), "test"), device)
     figures = errors.figures(data.scaler.std, mase_scale(data.train_targets(), data.seasonal_period))
-    rows, best = history.rows, module.best.get("epoch", module.finished_epochs)
+    rows = history.rows
     return {
         "model": network,
         "final_metrics": figures,
@@ -83,22 +101,8 @@ def train_network(network: nn.Module, data: UserWindows, parts: PipelineParts, e
             "train_losses": [row["train_loss"] for row in rows],
             "val_losses": [row["val_loss"] for row in rows],
             "epochs": len(rows),
-            "epoch_best": int(best),
-            "val_mse": float(forecast_errors(network, data.evaluation("val"), device).mse.mean()),
+            "epoch_best": trained["epoch_best"],
+            "val_mse": trained["val_mse"],
             "by_step": errors.by_step(),
         },
     }
-
-
-def _fit(module, data: UserWindows, parts: PipelineParts, epochs: int, history: History, title: str) -> None:
-    data.prepare()
-    with random_state_kept():
-        fit(
-            module,
-            data,
-            epochs=epochs,
-            hardware=parts.hardware,
-            callbacks=[history],
-            title=title,
-            trainer=parts.trainer,
-        )

@@ -5,12 +5,13 @@ import multiprocessing
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 import pandas as pd
 import torch
 import torch.nn as nn
+from numpy.typing import ArrayLike
 
 from darts_pl.bounded.tables import read_table
 from darts_pl.data.series.window_file import WindowFile, windows_of_loader
@@ -23,6 +24,32 @@ from darts_pl.spaces.series import SeriesSupernet
 
 WINDOWS = "windows.safetensors"
 SEARCHED = ("searched", "derived", "chosen")  # statuses in candidates.csv
+
+
+@runtime_checkable
+class SklearnScaler(Protocol):
+    """What a fitted scaler of scikit-learn has, arrays of one number a channel; None for what it leaves alone."""
+
+    mean_: ArrayLike | None
+    scale_: ArrayLike | None
+
+
+@runtime_checkable
+class MeanAndStd(Protocol):
+    """What a `Scaler` has, one number a channel."""
+
+    @property
+    def mean(self) -> ArrayLike:
+        """What is taken away from the values."""
+        ...
+
+    @property
+    def std(self) -> ArrayLike:
+        """What they are divided by then."""
+        ...
+
+
+AnyScaler: TypeAlias = SklearnScaler | MeanAndStd
 
 
 @dataclass(frozen=True)
@@ -38,7 +65,9 @@ class DataFacts:
         return int(self.facts["seasonal_period"])
 
 
-def facts(shape: SeriesShape, scaler: Any, seasonal_period: int, target_names: Sequence[str] | None) -> dict[str, Any]:
+def facts(
+    shape: SeriesShape, scaler: AnyScaler | None, seasonal_period: int, target_names: Sequence[str] | None
+) -> dict[str, Any]:
     """What is known of the windows besides their values; see `UserWindows`.
 
     Raises:
@@ -49,19 +78,32 @@ def facts(shape: SeriesShape, scaler: Any, seasonal_period: int, target_names: S
         raise ConfigError(f"seasonal_period={seasonal_period}: expected at least 1")
     if target_names is not None and len(target_names) != shape.targets:
         raise ConfigError(f"target_names: found {len(target_names)}, expected {shape.targets}, one a target")
-    found = {"seasonal_period": seasonal_period, "target_names": None if target_names is None else list(target_names)}
+    found: dict[str, Any] = {
+        "seasonal_period": seasonal_period,
+        "target_names": None if target_names is None else list(target_names),
+    }
     if scaler is None:
         return found
-    mean = getattr(scaler, "mean_", getattr(scaler, "mean", None))
-    std = getattr(scaler, "scale_", getattr(scaler, "std", None))
+    mean, std = _scales(scaler)
     if mean is None or std is None or np.shape(mean) != (shape.channels,) or np.shape(std) != (shape.channels,):
         raise ConfigError(
-            f"scaler: found {type(scaler).__name__} of mean {np.shape(mean)} and scale {np.shape(std)}, expected a "
+            f"scaler: found {type(scaler).__name__} of mean {_shape(mean)} and scale {_shape(std)}, expected a "
             f"fitted scaler of {shape.channels} channels, such as scikit-learn's StandardScaler"
         )
     if not (np.isfinite(mean).all() and np.isfinite(std).all() and (np.asarray(std) > 0).all()):
         raise ConfigError(f"scaler: found the mean {mean} and scale {std}, expected finite numbers and scales above 0")
     return {**found, "mean": np.asarray(mean, float).tolist(), "std": np.asarray(std, float).tolist()}
+
+
+def _scales(scaler: object) -> tuple[ArrayLike | None, ArrayLike | None]:
+    """(mean, scale) of a scaler's channels, None for what it does not have."""
+    if isinstance(scaler, SklearnScaler):
+        return scaler.mean_, scaler.scale_
+    return (scaler.mean, scaler.std) if isinstance(scaler, MeanAndStd) else (None, None)
+
+
+def _shape(values: ArrayLike | None) -> tuple[int, ...]:
+    return () if values is None else np.shape(values)
 
 
 def data_node(path: Path | str, loss: str) -> dict[str, Any]:
@@ -115,8 +157,9 @@ def factory_of(model: nn.Module) -> Callable[[], nn.Module] | None:
         return None
 
     def factory() -> nn.Module:
-        parts = {"relaxation": copy.deepcopy(model.relaxation), "mixing": next(model.choices()).mixing}
-        return model.space.supernet(model.shape, model.shape.targets, **parts)
+        mixing = next(model.choices()).mixing
+        relaxation = copy.deepcopy(model.relaxation)
+        return model.space.supernet(model.shape, model.shape.targets, relaxation=relaxation, mixing=mixing)
 
     return factory
 

@@ -3,12 +3,12 @@
 import copy
 import logging
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from darts_pl.data.series import WindowDataModule
-from darts_pl.errors import ConfigError, nearest
+from darts_pl.errors import ConfigError, RunError, nearest
 from darts_pl.forecasting.inputs import DataFacts
 from darts_pl.ops.series import FAMILIES
 from darts_pl.paths import write_atomically
@@ -107,7 +107,7 @@ def _schemes(config: Mapping[str, Any], weights: Mapping[str, float]) -> dict[st
     return {MAIN_SCHEME: weights, **named, **{f"random {index + 1}": each for index, each in enumerate(drawn)}}
 
 
-def _check_known(key: str, names: Sequence[str], known: Sequence[str]) -> None:
+def _check_known(key: str, names: Sequence[str], known: Collection[str]) -> None:
     if not names and key == "multi_fidelity.proxies":
         raise ConfigError(f"{key}=[]: expected at least one of {', '.join(known)}")
     for name in names:
@@ -127,6 +127,21 @@ def worker_count(setting: int | None) -> int:
         raise ConfigError(f"multi_fidelity.max_workers={setting}: expected at least 1, or null for one a CPU core")
     available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return setting or available
+
+
+def chosen_genotype(run: RunFolder, winner: str) -> str:
+    """What the search of a candidate found, as JSON.
+
+    Raises:
+        RunError: its file is gone.
+    """
+    found = genotype_text(run, winner)
+    if found is None:
+        raise RunError(
+            f"{run.path}: the genotype of {winner}, which was chosen, is gone from the folder `search`. Put it back, "
+            "or start a new run"
+        )
+    return found
 
 
 def measuring_of(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -174,7 +189,7 @@ def find_forecaster(
             run,
             workers,
             settings=pool[winner],
-            genotype=genotype_text(run, winner),
+            genotype=chosen_genotype(run, winner),
             ranges=plan.ranges,
             random_architectures=last["random_architectures"],
             baselines=plan.baselines,

@@ -18,7 +18,7 @@ from omegaconf.errors import OmegaConfBaseException
 from darts_pl.commands import check_config
 from darts_pl.commands.config_files import isolated_hydra
 from darts_pl.commands.explain import explain
-from darts_pl.data.series import UserWindows
+from darts_pl.data.series import UserWindows, WindowDataModule
 from darts_pl.data.series.window_file import WindowFile, read_windows
 from darts_pl.errors import ConfigError, RunError, nearest
 from darts_pl.forecasting import inputs
@@ -27,6 +27,7 @@ from darts_pl.forecasting.parts import parts_factory
 from darts_pl.hardware import Hardware
 from darts_pl.ops.series import SeriesShape
 from darts_pl.schema import DARTSConfig
+from darts_pl.schema.values import plain_values
 from darts_pl.stages.lock import locked
 from darts_pl.stages.pipeline.parts import PipelineParts
 from darts_pl.stages.run import RunFolder
@@ -92,7 +93,7 @@ class Setup:
     @contextmanager
     def run(
         self, config: DARTSConfig, loaders: Mapping[str, Iterable], folder: Path | str | None
-    ) -> Iterator[tuple[RunFolder, dict[str, Any], UserWindows]]:
+    ) -> Iterator[tuple[RunFolder, dict[str, Any], WindowDataModule]]:
         """(run, plain configuration, prepared data): the windows lie in the run's folder, where workers read them. The
         folder is locked until the `with` ends.
 
@@ -168,7 +169,7 @@ def compose_config(
             check_config(found)
     except (HydraException, OmegaConfBaseException) as error:
         raise ConfigError(explain(error, composing=True) or str(error)) from error
-    return OmegaConf.to_container(found, resolve=True)
+    return plain_values(found)
 
 
 def _override(group: str, choice: str | Sequence[str]) -> str:

@@ -61,7 +61,7 @@ class DARTSTrainer:
         known_features: int = 0,
         config: DARTSConfig | None = None,
         parts: Mapping[str, str | Sequence[str]] | None = None,
-        scaler: Any = None,
+        scaler: inputs.AnyScaler | None = None,
         seasonal_period: int = 1,
         target_names: Sequence[str] | None = None,
     ):

@@ -55,7 +55,7 @@ class Hardware:
     workers: int | None = None
     assumes: str | None = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         precision = LIGHTNING_NAMES.get(str(self.precision), self.precision)
         object.__setattr__(self, "precision", precision)
         if self.accelerator == "gpu" and not (torch.cuda.is_available() or torch.backends.mps.is_available()):

@@ -3,10 +3,10 @@
 import copy
 import math
 from collections.abc import Mapping, Sequence
-from typing import TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import torch
-from lightning.pytorch import LightningModule
+from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.plugins.precision import MixedPrecision
 from lightning_utilities.core.apply_func import apply_to_collection
 from torch import Tensor
@@ -21,6 +21,8 @@ from darts_pl.tasks import Task
 
 Network = TypeVar("Network", bound=torch.nn.Module)
 Inputs: TypeAlias = Tensor | Mapping[str, Tensor] | Sequence[Tensor]
+Row: TypeAlias = dict[str, float | None]
+"""The figures of an epoch by the columns of history.csv; None where the epoch has no value."""
 
 
 class StepModule(LightningModule):
@@ -43,7 +45,7 @@ class StepModule(LightningModule):
         min_learning_rate: float,
         clip_norm: float,
         channels_last: bool,
-    ):
+    ) -> None:
         super().__init__()
         self.automatic_optimization = False
         self.epochs, self.min_learning_rate = epochs, min_learning_rate
@@ -97,13 +99,13 @@ class StepModule(LightningModule):
         memory layout too. Several inputs come as a dictionary or tuple of tensors."""
         dtype = next(parameter.dtype for parameter in self.parameters() if parameter.is_floating_point())
 
-        def placed(part: Tensor) -> Tensor:
+        def lay_out(part: Tensor) -> Tensor:
             part = part.to(dtype) if part.is_floating_point() else part
             if self.channels_last and part.dim() == 4:
                 return part.contiguous(memory_format=torch.channels_last)
             return part
 
-        return apply_to_collection(x, Tensor, placed)
+        return apply_to_collection(x, Tensor, lay_out)
 
     def task_parameters(self) -> list[torch.nn.Parameter]:
         """What the task itself learns, such as the weights of several losses; it is trained with the weights."""
@@ -147,18 +149,18 @@ class StepModule(LightningModule):
         self.val_metrics.reset()
         self.sync_schedule()
 
-    def on_train_batch_start(self, batch, batch_idx: int) -> None:
+    def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
         last_words.note(at=f"{self.phase}: epoch {self.finished_epochs}, step {self.steps_done}")
 
     def on_validation_epoch_start(self) -> None:
         self.val_metrics.reset()
 
-    def epoch_row(self) -> dict[str, float]:
+    def epoch_row(self) -> Row:
         """This epoch's figures: train and validation loss and the task's metrics, learning rate."""
         rate = self.trainer.optimizers[0].param_groups[0]["lr"]
         return {**self.train_metrics.compute("train"), **self.val_metrics.compute("val"), "lr": rate}
 
-    def on_save_checkpoint(self, checkpoint: dict) -> None:
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Of several ranks, called on all: the point that rank 0 writes holds the figures of the samples of all."""
         checkpoint["steps_done"] = self.steps_done
         checkpoint["rng"] = torch.get_rng_state()
@@ -169,7 +171,7 @@ class StepModule(LightningModule):
             checkpoint["state_dict"].update(metric.state_dict(prefix=f"{name}."))
             metric.unsync()
 
-    def on_load_checkpoint(self, checkpoint: dict) -> None:
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Of several ranks, of any number, rank 0 goes on with the figures so far and the others with none."""
         self.steps_done = checkpoint["steps_done"]
         torch.set_rng_state(checkpoint["rng"])
@@ -182,6 +184,12 @@ class StepModule(LightningModule):
 
     def _metrics(self) -> list[tuple[str, Metric]]:
         return [(name, module) for name, module in self.named_modules() if isinstance(module, Metric)]
+
+
+def fitted_epochs(trainer: Trainer) -> int:
+    """The epoch that the present fit ends at, counted within it."""
+    assert trainer.max_epochs is not None  # every fit here says it
+    return trainer.max_epochs
 
 
 def in_memory_layout(network: Network, channels_last: bool) -> Network:

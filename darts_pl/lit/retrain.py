@@ -56,7 +56,7 @@ class RetrainModule(StepModule):
         average: float = 0.0,
         keep_best: bool = False,
         patience: int = 0,
-    ):
+    ) -> None:
         super().__init__(
             task=task,
             epochs=epochs,
@@ -165,16 +165,16 @@ class RetrainModule(StepModule):
         """`test_loss` and the task's metrics of the last test."""
         return self.test_metrics.compute("test")
 
-    def configure_optimizers(self):
+    def configure_optimizers(self) -> torch.optim.Optimizer:
         """The one optimiser, of all parameters that are trained."""
         trained = [parameter for parameter in self.network.parameters() if parameter.requires_grad]
         return self.make_optimizer([*self.task_parameters(), *trained])
 
-    def on_save_checkpoint(self, checkpoint: dict) -> None:
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         super().on_save_checkpoint(checkpoint)
         checkpoint["best"] = copy.copy(self.best)
 
-    def on_load_checkpoint(self, checkpoint: dict) -> None:
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         super().on_load_checkpoint(checkpoint)
         self.best = checkpoint["best"]
 

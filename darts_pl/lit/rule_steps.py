@@ -11,7 +11,7 @@ from torch import Tensor
 
 from darts_pl import ranks
 from darts_pl.genotype import AnyGenotype
-from darts_pl.lit.base import Inputs, StepModule
+from darts_pl.lit.base import Inputs, Row, StepModule
 from darts_pl.rules import EpochEnd, Rule, Stop, WeightStep
 from darts_pl.rules.base import Gates
 from darts_pl.spaces.base import Supernet
@@ -29,7 +29,7 @@ class RuleSteps(StepModule):
 
     supernet: Supernet
 
-    def __init__(self, *, rules: Sequence[Rule] = (), **settings: Any):
+    def __init__(self, *, rules: Sequence[Rule] = (), **settings: Any) -> None:
         super().__init__(**settings)
         self.rules = list(rules)
         self.verdict: Stop | None = None
@@ -67,7 +67,7 @@ class RuleSteps(StepModule):
         """Terms of the upper-level loss."""
         return [rule.penalty(self.supernet) for rule in self.rules]
 
-    def rule_figures(self) -> dict[str, float | None]:
+    def rule_figures(self) -> Row:
         """Columns of the epoch's row."""
         return {name: value for rule in self.rules for name, value in rule.figures().items()}
 
@@ -138,14 +138,14 @@ class RuleSteps(StepModule):
         """Keep the batch that `EpochEnd.valid_loss` evaluates, where a rule looks at epochs."""
         self.last_alpha_batch = batch if self._overriding("epoch_end") else None
 
-    def on_save_checkpoint(self, checkpoint: dict) -> None:
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         super().on_save_checkpoint(checkpoint)
         checkpoint["rules"] = [rule.state_dict() for rule in self.rules]
         checkpoint["verdict"] = None if self.verdict is None else [self.verdict.epoch, self.verdict.reason]
         batch = self.last_alpha_batch
         checkpoint["last_alpha_batch"] = None if batch is None else list(ranks.joined_samples(batch))
 
-    def on_load_checkpoint(self, checkpoint: dict) -> None:
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         super().on_load_checkpoint(checkpoint)
         for rule, state in zip(self.rules, checkpoint["rules"], strict=True):
             rule.load_state_dict(state)

@@ -2,6 +2,7 @@
 
 import functools
 from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 import torch
 from lightning.pytorch.core.optimizer import LightningOptimizer
@@ -9,7 +10,7 @@ from torch import Tensor
 
 from darts_pl import ranks
 from darts_pl.hypergradient import Bilevel, Hypergradient, VirtualStep, first, fixed
-from darts_pl.lit.base import in_memory_layout
+from darts_pl.lit.base import Row, in_memory_layout
 from darts_pl.lit.checks import check_accumulates, check_unrolls, check_warmup, plain
 from darts_pl.lit.rule_steps import Batch, RuleSteps
 from darts_pl.rules import PhaseStart, Rule
@@ -70,7 +71,7 @@ class SearchModule(RuleSteps):
         elapsed_epochs: int = 0,
         schedule_start: int | None = None,
         schedule_epochs: int | None = None,
-    ):
+    ) -> None:
         super().__init__(
             task=task,
             epochs=epochs,
@@ -275,7 +276,7 @@ class SearchModule(RuleSteps):
         if weights:
             widen(before.supernet, self.supernet)
 
-    def epoch_row(self) -> dict[str, float]:
+    def epoch_row(self) -> Row:
         """The base figures, the alphas' learning rate and how often they were updated so far."""
         arch_rate = self.trainer.optimizers[1].param_groups[0]["lr"]
         base = {**super().epoch_row(), "arch_lr": arch_rate, "alpha_updates": self.alpha_updates}
@@ -289,10 +290,10 @@ class SearchModule(RuleSteps):
             check_unrolls(weights)
         return [weights, alphas]
 
-    def on_save_checkpoint(self, checkpoint: dict) -> None:
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         super().on_save_checkpoint(checkpoint)
         checkpoint["alpha_updates"] = self.alpha_updates
 
-    def on_load_checkpoint(self, checkpoint: dict) -> None:
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         super().on_load_checkpoint(checkpoint)
         self.alpha_updates = checkpoint["alpha_updates"]

@@ -34,7 +34,7 @@ class MaskedZero(nn.Module):
 class MaskedSkip(nn.Identity):
     """The input as it is."""
 
-    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         """(B, C, T) → (B, C, T)."""
         return x
 

@@ -1,18 +1,30 @@
 """SynFlow: the flow of signal through a network made linear, without data."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Protocol, runtime_checkable
 
 import torch
 import torch.nn as nn
+from torch import Tensor
 from torch.nn.modules.batchnorm import _NormBase
 
 from darts_pl.proxies.base import Batch, Loss, gradients, layer_weights, mapped, register, weights
 
 NORMALIZATIONS = (_NormBase, nn.LayerNorm, nn.GroupNorm, nn.RMSNorm, nn.LocalResponseNorm)
 # The identity on large positive numbers, or made to be.
-RECTIFIERS = (nn.ReLU, nn.ReLU6, nn.LeakyReLU, nn.PReLU, nn.RReLU, nn.ELU, nn.CELU, nn.SELU, nn.GELU, nn.SiLU)
-RECTIFIERS += (nn.Mish, nn.Softplus, nn.Hardswish)
+RECTIFIERS: tuple[type[nn.Module], ...] = (
+    *(nn.ReLU, nn.ReLU6, nn.LeakyReLU, nn.PReLU, nn.RReLU, nn.ELU, nn.CELU, nn.SELU, nn.GELU, nn.SiLU),
+    *(nn.Mish, nn.Softplus, nn.Hardswish),
+)
+
+
+@runtime_checkable
+class HasLinearForm(Protocol):
+    """A module, anybody's, that multiplies signals and says what a linear network has in its place."""
+
+    def linear_form(self, x: Tensor, /) -> Tensor:
+        """What `forward` is to be, with its inputs and outputs."""
 
 
 def linearize(network: nn.Module) -> None:
@@ -24,10 +36,14 @@ def linearize(network: nn.Module) -> None:
         for parameter in weights(network):
             parameter.abs_()
     for module in network.modules():
-        if hasattr(module, "linear_form"):
-            module.forward = module.linear_form
+        if isinstance(module, HasLinearForm):
+            _run_by(module, module.linear_form)
         elif isinstance(module, (*NORMALIZATIONS, *RECTIFIERS)):
-            module.forward = lambda x: x
+            _run_by(module, lambda x: x)
+
+
+def _run_by(module: nn.Module, forward: Callable[..., Tensor]) -> None:
+    module.forward = forward
 
 
 @register("synflow")

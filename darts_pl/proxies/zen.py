@@ -53,7 +53,7 @@ def _features(output: Tensor, maps: Sequence[Tensor]) -> Tensor:
     return maps[-1].clone() if maps else output
 
 
-def _mean_variance(module: nn.Module, x: Tensor) -> float:
+def _mean_variance(module: _BatchNorm | nn.LayerNorm, x: Tensor) -> float:
     """Mean over channels of the variance over samples and places; of a layer normalisation over its rows."""
     dims = [0, *range(2, x.dim())] if isinstance(module, _BatchNorm) else list(range(-len(module.normalized_shape), 0))
     return x.var(dim=dims, correction=0).mean().item()

@@ -43,21 +43,16 @@ class Gumbel(Relaxation):
         super().__init__()
         if tau_start <= 0 or tau_end <= 0:
             raise ConfigError(f"relaxation.tau_start={tau_start}, tau_end={tau_end}: temperatures must be positive")
-        self.tau_start, self.tau_end, self.hard = tau_start, tau_end, hard
+        self.tau_start, self.tau_end, self.one_hot = tau_start, tau_end, hard
         self.register_buffer("tau", torch.tensor(float(tau_start)))
-
-    @property
-    def one_hot(self) -> bool:
-        """Whether samples are one-hot."""
-        return self.hard
 
     def forward(self, alpha: Tensor) -> Tensor:
         """`alpha` [E, K] → gates [E, K] that sum to one on each edge."""
         if not self.training:
             gates = self.expected(alpha)
-            return _one_hot_argmax(gates) if self.hard else gates
+            return _one_hot_argmax(gates) if self.one_hot else gates
         soft = torch.softmax((torch.log_softmax(alpha, dim=-1) + gumbel_noise(alpha)) / self.tau, dim=-1)
-        return _one_hot_argmax(soft) - soft.detach() + soft if self.hard else soft
+        return _one_hot_argmax(soft) - soft.detach() + soft if self.one_hot else soft
 
     def anneal(self, progress: float) -> None:
         """Set τ for the finished part `progress` in [0, 1]."""

@@ -51,11 +51,11 @@ def gate_heatmap(
 ) -> Figure:
     """The gates `[E, K]` as shaded, numbered fields; `chosen` (edge, operation) fields get a frame."""
     gates = np.asarray(gates, dtype=float)
-    axes = _fields(gates, GATES, 0.0, _largest(gates), _size(edges, primitives, title))
+    figure, axes = _fields(gates, GATES, 0.0, _largest(gates), _size(edges, primitives, title))
     for row, column in chosen:
         axes.add_patch(Rectangle((column + 0.04, row + 0.05), 0.92, 0.9, fill=False, edgecolor=VALID, lw=2))
     _label_heatmap(axes, edges, primitives, title)
-    return axes.figure
+    return figure
 
 
 @styled
@@ -63,9 +63,9 @@ def alpha_heatmap(alphas: np.ndarray, edges: Sequence[str], primitives: Sequence
     """The logits `[E, K]` as numbered fields, white at 0, blue above, orange below, the same strength for either."""
     alphas = np.asarray(alphas, dtype=float)
     strongest = _largest(np.abs(alphas))
-    axes = _fields(alphas, LOGITS, -strongest, strongest, _size(edges, primitives, title))
+    figure, axes = _fields(alphas, LOGITS, -strongest, strongest, _size(edges, primitives, title))
     _label_heatmap(axes, edges, primitives, title)
-    return axes.figure
+    return figure
 
 
 def _largest(values: np.ndarray) -> float:
@@ -82,8 +82,10 @@ def _size(edges: Sequence[str], primitives: Sequence[str], title: str) -> tuple[
     return left, below, left + beside, below + 0.3 * len(edges) + 0.4
 
 
-def _fields(values: np.ndarray, colours: Colormap, lowest: float, highest: float, size) -> Axes:
-    """A new figure's axes with one coloured, numbered field for each of `values` `[E, K]`; `size` is of `_size`."""
+def _fields(
+    values: np.ndarray, colours: Colormap, lowest: float, highest: float, size: tuple[float, float, float, float]
+) -> tuple[Figure, Axes]:
+    """A new figure and its axes, a coloured, numbered field for each of `values` `[E, K]`; `size` is of `_size`."""
     count, kinds = values.shape
     left, below, width, height = size
     figure = Figure(figsize=(width, height), facecolor="white")
@@ -94,7 +96,7 @@ def _fields(values: np.ndarray, colours: Colormap, lowest: float, highest: float
         ground = to_hex(colours((value - lowest) / (highest - lowest))) if np.isfinite(value) else "#ffffff"
         text = f"{value:.2f}" if abs(value) < 100 else f"{value:.0e}"
         axes.text(column + 0.5, row + 0.52, text, ha="center", va="center", size=8.5, color=text_on(ground))
-    return axes
+    return figure, axes
 
 
 def _label_heatmap(axes: Axes, edges: Sequence[str], primitives: Sequence[str], title: str) -> None:
@@ -116,8 +118,8 @@ def _label_heatmap(axes: Axes, edges: Sequence[str], primitives: Sequence[str], 
 
 def _places(edges: Sequence[str]) -> list[tuple[int, int]]:
     """Row and column of each edge's picture: target node and source; a plain grid for other edge names."""
-    ends = [edge_ends(edge) for edge in edges]
-    if all(ends) and len(set(ends)) == len(ends):
+    ends = [ends for edge in edges if (ends := edge_ends(edge))]
+    if len(set(ends)) == len(edges):
         first = min(target for target, _ in ends)
         places = [(target - first, source) for target, source in ends]
         if max(map(max, places)) < MOST_NODES:
@@ -133,10 +135,7 @@ def edge_curves(
     gates = np.asarray(gates, dtype=float)
     places = _places(edges)
     rows, columns = (max(place[axis] for place in places) + 1 for axis in (0, 1))
-    corner_is_free = (
-        0,
-        columns - 1,
-    ) not in places  # above the diagonal of a cell there is room for the legend
+    corner_is_free = (0, columns - 1) not in places  # above the diagonal of a cell there is room for the legend
     above = 0.55 if title else 0.3
     height = 1.45 * rows + above + (0.2 if corner_is_free else 0.75)
     figure = Figure(figsize=(PAGE_WIDTH, height), facecolor="white")
@@ -154,8 +153,10 @@ def edge_curves(
         axes.set_xlabel("epoch" if row == lowest else "")
         _edge_picture(axes, epochs, gates[:, number], edges[number], primitives)
     handles, names = figure.axes[0].get_legend_handles_labels()
-    place = {"loc": "upper right", "ncols": 2} if corner_is_free else {"loc": "lower center", "ncols": 4}
-    figure.legend(handles, names, **place)
+    if corner_is_free:
+        figure.legend(handles, names, loc="upper right", ncols=2)
+    else:
+        figure.legend(handles, names, loc="lower center", ncols=4)
     figure.text(0.06 / PAGE_WIDTH, 1 - 0.06 / height, title, va="top", weight="bold", size=11)
     return figure
 

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from darts_pl.paths import write_atomically, write_text_atomically
 from darts_pl.reports import tables
-from darts_pl.reports.boundary import attempt, filled_sections
+from darts_pl.reports.boundary import Part, attempt, filled_sections
 from darts_pl.reports.page import Page, Table, Text, drawn, link_to, save
 from darts_pl.reports.style import INK, MUTED, PAGE_WIDTH, VALID, line_look, save_png, shortened, styled
 
@@ -102,7 +102,7 @@ def write_benchmark(
 ) -> Path:
     """Write runs.csv, curves.csv, summary.csv, summary.md, curves.png and report.html to `folder`; the page's path."""
     for name, frame in (("runs", runs), ("curves", curves), ("summary", summary)):
-        write_atomically(folder / f"{name}.csv", lambda path, frame=frame: frame.to_csv(path, index=False))
+        write_atomically(folder / f"{name}.csv", partial(frame.to_csv, index=False))
     write_text_atomically(folder / "summary.md", markdown(summary, references))
     chosen = runs[runs["folder"].isin(curves.get("folder", []))]
     left_out: list[str] = []
@@ -114,7 +114,7 @@ def write_benchmark(
     shown = runs[["method", "seed", "cell", "test_acc", "skips", "entropy", "seconds", "stopped"]]
     page_path = folder / "report.html"
     pages = [folder / str(name) / "report.html" for name in runs["folder"]]
-    parts = [
+    parts: list[Part] = [
         ("Methods", lambda: [tables.table_block(readable(summary)), Text(READING)]),
         ("To compare with", lambda: [tables.table_block(beside, {"test accuracy, %": _two})]),
         ("Accuracy by epoch", lambda: [] if plot is None else [plot.block]),

@@ -10,6 +10,7 @@ from darts_pl.errors import DartsError
 from darts_pl.reports.page import Block, Section
 
 Made = TypeVar("Made")
+Part = tuple[str, Callable[[], Sequence[Block]]]  # the title of a section, and what makes its blocks
 
 # What content raises that is not as expected: a value of another type (AttributeError, TypeError), a name or a place
 # that is not there (LookupError), a number that cannot be (ArithmeticError, ValueError), a file that cannot be read or
@@ -51,7 +52,8 @@ def attempt(what: str, make: Callable[[], Made], otherwise: Made, left_out: list
         return otherwise
 
 
-def filled_sections(parts: Iterable[tuple[str, Callable[[], Sequence[Block]]]], left_out: list[str]) -> list[Section]:
-    """The sections (title, what makes its blocks) that have something to show, each behind the boundary."""
-    made = ((title, attempt(title, make, (), left_out)) for title, make in parts)
+def filled_sections(parts: Iterable[Part], left_out: list[str]) -> list[Section]:
+    """The sections that have something to show, each behind the boundary."""
+    nothing: Sequence[Block] = ()
+    made = ((title, attempt(title, make, nothing, left_out)) for title, make in parts)
     return [Section(title, blocks) for title, blocks in made if blocks]

@@ -1,6 +1,7 @@
 """Drawings of cells by matplotlib, placed by `cell_layout`."""
 
 from itertools import pairwise
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -113,7 +114,7 @@ def _operation(axes: Axes, name: str, centre: Point, state: Point) -> None:
 
 def _state(axes: Axes, label: str, centre: Point, boxed: bool) -> None:
     radius = layout_module.RADIUS
-    style = {"facecolor": PALE, "edgecolor": "#b8c1cc", "lw": 1.2, "zorder": 3}
+    style: dict[str, Any] = {"facecolor": PALE, "edgecolor": "#b8c1cc", "lw": 1.2, "zorder": 3}
     if boxed:
         corner = (centre[0] - radius * 1.5, centre[1] - radius)
         axes.add_patch(

@@ -16,7 +16,9 @@ CARD_GAP, PASSING_HEIGHT = 0.24, 0.26
 SWEEPS = 6
 
 Point = tuple[float, float]
+Link = tuple[int, int]  # (source, target), states
 Item = tuple[str, int]  # ("state", index) or ("pass", state whose line passes this layer)
+Heights = list[dict[Item, float]]  # of the centres of a layer's items, by layer
 
 
 @dataclass(frozen=True)
@@ -46,13 +48,13 @@ def output_state(cell: Cell) -> int:
     return len(cell.nodes) + cell.first_state
 
 
-def _links(cell: Cell) -> list[tuple[int, int]]:
+def _links(cell: Cell) -> list[Link]:
     """(source, target) of every line, the ones into the output included."""
     links = [(edge.source, state) for state, edges in enumerate(cell.nodes, start=cell.first_state) for edge in edges]
     return links + [(state, output_state(cell)) for state in cell.concat]
 
 
-def _layers(depths: dict[int, int], links: list[tuple[int, int]]) -> list[list[Item]]:
+def _layers(depths: dict[int, int], links: list[Link]) -> list[list[Item]]:
     """The items of each layer: its states, and the lines that pass through it."""
     layers: list[list[Item]] = [[] for _ in range(max(depths.values()) + 1)]
     for state, depth in depths.items():
@@ -64,7 +66,7 @@ def _layers(depths: dict[int, int], links: list[tuple[int, int]]) -> list[list[I
     return layers
 
 
-def _neighbours(item: Item, depth: int, step: int, depths: dict[int, int], links) -> list[Item]:
+def _neighbours(item: Item, depth: int, step: int, depths: dict[int, int], links: list[Link]) -> list[Item]:
     """The items of the next layer to the left (step -1) or right (step 1) that a line joins to `item`."""
     kind, state = item
 
@@ -98,41 +100,40 @@ def _stack(layer: list[Item], cell: Cell) -> dict[Item, float]:
     return centres
 
 
-def _order(layers: list[list[Item]], cell: Cell, depths: dict[int, int], links) -> list[dict[Item, float]]:
+def _order(layers: list[list[Item]], cell: Cell, depths: dict[int, int], links: list[Link]) -> Heights:
     """Sort each layer by the mean height of its neighbours, to the right and back, to lessen crossings."""
     heights = [_stack(layer, cell) for layer in layers]
     for sweep in range(SWEEPS):
         step = -1 if sweep % 2 == 0 else 1
         for depth in range(1, len(layers)) if step < 0 else range(len(layers) - 2, 0, -1):
-            around = heights[depth + step]
-
-            def mean_height(item: Item, depth: int = depth, step: int = step, around=around) -> float:
+            around, origins = heights[depth + step], {}
+            for item in layers[depth]:
                 near = [around[other] for other in _neighbours(item, depth, step, depths, links)]
-                return -sum(near) / len(near) if near else 0.0
-
-            layers[depth].sort(key=mean_height)
+                origins[item] = -sum(near) / len(near) if near else 0.0
+            layers[depth].sort(key=origins.__getitem__)
             heights[depth] = _stack(layers[depth], cell)
     return heights
 
 
-def _boxes(cell: Cell, states: dict[int, Point], depths, heights) -> dict[tuple[int, int], Point]:
+def _boxes(
+    cell: Cell, states: dict[int, Point], depths: dict[int, int], heights: Heights
+) -> dict[tuple[int, int], Point]:
     """The centres of the operation boxes of each node, ordered by where their lines come from."""
     boxes = {}
     for state, edges in enumerate(cell.nodes, start=cell.first_state):
         x, y = states[state]
         before = heights[depths[state] - 1]
-
-        def origin(number: int, edges=edges, before=before) -> float:
-            source = edges[number].source
-            return -before[("state", source) if ("state", source) in before else ("pass", source)]
-
-        for place, number in enumerate(sorted(range(len(edges)), key=origin)):
+        items = [("state" if ("state", edge.source) in before else "pass", edge.source) for edge in edges]
+        origins = [-before[item] for item in items]
+        for place, number in enumerate(sorted(range(len(edges)), key=origins.__getitem__)):
             offset = ((len(edges) - 1) / 2 - place) * OPERATION_PITCH
             boxes[state, number] = (x - RADIUS - 0.2 - OPERATION_WIDTH / 2, y + offset)
     return boxes
 
 
-def _route(source: int, depths, heights, states: dict[int, Point], end: Point, last: int) -> list[Point]:
+def _route(
+    source: int, depths: dict[int, int], heights: Heights, states: dict[int, Point], end: Point, last: int
+) -> list[Point]:
     """The points of a line from a state through the layers it passes to `end`, before layer `last`."""
     points = [(states[source][0] + RADIUS, states[source][1])]
     for depth in range(depths[source] + 1, last):

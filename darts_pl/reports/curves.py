@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 import pandas as pd
@@ -29,7 +29,7 @@ class Line:
     colour: str | None = None
 
 
-def has_any(history: pd.DataFrame | None, columns: Sequence[str]) -> bool:
+def has_any(history: pd.DataFrame | None, columns: Sequence[str]) -> TypeGuard[pd.DataFrame]:
     """Whether at least one of `columns` holds a number."""
     return history is not None and any(name in history and history[name].notna().any() for name in columns)
 

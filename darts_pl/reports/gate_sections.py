@@ -79,7 +79,7 @@ def _heatmaps(run: RunFiles, kind: str, record: GateRecord) -> list[Block]:
     note = ", and a frame marks what the last genotype keeps" if framed else ""
     caption = f"A row is an edge, a column an operation; the stronger the colour, the larger its share{note}."
     blocks: list[Block] = [picture(figure, caption, True, heading)]
-    if f"alpha_{kind}" in run.alphas:
+    if run.alphas is not None and f"alpha_{kind}" in run.alphas:
         heading = f"{kind_heading(run, kind)}: alphas after epoch {last}"
         figure = alphas.alpha_heatmap(run.alphas[f"alpha_{kind}"][-1], edges, primitives, "")
         caption = "The logits behind these gates: blue above 0, orange below; the stronger, the further from 0."

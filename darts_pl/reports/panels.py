@@ -30,24 +30,27 @@ def panels_of(figure: Figure) -> Panels:
         figure.draw_without_rendering()
         figure.set_layout_engine("none")
         panels = [axes for axes in figure.axes if axes.get_visible() and axes.axison]
-        boxes = {axes: _inches(axes) for axes in panels}
+        boxes: dict[Artist, Bbox] = {axes: _inches(axes) for axes in panels}
         rows: dict[float, list[Axes]] = {}
         for axes in panels:
             rows.setdefault(round(axes.get_position().y1, 3), []).append(axes)
         for row in rows.values():
             whole = Bbox.union([boxes[axes] for axes in row])
             boxes |= {a: Bbox.from_extents(boxes[a].x0, whole.y0, boxes[a].x1, whole.y1) for a in row}
-        parts = [*panels, *figure.legends]
+        parts: list[Artist] = [*panels, *figure.legends]
         drawn = [_alone(figure, part, boxes.get(part) or _inches(part), parts) for part in parts]
         return Panels(drawn[: len(panels)], drawn[len(panels) :], max(map(len, rows.values()), default=1))
 
 
 def _inches(part: Artist) -> Bbox:
     """Where a part of a figure is drawn."""
-    return part.get_tightbbox().transformed(part.figure.dpi_scale_trans.inverted())
+    box = part.get_tightbbox()
+    if box is None or part.figure is None:
+        raise ValueError("nothing of a panel is drawn")
+    return box.transformed(part.figure.dpi_scale_trans.inverted())
 
 
-def _alone(figure: Figure, part: Artist, box: Bbox, parts: list) -> str:
+def _alone(figure: Figure, part: Artist, box: Bbox, parts: list[Artist]) -> str:
     """The picture of one part, the others left out."""
     stream = io.StringIO()
     for other in parts:

@@ -70,12 +70,14 @@ def _evenly(count: int, most: int) -> list[int]:
     return np.unique(np.linspace(0, count - 1, min(count, most)).round().astype(int)).tolist()
 
 
-def _window(axes: Axes, forecasts, drawn: Mapping[str, str], window: int, target: int) -> None:
+def _window(
+    axes: Axes, forecasts: Mapping[str, np.ndarray], drawn: Mapping[str, str], window: int, target: int
+) -> None:
     past, truth = forecasts["past"][window, :, target], forecasts["truth"][window, :, target]
     ahead = np.arange(1, len(truth) + 1)
     axes.plot(np.arange(1 - len(past), 1), past, color=MUTED, linewidth=1.1, label="look-back")
     axes.plot(ahead, truth, color=INK, linewidth=1.5, label="truth")
-    for name, array in reversed(drawn.items()):
+    for name, array in reversed(list(drawn.items())):
         axes.plot(
             ahead, forecasts[array][window, :, target], label=name, **{**look(name, len(ahead)), "markersize": 3}
         )  # fmt: skip
@@ -87,8 +89,7 @@ def _window(axes: Axes, forecasts, drawn: Mapping[str, str], window: int, target
 def horizon_blocks(found: PipelineFiles) -> list[Block]:
     """Error curves over the steps of the horizon."""
     table = found.by_horizon
-    metrics = [name for name in ("mse", "mae") if table is not None and name in table]
-    if not metrics or table.empty:
+    if table is None or table.empty or not (metrics := [name for name in ("mse", "mae") if name in table]):
         return []
     caption = (
         "Test error of each step of the horizon, the mean over all windows and targets (standardised); the random "

@@ -44,7 +44,7 @@ def operation_frequencies(found: PipelineFiles) -> pd.DataFrame:
         for edge in node
     )
     promoted = {name: pools[name] for name in found.promoted if name in pools}
-    counts = {"drawn": Counter(), "promoted": Counter()}
+    counts: dict[str, Counter[str]] = {"drawn": Counter(), "promoted": Counter()}
     for what, chosen in (("drawn", pools), ("promoted", promoted)):
         counts[what].update(name for names in chosen.values() for name in set(names))
     names = sorted({*counts["drawn"], *edges}, key=lambda name: (-counts["drawn"][name], name))
@@ -67,7 +67,7 @@ def _pools(found: PipelineFiles) -> dict[str, Sequence[str]]:
 
 def choice_frequencies(found: PipelineFiles) -> pd.DataFrame:
     """One row a label and name: label, name, count over the derived genotypes; and their modes, label "mode"."""
-    counts = Counter()
+    counts: Counter[tuple[str, str]] = Counter()
     for genotype in found.genotypes.values():
         counts.update({"mode": genotype.mode, **genotype.choices}.items())
     labels = list(dict.fromkeys(label for label, _ in counts))

@@ -57,9 +57,9 @@ def pipeline_page(found: PipelineFiles) -> Page:
     filled = filled_sections([*parts, *((title, partial(make, found)) for title, make in ENDING)], left_out)
     run = found.run
     status = str(run.manifest.get("status", "unknown"))
-    head = attempt("what stands under the title", partial(facts, run), [], left_out)
-    told = attempt("what is unfinished", partial(notices, found), [], left_out)
-    return Page(title_of(run), status, head, filled, [*told, *left_out])
+    head: list[tuple[str, str]] = attempt("what stands under the title", partial(facts, run), [], left_out)
+    open_ends: list[str] = attempt("what is unfinished", partial(notices, found), [], left_out)
+    return Page(title_of(run), status, head, filled, [*open_ends, *left_out])
 
 
 def _made(found: PipelineFiles, make: Callable[[PipelineFiles], list[Block]], stage: str) -> list[Block]:

@@ -70,8 +70,10 @@ def _screened(found: PipelineFiles) -> pd.DataFrame | None:
 
 def _noise(found: PipelineFiles) -> dict[str, float]:
     table = _screened(found)
+    if table is None:
+        return {}
     noise = {}
-    for column in table.columns if table is not None else ():
+    for column in table.columns:
         name = str(column).removesuffix("_mean")
         if name != column and f"{name}_std" in table:
             values, spread = (pd.to_numeric(table[key], errors="coerce") for key in (column, f"{name}_std"))
@@ -185,9 +187,10 @@ def _trained(found: PipelineFiles) -> tuple[pd.DataFrame, str]:
     """The candidates with a validation error after training and the column that holds it: of the derived network, or
     of the supernet where more candidates have one."""
     table = found.candidates
-    columns = [name for name in ("choice_val_mse", "search_val_mse") if table is not None and name in table]
-    column = max(columns, key=lambda name: table[name].notna().sum(), default="")
-    trained = table[table[column].notna()] if column else pd.DataFrame()
+    if table is None or not (columns := [name for name in ("choice_val_mse", "search_val_mse") if name in table]):
+        return pd.DataFrame(), ""
+    column = max(columns, key=lambda name: table[name].notna().sum())
+    trained = table[table[column].notna()]
     return (trained, column) if len(trained) > 1 else (pd.DataFrame(), "")
 
 

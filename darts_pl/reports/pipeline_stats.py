@@ -1,6 +1,7 @@
 """Where the time of a pipeline went: seconds, memory, occupancy and measured speed-up by phase; training curves."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import pandas as pd
 from matplotlib.figure import Figure
@@ -56,13 +57,13 @@ def _speedup(table: pd.DataFrame) -> str:
     total = f"The phases took {tables.duration(float(table['seconds'].sum()))} together."
     if measured.empty:
         return f"{total} No speed-up by workers was measured in this run."
-    told = [f"{row.speedup:.2f} with {_workers(row)} in {row.phase}" for row in measured.itertuples()]
+    told = [f"{row['speedup']:.2f} with {_workers(row)} in {row['phase']}" for row in measured.to_dict("records")]
     return f"{total} Measured speed-up: {', '.join(told)}."
 
 
-def _workers(row) -> str:
-    workers = getattr(row, "workers", None)
-    return f"{workers:.0f} workers" if workers is not None and pd.notna(workers) else "several workers"
+def _workers(row: Mapping[str, Any]) -> str:
+    workers = row.get("workers")
+    return f"{workers:.0f} workers" if pd.notna(workers) else "several workers"
 
 
 @styled

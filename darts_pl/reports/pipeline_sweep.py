@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from functools import partial
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -35,7 +36,8 @@ def long_table(runs: Mapping[str, PipelineFiles], left_out: list[str] | None = N
             "seed": found.run.manifest.get("seed"),
         }
         listed = found.run.results.get("rows") or []
-        for row in attempt(f"the results of run {name}", partial(with_random_mean, listed), [], left_out):
+        none: list[dict[str, Any]] = []
+        for row in attempt(f"the results of run {name}", partial(with_random_mean, listed), none, left_out):
             if not is_random(row["name"]):
                 values = {key: number(row, key) for key in (*METRICS, "parameters", "seconds")}
                 rows.append({**head, "name": row["name"], **values})
@@ -59,7 +61,6 @@ def over_seeds(table: pd.DataFrame, metric: str) -> pd.DataFrame:
 
 def interval(values: Sequence[float]) -> dict[str, float]:
     """n, mean, std (n - 1), low and high of the 95 % interval of the mean, mean ± t(0.975, n - 1) std / √n."""
-    values = np.asarray(values, dtype=float)
     n, mean = len(values), float(np.mean(values)) if len(values) else math.nan
     if n < FEWEST_RUNS:
         return {"n": n, "mean": mean, "std": math.nan, "low": math.nan, "high": math.nan}

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from darts_pl.genotype import SeriesGenotype
 from darts_pl.reports import tables
-from darts_pl.reports.boundary import attempt, filled_sections
+from darts_pl.reports.boundary import Part, attempt, filled_sections
 from darts_pl.reports.next_steps import sweep_blocks
 from darts_pl.reports.page import Block, Drawn, Page, Table, Text, drawn, save
 from darts_pl.reports.pipeline_files import PipelineFiles, is_pipeline, read_pipeline
@@ -72,7 +72,7 @@ def _page(
     facts = [("runs", str(len(runs))), ("complete", str(len(complete))), ("seeds", ", ".join(seeds))]
     folders = {name: found.run.folder for name, found in runs.items()}
     none: list[Block] = [] if len(table) else [Text("No run has test errors yet.")]
-    parts = [
+    parts: list[Part] = [
         ("Results over seeds", lambda: [*map(Text, sentences(paired_differences(table))), *seed_tables(table)]),
         ("Test error of every run", lambda: none or ([] if plot is None else [plot.block])),
         ("Chosen architectures", lambda: [winner_table(runs)]),

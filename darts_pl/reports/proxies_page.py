@@ -56,7 +56,7 @@ def write_proxies(folder: Path, scores: pd.DataFrame, ranks: pd.DataFrame, facts
     """Write scores.csv, summary.csv, summary.md and correlations.png to `folder`, tables before the picture; returns
     the table in Markdown."""
     for name, frame in (("scores", scores), ("summary", ranks)):
-        write_atomically(folder / f"{name}.csv", lambda path, frame=frame: frame.to_csv(path, index=False))
+        write_atomically(folder / f"{name}.csv", partial(frame.to_csv, index=False))
     text = proxies_markdown(ranks, facts)
     write_text_atomically(folder / "summary.md", text)
     figure = proxies_figure(ranks)

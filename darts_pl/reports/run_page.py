@@ -41,7 +41,7 @@ def run_page(run: RunFiles) -> Page:
     left_out: list[str] = []
     filled = filled_sections(((title, partial(make, run)) for title, make in SECTIONS), left_out)
     status = str(run.manifest.get("status", "unknown"))
-    head = attempt("what stands under the title", partial(facts, run), [], left_out)
+    head: list[tuple[str, str]] = attempt("what stands under the title", partial(facts, run), [], left_out)
     return Page(title_of(run), status, head, filled, [*_notices(run), *left_out])
 
 

@@ -1,6 +1,7 @@
 """The sections of a run's page: each makes blocks of the run's files, none where there is no data."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from darts_pl.genotype import AnyGenotype, Cell, Genotype, Nasbench201Genotype
 from darts_pl.genotype.nasbench201 import OPERATIONS
@@ -33,7 +34,8 @@ def result_blocks(run: RunFiles) -> list[Block]:
     blocks: list[Block] = []
     if rows := run.results.get("rows"):
         blocks.append(tables.result_table(rows, monitor.name))
-    search, key = run.results.get("search") or _best_of(run), f"val_{monitor.name}_best"
+    search: Mapping[str, Any] = run.results.get("search") or _best_of(run)
+    key = f"val_{monitor.name}_best"
     if search.get(key) is not None:
         reached, epoch = monitor.text(search[key]), search.get("epoch_best", tables.NOTHING)
         network = "network" if run.command == "retrain" else "supernet"

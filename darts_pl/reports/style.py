@@ -8,11 +8,14 @@ import textwrap
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import matplotlib
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
+
+if TYPE_CHECKING:
+    from matplotlib.typing import RcKeyType  # since matplotlib 3.11
 
 INK = "#1f2933"
 MUTED = "#5f6b7a"
@@ -61,7 +64,7 @@ KIND_TITLES: Mapping[str, str] = {"reduce": "Reduction cell", "cell": "Cell"}
 GATES = LinearSegmentedColormap.from_list("gates", ["#ffffff", "#cfe0f1", "#6ea3d4", "#1f5a94", "#0f3358"])
 LOGITS = LinearSegmentedColormap.from_list("logits", ["#a8501a", VALID, "#ffffff", "#6ea3d4", TRAIN])  # white is 0
 
-RC = {
+RC: dict["RcKeyType", Any] = {
     "font.family": "DejaVu Sans",
     "font.size": 10,
     "axes.titlesize": 11,

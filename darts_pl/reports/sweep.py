@@ -48,9 +48,9 @@ def _configured(run: RunFiles, key: str) -> str:
     return NOT_SET if value is None or isinstance(value, dict | list) else str(value)
 
 
-def metrics_of(run: RunFiles) -> dict[str, Any]:
+def metrics_of(run: RunFiles) -> dict[str, float]:
     """The numbers of a run that are compared; NaN is left out, so a run that has no history gives few."""
-    metrics: dict[str, Any] = {}
+    metrics: dict[str, float] = {}
     history, monitor = run.history, monitor_of(run)
     column, tested = f"val_{monitor.name}", f"test_{monitor.name}"
     if has_any(history, [column]):
@@ -74,7 +74,10 @@ def comparison(
     numbers cannot be compared has none, and is named in `left_out`."""
     left_out = [] if left_out is None else left_out
     settings = differing_settings(runs)
-    reached = {n: attempt(f"the numbers of run {n}", partial(metrics_of, run), {}, left_out) for n, run in runs.items()}
+    none: dict[str, float] = {}
+    reached = {
+        n: attempt(f"the numbers of run {n}", partial(metrics_of, run), none, left_out) for n, run in runs.items()
+    }
     metrics = pd.DataFrame(reached).T.reindex(list(runs))
     metrics = metrics.astype(float)[in_order(list(metrics))]
     state = pd.DataFrame(

@@ -1,6 +1,6 @@
 """The plot of a sweep: every run as a point, groups of equal settings by colour, means as bars."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -36,25 +36,26 @@ def comparison_figure(
         monitors: what the runs go by, one unless they differ in the task.
     """
     falling = [monitor.name for monitor in monitors if not monitor.higher_is_better]
-    titles = {name: title(name) for name in metrics if table[name].notna().any()}
-    drawn = [name for name, text in titles.items() if text and name not in not_drawn(metrics)]
+    left = not_drawn(metrics)
+    shown = [name for name in metrics if table[name].notna().any() and name not in left]
+    titles = {name: text for name in shown if (text := title(name))}
     names = list(dict.fromkeys(groups))
     if len(names) > MOST_GROUPS:
         raise ValueError(f"{len(names)} groups of equal settings, of which {MOST_GROUPS} at most are told apart")
     places = {name: place for place, name in enumerate(names)}
-    rows = -(-(len(drawn) + len(monitors)) // 3)
+    rows = -(-(len(titles) + len(monitors)) // 3)
     height = rows * max(2.3, 1.3 + 0.3 * len(names)) + 0.3 * len(names) + 0.4
     figure = Figure(figsize=(PAGE_WIDTH, height), layout="constrained", facecolor="white")
     panels = figure.subplots(rows, 3, squeeze=False).ravel()
     for axes, monitor in zip(panels, monitors):
         _by_epoch(axes, table["run"], groups, places, histories, monitor)
-    for axes, metric in zip(panels[len(monitors) :], drawn):
+    for axes, (metric, text) in zip(panels[len(monitors) :], titles.items()):
         _points(axes, finite(table[metric]), groups, places, whole=metric.startswith("skips"))
-        axes.set_title(wrapped(titles[metric], PAGE_WIDTH / 3))
+        axes.set_title(wrapped(text, PAGE_WIDTH / 3))
         axes.set_xlabel("less is better" if metric_of(metric) in falling else "")
         if is_percent(metric):
             axes.xaxis.set_major_formatter(PercentFormatter(1.0))
-    for axes in panels[len(drawn) + len(monitors) :]:
+    for axes in panels[len(titles) + len(monitors) :]:
         axes.set_axis_off()
     handles = [panels[0].plot([], [], **line_look(place, 1, size=6))[0] for place in places.values()]
     told = [shortened(name, LONGEST_GROUP) for name in names]
@@ -69,7 +70,14 @@ def not_drawn(metrics: Sequence[str]) -> list[str]:
     return [name for name in metrics if name.startswith("skips_")][MOST_SKIPS:]
 
 
-def _by_epoch(axes: Axes, runs, groups, places, histories: Mapping[str, pd.DataFrame], monitor: Monitor) -> None:
+def _by_epoch(
+    axes: Axes,
+    runs: Iterable[str],
+    groups: Sequence[str],
+    places: Mapping[str, int],
+    histories: Mapping[str, pd.DataFrame],
+    monitor: Monitor,
+) -> None:
     column = f"val_{monitor.name}"
     for run, group in zip(runs, groups):
         history = histories.get(run)

@@ -30,7 +30,7 @@ def in_order(columns: list[str]) -> list[str]:
     return sorted(columns, key=lambda name: next(n for n, group in enumerate(ORDER) if re.match(group, name)))
 
 
-def form(column: str):
+def form(column: str) -> tables.Form:
     """How a number of the column is written in a table."""
     return tables.percent if is_percent(column) else tables.short
 

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from darts_pl.errors import RunError
 from darts_pl.paths import write_atomically
 from darts_pl.reports import tables
-from darts_pl.reports.boundary import attempt, filled_sections
+from darts_pl.reports.boundary import Part, attempt, filled_sections
 from darts_pl.reports.monitor import monitor_of
 from darts_pl.reports.next_steps import sweep_blocks
 from darts_pl.reports.page import Block, Drawn, Page, Table, Text, drawn, link_to, save
@@ -51,7 +51,7 @@ def write_comparison(sweep_dir: Path | str, output: Path | str | None = None) ->
     left_out: list[str] = []
     compared = comparison(runs, left_out)
     plot = attempt("comparison.png", lambda: drawn(_figure(runs, *compared), CAPTION, apart=True), None, left_out)
-    save(_page(runs, compared, plot, left_out, page_path), page_path)
+    save(_page(runs, *compared, plot, left_out, page_path), page_path)
     write_beside(page_path, compared[0], plot)
     return page_path
 
@@ -63,7 +63,7 @@ def write_beside(page_path: Path, table: pd.DataFrame, plot: Drawn | None) -> No
         RunError: they cannot be written.
     """
     try:
-        write_atomically(page_path.parent / "comparison.csv", lambda path: table.to_csv(path, index=False))
+        write_atomically(page_path.parent / "comparison.csv", partial(table.to_csv, index=False))
         if plot is not None:
             write_atomically(page_path.parent / "comparison.png", partial(save_png, plot.figure))
     except OSError as error:
@@ -77,8 +77,15 @@ def _figure(runs: dict[str, RunFiles], table: pd.DataFrame, settings: list[str],
     return comparison_figure(table, groups, metrics, histories, list(monitors))
 
 
-def _page(runs: dict[str, RunFiles], compared, plot: Drawn | None, left_out: list[str], page_path: Path) -> Page:
-    table, settings, metrics = compared
+def _page(
+    runs: dict[str, RunFiles],
+    table: pd.DataFrame,
+    settings: list[str],
+    metrics: list[str],
+    plot: Drawn | None,
+    left_out: list[str],
+    page_path: Path,
+) -> Page:
     folder = next(iter(runs.values())).folder.parent
     complete = int((table["status"] == "complete").sum())
     facts = [
@@ -86,7 +93,7 @@ def _page(runs: dict[str, RunFiles], compared, plot: Drawn | None, left_out: lis
         ("complete", str(complete)),
         ("settings that differ", ", ".join(settings) or "none"),
     ]
-    parts = [
+    parts: list[Part] = [
         ("Mean over seeds", lambda: [_groups_table(over_seeds(table, settings, metrics))]),
         ("Comparison", lambda: _comparison(plot, metrics)),
         ("Runs", lambda: [_runs_table(table, metrics, {name: run.folder for name, run in runs.items()}, page_path)]),

@@ -12,6 +12,7 @@ from darts_pl.metric_names import in_words, is_accuracy, others
 from darts_pl.reports.page import Table
 
 NOTHING = "–"
+Form = Callable[[float], str]  # how a number is written
 
 
 def percent(fraction: float) -> str:
@@ -41,7 +42,7 @@ def short(number: float) -> str:
     return f"{number:.4g}"
 
 
-def shown(value: Any, form: Callable[[float], str] | None = None) -> str:
+def shown(value: Any, form: Form | None = None) -> str:
     """`value` as text, numbers by `form`; a dash for what is absent or NaN."""
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return NOTHING
@@ -53,7 +54,7 @@ def shown(value: Any, form: Callable[[float], str] | None = None) -> str:
 
 def table_block(
     frame: pd.DataFrame,
-    forms: Mapping[str, Callable[[float], str]] | None = None,
+    forms: Mapping[str, Form] | None = None,
     caption: str = "",
     strong: int | None = None,
 ) -> Table:
@@ -79,7 +80,7 @@ def result_table(rows: Sequence[Mapping[str, Any]], monitor: str = "acc") -> Tab
         }
     )
     strong = next((place for place, row in enumerate(rows) if row.get("name") in ("searched", "retrained")), None)
-    forms = {title: percent if is_accuracy(metric) else short for metric, title in titles.items()}
+    forms: dict[str, Form] = {title: percent if is_accuracy(metric) else short for metric, title in titles.items()}
     forms |= {"parameters": whole, "training time": duration}
     caption = "Test accuracy is measured once, after training; the test data play no part in the search."
     if monitor != "acc":
@@ -87,12 +88,12 @@ def result_table(rows: Sequence[Mapping[str, Any]], monitor: str = "acc") -> Tab
     return table_block(frame, forms, caption if len(rows) > 1 else "", strong)
 
 
-def memory_name(device: Any) -> str:
+def memory_name(device: object) -> str:
     """What the peak of memory is that a run on `device` (the manifest's words) records: on a CPU the process's own."""
     return "process peak memory" if str(device).startswith(("cpu", "mps")) else "peak memory"
 
 
-def stage_table(stages: Mapping[str, Mapping[str, Any]], device: Any) -> Table:
+def stage_table(stages: Mapping[str, Mapping[str, Any]], device: object) -> Table:
     """Time and peak memory of each stage in the manifest, in the order in which they began."""
     memory = memory_name(device)
     frame = pd.DataFrame(
@@ -109,7 +110,7 @@ def stage_table(stages: Mapping[str, Mapping[str, Any]], device: Any) -> Table:
     return table_block(frame, {"time": duration, f"{memory}, MiB": whole}, caption)
 
 
-def timing_table(timing: pd.DataFrame, device: Any, samples: str = "images") -> Table:
+def timing_table(timing: pd.DataFrame, device: object, samples: str = "images") -> Table:
     """Totals of the timing of all epochs, then the slowest and the fastest epoch by seconds a step; `samples` is what
     the data are made of."""
     memory = f"{memory_name(device)}, MiB"

@@ -1,6 +1,7 @@
 """DARTS-ES: stop a search when the validation loss gets sharp in alpha."""
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -126,10 +127,10 @@ class EigenvalueStop(Rule):
         """λ_max of the epoch, None where it was not computed."""
         return {"lambda_max": self.latest}
 
-    def state_dict(self) -> dict:
+    def state_dict(self) -> dict[str, Any]:
         return {"epochs": list(self.epochs), "values": list(self.values)}
 
-    def load_state_dict(self, state: dict) -> None:
+    def load_state_dict(self, state: dict[str, Any]) -> None:
         self.epochs, self.values = list(state["epochs"]), list(state["values"])
 
 

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 import torch.nn as nn
@@ -136,11 +137,11 @@ class LayerAlignment(Rule):
         """Λ of the last step."""
         return {"layer_alignment": self.alignment}
 
-    def state_dict(self) -> dict:
+    def state_dict(self) -> dict[str, Any]:
         """Λ of the last step; λ follows from the epoch."""
         return {"alignment": self.alignment}
 
-    def load_state_dict(self, state: dict) -> None:
+    def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take over what `state_dict` gave."""
         self.alignment = state["alignment"]
 

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import torch
 import torch.nn as nn
@@ -108,11 +109,11 @@ class OperationEarlyStopping(Rule):
         """How many operations are frozen."""
         return {"frozen_operations": len(self.frozen)}
 
-    def state_dict(self) -> dict:
+    def state_dict(self) -> dict[str, Any]:
         """The names of the frozen operations and the sums of the windows under way."""
         return {"frozen": sorted(self.frozen), "sums": dict(self.sums), "counts": dict(self.counts)}
 
-    def load_state_dict(self, state: dict) -> None:
+    def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take over what `state_dict` gave."""
         self.frozen = set(state["frozen"])
         self.sums, self.counts = dict(state["sums"]), dict(state["counts"])
@@ -121,7 +122,7 @@ class OperationEarlyStopping(Rule):
 def weighted_operations(supernet: Supernet) -> Iterator[tuple[str, list[nn.Parameter]]]:
     """(`<cell>/<edge>/<operation>`, its weights) of each candidate that has weights."""
     for index, cell in enumerate(supernet.cells):
-        for edge, choice in cell.edges.items():
+        for edge, choice in cell.mixed_operations().items():
             for operation, module in choice.candidates.items():
                 if weights := list(module.parameters()):
                     yield f"{index}/{edge}/{operation}", weights

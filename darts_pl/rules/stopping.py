@@ -9,9 +9,14 @@ look at alphas only. The first, `SkipStop`, suits searches that would collapse; 
 space. No code was released with the paper.
 """
 
+from typing import Any
+
+import torch.nn as nn
+
 from darts_pl.errors import ConfigError, nearest
 from darts_pl.rules.base import Combination, EpochEnd, Rule, Stop
 from darts_pl.spaces.base import Supernet
+from darts_pl.spaces.mixed import MixedOperation
 
 SKIP = "skip_connect"
 
@@ -88,10 +93,10 @@ class SkipStop(Rule):
         back = self.last_below if self.roll_back else None
         return Stop(end.epoch if back is None else back, reason)
 
-    def state_dict(self) -> dict:
+    def state_dict(self) -> dict[str, Any]:
         return {"last_below": self.last_below}
 
-    def load_state_dict(self, state: dict) -> None:
+    def load_state_dict(self, state: dict[str, Any]) -> None:
         self.last_below = state["last_below"]
 
 
@@ -121,7 +126,7 @@ class RankingStop(Rule):
         if epochs < 1:
             raise ConfigError(f"rules.ranking_stop.epochs={epochs}: expected at least 1")
         self.epochs, self.learnable = epochs, learnable
-        self.ranking: list | None = None
+        self.ranking: list[list[int]] | None = None
         self.same_epochs = 0
 
     def check(self, combination: Combination) -> None:
@@ -153,13 +158,13 @@ class RankingStop(Rule):
         found = []
         for kind, logits in supernet.logits().items():
             order = logits.detach().argsort(dim=1, descending=True, stable=True).tolist()
-            choices = [list(cell.edges.values()) for cell in supernet.cells if cell.kind == kind]
+            choices = [cell.mixed_operations().values() for cell in supernet.cells if cell.kind == kind]
             for row, same_edge in zip(order, zip(*choices), strict=True):
                 counting = set().union(*(self._counting(choice) for choice in same_edge))
                 found.append([k for k in row if k in counting])
         return found
 
-    def _counting(self, choice) -> set[int]:
+    def _counting(self, choice: MixedOperation) -> set[int]:
         """Positions of the candidates of a choice that are ranked."""
         return {
             k
@@ -171,12 +176,12 @@ class RankingStop(Rule):
         """For how many epochs the ranking has stayed as it is."""
         return {"ranking_same_epochs": self.same_epochs}
 
-    def state_dict(self) -> dict:
+    def state_dict(self) -> dict[str, Any]:
         return {"ranking": self.ranking, "same_epochs": self.same_epochs}
 
-    def load_state_dict(self, state: dict) -> None:
+    def load_state_dict(self, state: dict[str, Any]) -> None:
         self.ranking, self.same_epochs = state["ranking"], state["same_epochs"]
 
 
-def _is_learnable(name: str, candidate) -> bool:
+def _is_learnable(name: str, candidate: nn.Module) -> bool:
     return name != SKIP and any(True for _ in candidate.parameters())

@@ -15,7 +15,9 @@ class Range:
     high: float | None = None
     below: float | None = None
 
-    def __contains__(self, value: float) -> bool:
+    def __contains__(self, value: object) -> bool:
+        if not isinstance(value, int | float):
+            return False
         under = (self.high is None or value <= self.high) and (self.below is None or value < self.below)
         return math.isfinite(value) and value >= self.low and under
 

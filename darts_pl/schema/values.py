@@ -2,16 +2,18 @@
 
 import copy
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
 from omegaconf import MISSING, OmegaConf
+from typing_extensions import dataclass_transform
 
 from darts_pl.errors import known_arguments
 from darts_pl.paths import conf_dir
 
 Settings = TypeVar("Settings")
+Item = TypeVar("Item")
 
 
 def file_values(*files: str, **groups: str) -> dict[str, Any]:
@@ -22,10 +24,33 @@ def file_values(*files: str, **groups: str) -> dict[str, Any]:
     """
     nodes = {key: OmegaConf.load(conf_dir() / file) for key, file in groups.items()}
     merged = OmegaConf.merge(nodes, *(OmegaConf.load(conf_dir() / file) for file in files))
-    found = OmegaConf.to_container(merged, resolve=True)
-    return {str(key): value for key, value in found.items()} if isinstance(found, dict) else {}
+    return plain_values(merged)
 
 
+def plain_values(node: object, *, resolve: bool = True) -> dict[str, Any]:
+    """A mapping of OmegaConf's, also one that Hydra's types call by its schema, as plain dictionaries and lists.
+
+    Args:
+        resolve: interpolations; else they stay as they are written, `${...}`.
+
+    Raises:
+        TypeError: `node` is no mapping. OmegaConfBaseException: an interpolation that cannot be resolved.
+    """
+    found = OmegaConf.to_container(node, resolve=resolve)
+    if not isinstance(found, dict):
+        raise TypeError(f"found {type(found).__name__}, expected a mapping")
+    return {str(key): value for key, value in found.items()}
+
+
+def plain_items(node: Sequence[Item]) -> list[Item]:
+    """The items of a list of OmegaConf's as they are written, `${...}` and all."""
+    found = OmegaConf.to_container(node, resolve=False)
+    if not isinstance(found, list):
+        raise TypeError(f"found {type(found).__name__}, expected a list")
+    return found
+
+
+@dataclass_transform()
 def settings(values: Mapping[str, Any]) -> Callable[[type[Settings]], type[Settings]]:
     """Decorator: a dataclass whose fields that are `MISSING` have these values, and for which an unknown field is a
     ConfigError that names the nearest.

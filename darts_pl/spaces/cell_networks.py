@@ -8,12 +8,13 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from darts_pl.genotype import Cell, Genotype
+from darts_pl.ops.containers import ModuleDict, ModuleList
 from darts_pl.ops.image import FactorizedReduce, ReLUConvBN
 from darts_pl.relaxations import Relaxation
 from darts_pl.spaces.base import DerivedNetwork, Supernet
 from darts_pl.spaces.layout import CellSpec, StemBuilder, edge_key, edge_sources, make_stem, plan
 from darts_pl.spaces.mixed import MixedOperation
-from darts_pl.spaces.options import CellOptions
+from darts_pl.spaces.options import CellOptions, Chosen
 from darts_pl.spaces.walk import DerivedCell, SearchedCell, cell_sources
 
 KINDS = ("normal", "reduce")
@@ -45,22 +46,25 @@ class SearchCell(SearchedCell):
     operation).
     """
 
+    options: CellOptions
+
     def __init__(self, spec: CellSpec, options: CellOptions, make_choice: MakeMixed):
         edges = edge_sources(options.num_nodes)
         super().__init__(spec.kind, options, edges)
         self.preprocess0, self.preprocess1 = _preprocessing(spec, affine=False)
-        self.edges = nn.ModuleDict()
-        for state, source in edges:
-            self.edges[edge_key(state, source)] = make_choice(spec.channels, _stride(spec, source))
+        self.edges = ModuleDict(
+            {edge_key(state, source): make_choice(spec.channels, _stride(spec, source)) for state, source in edges}
+        )
 
     def first_states(self, *inputs: Tensor) -> list[Tensor]:
         """Outputs of the two preceding cells → two states (B, C, H, W)."""
         before_last, last = inputs
         return [self.preprocess0(before_last), self.preprocess1(last)]
 
-    def freeze(self, chosen: Cell) -> "ChosenCell":
+    def freeze(self, chosen: Chosen) -> "ChosenCell":
         """The cell of these operations alone, with their weights."""
-        return ChosenCell(chosen, (self.preprocess0, self.preprocess1), self.chosen_operations(chosen))
+        cell = self.options.check(chosen)
+        return ChosenCell(cell, (self.preprocess0, self.preprocess1), self.chosen_operations(cell))
 
 
 class CellSupernet(Supernet):
@@ -90,7 +94,7 @@ class CellSupernet(Supernet):
         specs = plan(layers, init_channels, options.num_nodes, stem, first.channels)
         super().__init__(dict.fromkeys(KINDS, options), relaxation, edge_normalization)
         self.stem = first
-        self.cells = nn.ModuleList(SearchCell(spec, options, make_choice) for spec in specs)
+        self.cells = ModuleList(SearchCell(spec, options, make_choice) for spec in specs)
         self.head = nn.Linear(specs[-1].channels * options.num_nodes, num_classes)
         self.reset_architecture()
 
@@ -113,7 +117,7 @@ class ChosenCell(DerivedCell):
     def __init__(self, cell: Cell, preprocessing: Sequence[nn.Module], operations: Sequence[Sequence[nn.Module]]):
         super().__init__(cell_sources(cell), cell.concat)
         self.preprocess0, self.preprocess1 = preprocessing
-        self.nodes = nn.ModuleList(nn.ModuleList(node) for node in operations)
+        self.nodes = ModuleList(ModuleList(node) for node in operations)
 
     def first_states(self, *inputs: Tensor) -> list[Tensor]:
         """As of `SearchCell`."""

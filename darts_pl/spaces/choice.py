@@ -10,6 +10,7 @@ import torch.nn as nn
 from torch import Tensor
 
 from darts_pl.errors import ConfigError
+from darts_pl.ops.containers import ModuleDict
 from darts_pl.relaxations.mixing import MixingFunction
 from darts_pl.spaces.mixed import MixedOperation
 from darts_pl.spaces.options import Chosen, Options
@@ -54,7 +55,7 @@ class ChoiceModule(nn.Module):
     """The base of everything in a network that a search chooses: edges of cells, parts, inputs, depths, widths.
 
     A supernet hands over the gates before each pass (`take`). A subclass has `edges`, the mixed operation of every row
-    by the row's name, and mixes them in `forward`.
+    by the row's name, or gives these by `mixed_operations`, and mixes them in `forward`.
 
     Args:
         label: choices of equal labels share their alphas and are chosen alike. None: the place in the network becomes
@@ -66,7 +67,8 @@ class ChoiceModule(nn.Module):
         without_auxiliary: whether auxiliary skips are left out of the present pass.
     """
 
-    edges: Mapping[str, MixedOperation]
+    edges: "ModuleDict[MixedOperation]"
+    options: Options
 
     def __init__(self, label: str | None, options: Options):
         super().__init__()
@@ -84,6 +86,7 @@ class ChoiceModule(nn.Module):
     @property
     def kind(self) -> str:
         """The label, as supernets call what shares alphas."""
+        assert self.label is not None, "a space names every choice of its network, see `label_choices`"
         return self.label
 
     @property
@@ -99,7 +102,11 @@ class ChoiceModule(nn.Module):
     @property
     def row_names(self) -> list[str]:
         """The names of the E rows."""
-        return self.options.row_names(self.label)
+        return self.options.row_names(self.kind)
+
+    def mixed_operations(self) -> Mapping[str, MixedOperation]:
+        """The mixed operation of every row of gates by a name, in the order of the rows."""
+        return dict(self.edges.items())
 
     def take(self, gates: Tensor | None, edge_weights: Tensor | None = None, without_auxiliary: bool = False) -> None:
         """Mix by these gates [E, K] and edge weights [E] from now on."""
@@ -125,20 +132,24 @@ class ChoiceModule(nn.Module):
 
     def bind(self, mixing: MixingFunction, auxiliary_skip: bool = False) -> None:
         """Take the mixing of a supernet, and where it is asked for auxiliary skips."""
-        for edge in self.edges.values():
+        for edge in self.mixed_operations().values():
             edge.mixing = mixing
 
     def keep(self, mask: Tensor) -> None:
         """Remove the candidates that are not in `mask` (bool [E, K]), with their weights."""
-        for edge, row in zip(self.edges.values(), mask.tolist(), strict=True):
+        for edge, row in zip(self.mixed_operations().values(), mask.tolist(), strict=True):
             edge.keep(name for name, left in zip(edge.names, row) if left)
 
-    def signature(self) -> tuple:
+    def signature(self) -> tuple[object, ...]:
         """What has to be equal for choices to share a label."""
         return type(self).__name__, self.options
 
     def freeze(self, chosen: Chosen) -> nn.Module:
-        """What takes this choice's place in a derived network."""
+        """What takes this choice's place in a derived network.
+
+        Raises:
+            ValueError: it cannot be chosen, see `Options.check`.
+        """
         raise NotImplementedError(f"{type(self).__name__} must define freeze(chosen)")
 
 

@@ -45,7 +45,7 @@ class DenseNetwork(nn.Module):
         def cell(label: str) -> Cell:
             return Cell(built, num_nodes, label, output="mean")
 
-        self.names, self.single = tuple(tables), not isinstance(input_shape, Mapping)
+        self.names = tuple(tables)
         self.stems = nn.ModuleList(_stem(width, init_channels) for width in widths.values())
         several = len(tables) > 1
         self.towers = nn.ModuleList(cell("table") for _ in tables) if several else None
@@ -56,7 +56,8 @@ class DenseNetwork(nn.Module):
 
     def forward(self, x: Tensor | Mapping[str, Tensor]) -> Tensor | dict[str, Tensor]:
         """(B, F), or by table → (B, outputs), by task where there are several."""
-        features = [stem(table) for stem, table in zip(self.stems, [x] if self.single else [x[n] for n in self.names])]
+        tables = [x] if isinstance(x, Tensor) else [x[name] for name in self.names]
+        features = [stem(table) for stem, table in zip(self.stems, tables, strict=True)]
         if self.towers is not None:
             features = [tower(each, each) for tower, each in zip(self.towers, features)]
         before_last = last = self.join(torch.cat(features, dim=1))

@@ -120,7 +120,7 @@ class OwnStem(nn.Module):
         return y, y
 
 
-def make_stem(stem: "str | StemBuilder", input_shape: tuple[int, int, int], init_channels: int) -> nn.Module:
+def make_stem(stem: "str | StemBuilder", input_shape: tuple[int, int, int], init_channels: int) -> "Stem | OwnStem":
     """The stem of a name, or one's own; of this `channels` says what it gives."""
     return OwnStem(stem, input_shape, init_channels) if callable(stem) else Stem(stem, input_shape[0], init_channels)
 
@@ -130,7 +130,7 @@ class Stem(nn.Module):
     2 to C channels (H/4 and H/8), for images of about 100 pixels and more (both as in the released DARTS code).
     """
 
-    channels = None  # as `plan` knows them
+    channels: int | None = None  # as `plan` knows them
 
     def __init__(self, kind: str, channels_in: int, init_channels: int):
         super().__init__()

@@ -212,4 +212,4 @@ class Nasbench201Space(Space[tuple[int, int, int], Nasbench201Genotype]):
     def chosen(self, genotype: Nasbench201Genotype) -> Mapping[str, Chosen]:
         """See `Space.chosen`."""
         check_space(genotype, Nasbench201Genotype.space)
-        return {KIND: genotype.operations}
+        return {KIND: tuple(genotype.operations)}

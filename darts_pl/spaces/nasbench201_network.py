@@ -7,13 +7,14 @@ from torch import Tensor
 
 from darts_pl.genotype import Nasbench201Genotype
 from darts_pl.genotype.nasbench201 import EDGES, NUM_NODES
+from darts_pl.ops.containers import ModuleDict, ModuleList
 from darts_pl.ops.image import ReLUConvBN
 from darts_pl.relaxations import Relaxation
 from darts_pl.spaces.base import DerivedNetwork, Supernet
 from darts_pl.spaces.cell_networks import AuxiliaryHead
 from darts_pl.spaces.layout import edge_key, node_sources
 from darts_pl.spaces.mixed import MixedOperation
-from darts_pl.spaces.options import EdgeOptions
+from darts_pl.spaces.options import Chosen, EdgeOptions
 from darts_pl.spaces.walk import DerivedCell, SearchedCell
 
 KIND = "cell"
@@ -77,15 +78,17 @@ class Nasbench201SearchCell(SearchedCell):
     """A cell with a choice on each of its six edges: node j = Σ_i choice_{j←i}(node i), output = node 3. State 0 is the
     input (B, C, H, W); all others have its shape."""
 
+    options: EdgeOptions
     output = "last"
 
     def __init__(self, options: EdgeOptions, channels: int, make_choice: Callable[[int], MixedOperation]):
         super().__init__(KIND, options, EDGES)
-        self.edges = nn.ModuleDict({edge_key(*edge): make_choice(channels) for edge in EDGES})
+        self.edges = ModuleDict({edge_key(*edge): make_choice(channels) for edge in EDGES})
 
-    def freeze(self, chosen: tuple[str, ...]) -> "Nasbench201Cell":
+    def freeze(self, chosen: Chosen) -> "Nasbench201Cell":
         """The cell of these operations alone, with their weights."""
-        return Nasbench201Cell([edge.candidates[name] for edge, name in zip(self.edges.values(), chosen)])
+        names = self.options.check(chosen)
+        return Nasbench201Cell([edge.candidates[name] for edge, name in zip(self.edges.values(), names)])
 
 
 class Nasbench201Supernet(Supernet):
@@ -112,7 +115,7 @@ class Nasbench201Supernet(Supernet):
     ):
         super().__init__({KIND: options}, relaxation, edge_normalization)
         self.skeleton = Skeleton(input_shape[0], num_classes, init_channels, layers)
-        self.cells = nn.ModuleList(Nasbench201SearchCell(options, c, make_choice) for c in self.skeleton.channels())
+        self.cells = ModuleList(Nasbench201SearchCell(options, c, make_choice) for c in self.skeleton.channels())
         self.reset_architecture()
 
     def run(self, x: Tensor) -> Tensor:

@@ -36,8 +36,8 @@ class Options(ABC):
         return [kind]
 
     @abstractmethod
-    def check(self, chosen: Chosen) -> None:
-        """Raises ValueError, with what was found and what was expected, where it cannot be chosen."""
+    def check(self, chosen: Chosen) -> Chosen:
+        """`chosen` itself; raises ValueError, with what was found and what was expected, where it cannot be chosen."""
 
     @abstractmethod
     def any_choice(self, last: bool = False) -> Chosen:
@@ -67,10 +67,11 @@ class Options(ABC):
 class OneOf(Options):
     """One of the candidates."""
 
-    def check(self, chosen: Chosen) -> None:
+    def check(self, chosen: Chosen) -> str:
         """One of the names."""
-        if chosen not in self.names:
+        if not isinstance(chosen, str) or chosen not in self.names:
             raise ValueError(f"found {shown(chosen)}, expected one of {', '.join(self.names)}")
+        return chosen
 
     def any_choice(self, last: bool = False) -> str:
         """The first or the last."""
@@ -86,7 +87,7 @@ class OneOf(Options):
 
     def places(self, chosen: Chosen) -> list[tuple[int, str]]:
         """One gate in the one row."""
-        return [(0, chosen)]
+        return [(0, self.check(chosen))]
 
 
 @dataclass(frozen=True)
@@ -104,12 +105,13 @@ class SomeOf(Options):
         """`kind` for one place, else `kind 1`, `kind 2`, …"""
         return [kind] if self.number == 1 else [f"{kind} {place + 1}" for place in self.targets]
 
-    def check(self, chosen: Chosen) -> None:
+    def check(self, chosen: Chosen) -> tuple[str, ...]:
         """So many different names."""
-        fits = isinstance(chosen, tuple) and len(set(chosen)) == len(chosen) == self.number
-        if not fits or not set(chosen) <= set(self.names):
+        known = isinstance(chosen, tuple) and set(chosen) <= set(self.names)
+        if not isinstance(chosen, tuple) or not known or not len(set(chosen)) == len(chosen) == self.number:
             expected = f"expected a list of {self.number} of the inputs {', '.join(self.names)}"
             raise ValueError(f"found {shown(chosen)}, {expected}")
+        return chosen
 
     def any_choice(self, last: bool = False) -> tuple[str, ...]:
         """The first ones or the last."""
@@ -132,7 +134,7 @@ class SomeOf(Options):
 
     def places(self, chosen: Chosen) -> list[tuple[int, str]]:
         """One gate a place."""
-        return list(enumerate(chosen))
+        return list(enumerate(self.check(chosen)))
 
 
 @dataclass(frozen=True)
@@ -150,11 +152,14 @@ class EdgeOptions(Options):
         """The edges, as `2<-0`: into node 2 from node 0."""
         return [edge_name(*edge) for edge in self.edges]
 
-    def check(self, chosen: Chosen) -> None:
-        """Known names."""
+    def check(self, chosen: Chosen) -> tuple[str, ...]:
+        """Known names, one an edge."""
+        if not isinstance(chosen, tuple):
+            raise ValueError(f"found {shown(chosen)}, expected {len(self.edges)} names, one an edge")
         for edge, name in zip(self.edges, chosen, strict=True):
             if name not in self.names:
                 raise ValueError(f"edge {edge_name(*edge)}: {_unknown(name, self.names)}")
+        return chosen
 
     def any_choice(self, last: bool = False) -> tuple[str, ...]:
         """The same name on all edges."""
@@ -179,7 +184,7 @@ class EdgeOptions(Options):
 
     def places(self, chosen: Chosen) -> list[tuple[int, str]]:
         """One gate an edge."""
-        return list(enumerate(chosen))
+        return list(enumerate(self.check(chosen)))
 
 
 @dataclass(frozen=True)
@@ -198,7 +203,7 @@ class CellOptions(Options):
         """The edges, as `2<-0`: into state 2 from state 0."""
         return [edge_name(*edge) for edge in edge_sources(self.num_nodes)]
 
-    def check(self, chosen: Chosen) -> None:
+    def check(self, chosen: Chosen) -> Cell:
         """A cell of as many nodes with known operations."""
         if not isinstance(chosen, Cell) or len(chosen.nodes) != self.num_nodes:
             raise ValueError(f"found {shown(chosen)}, expected a cell of {self.num_nodes} nodes")
@@ -206,6 +211,7 @@ class CellOptions(Options):
             for edge in node:
                 if edge.op not in self.names:
                     raise ValueError(f"node {state}: {_unknown(edge.op, self.names)}")
+        return chosen
 
     def any_choice(self, last: bool = False) -> Cell:
         """Every node from the two inputs, by the first candidate that is an operation or the last."""
@@ -223,10 +229,11 @@ class CellOptions(Options):
 
     def places(self, chosen: Chosen) -> list[tuple[int, str]]:
         """One gate for each edge that is not left out. Raises ValueError for a cell without a node in its output."""
-        if sorted(chosen.concat) != list(range(2, 2 + self.num_nodes)):
-            raise ValueError(f"concatenates the states {list(chosen.concat)}, the supernet all of its nodes")
+        cell = self.check(chosen)
+        if sorted(cell.concat) != list(range(2, 2 + self.num_nodes)):
+            raise ValueError(f"concatenates the states {list(cell.concat)}, the supernet all of its nodes")
         rows = {edge: row for row, edge in enumerate(edge_sources(self.num_nodes))}
-        nodes = enumerate(chosen.nodes, start=2)
+        nodes = enumerate(cell.nodes, start=2)
         return [(rows[state, edge.source], edge.op) for state, node in nodes for edge in node]
 
 

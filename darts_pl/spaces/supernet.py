@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from darts_pl.errors import ConfigError
+from darts_pl.ops.containers import ModuleList
 from darts_pl.relaxations import Relaxation
 from darts_pl.spaces.choice import ChoiceModule
 from darts_pl.spaces.mixed import MixedOperation
@@ -34,7 +35,7 @@ class Supernet(nn.Module):
         targets: for each kind the node that each of its E edges enters.
     """
 
-    cells: Sequence[ChoiceModule]
+    cells: "Sequence[ChoiceModule] | ModuleList[ChoiceModule]"
 
     def __init__(
         self,
@@ -88,7 +89,7 @@ class Supernet(nn.Module):
 
     def kept(self, kind: str) -> Tensor:
         """Which candidates are left: bool [E, K]."""
-        return getattr(self, f"kept_{kind}")
+        return self.get_buffer(f"kept_{kind}")
 
     def logits(self) -> dict[str, Tensor]:
         """The alphas [E, K] a kind, -inf where a candidate is not kept."""
@@ -143,7 +144,7 @@ class Supernet(nn.Module):
     def choices(self) -> Iterator[MixedOperation]:
         """Every choice of every cell."""
         for cell in self.cells:
-            yield from cell.edges.values()
+            yield from cell.mixed_operations().values()
 
     def arch_parameters(self) -> list[nn.Parameter]:
         """Alphas, then betas, in a fixed order."""

@@ -16,7 +16,7 @@ from darts_pl.genotype import Cell
 from darts_pl.spaces.choice import ChoiceModule
 from darts_pl.spaces.layout import node_sources
 from darts_pl.spaces.mixed import Call, drop_path, is_droppable
-from darts_pl.spaces.options import Options
+from darts_pl.spaces.options import CellOptions, EdgeOptions
 
 
 class Link(NamedTuple):
@@ -118,14 +118,14 @@ class SearchedCell(GraphCell, ChoiceModule):
         label, options: see `ChoiceModule`. edges: (node, source) of every row of gates, node by node.
     """
 
-    def __init__(self, label: str | None, options: Options, edges: Sequence[tuple[int, int]]):
+    def __init__(self, label: str | None, options: CellOptions | EdgeOptions, edges: Sequence[tuple[int, int]]):
         super().__init__(label, options)
         self.sources = node_sources(edges)
         self.concat = tuple(dict.fromkeys(node for node, _ in edges))
 
     def edge_modules(self) -> Iterable[nn.Module]:
         """See `GraphCell.edge_modules`."""
-        return self.edges.values()
+        return self.mixed_operations().values()
 
     def links(self) -> list[list[Link]]:
         """See `GraphCell.links`, with gates [E, K] and edge weights [E]."""
@@ -136,7 +136,7 @@ class SearchedCell(GraphCell, ChoiceModule):
     def chosen_operations(self, chosen: Cell) -> list[list[nn.Module]]:
         """The candidates that a cell of a genotype has, node by node."""
         edges = [(node, source) for node, sources in zip(self.concat, self.sources) for source in sources]
-        choices = dict(zip(edges, self.edges.values(), strict=True))
+        choices = dict(zip(edges, self.mixed_operations().values(), strict=True))
         return [
             [choices[node, edge.source].candidates[edge.op] for edge in chosen_edges]
             for node, chosen_edges in zip(self.concat, chosen.nodes, strict=True)

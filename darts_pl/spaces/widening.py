@@ -122,13 +122,12 @@ def widen_operation(source: nn.Module, target: nn.Module, mapping: Mapping, name
     Raises:
         ConfigError: see `widen`; `name` is what it calls the operation.
     """
-    if isinstance(source, FactorizedReduce):
+    if isinstance(source, FactorizedReduce) and isinstance(target, FactorizedReduce):
         _widen_reduction(source, target, mapping, name)
-        return
-    if isinstance(source, _ConvNd):
+    elif isinstance(source, _ConvNd) and isinstance(target, _ConvNd):
         rows = mapping(source.out_channels, target.out_channels)
         _widen_convolution(source, target, rows, mapping, name)
-    elif isinstance(source, _BatchNorm):
+    elif isinstance(source, _BatchNorm) and isinstance(target, _BatchNorm):
         _widen_normalization(source, target, mapping(source.num_features, target.num_features))
     else:
         _copy_own(source, target, name)
@@ -142,7 +141,7 @@ def _widen_reduction(source: FactorizedReduce, target: FactorizedReduce, mapping
         raise ConfigError(f"a phase that continues cannot widen {name!r} of stride 2 from 1 channel to {after}")
     first, second = halves(before, after, mapping)
     _widen_convolution(source.conv_1, target.conv_1, first, mapping, name)
-    if source.conv_2 is not None:
+    if source.conv_2 is not None and target.conv_2 is not None:
         _widen_convolution(source.conv_2, target.conv_2, second, mapping, name)
     _widen_normalization(source.bn, target.bn, torch.cat([first, second + source.conv_1.out_channels]))
 
@@ -166,6 +165,7 @@ def _widen_convolution(source: _ConvNd, target: _ConvNd, rows: Tensor, mapping: 
         )
     target.weight.copy_(weight)
     if source.bias is not None:
+        assert target.bias is not None  # one builder made both
         target.bias.copy_(source.bias[rows])
 
 

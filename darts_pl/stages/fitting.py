@@ -18,8 +18,7 @@ from darts_pl.callbacks import (
     newest_loadable,
     without_thread_tracebacks,
 )
-from darts_pl.data.base import PairedDataModule
-from darts_pl.data.user_loaders import Loaders
+from darts_pl.data.base import FitData
 from darts_pl.errors import ConfigError, RunError, TrainingError
 from darts_pl.hardware import Hardware
 from darts_pl.lit.base import StepModule
@@ -37,7 +36,7 @@ OUT_OF_MEMORY = ("out of memory", "alloc_failed", "can't allocate memory")
 
 def fit(
     module: StepModule,
-    data: PairedDataModule | Loaders,
+    data: FitData,
     *,
     epochs: int,
     hardware: Hardware,
@@ -98,7 +97,7 @@ def fit(
 @lightning_at(logging.WARNING)  # it tells the device, as `Hardware` does, and advertises
 def fit_here(
     module: StepModule,
-    data: PairedDataModule | Loaders,
+    data: FitData,
     place: Mapping[str, Any],
     *,
     epochs: int,

@@ -141,7 +141,7 @@ def strongest_masks(supernet: Supernet, keep: int | None) -> dict[str, Tensor]:
     """bool [E, K] a kind: the `keep` candidates with the largest expected gates on every edge, ties to the earlier; all
     that are left where there are no more, or with None. `none` competes like the others, except that it is never the
     only one left: nothing could be derived from such an edge."""
-    names_of = {cell.kind: next(iter(cell.edges.values())).names for cell in supernet.cells}
+    names_of = {cell.kind: next(iter(cell.mixed_operations().values())).names for cell in supernet.cells}
     masks = {}
     for kind, gates in supernet.expected_gates().items():
         kept, names = supernet.kept(kind), names_of[kind]

@@ -13,8 +13,7 @@ from torch import Tensor
 
 from darts_pl import genotype as genotypes
 from darts_pl.callbacks import ArchitectureBoard, CollapseGuards, SearchHistory, peak_memory_mib
-from darts_pl.data.base import PairedDataModule
-from darts_pl.data.user_loaders import LoaderData
+from darts_pl.data.base import PairedDataModule, SearchData
 from darts_pl.errors import ConfigError
 from darts_pl.genotype import AnyGenotype, from_json
 from darts_pl.hardware import Hardware
@@ -23,7 +22,7 @@ from darts_pl.relaxations.mixing import as_mixing
 from darts_pl.reports.alphas import alpha_heatmap, gate_heatmap
 from darts_pl.reports.cell_graph import genotype_figure
 from darts_pl.seeds import derived_seed
-from darts_pl.spaces.base import Space
+from darts_pl.spaces.base import Space, Supernet
 from darts_pl.spaces.widening import widen
 from darts_pl.stages.fitting import fit
 from darts_pl.stages.method import Method
@@ -62,12 +61,13 @@ class Search:
     Args:
         space: a space such as `CellSpace`. data: a prepared data module for searching, such as an `ImageData`.
         guards: warn of a search that collapses. pictures: draw gates and cells for TensorBoard at every epoch.
-        report: takes the line of an epoch, by default the log.
+        report: takes the line of an epoch, by default the log. supernet: of `space`, searched in place in the first
+            phase; by default one with fresh weights.
     """
 
     method: Method
     space: Space
-    data: PairedDataModule | LoaderData
+    data: SearchData
     hardware: Hardware
     epochs: int
     seed: int
@@ -75,6 +75,7 @@ class Search:
     guards: bool = True
     pictures: bool = True
     report: Callable[[str], None] | None = None
+    supernet: Supernet | None = None
 
     def prepare(self) -> Schedule:
         """The epochs of all phases; what each of several will need is built, so that one that cannot be is told of
@@ -140,20 +141,23 @@ class Search:
         """Whether a search that was stopped at `until` is to be gone on with."""
         return until is not None and until < self.epochs and module.verdict is None
 
-    def _phase_module(self, schedule: Schedule, index: int) -> SearchModule:
-        """The module of a phase over all candidates, drawn anew."""
-        phase, epochs, method = schedule.phases[index], schedule.lengths[index], self.method
+    def _fresh_supernet(self, phase: Phase, index: int) -> Supernet:
         torch.manual_seed(derived_seed(self.seed, "supernet", *([index] if index else [])))
-        mixing = as_mixing(method.mixing)
+        mixing = as_mixing(self.method.mixing)
         mixing = mixing if phase.channel_divisor is None else mixing.with_divisor(phase.channel_divisor)
-        supernet = self.space.supernet(
+        return self.space.supernet(
             self.data.input_shape,
             self.data.outputs,
-            relaxation=copy.deepcopy(method.relaxation),  # it anneals
+            relaxation=copy.deepcopy(self.method.relaxation),  # it anneals
             mixing=mixing,
-            auxiliary_skip=any(rule.auxiliary_skip for rule in method.rules),
+            auxiliary_skip=any(rule.auxiliary_skip for rule in self.method.rules),
             layers=phase.layers,
         )
+
+    def _phase_module(self, schedule: Schedule, index: int) -> SearchModule:
+        """The module of a phase over all candidates."""
+        phase, epochs, method = schedule.phases[index], schedule.lengths[index], self.method
+        supernet = self.supernet if self.supernet is not None and not index else self._fresh_supernet(phase, index)
         supernet.train()  # also a relaxation that Python handed over in eval mode
         start, length = schedule.span(index)
         return method.make_module(

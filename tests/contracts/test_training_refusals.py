@@ -9,6 +9,7 @@ from torch.utils.data import DataLoader, IterableDataset
 
 from darts_pl import SearchConfig, search_architecture, train_network
 from darts_pl.errors import ConfigError, DataError
+from darts_pl.spaces import CellSpace
 
 X, Y = torch.randn(8, 1, 8, 8), torch.arange(8) % 2
 
@@ -47,3 +48,9 @@ def test_a_device_that_is_none_is_told_by_a_training_and_a_search(device: str, w
         train_network(nn.Linear(1, 1), [(X, Y)], [(X, Y)], device=device)
     with pytest.raises(ConfigError, match=words):
         search_architecture([(X, Y)], [(X, Y)], device=device)
+
+
+@pytest.mark.parametrize("x", [torch.randn(8, 5), torch.randint(0, 9, (8, 1, 8, 8))])
+def test_a_space_of_images_refuses_other_inputs(x: Tensor) -> None:
+    with pytest.raises(DataError, match=r"train_loader: found x of TensorInput.*expected images, .* for CellSpace"):
+        search_architecture([(x, Y)], [(x, Y)], SearchConfig(epochs=1, space=CellSpace(layers=3)))

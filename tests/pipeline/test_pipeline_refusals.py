@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 from pipeline_series import TINY, FinishedRun, command, composed, hourly, write_csv
 
-from darts_pl.errors import ConfigError
+from darts_pl.errors import ConfigError, RunError
 from darts_pl.forecasting import build_plan, parts_factory
+from darts_pl.forecasting.order import chosen_genotype
 from darts_pl.stages.pipeline.candidates import candidates
 from darts_pl.stages.run import RunFolder
 
@@ -174,3 +175,10 @@ def test_a_folder_that_holds_no_run_is_not_gone_on_with(whole: FinishedRun, tmp_
 def test_a_finished_run_is_not_overwritten(csv: Path, whole: FinishedRun, kept: Path) -> None:
     status, _, errors = command(f"data.csv={csv}", *TINY, f"hydra.run.dir={kept}")
     assert status == 2 and f"holds a run already. To go on with it: resume={kept}" in errors
+
+
+def test_what_was_chosen_is_never_replaced_by_a_random_architecture(tmp_path: Path) -> None:
+    """Without a genotype the final stage would draw one and call it `searched`."""
+    run = RunFolder.open(tmp_path, command="pipeline", config={"seed": 0}, device="cpu")
+    with pytest.raises(RunError, match="the genotype of c3, which was chosen, is gone"):
+        chosen_genotype(run, "c3")

@@ -24,7 +24,7 @@ class SeriesShape:
     past_covariates: int = 0
     known_future: int = 0
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for name, least in (
             ("look_back", 1),
             ("horizon", 1),

@@ -1,7 +1,7 @@
 """A cell of operations as a choice: a small directed graph that a search wires."""
 
 import itertools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import torch.nn as nn
@@ -10,12 +10,13 @@ from torch import Tensor
 from darts_pl.derive import NONE
 from darts_pl.errors import ConfigError
 from darts_pl.genotype import Cell as CellGenotype
+from darts_pl.ops.containers import ModuleDict, ModuleList
 from darts_pl.relaxations.mixing import MixingFunction
 from darts_pl.spaces.choice import unbound
 from darts_pl.spaces.layout import edge_key, edge_sources
 from darts_pl.spaces.mixed import MixedOperation
 from darts_pl.spaces.module.candidates import check_name, module_of
-from darts_pl.spaces.options import CellOptions
+from darts_pl.spaces.options import CellOptions, Chosen
 from darts_pl.spaces.walk import DerivedCell, SearchedCell, cell_sources, check_output, walk
 
 
@@ -35,6 +36,8 @@ class Cell(SearchedCell):
         ConfigError: no node, nothing to choose besides `none`, an unknown output.
     """
 
+    options: CellOptions
+
     def __init__(
         self,
         primitives: Mapping[str, Callable[[], nn.Module]],
@@ -47,34 +50,37 @@ class Cell(SearchedCell):
         edges = edge_sources(nodes)
         super().__init__(label, CellOptions(tuple(primitives), nodes), edges)
         self.output = output
-        self.mixed = nn.ModuleDict()
-        for state, source in edges:
-            named = {name: module_of(build, f"{where}, primitive {name!r}") for name, build in primitives.items()}
-            self.mixed[edge_key(state, source)] = MixedOperation(named, unbound)
 
-    @property
-    def edges(self) -> dict[str, MixedOperation]:
+        def make_choice() -> MixedOperation:
+            named = {name: module_of(build, f"{where}, primitive {name!r}") for name, build in primitives.items()}
+            return MixedOperation(named, unbound)
+
+        self.mixed = ModuleDict({edge_key(*edge): make_choice() for edge in edges})
+
+    def mixed_operations(self) -> dict[str, MixedOperation]:
         """A row an edge."""
         return dict(self.mixed.items())
 
-    def signature(self) -> tuple:
+    def signature(self) -> tuple[object, ...]:
         """Also the output."""
         return *super().signature(), self.output
 
     def bind(self, mixing: MixingFunction, auxiliary_skip: bool = False) -> None:
         """Auxiliary skips are identities, as operations keep the shape."""
         super().bind(mixing, auxiliary_skip)
-        for edge in self.edges.values():
+        for edge in self.mixed.values():
             edge.auxiliary = First() if auxiliary_skip else None
 
-    def forward(self, before_last: Tensor, last: Tensor, *context: Any) -> Tensor:
+    # Of the cells with any number of inputs this one has two, and what its operations get besides.
+    def forward(self, before_last: Tensor, last: Tensor, *context: Any) -> Tensor:  # type: ignore[override]
         """Two inputs of one shape (B, D, ...) → (B, nodes · D, ...), or (B, D, ...) of a sum or mean. Every operation
         gets a state and the `context`, such as a mask."""
         return walk(self, (before_last, last), context)
 
-    def freeze(self, chosen: CellGenotype) -> "WiredCell":
+    def freeze(self, chosen: Chosen) -> "WiredCell":
         """A cell of these operations alone."""
-        return WiredCell(chosen, self.chosen_operations(chosen), self.output)
+        cell = self.options.check(chosen)
+        return WiredCell(cell, self.chosen_operations(cell), self.output)
 
 
 def _check(primitives: object, nodes: int, output: str, where: str) -> None:
@@ -104,12 +110,13 @@ class WiredCell(DerivedCell):
         operations: those of every node, edge by edge. output: as of `Cell`.
     """
 
-    def __init__(self, cell: CellGenotype, operations: list[list[nn.Module]], output: str):
+    def __init__(self, cell: CellGenotype, operations: Sequence[Sequence[nn.Module]], output: str):
         super().__init__(cell_sources(cell), cell.concat)
         self.output = output
-        self.operations = nn.ModuleList(nn.ModuleList(node) for node in operations)
+        self.operations = ModuleList(ModuleList(node) for node in operations)
 
-    def forward(self, before_last: Tensor, last: Tensor, *context: Any) -> Tensor:
+    # The same inputs as those of `Cell`.
+    def forward(self, before_last: Tensor, last: Tensor, *context: Any) -> Tensor:  # type: ignore[override]
         """As `Cell.forward`."""
         return walk(self, (before_last, last), context)
 

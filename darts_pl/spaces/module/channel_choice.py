@@ -9,11 +9,13 @@ from torch import Tensor
 from darts_pl.errors import ConfigError
 from darts_pl.spaces.choice import ChoiceModule, building_now, unbound
 from darts_pl.spaces.mixed import MixedOperation
-from darts_pl.spaces.options import OneOf
+from darts_pl.spaces.options import Chosen, OneOf
 
 
 class Narrow(nn.Module):
     """Leaves the first `width` channels and sets the others to zero."""
+
+    mask: Tensor  # bool [widest]
 
     def __init__(self, width: int, widest: int, dim: int):
         super().__init__()
@@ -60,6 +62,9 @@ class ChannelChoice(ChoiceModule):
         ConfigError: fewer than two widths, not ascending from 1, or no label.
     """
 
+    label: str
+    options: OneOf
+
     def __init__(self, widths: Sequence[int], label: str, dim: int = 1):
         if not isinstance(label, str) or not label:
             raise ConfigError(f"ChannelChoice: found label={label!r}, expected a name, as the layers ask for its width")
@@ -73,8 +78,7 @@ class ChannelChoice(ChoiceModule):
         masks = {str(width): Narrow(width, widths[-1], dim) for width in widths}
         self.mixed = MixedOperation(masks, unbound, droppable=False)  # no path here is one that could be done without
 
-    @property
-    def edges(self) -> dict[str, MixedOperation]:
+    def mixed_operations(self) -> dict[str, MixedOperation]:
         """One row."""
         return {self.label: self.mixed}
 
@@ -92,6 +96,10 @@ class ChannelChoice(ChoiceModule):
         (gate,) = self.rows()
         return self.mixed(x, gate)
 
-    def freeze(self, chosen: str) -> nn.Module:
+    def width(self, chosen: Chosen) -> int:
+        """The number of channels that was chosen."""
+        return int(self.options.check(chosen))
+
+    def freeze(self, chosen: Chosen) -> ChosenWidth:
         """Nothing: the layers have the width already."""
-        return ChosenWidth(int(chosen))
+        return ChosenWidth(self.width(chosen))

@@ -8,7 +8,7 @@ from torch import Tensor
 from darts_pl.spaces.choice import ChoiceModule, unbound
 from darts_pl.spaces.mixed import Call, MixedOperation
 from darts_pl.spaces.module.candidates import Candidates, by_name, module_of
-from darts_pl.spaces.options import OneOf
+from darts_pl.spaces.options import Chosen, OneOf
 
 
 class Choice(ChoiceModule):
@@ -28,6 +28,8 @@ class Choice(ChoiceModule):
         ConfigError: fewer than two candidates, or one that is no module.
     """
 
+    options: OneOf
+
     def __init__(self, candidates: Candidates, label: str | None = None):
         where = f"Choice {label!r}" if label else "Choice"
         named = by_name(candidates, where)
@@ -35,16 +37,15 @@ class Choice(ChoiceModule):
         modules = {name: module_of(each, f"{where}, candidate {name!r}") for name, each in named.items()}
         self.mixed = MixedOperation(modules, unbound)
 
-    @property
-    def edges(self) -> dict[str | None, MixedOperation]:
+    def mixed_operations(self) -> dict[str, MixedOperation]:
         """One row."""
-        return {self.label: self.mixed}
+        return {self.kind: self.mixed}
 
     def forward(self, *arguments: Any, **named: Any) -> Tensor:
         """The mixture of the candidates' outputs on these inputs."""
         (gate,) = self.rows()
         return self.mixed(Call(arguments, named), gate)
 
-    def freeze(self, chosen: str) -> nn.Module:
+    def freeze(self, chosen: Chosen) -> nn.Module:
         """The candidate itself."""
-        return self.mixed.candidates[chosen]
+        return self.mixed.candidates[self.options.check(chosen)]

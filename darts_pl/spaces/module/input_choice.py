@@ -6,9 +6,10 @@ import torch.nn as nn
 from torch import Tensor
 
 from darts_pl.errors import ConfigError
+from darts_pl.ops.containers import ModuleList
 from darts_pl.spaces.choice import ChoiceModule, unbound
 from darts_pl.spaces.mixed import MixedOperation
-from darts_pl.spaces.options import SomeOf
+from darts_pl.spaces.options import Chosen, SomeOf
 from darts_pl.spaces.walk import check_output, join_nodes
 
 
@@ -41,22 +42,23 @@ class InputChoice(ChoiceModule):
         ConfigError: k outside 1 … n - 1, an unknown reduction.
     """
 
+    options: SomeOf
+
     def __init__(self, n: int, k: int = 1, label: str | None = None, reduction: str = "sum"):
         super().__init__(label, SomeOf(tuple(str(number) for number in range(n)), k))
         if not 1 <= k < n:
             raise ConfigError(f"InputChoice: found k={k} of n={n} inputs, expected k from 1 to {max(n - 1, 1)}")
         check_output(reduction, "InputChoice: reduction")
         self.reduction = reduction
-        self.places = nn.ModuleList(
+        self.places = ModuleList(
             MixedOperation({name: Select(int(name)) for name in self.names}, unbound, droppable=False) for _ in range(k)
         )
 
-    @property
-    def edges(self) -> dict[str, MixedOperation]:
+    def mixed_operations(self) -> dict[str, MixedOperation]:
         """A row a place."""
         return dict(zip(self.row_names, self.places))
 
-    def signature(self) -> tuple:
+    def signature(self) -> tuple[object, ...]:
         """Also the reduction."""
         return *super().signature(), self.reduction
 
@@ -71,9 +73,9 @@ class InputChoice(ChoiceModule):
             raise ConfigError(f"choice {self.label!r}: found {len(given)} inputs, expected {len(self.names)}")
         return join_nodes([place(given, gate) for place, gate in zip(self.places, self.rows())], self.reduction)
 
-    def freeze(self, chosen: tuple[str, ...]) -> nn.Module:
+    def freeze(self, chosen: Chosen) -> "ChosenInputs":
         """The inputs that were chosen, joined."""
-        return ChosenInputs([int(name) for name in chosen], self.reduction)
+        return ChosenInputs([int(name) for name in self.options.check(chosen)], self.reduction)
 
 
 class ChosenInputs(nn.Module):

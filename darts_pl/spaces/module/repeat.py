@@ -10,7 +10,7 @@ from darts_pl.errors import ConfigError
 from darts_pl.spaces.choice import ChoiceModule, unbound
 from darts_pl.spaces.mixed import MixedOperation
 from darts_pl.spaces.module.candidates import module_of
-from darts_pl.spaces.options import OneOf
+from darts_pl.spaces.options import Chosen, OneOf
 
 
 class Depths(MixedOperation):
@@ -56,6 +56,8 @@ class Repeat(ChoiceModule):
         ConfigError: depths that leave nothing to choose; blocks of another number than the most.
     """
 
+    options: OneOf
+
     def __init__(
         self,
         block: Callable[..., nn.Module] | Sequence[nn.Module | Callable[[], nn.Module]],
@@ -67,26 +69,26 @@ class Repeat(ChoiceModule):
         super().__init__(label, OneOf(tuple(str(each) for each in range(fewest, most + 1))))
         self.mixed = Depths(_blocks(block, most, where), range(fewest, most + 1))
 
-    @property
-    def edges(self) -> dict[str, MixedOperation]:
+    def mixed_operations(self) -> dict[str, MixedOperation]:
         """One row."""
-        return {self.label: self.mixed}
+        return {self.kind: self.mixed}
 
     def forward(self, x: Tensor) -> Tensor:
         """x → the mixture of all depths."""
         (gate,) = self.rows()
         return self.mixed(x, gate)
 
-    def freeze(self, chosen: str) -> nn.Module:
+    def freeze(self, chosen: Chosen) -> nn.Sequential:
         """The first blocks one after the other."""
-        return nn.Sequential(*self.mixed.blocks[: int(chosen)])
+        return nn.Sequential(*self.mixed.blocks[: int(self.options.check(chosen))])
 
 
 def _checked_depth(depth: object, where: str) -> tuple[int, int]:
-    whole = isinstance(depth, (tuple, list)) and len(depth) == 2 and all(type(each) is int for each in depth)
-    if not whole or not 0 <= depth[0] < depth[1]:
-        raise ConfigError(f"{where}: found depth={depth!r}, expected (fewest, most) with fewest below most, from 0")
-    return depth[0], depth[1]
+    if isinstance(depth, (tuple, list)) and len(depth) == 2 and all(type(each) is int for each in depth):
+        fewest, most = depth
+        if 0 <= fewest < most:
+            return fewest, most
+    raise ConfigError(f"{where}: found depth={depth!r}, expected (fewest, most) with fewest below most, from 0")
 
 
 def _blocks(block: object, most: int, where: str) -> list[nn.Module]:

@@ -106,17 +106,22 @@ class ModuleSpace(Space[Any, ModuleGenotype]):
                     "derived networks would train the same weights. Build it inside, or take copy.deepcopy(...) of it"
                 )
 
+    def _built_before(self) -> tuple[nn.Module, dict[str, ChoiceModule]]:
+        """The network that `prepare` built, and its choices by label."""
+        self.prepare()
+        assert self._prototype is not None  # or `prepare` raises
+        return self._prototype
+
     def _try_derived(self) -> None:
         """Build and run a derived network of the first and one of the last of all candidates, before any search."""
         for last in (False, True):
             decisions = {label: options.any_choice(last) for label, options in self.options.items()}
-            self.network(genotype_of(decisions, self._prototype[0]))
+            self.network(genotype_of(decisions, self._built_before()[0]))
 
     @property
     def choices(self) -> dict[str, ChoiceModule]:
         """Label → a choice of this label, in the order of the network."""
-        self.prepare()
-        return self._prototype[1]
+        return self._built_before()[1]
 
     def _has_cells(self) -> bool:
         return any(isinstance(choice, Cell) for choice in self.choices.values())
@@ -196,12 +201,12 @@ class ModuleSpace(Space[Any, ModuleGenotype]):
         self.check_derivation(derivation)
         # A label is a name of its own: to a derivation every cell is of the kind "normal".
         decisions = {label: options.derive(strengths[label], derivation) for label, options in self.options.items()}
-        return genotype_of(decisions, self._prototype[0])
+        return genotype_of(decisions, self._built_before()[0])
 
     def random_genotype(self, generator: torch.Generator) -> ModuleGenotype:
         """Every label decided uniformly; everything is drawn from `generator` (on the CPU)."""
         decisions = {label: options.draw(generator) for label, options in self.options.items()}
-        return genotype_of(decisions, self._prototype[0])
+        return genotype_of(decisions, self._built_before()[0])
 
     def network(
         self, genotype: ModuleGenotype, input_shape: Any = None, outputs: Any = None, *, auxiliary: bool = False
@@ -218,7 +223,11 @@ class ModuleSpace(Space[Any, ModuleGenotype]):
             raise ConfigError(NO_HEAD)
         self.prepare(input_shape, outputs)
         decisions = self.chosen(genotype)
-        widths = {k: int(v) for k, v in decisions.items() if isinstance(self.choices[k], ChannelChoice)}
+        widths = {
+            label: choice.width(decisions[label])
+            for label, choice in self.choices.items()
+            if isinstance(choice, ChannelChoice)
+        }
         network = derive_module(self._built(widths)[0], decisions)
         input_shape, outputs = self._shapes
         if input_shape is not None:
@@ -228,4 +237,5 @@ class ModuleSpace(Space[Any, ModuleGenotype]):
     def chosen(self, genotype: ModuleGenotype) -> dict[str, Chosen]:
         """See `Space.chosen`; for labels that nothing chosen leads to, anything."""
         check_space(genotype, ModuleGenotype.space)
-        return decisions_of(genotype, self.choices, self._prototype[0])
+        network, choices = self._built_before()
+        return decisions_of(genotype, choices, network)

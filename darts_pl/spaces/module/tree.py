@@ -86,11 +86,11 @@ def reached(module: nn.Module, decisions: Mapping[str, Chosen]) -> Iterator[str]
         GenotypeError: nothing is decided for a label that is met.
     """
     if isinstance(module, ChoiceModule):
-        if module.label not in decisions:
+        if module.kind not in decisions:
             names = ", ".join(module.names)
-            raise GenotypeError(f"genotype: nothing is decided for {module.label!r}, expected one of {names}")
-        yield module.label
-        parts = [module.freeze(decisions[module.label])]
+            raise GenotypeError(f"genotype: nothing is decided for {module.kind!r}, expected one of {names}")
+        yield module.kind
+        parts = [module.freeze(decisions[module.kind])]
     else:
         parts = list(module.children())
     for part in parts:
@@ -102,7 +102,8 @@ def genotype_of(decisions: Mapping[str, Chosen], network: nn.Module) -> ModuleGe
     met = set(reached(network, decisions))
     kept = {label: chosen for label, chosen in decisions.items() if label in met}
     cells = {label: chosen for label, chosen in kept.items() if isinstance(chosen, Cell)}
-    return ModuleGenotype({label: chosen for label, chosen in kept.items() if label not in cells}, cells)
+    choices = {label: chosen for label, chosen in kept.items() if not isinstance(chosen, Cell)}
+    return ModuleGenotype(choices, cells)
 
 
 def decisions_of(

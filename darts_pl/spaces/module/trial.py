@@ -146,8 +146,8 @@ def check_outputs(y: Any, outputs: Any, name: str) -> None:
     """Raises ConfigError where outputs `y` of two samples are not those that the data ask for, see `try_out`."""
     if isinstance(outputs, Mapping):
         if not isinstance(y, Mapping) or set(y) != set(outputs):
-            found = f"the outputs {', '.join(map(str, y))}" if isinstance(y, Mapping) else f"a {type(y).__name__}"
-            raise ConfigError(f"{name} gives {found}, expected a dictionary of {', '.join(outputs)}, as the data have")
+            named = f"the outputs {', '.join(map(str, y))}" if isinstance(y, Mapping) else f"a {type(y).__name__}"
+            raise ConfigError(f"{name} gives {named}, expected a dictionary of {', '.join(outputs)}, as the data have")
         for key, size in outputs.items():
             check_outputs(y[key], size, f"{name}, output {key!r},")
         return

@@ -33,7 +33,9 @@ class Attention(nn.Module):
     query_bias = key_bias = True
     mask: Tensor | None
 
-    def __init__(self, dim: int, heads: int, along: Along, memory_along: Along | None = None, mask=None):
+    def __init__(
+        self, dim: int, heads: int, along: Along, memory_along: Along | None = None, mask: Tensor | None = None
+    ):
         super().__init__()
         self.heads, self.along = heads, along
         self.memory_along = memory_along or along
@@ -70,8 +72,10 @@ class SoftmaxAttention(Attention):
 
     key_bias = False
 
-    def __init__(self, *arguments, **settings):
-        super().__init__(*arguments, **settings)
+    def __init__(
+        self, dim: int, heads: int, along: Along, memory_along: Along | None = None, mask: Tensor | None = None
+    ):
+        super().__init__(dim, heads, along, memory_along, mask)
         self.softmax = nn.Softmax(dim=-1)
 
     def attend(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
@@ -86,8 +90,10 @@ class LinearAttention(Attention):
     """φ(q) Σ φ(k) vᵀ / φ(q) Σ φ(k) with φ = elu + 1 (Katharopoulos et al., arXiv:2006.16236, equations 5 and 7): time
     and memory grow linearly in L. With a mask the L · M products are formed, which gives the same as the recurrence."""
 
-    def __init__(self, *arguments, **settings):
-        super().__init__(*arguments, **settings)
+    def __init__(
+        self, dim: int, heads: int, along: Along, memory_along: Along | None = None, mask: Tensor | None = None
+    ):
+        super().__init__(dim, heads, along, memory_along, mask)
         self.activation = nn.ELU()
 
     def attend(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
@@ -111,8 +117,10 @@ class AutoCorrelation(Attention):
 
     query_bias = key_bias = False
 
-    def __init__(self, *arguments, **settings):
-        super().__init__(*arguments, **settings)
+    def __init__(
+        self, dim: int, heads: int, along: Along, memory_along: Along | None = None, mask: Tensor | None = None
+    ):
+        super().__init__(dim, heads, along, memory_along, mask)
         self.softmax = nn.Softmax(dim=-1)
 
     def attend(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
@@ -129,4 +137,8 @@ class AutoCorrelation(Attention):
         return rolls.unsqueeze(1) @ value
 
 
-ATTENTIONS = {"full": SoftmaxAttention, "linear": LinearAttention, "auto_correlation": AutoCorrelation}
+ATTENTIONS: dict[str, type[Attention]] = {
+    "full": SoftmaxAttention,
+    "linear": LinearAttention,
+    "auto_correlation": AutoCorrelation,
+}

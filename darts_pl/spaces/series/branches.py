@@ -83,8 +83,11 @@ class EncoderDecoder(nn.Module):
         grid = self.embedding.grid
         self.encoder = _stack(factory, "encoder", grid, sizes)
         self.queries = Queries(kind, shape, grid.tokens, sizes.dim, sizes.patch)
-        across = kind == "variates"
-        axes = tuple(Along(g.series if across else g.tokens, across) for g in (self.queries.grid, grid))
+
+        def axis(of: TokenGrid) -> Along:
+            return Along(of.series, True) if kind == "variates" else Along(of.tokens, False)
+
+        axes = axis(self.queries.grid), axis(grid)
         self.decoder = _stack(factory, "decoder", self.queries.grid, sizes, memory=axes)
         self.emission = Emission(self.queries)
 
@@ -121,9 +124,19 @@ class DecoderOnly(nn.Module):
         )
 
 
-def _stack(factory: Factory, kind: str, grid: TokenGrid, sizes: Sizes, **settings) -> Stack:
+def _stack(
+    factory: Factory,
+    kind: str,
+    grid: TokenGrid,
+    sizes: Sizes,
+    *,
+    mask: Tensor | None = None,
+    memory: tuple[Along, Along] | None = None,
+) -> Stack:
+    """The layers of an encoder or decoder, see `Layer`."""
+
     def make_layer() -> Layer:
-        return Layer(factory, kind, grid, heads=sizes.heads, dropout=sizes.dropout, **settings)
+        return Layer(factory, kind, grid, heads=sizes.heads, dropout=sizes.dropout, mask=mask, memory=memory)
 
     return Stack(sizes.layers, make_layer, sizes.dim)
 

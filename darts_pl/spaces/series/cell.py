@@ -8,10 +8,11 @@ import torch.nn as nn
 from torch import Tensor
 
 from darts_pl.genotype import Cell
+from darts_pl.ops.containers import ModuleDict
 from darts_pl.ops.series.shapes import TokenGrid
 from darts_pl.spaces.layout import edge_key, edge_sources
 from darts_pl.spaces.mixed import MixedOperation
-from darts_pl.spaces.options import CellOptions
+from darts_pl.spaces.options import CellOptions, Chosen
 from darts_pl.spaces.walk import DerivedCell, SearchedCell, cell_sources
 
 INPUTS = ("0", "1")
@@ -23,23 +24,25 @@ class SeriesSearchCell(SearchedCell):
     States 0 and 1 are the two inputs after a layer normalisation each.
     """
 
+    options: CellOptions
     output = "mean"
 
     def __init__(self, kind: str, dim: int, options: CellOptions, make_choice: Callable[[], MixedOperation]):
         edges = edge_sources(options.num_nodes)
         super().__init__(kind, options, edges)
         self.norms = nn.ModuleDict({state: nn.LayerNorm(dim) for state in INPUTS})
-        self.edges = nn.ModuleDict({edge_key(*edge): make_choice() for edge in edges})
+        self.edges = ModuleDict({edge_key(*edge): make_choice() for edge in edges})
 
     def first_states(self, *inputs: Tensor) -> list[Any]:
         """Outputs of the two preceding layers, (B, V, N, D) as all states."""
         return _normalized(self.norms, inputs)
 
-    def freeze(self, chosen: Cell) -> "DerivedSeriesCell":
+    def freeze(self, chosen: Chosen) -> "DerivedSeriesCell":
         """The cell of these operations alone, with their weights."""
-        used = {str(edge.source) for node in chosen.nodes for edge in node}
+        cell = self.options.check(chosen)
+        used = {str(edge.source) for node in cell.nodes for edge in node}
         norms = {state: norm for state, norm in self.norms.items() if state in used}
-        return DerivedSeriesCell(chosen, norms, self.chosen_operations(chosen))
+        return DerivedSeriesCell(cell, norms, self.chosen_operations(cell))
 
 
 class DerivedSeriesCell(DerivedCell):
@@ -76,5 +79,5 @@ class DerivedSeriesCell(DerivedCell):
         return self.edges.values()
 
 
-def _normalized(norms: Mapping[str, nn.Module], inputs: tuple[Tensor, ...]) -> list[Tensor | None]:
+def _normalized(norms: nn.ModuleDict, inputs: tuple[Tensor, ...]) -> list[Tensor | None]:
     return [norms[state](x) if state in norms else None for state, x in zip(INPUTS, inputs)]

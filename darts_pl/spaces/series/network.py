@@ -75,7 +75,9 @@ class Forecaster(nn.Module):
         over_time = shape.look_back, shape.horizon
         self.trend = None if self.decomposition is None else linear_map(*over_time, bias=False)
         self.shortcut = factory.choice("shortcut", lambda name: _shortcut(name, *over_time))
-        self.tokens = factory.choice("tokens", lambda name: BRANCHES[mode](name, shape, sizes, factory))
+        tokens = factory.choice("tokens", lambda name: BRANCHES[mode](name, shape, sizes, factory))
+        assert tokens is not None, "none is no candidate for tokens"
+        self.tokens = tokens
         self.known_part = KnownPart(shape.known_future, sizes.dim, shape.targets) if self.known else None
 
     def forward(self, x: Batch) -> Tensor:

@@ -13,11 +13,12 @@ import torch.nn as nn
 from torch import Tensor
 
 from darts_pl.genotype import SeriesGenotype
+from darts_pl.ops.containers import ModuleDict
 from darts_pl.ops.series.shapes import TokenGrid
 from darts_pl.relaxations.mixing import MixingFunction
 from darts_pl.spaces.choice import ChoiceModule
 from darts_pl.spaces.mixed import MixedOperation
-from darts_pl.spaces.options import CellOptions, OneOf
+from darts_pl.spaces.options import CellOptions, Chosen, OneOf
 from darts_pl.spaces.series.cell import DerivedSeriesCell, SeriesSearchCell
 from darts_pl.spaces.series.labels import NONE
 
@@ -35,19 +36,21 @@ class Zero(nn.Module):
 class LabelChoice(ChoiceModule):
     """A choice among parts of the network. All choices of a label share their alphas [1, K]."""
 
+    options: OneOf
+
     def __init__(self, label: str, candidates: Mapping[str, nn.Module], mixing: MixingFunction):
         super().__init__(label, OneOf(tuple(candidates)))
         # Paths are never dropped: without its scale or its tokens there is no network.
-        self.edges = nn.ModuleDict({label: MixedOperation(candidates, mixing, droppable=False)})
+        self.edges = ModuleDict({label: MixedOperation(candidates, mixing, droppable=False)})
 
     def forward(self, x: Any) -> Tensor:
         """The candidates' outputs on `x`, mixed by this choice's gates."""
         (gate,) = self.rows()
         return self.edges[self.kind](x, gate)
 
-    def freeze(self, chosen: str) -> "Fixed":
+    def freeze(self, chosen: Chosen) -> "Fixed":
         """The one candidate, with its weights."""
-        return Fixed(self.edges[self.kind].candidates[chosen])
+        return Fixed(self.edges[self.kind].candidates[self.options.check(chosen)])
 
 
 class Fixed(nn.Module):

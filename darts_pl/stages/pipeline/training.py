@@ -1,4 +1,4 @@
-"""Training one network from fresh weights in a folder of its own, best epoch by validation."""
+"""Training one network, best epoch by validation, in a folder of its own or in memory."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -22,21 +22,23 @@ def train(
     network: nn.Module,
     data: WindowDataModule,
     *,
-    folder: Path,
+    folder: Path | None,
     title: str,
     epochs: int,
     make_module: Callable[..., RetrainModule],
     hardware: Hardware,
     trainer: TrainerSettings,
+    history: History | None = None,
 ) -> dict[str, float]:
     """Train `network`, or go on; leaves it the weights of its best epoch on the CPU or its device. Returns val_mse of
     these weights, epoch_best, epochs (that were run), steps, parameters.
 
     Args:
-        data: prepared for retraining. make_module: `(network, task=, epochs=) -> RetrainModule`.
+        data: prepared for retraining. folder: None leaves nothing on the disk. make_module: `(network, task=, epochs=)
+            -> RetrainModule`. history: takes the rows; by default one that writes them to `folder`.
     """
     module = make_module(network, task=data.task, epochs=epochs)
-    history = History(folder, title)
+    history = history or History(folder, title)
     fit(
         module,
         data,

@@ -7,8 +7,7 @@ from typing import Any
 
 from torch import Tensor
 
-from darts_pl.data.base import PairedDataModule
-from darts_pl.data.user_loaders import LoaderData
+from darts_pl.data.base import SearchData
 from darts_pl.genotype import AnyGenotype
 from darts_pl.hardware import Hardware
 from darts_pl.lit import SearchModule
@@ -30,7 +29,7 @@ class Trained:
     module: SearchModule
     make_module: Callable[..., SearchModule]
     space: Space
-    data: PairedDataModule | LoaderData
+    data: SearchData
     derive: Callable[[Mapping[str, Tensor]], AnyGenotype]
     hardware: Hardware
     seed: int

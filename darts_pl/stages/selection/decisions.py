@@ -101,7 +101,7 @@ def apply(decision: Decision, supernet: Supernet) -> None:
     kept[decision.row, decision.column] = True
     for cell in supernet.cells:
         if cell.kind == decision.kind:
-            choice = list(cell.edges.values())[decision.row]
+            choice = list(cell.mixed_operations().values())[decision.row]
             choice.keep([choice.names[decision.column]])
 
 
