@@ -1,7 +1,6 @@
 """What searches, retrainings, selections and reports may ask of data, and the loaders that all data share."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
 from functools import cached_property
 from typing import Any, Protocol, TypeAlias, TypeVar, runtime_checkable
 
@@ -12,14 +11,13 @@ from torch import Tensor
 from darts_pl.data.batches import Batches, Indexed, PairedBatches
 from darts_pl.data.preprocessing import Preprocessing
 from darts_pl.errors import ConfigError, nearest
-from darts_pl.inputs import Inputs
+from darts_pl.inputs import Inputs, Outputs
 from darts_pl.ops.series.shapes import SeriesShape
 from darts_pl.tasks import Task
 
 PURPOSES = ("search", "retrain")
 
 InputShape: TypeAlias = "tuple[int, int, int] | Inputs | SeriesShape"
-Outputs: TypeAlias = int | Mapping[str, "Outputs"]
 Classes: TypeAlias = tuple[str, ...] | dict[str, tuple[str, ...]]
 Loaded = TypeVar("Loaded", covariant=True)
 

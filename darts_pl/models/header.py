@@ -33,7 +33,7 @@ PREPROCESSING = {
     for each in (Preprocessing, ImagePreprocessing, TablePreprocessing, TextPreprocessing, SeriesPreprocessing)
 }
 
-AnySpace: TypeAlias = "Space[Any, Any]"
+AnySpace: TypeAlias = "Space[Any, Any, Any]"
 Settings = dict[str, Any]
 
 

@@ -10,7 +10,7 @@ from torch import Tensor
 from darts_pl.derive import Derivation, top_edges
 from darts_pl.errors import ConfigError, DartsError
 from darts_pl.genotype import ModuleGenotype, check_space
-from darts_pl.inputs import as_inputs
+from darts_pl.inputs import Declared, Outputs, as_inputs
 from darts_pl.relaxations import Relaxation
 from darts_pl.spaces.base import MixingFunction, Space, as_mixing
 from darts_pl.spaces.choice import ChoiceModule, construction, derive_module
@@ -25,7 +25,7 @@ from darts_pl.spaces.options import Chosen, Options
 NO_HEAD = "a network of one's own has no auxiliary head. Take retraining.auxiliary=false"
 
 
-class ModuleSpace(Space[Any, ModuleGenotype]):
+class ModuleSpace(Space[Declared, Outputs, ModuleGenotype]):
     """The space of a network with `Choice`, `InputChoice`, `Repeat`, `ChannelChoice` or `Cell` in it.
 
     A label is a kind of its own: alphas [1, K] of a choice, depth or width, [k, n] of a choice of inputs, [E, K] of a
@@ -44,7 +44,7 @@ class ModuleSpace(Space[Any, ModuleGenotype]):
     def __init__(self, target: Callable[..., nn.Module] | str, arguments: Mapping[str, Any] | None = None):
         self.target = find_target(target) if isinstance(target, str) else target
         self.arguments = dict(arguments or {})
-        self._shapes: tuple[Any, Any] = (None, None)
+        self._shapes: tuple[Declared | None, Outputs | None] = (None, None)
         self._prototype: tuple[nn.Module, dict[str, ChoiceModule]] | None = None
 
     @property
@@ -52,7 +52,7 @@ class ModuleSpace(Space[Any, ModuleGenotype]):
         """What messages call the network."""
         return target_name(self.target)
 
-    def prepare(self, input_shape: Any = None, outputs: Any = None) -> None:
+    def prepare(self, input_shape: Declared | None = None, outputs: Outputs | None = None) -> None:
         """Build the network once and, where the shape of its inputs is known, run it with all its candidates.
 
         Args:
@@ -156,8 +156,8 @@ class ModuleSpace(Space[Any, ModuleGenotype]):
 
     def supernet(
         self,
-        input_shape: Any = None,
-        outputs: Any = None,
+        input_shape: Declared | None = None,
+        outputs: Outputs | None = None,
         *,
         relaxation: Relaxation,
         mixing: MixingFunction,
@@ -207,7 +207,12 @@ class ModuleSpace(Space[Any, ModuleGenotype]):
         return genotype_of(decisions, self._built_before()[0])
 
     def network(
-        self, genotype: ModuleGenotype, input_shape: Any = None, outputs: Any = None, *, auxiliary: bool = False
+        self,
+        genotype: ModuleGenotype,
+        input_shape: Declared | None = None,
+        outputs: Outputs | None = None,
+        *,
+        auxiliary: bool = False,
     ) -> nn.Module:
         """The module of `genotype` with fresh weights: no choice is left in it, nor any candidate that was not chosen.
 

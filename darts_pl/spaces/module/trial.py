@@ -9,7 +9,7 @@ import torch.nn as nn
 from torch import Tensor
 
 from darts_pl.errors import ConfigError
-from darts_pl.inputs import Inputs, example
+from darts_pl.inputs import Inputs, Outputs, example
 from darts_pl.spaces.base import call
 from darts_pl.spaces.choice import ChoiceModule
 from darts_pl.spaces.mixed import Call
@@ -70,7 +70,7 @@ def _parts(x: Any) -> list[Any]:
 
 
 @torch.no_grad()
-def try_out(network: nn.Module, inputs: Inputs, outputs: Any, name: str) -> None:
+def try_out(network: nn.Module, inputs: Inputs, outputs: Outputs | None, name: str) -> None:
     """Run `network` once in eval mode on made-up inputs of two samples, every candidate of every choice included. Lazy
     modules get their shapes by it.
 
@@ -142,7 +142,7 @@ def _flat(x: Any) -> list[Tensor]:
     return [tensor for part in parts for tensor in _flat(part)]
 
 
-def check_outputs(y: Any, outputs: Any, name: str) -> None:
+def check_outputs(y: object, outputs: Outputs | None, name: str) -> None:
     """Raises ConfigError where outputs `y` of two samples are not those that the data ask for, see `try_out`."""
     if isinstance(outputs, Mapping):
         if not isinstance(y, Mapping) or set(y) != set(outputs):

@@ -23,7 +23,7 @@ from darts_pl.spaces.series.slots import DerivedFactory, SearchFactory, Zero
 PRIMITIVES = ("none", "identity", "dlinear", "tcn", "fourier", "inverted_attention", "grn")
 
 
-class SeriesSpace(Space[SeriesShape, SeriesGenotype]):
+class SeriesSpace(Space[SeriesShape, int, SeriesGenotype]):
     """Forecasting networks of one architecture mode; `darts_pl.spaces.series.network` has the equations.
 
     The first group of arguments fixes the size. `primitives` are the candidates on the edges of the cells, and each of
