@@ -1,7 +1,6 @@
 """A search space out of anybody's module: supernet, genotypes and derived networks."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
 
 import torch
 import torch.nn as nn
@@ -41,7 +40,7 @@ class ModuleSpace(Space[Declared, Outputs, ModuleGenotype]):
         ConfigError: a name that leads nowhere. Whatever is wrong with the network is told by `prepare`.
     """
 
-    def __init__(self, target: Callable[..., nn.Module] | str, arguments: Mapping[str, Any] | None = None):
+    def __init__(self, target: Callable[..., nn.Module] | str, arguments: Mapping[str, object] | None = None):
         self.target = find_target(target) if isinstance(target, str) else target
         self.arguments = dict(arguments or {})
         self._shapes: tuple[Declared | None, Outputs | None] = (None, None)
@@ -104,7 +103,7 @@ class ModuleSpace(Space[Declared, Outputs, ModuleGenotype]):
                     "derived networks would train the same weights. Build it inside, or take copy.deepcopy(...) of it"
                 )
 
-    def _built_before(self) -> tuple[nn.Module, dict[str, ChoiceModule]]:
+    def _prepared(self) -> tuple[nn.Module, dict[str, ChoiceModule]]:
         """The network that `prepare` built, and its choices by label."""
         self.prepare()
         assert self._prototype is not None  # or `prepare` raises
@@ -114,12 +113,12 @@ class ModuleSpace(Space[Declared, Outputs, ModuleGenotype]):
         """Build and run a derived network of the first and one of the last of all candidates, before any search."""
         for last in (False, True):
             decisions = {label: options.any_choice(last) for label, options in self.options.items()}
-            self.network(genotype_of(decisions, self._built_before()[0]))
+            self.network(genotype_of(decisions, self._prepared()[0]))
 
     @property
     def choices(self) -> dict[str, ChoiceModule]:
         """Label → a choice of this label, in the order of the network."""
-        return self._built_before()[1]
+        return self._prepared()[1]
 
     def _has_cells(self) -> bool:
         return any(isinstance(choice, Cell) for choice in self.choices.values())
@@ -199,12 +198,12 @@ class ModuleSpace(Space[Declared, Outputs, ModuleGenotype]):
         self.check_derivation(derivation)
         # A label is a name of its own: to a derivation every cell is of the kind "normal".
         decisions = {label: options.derive(strengths[label], derivation) for label, options in self.options.items()}
-        return genotype_of(decisions, self._built_before()[0])
+        return genotype_of(decisions, self._prepared()[0])
 
     def random_genotype(self, generator: torch.Generator) -> ModuleGenotype:
         """Every label decided uniformly; everything is drawn from `generator` (on the CPU)."""
         decisions = {label: options.draw(generator) for label, options in self.options.items()}
-        return genotype_of(decisions, self._built_before()[0])
+        return genotype_of(decisions, self._prepared()[0])
 
     def network(
         self,
@@ -240,5 +239,5 @@ class ModuleSpace(Space[Declared, Outputs, ModuleGenotype]):
     def chosen(self, genotype: ModuleGenotype) -> dict[str, Chosen]:
         """See `Space.chosen`; for labels that nothing chosen leads to, anything."""
         check_space(genotype, ModuleGenotype.space)
-        network, choices = self._built_before()
+        network, choices = self._prepared()
         return decisions_of(genotype, choices, network)

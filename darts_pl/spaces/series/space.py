@@ -108,7 +108,7 @@ class SeriesSpace(Space[SeriesShape, int, SeriesGenotype]):
         """Of every kind, in the order of the alphabet, the names of its K candidates and of its E edges."""
         return {kind: (self.names(kind), self.edge_names(kind)) for kind in self.kinds}
 
-    def settings(self) -> dict:
+    def settings(self) -> dict[str, object]:
         """The arguments that make this space again, as JSON can hold them; `operations` are not among them."""
         candidates = {ARGUMENTS[label]: names for label, names in self._given.items()}
         sizes = ("mode", "hidden_dim", "layers", "num_nodes", "patch_length", "heads", "dropout")
