@@ -12,14 +12,13 @@ from torch import Tensor
 from darts_pl.data.batches import Batches, Indexed, PairedBatches, Passes
 from darts_pl.data.preprocessing import Preprocessing
 from darts_pl.errors import ConfigError, nearest
-from darts_pl.inputs import Inputs
+from darts_pl.inputs import Inputs, Outputs
 from darts_pl.ops.series.shapes import SeriesShape
 from darts_pl.tasks import Task
 
 PURPOSES = ("search", "retrain")
 
 InputShape: TypeAlias = "tuple[int, int, int] | Inputs | SeriesShape"
-Outputs: TypeAlias = int | Mapping[str, "Outputs"]
 Classes: TypeAlias = tuple[str, ...] | Mapping[str, Sequence[str]]
 Loaded = TypeVar("Loaded", covariant=True)
 

@@ -6,8 +6,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from darts_pl.data.base import Outputs
 from darts_pl.errors import ConfigError, DataError, nearest
+from darts_pl.inputs import Outputs
 from darts_pl.tasks import BinaryClassification, Classification, MultiTask, Regression, Task
 
 Keys = Sequence[str | int] | None

@@ -33,8 +33,8 @@ PREPROCESSING = {
     for each in (Preprocessing, ImagePreprocessing, TablePreprocessing, TextPreprocessing, SeriesPreprocessing)
 }
 
-AnySpace: TypeAlias = "Space[Any, Any]"
-KnownSpace = TypeVar("KnownSpace", bound="Space[Any, Any]")
+AnySpace: TypeAlias = "Space[Any, Any, Any]"
+KnownSpace = TypeVar("KnownSpace", bound="Space[Any, Any, Any]")
 Settings = dict[str, Any]
 
 
