@@ -42,9 +42,13 @@ class TensorInput:
 
 
 Inputs: TypeAlias = "TensorInput | Mapping[str, Inputs] | Sequence[Inputs]"
+Declared: TypeAlias = Sequence[int] | TensorInput | Mapping[str, "Inputs"] | Sequence["Inputs"]
+"""What data or users declare of one sample: also the sizes alone, of one float tensor; see `as_inputs`."""
+Outputs: TypeAlias = int | Mapping[str, "Outputs"]
+"""How many outputs data ask for, by task where there are several."""
 
 
-def as_inputs(declared: Any) -> Inputs:
+def as_inputs(declared: object) -> Inputs:
     """What data declare as their `input_shape`, in one form: (C, H, W) of images becomes a float tensor of this shape.
 
     Raises:

@@ -36,7 +36,7 @@ def search_data(
         for name, data in (("train_loader", train), ("valid_loader", valid))
     }
     input_shape: InputShape
-    outputs: Outputs
+    outputs: Outputs | None
     if config.space is None:
         input_shape, outputs = describe(loaders, config.num_classes)
         task = config.task or Classification(outputs)

@@ -1,7 +1,7 @@
 """What searches, retrainings, selections and reports may ask of data, and the loaders that all data share."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any, Protocol, TypeAlias, TypeVar, runtime_checkable
 
@@ -12,15 +12,14 @@ from torch import Tensor
 from darts_pl.data.batches import Batches, Indexed, PairedBatches, Passes
 from darts_pl.data.preprocessing import Preprocessing
 from darts_pl.errors import ConfigError, nearest
-from darts_pl.inputs import Inputs
+from darts_pl.inputs import Inputs, Outputs
 from darts_pl.ops.series.shapes import SeriesShape
 from darts_pl.tasks import Task
 
 PURPOSES = ("search", "retrain")
 
 InputShape: TypeAlias = "tuple[int, int, int] | Inputs | SeriesShape"
-Outputs: TypeAlias = int | Mapping[str, "Outputs"]
-Classes: TypeAlias = tuple[str, ...] | dict[str, tuple[str, ...]]
+Classes: TypeAlias = tuple[str, ...] | Mapping[str, Sequence[str]]
 Loaded = TypeVar("Loaded", covariant=True)
 
 
@@ -73,8 +72,9 @@ class SearchData(FitData, ABC):
 
     @property
     @abstractmethod
-    def outputs(self) -> Outputs:
-        """How many outputs a network needs, by task where there are several."""
+    def outputs(self) -> Outputs | None:
+        """How many outputs a network needs, by task where there are several; None where only a network of one's own
+        knows."""
 
     @abstractmethod
     def mixed_validation(self, seed: int, stream: str) -> Passes:

@@ -6,8 +6,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from darts_pl.data.base import Outputs
 from darts_pl.errors import ConfigError, DataError, nearest
+from darts_pl.inputs import Outputs
 from darts_pl.tasks import BinaryClassification, Classification, MultiTask, Regression, Task
 
 Keys = Sequence[str | int] | None
@@ -102,7 +102,7 @@ def tensors(parts: Any, name: str = "") -> dict[str, Tensor]:
     return {place: tensor for key, part in parts.items() for place, tensor in tensors(part, f"{name}[{key!r}]").items()}
 
 
-def check_values(x: Any, y: Any, outputs: Any, where: str) -> None:
+def check_values(x: Any, y: Any, outputs: Outputs | None, where: str) -> None:
     """Raises DataError for values that are not finite, a label that no output stands for, or targets of another number
     than there are inputs."""
     sizes = set()
@@ -117,7 +117,7 @@ def check_values(x: Any, y: Any, outputs: Any, where: str) -> None:
     _check_labels(y, outputs, where)
 
 
-def _check_labels(y: Any, outputs: Any, where: str) -> None:
+def _check_labels(y: Any, outputs: Outputs | None, where: str) -> None:
     if isinstance(y, Mapping) and isinstance(outputs, Mapping):
         for name, size in outputs.items():
             if name not in y:
@@ -145,12 +145,18 @@ def infer_outputs(y: Any, highest: Mapping[str, int]) -> Outputs:
     return highest[""] + 1
 
 
-def infer_task(y: Any, outputs: Any, combine: str = "mean") -> Task:
-    """The task of targets: of whole numbers (B,) a classification, of others a regression, of several both by name."""
+def infer_task(y: Any, outputs: Outputs, combine: str = "mean") -> Task:
+    """The task of targets: of whole numbers (B,) a classification, of others a regression, of several both by name.
+
+    Raises:
+        ConfigError: outputs by name of one target, or one number of several. DataError: labels that are not (B,).
+    """
     if isinstance(y, Mapping):
         if not isinstance(outputs, Mapping):
             raise ConfigError(f"data.outputs={outputs!r}: the targets are {format_batch(y)}, expected one for each")
         return MultiTask({name: infer_task(part, outputs[name]) for name, part in y.items()}, combine=combine)
+    if isinstance(outputs, Mapping):
+        raise ConfigError(f"data.outputs={dict(outputs)!r}: the targets are {format_batch(y)}, expected one number")
     if y.is_floating_point():
         return Regression(outputs)
     if y.dim() != 1:

@@ -1,7 +1,7 @@
 """Loaders that a user hands over: what their batches hold, and an order that the seed alone decides."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 import torch
 from torch import Tensor
@@ -38,7 +38,7 @@ class SeededPasses:
     def __len__(self) -> int:
         return len(self.loader)
 
-    def __iter__(self) -> Iterator:
+    def __iter__(self) -> Iterator[Any]:
         torch.manual_seed(derived_seed(self.seed, "loader", self.name, self.passes))
         self.passes += 1
         yield from map(ranks.own_samples, self.loader)
@@ -50,6 +50,10 @@ class SeededPasses:
             yield x, y, NO_AUGMENTATION
 
 
+Steps: TypeAlias = SeededPasses | dict[str, SeededPasses]
+"""What training steps take: batches of a loader, or of several by name at once."""
+
+
 class Loaders(FitData):
     """Loaders that Python hands over, for a fit.
 
@@ -58,19 +62,19 @@ class Loaders(FitData):
             `Trainer.test`.
     """
 
-    def __init__(self, train: Any, *, valid: Iterable | None = None, test: Iterable | None = None):
+    def __init__(self, train: Steps, *, valid: Iterable[Any] | None = None, test: Iterable[Any] | None = None):
         super().__init__()
         self.train, self.valid, self.test = train, valid, test
 
-    def train_dataloader(self) -> Any:
+    def train_dataloader(self) -> Steps:
         """Training batches."""
         return self.train
 
-    def val_dataloader(self) -> Iterable:
+    def val_dataloader(self) -> Iterable[Any]:
         """Validation batches, [] where there are none."""
         return [] if self.valid is None else self.valid
 
-    def test_dataloader(self) -> Iterable:
+    def test_dataloader(self) -> Iterable[Any]:
         """Test batches, [] where there are none."""
         return [] if self.test is None else self.test
 
@@ -85,7 +89,12 @@ class LoaderData(Loaders, SearchData):
     """
 
     def __init__(
-        self, loaders: Mapping[str, SizedLoader], seed: int, input_shape: InputShape, outputs: Outputs, task: Task
+        self,
+        loaders: Mapping[str, SizedLoader],
+        seed: int,
+        input_shape: InputShape,
+        outputs: Outputs | None,
+        task: Task,
     ):
         paired = {name: SeededPasses(loader, seed, name) for name, loader in loaders.items()}
         super().__init__(paired, valid=SeededPasses(loaders["alphas"], seed, "evaluation"))
@@ -98,7 +107,7 @@ class LoaderData(Loaders, SearchData):
         return self._input_shape
 
     @property
-    def outputs(self) -> Outputs:
+    def outputs(self) -> Outputs | None:
         """As they were given."""
         return self._outputs
 
@@ -116,7 +125,7 @@ class LoaderData(Loaders, SearchData):
         return batch[:2] if isinstance(batch, tuple) else batch
 
 
-def describe(loaders: Mapping[str, Iterable], num_classes: int | None) -> tuple[tuple[int, int, int], int]:
+def describe(loaders: Mapping[str, Iterable[Any]], num_classes: int | None) -> tuple[tuple[int, int, int], int]:
     """((C, H, W), number of classes) of the batches of two loaders, by the names that messages call them; where
     `num_classes` is not given, the labels of both are read through.
 
@@ -144,7 +153,9 @@ def describe(loaders: Mapping[str, Iterable], num_classes: int | None) -> tuple[
     return shape, num_classes or highest + 1
 
 
-def describe_any(loaders: Mapping[str, Iterable], outputs: int | None, task: Task | None) -> tuple[Inputs, Any, Task]:
+def describe_any(
+    loaders: Mapping[str, Iterable[Any]], outputs: int | None, task: Task | None
+) -> tuple[Inputs, Outputs | None, Task]:
     """(inputs, outputs, task) of two loaders, by the names that messages call them, whose batches are (x, y), each a
     tensor or several of them. Where nothing is given, both are read through to count classes; with a `task` of one's
     own outputs are as given, or not known.

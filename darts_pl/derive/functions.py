@@ -4,7 +4,6 @@ import functools
 import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from torch import Tensor
 
@@ -12,13 +11,16 @@ from darts_pl.derive.derivations import Derivation, Strongest, cell_of_all_edges
 from darts_pl.errors import ConfigError
 from darts_pl.genotype import Cell
 
+DerivingFunction = Callable[..., Cell | Sequence[str]]
+"""`(strengths [E, K], primitives, num_nodes=…, kind=…)` → cell, or the names of the operations, one an edge."""
+
 
 @dataclass(frozen=True)
 class FunctionDerivation(Derivation):
     """A plain function as a derivation, see `as_derivation`; `arguments` are those of `num_nodes` and `kind` that it
     takes."""
 
-    function: Callable[..., Any]
+    function: DerivingFunction
     arguments: tuple[str, ...]
 
     @property
@@ -40,7 +42,7 @@ class FunctionDerivation(Derivation):
         )
 
 
-def as_derivation(derivation: Derivation | Callable[..., Any]) -> Derivation:
+def as_derivation(derivation: Derivation | DerivingFunction) -> Derivation:
     """A derivation as it is; a plain function `(strengths, primitives, num_nodes=…, kind=…)` → cell as one. A function
     may leave out `kind`, or both; without `num_nodes` it gives the names of the operations, one an edge.
 
@@ -72,5 +74,5 @@ def as_derivation(derivation: Derivation | Callable[..., Any]) -> Derivation:
     return FunctionDerivation(derivation, tuple(arguments))
 
 
-def _name_of(function: Callable[..., Any]) -> str:
+def _name_of(function: DerivingFunction) -> str:
     return getattr(function, "__name__", type(function).__name__)

@@ -14,8 +14,7 @@ from darts_pl.errors import ConfigError, known_arguments
 from darts_pl.lit import RetrainModule, SearchModule, check_warmup
 from darts_pl.spaces.series import SeriesSpace
 from darts_pl.stages.method import Method, configured_method
-from darts_pl.stages.pipeline.parts import PartsFactory, PipelineParts
-from darts_pl.stages.pipeline.single_level import SingleLevelModule
+from darts_pl.stages.pipeline.parts import PartsFactory, PipelineParts, SingleLevelModule
 
 
 def parts_factory(config: Mapping[str, Any]) -> PartsFactory:

@@ -7,6 +7,7 @@ arXiv:1806.09055, section 2.1).
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import TypeGuard
 
 from darts_pl.bounded.texts import shown
 from darts_pl.errors import GenotypeError, nearest
@@ -52,9 +53,9 @@ class Cell:
         lists = check_keys(document, ("nodes", "concat"), place)
         return cls.from_lists(lists["nodes"], lists["concat"], place, first_state)
 
-    def to_document(self) -> dict[str, list]:
+    def to_document(self) -> dict[str, list[object]]:
         """What `from_document` reads."""
-        nodes = [[[edge.op, edge.source] for edge in edges] for edges in self.nodes]
+        nodes: list[object] = [[[edge.op, edge.source] for edge in edges] for edges in self.nodes]
         return {"nodes": nodes, "concat": list(self.concat)}
 
     @property
@@ -96,7 +97,7 @@ def node_place(place: str, node: int, first_state: int = FIRST_STATE) -> str:
     return f"{place} node {node} (state {node + first_state})"
 
 
-def check_keys(found: object, expected: Iterable[str], place: str) -> Mapping:
+def check_keys(found: object, expected: Iterable[str], place: str) -> Mapping[str, object]:
     """`found`, once it is known to be a mapping with exactly the keys `expected`.
 
     Raises:
@@ -162,7 +163,7 @@ def _checked_concat(concat: object, states: range, place: str) -> tuple[int, ...
     return tuple(concat)
 
 
-def is_int(value: object) -> bool:
+def is_int(value: object) -> TypeGuard[int]:
     """Whether `value` is a whole number; True and False are not."""
     return isinstance(value, int) and not isinstance(value, bool)
 

@@ -73,7 +73,7 @@ def checked_document(found: object, space: str, where: str) -> Document:
     return Document(choices, document["cells"])
 
 
-def _checked_header(document: dict, space: str, where: str) -> int:
+def _checked_header(document: Mapping[str, object], space: str, where: str) -> int:
     """The version of a file."""
     if document.get("format", FORMAT) != FORMAT:
         raise GenotypeError(f"{where}: found format {shown(repr(document['format']))}, expected {FORMAT!r}")

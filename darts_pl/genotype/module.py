@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import ClassVar, TypeGuard
 
 from darts_pl.bounded.texts import shown
 from darts_pl.errors import GenotypeError
@@ -59,7 +59,7 @@ def _checked_choices(choices: object, where: str) -> dict[str, ChosenNames]:
     return {label: _checked_choice(chosen, f"{where}: choices: {shown(label)}") for label, chosen in choices.items()}
 
 
-def _checked_choice(chosen: Any, place: str) -> ChosenNames:
+def _checked_choice(chosen: object, place: str) -> ChosenNames:
     if _is_name(chosen):
         return chosen
     if isinstance(chosen, (list, tuple)) and chosen and all(map(_is_name, chosen)):
@@ -71,5 +71,5 @@ def _checked_choice(chosen: Any, place: str) -> ChosenNames:
     )
 
 
-def _is_name(value: object) -> bool:
+def _is_name(value: object) -> TypeGuard[str]:
     return isinstance(value, str) and bool(value.strip())

@@ -3,12 +3,12 @@
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, Generic, TypeAlias, TypeVar
 
 from darts_pl.bounded import parse_json
 from darts_pl.bounded.fields import MOST, Fields, is_list, is_whole
 from darts_pl.bounded.texts import shown
-from darts_pl.data.base import InputShape, Outputs
+from darts_pl.data.base import Classes, InputShape, Outputs
 from darts_pl.data.decode import CHANNELS
 from darts_pl.data.image_preprocessing import ImagePreprocessing
 from darts_pl.data.preprocessing import Preprocessing
@@ -33,7 +33,8 @@ PREPROCESSING = {
     for each in (Preprocessing, ImagePreprocessing, TablePreprocessing, TextPreprocessing, SeriesPreprocessing)
 }
 
-AnySpace: TypeAlias = "Space[Any, Any]"
+AnySpace: TypeAlias = "Space[Any, Any, Any]"
+KnownSpace = TypeVar("KnownSpace", bound="Space[Any, Any, Any]")
 Settings = dict[str, Any]
 
 
@@ -54,17 +55,18 @@ class Header:
     further: Mapping[str, str]
     inputs: InputShape
     outputs: Outputs | None
-    classes: tuple[str, ...] | Mapping[str, list[str]]
+    classes: Classes
     preprocessing: Preprocessing
     details: Mapping[str, Any]
 
 
-class SpaceKind(NamedTuple):
+@dataclass(frozen=True)
+class SpaceKind(Generic[KnownSpace]):
     """A space whose settings a file holds: how they are taken from it, and from a file, checked."""
 
-    space: type
+    space: type[KnownSpace]
     genotype: str
-    settings: Callable[[Any], Settings]
+    settings: Callable[[KnownSpace], Settings]
     read: Callable[[Fields], Settings]
 
 
@@ -102,7 +104,7 @@ def _nasbench201_settings(space: Nasbench201Space) -> Settings:
     return {"init_channels": space.init_channels, "layers": space.layers}
 
 
-SPACES = {
+SPACES: dict[str, SpaceKind[Any]] = {
     "cells": SpaceKind(CellSpace, "cells", _cell_settings, _cells),
     "nasbench201": SpaceKind(Nasbench201Space, "nasbench201", _nasbench201_settings, _sizes),
     "series": SpaceKind(SeriesSpace, "series", SeriesSpace.settings, _series),
@@ -117,13 +119,13 @@ def write_header(
     *,
     input_shape: InputShape,
     outputs: Outputs | None,
-    classes: Any,
+    classes: Classes,
     preprocessing: Preprocessing,
     details: Mapping[str, Any],
     versions: Mapping[str, str],
 ) -> str:
     """What `read_header` reads."""
-    several = isinstance(classes, Mapping)
+    by_task = {k: list(map(str, v)) for k, v in classes.items()} if isinstance(classes, Mapping) else None
     header = {
         "format": FORMAT,
         "version": VERSION,
@@ -131,7 +133,7 @@ def write_header(
         "space": _space_settings(space, genotype),
         "inputs": asdict(input_shape) if isinstance(input_shape, SeriesShape) else to_plain(as_inputs(input_shape)),
         "outputs": outputs,
-        "classes": {k: list(map(str, v)) for k, v in classes.items()} if several else list(map(str, classes)),
+        "classes": list(map(str, classes)) if by_task is None else by_task,
         "preprocessing": {"kind": preprocessing.kind, "values": preprocessing.to_plain()},
         "details": details,
         "versions": versions,
@@ -207,7 +209,7 @@ def _read(fields: Fields, where: str) -> Header:
     return Header(genotype, builder, arguments, target, further, shape, outputs, classes, preprocessing, details)
 
 
-def _outputs(fields: Fields) -> Any:
+def _outputs(fields: Fields) -> Outputs | None:
     def holds(value: Any) -> bool:
         counts = value.values() if isinstance(value, dict) and value else [value]
         return value is None or all(is_whole(count) and 1 <= count <= MOST for count in counts)
@@ -215,7 +217,7 @@ def _outputs(fields: Fields) -> Any:
     return fields.value("outputs", "a number, numbers by task, or null", holds)
 
 
-def _classes(fields: Fields) -> Any:
+def _classes(fields: Fields) -> Classes:
     def holds(value: Any) -> bool:
         return all(is_list(names, str) for names in (value.values() if isinstance(value, dict) else [value]))
 

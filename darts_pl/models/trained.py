@@ -12,6 +12,7 @@ import torch.nn as nn
 from lightning_utilities.core.apply_func import apply_to_collection
 from torch import Tensor
 
+from darts_pl.data.base import Classes, InputShape
 from darts_pl.data.preprocessing import Preprocessing
 from darts_pl.data.series.preprocessing import SeriesPreprocessing
 from darts_pl.errors import ConfigError
@@ -20,7 +21,6 @@ from darts_pl.spaces.base import call
 
 BATCH = 512  # rows, texts, images or windows that a network takes at a time
 
-Classes = tuple[str, ...] | Mapping[str, Sequence[str]]
 Format = Callable[[Tensor, Sequence[str]], npt.NDArray]
 
 
@@ -41,7 +41,7 @@ class TrainedModel(nn.Module):
         *,
         genotype: AnyGenotype,
         classes: Classes,
-        input_shape: Any,
+        input_shape: InputShape,
         details: Mapping[str, Any],
     ):
         super().__init__()

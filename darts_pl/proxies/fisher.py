@@ -21,7 +21,7 @@ def fisher(network: nn.Module, batches: Sequence[Batch], loss: Loss) -> float:
     x, y = batches[0]
     outputs: list[tuple[Tensor, int]] = []
 
-    def keep(module: nn.Module, _: tuple, output: Tensor) -> Tensor:
+    def keep(module: nn.Module, _: tuple[Tensor, ...], output: Tensor) -> Tensor:
         outputs.append((output, 1 if isinstance(module, CONVOLUTIONS) else -1))
         return output.clone()  # what follows may work in place
 

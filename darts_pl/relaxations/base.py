@@ -1,4 +1,4 @@
-"""The seam between architecture logits and gates."""
+"""The seam between architecture logits and gates, and its plainest form, the softmax."""
 
 import torch
 import torch.nn as nn
@@ -39,3 +39,11 @@ class Relaxation(nn.Module):
 
     def anneal(self, progress: float) -> None:
         """Take the schedule to `progress` in [0, 1], the finished part of the search; called before each epoch."""
+
+
+class Softmax(Relaxation):
+    """gate = softmax(alpha) on each edge (DARTS, arXiv:1806.09055, equation 2)."""
+
+    def forward(self, alpha: Tensor) -> Tensor:
+        """`alpha` [E, K] → gates [E, K] that sum to one on each edge."""
+        return torch.softmax(alpha, dim=-1)

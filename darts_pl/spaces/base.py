@@ -22,11 +22,12 @@ __all__ = [
     "DerivedNetwork", "Mixing", "MixingFunction", "PlainNetwork", "Space", "Supernet", "as_mixing", "call", "trainable",
 ]  # fmt: skip
 
-Shape = TypeVar("Shape")
+Shape = TypeVar("Shape")  # of one sample, as the data declare it
+Wanted = TypeVar("Wanted")  # how many outputs, by task where a space has several
 AGenotype = TypeVar("AGenotype", bound=AnyGenotype)
 
 
-class Space(ABC, Generic[Shape, AGenotype]):
+class Space(ABC, Generic[Shape, Wanted, AGenotype]):
     """A set of networks: all at once as a supernet, one at a time by a genotype, and the way between both.
 
     Attributes:
@@ -66,7 +67,7 @@ class Space(ABC, Generic[Shape, AGenotype]):
         """The E edges of a kind in gate order; a choice that is no cell has one, of the name of its kind."""
         return self.options[kind].row_names(kind)
 
-    def prepare(self, input_shape: Any = None, outputs: Any = None) -> None:
+    def prepare(self, input_shape: Shape | None = None, outputs: Wanted | None = None) -> None:
         """See what the data are, for a space that is made of somebody's network. Others have nothing to do here.
 
         Raises:
@@ -89,7 +90,7 @@ class Space(ABC, Generic[Shape, AGenotype]):
     def supernet(
         self,
         input_shape: Shape,
-        outputs: Any,
+        outputs: Wanted,
         *,
         relaxation: Relaxation,
         mixing: MixingFunction,
@@ -108,7 +109,9 @@ class Space(ABC, Generic[Shape, AGenotype]):
         """
 
     @abstractmethod
-    def network(self, genotype: AGenotype, input_shape: Shape, outputs: Any, *, auxiliary: bool = False) -> nn.Module:
+    def network(
+        self, genotype: AGenotype, input_shape: Shape, outputs: Wanted, *, auxiliary: bool = False
+    ) -> nn.Module:
         """The network of `genotype` with fresh weights, with an auxiliary head where it is asked for.
 
         Raises:

@@ -20,7 +20,7 @@ from darts_pl.spaces.mixed import MixedOperation, divided_channels
 from darts_pl.spaces.options import CellOptions, Chosen
 
 
-class CellSpace(Space[tuple[int, int, int], Genotype]):
+class CellSpace(Space[tuple[int, int, int], int, Genotype]):
     """Normal and reduction cells of `num_nodes` intermediate nodes over a set of primitives (arXiv:1806.09055).
 
     Args:

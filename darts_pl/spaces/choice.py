@@ -1,6 +1,6 @@
 """A choice in a network, whatever is chosen: the gates of a pass, and what is left of it once it is made."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ from torch import Tensor
 
 from darts_pl.errors import ConfigError
 from darts_pl.ops.containers import ModuleDict
-from darts_pl.relaxations.mixing import MixingFunction
+from darts_pl.relaxations.mixing import Candidate, MixingFunction
 from darts_pl.spaces.mixed import MixedOperation
 from darts_pl.spaces.options import Chosen, Options
 
@@ -156,22 +156,22 @@ class ChoiceModule(nn.Module):
 def derive_module(module: nn.Module, choices: Mapping[str, Chosen]) -> nn.Module:
     """`module` with every choice in it replaced by what was chosen for its label, in place; where `module` is a choice
     itself, another module."""
-    return _derived(module, choices, {})
+    return _derive(module, choices, {})
 
 
-def _derived(module: nn.Module, choices: Mapping[str, Chosen], done: dict[nn.Module, nn.Module]) -> nn.Module:
+def _derive(module: nn.Module, choices: Mapping[str, Chosen], done: dict[nn.Module, nn.Module]) -> nn.Module:
     if module in done:  # a module in two places stays one
         return done[module]
     if isinstance(module, ChoiceModule):
-        done[module] = _derived(module.freeze(choices[module.kind]), choices, done)
+        done[module] = _derive(module.freeze(choices[module.kind]), choices, done)
         return done[module]
     done[module] = module
     for name, child in list(module._modules.items()):
         if child is not None:
-            module._modules[name] = _derived(child, choices, done)
+            module._modules[name] = _derive(child, choices, done)
     return module
 
 
-def unbound(x: Any, candidates: Any, gate: Tensor) -> Tensor:
+def unbound(x: Tensor, candidates: Iterable[Candidate], gate: Tensor) -> Tensor:
     """The mixing of a choice that is in no supernet."""
     raise ConfigError("this choice belongs to no supernet yet. Build one by darts_pl.ModuleSpace(...).supernet(...)")

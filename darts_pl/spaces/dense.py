@@ -2,14 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Any
 
 import torch
 import torch.nn as nn
 from torch import Tensor
 
 from darts_pl.errors import ConfigError
-from darts_pl.inputs import Inputs, TensorInput
+from darts_pl.inputs import Declared, TensorInput, as_inputs
 from darts_pl.ops.dense import OPERATIONS, PRIMITIVES
 from darts_pl.ops.image import Builder
 from darts_pl.spaces.checks import check_dropout, check_primitives, check_sizes
@@ -34,7 +33,7 @@ class DenseNetwork(nn.Module):
     """
 
     def __init__(
-        self, input_shape: Inputs, outputs: int | Mapping[str, int], *, init_channels: int, layers: int,
+        self, input_shape: Declared, outputs: int | Mapping[str, int], *, init_channels: int, layers: int,
         num_nodes: int, primitives: Sequence[str], operations: Mapping[str, Builder], dropout: float,
     ):  # fmt: skip
         super().__init__()
@@ -95,14 +94,15 @@ def _stem(features: int, channels: int) -> nn.Module:
     return nn.Sequential(nn.Linear(features, channels), nn.LayerNorm(channels), nn.ReLU())
 
 
-def _features(name: str, shape: Any) -> int:
-    sizes = shape.shape if isinstance(shape, TensorInput) else shape
-    if len(sizes) != 1:
+def _features(name: str, shape: Declared) -> int:
+    found = as_inputs(shape)
+    if not isinstance(found, TensorInput) or len(found.shape) != 1:
+        sizes = found.shape if isinstance(found, TensorInput) else found
         raise ConfigError(
-            f"space=dense takes tables (samples, features), found {name!r} with samples of shape {tuple(sizes)}. "
+            f"space=dense takes tables (samples, features), found {name!r} with samples of shape {sizes}. "
             "Take data=table or another of tables, or space=cells for images"
         )
-    return sizes[0]
+    return found.shape[0]
 
 
 class DenseSpace(ModuleSpace):

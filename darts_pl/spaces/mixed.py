@@ -15,8 +15,8 @@ from darts_pl.relaxations.mixing import MixingFunction
 class Call(NamedTuple):
     """Several inputs of a candidate as one."""
 
-    arguments: tuple[Any, ...]
-    named: Mapping[str, Any]
+    arguments: tuple[object, ...]
+    named: Mapping[str, object]
 
 
 class MixedOperation(nn.Module):

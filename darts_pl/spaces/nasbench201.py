@@ -23,7 +23,7 @@ from darts_pl.spaces.options import Chosen, EdgeOptions
 STRONGEST = Strongest()
 
 
-class Nasbench201Space(Space[tuple[int, int, int], Nasbench201Genotype]):
+class Nasbench201Space(Space[tuple[int, int, int], int, Nasbench201Genotype]):
     """The cell space of NAS-Bench-201 (Dong and Yang, arXiv:2001.00326, section 2.1).
 
     What it is: a cell has four nodes, the first its input and the last its output. Every node is joined to all before

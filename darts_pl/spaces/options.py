@@ -70,7 +70,7 @@ class OneOf(Options):
     def check(self, chosen: Chosen) -> str:
         """One of the names."""
         if not isinstance(chosen, str) or chosen not in self.names:
-            raise ValueError(f"found {shown(chosen)}, expected one of {', '.join(self.names)}")
+            raise ValueError(f"found {describe_choice(chosen)}, expected one of {', '.join(self.names)}")
         return chosen
 
     def any_choice(self, last: bool = False) -> str:
@@ -110,7 +110,7 @@ class SomeOf(Options):
         known = isinstance(chosen, tuple) and set(chosen) <= set(self.names)
         if not isinstance(chosen, tuple) or not known or not len(set(chosen)) == len(chosen) == self.number:
             expected = f"expected a list of {self.number} of the inputs {', '.join(self.names)}"
-            raise ValueError(f"found {shown(chosen)}, {expected}")
+            raise ValueError(f"found {describe_choice(chosen)}, {expected}")
         return chosen
 
     def any_choice(self, last: bool = False) -> tuple[str, ...]:
@@ -155,7 +155,7 @@ class EdgeOptions(Options):
     def check(self, chosen: Chosen) -> tuple[str, ...]:
         """Known names, one an edge."""
         if not isinstance(chosen, tuple):
-            raise ValueError(f"found {shown(chosen)}, expected {len(self.edges)} names, one an edge")
+            raise ValueError(f"found {describe_choice(chosen)}, expected {len(self.edges)} names, one an edge")
         for edge, name in zip(self.edges, chosen, strict=True):
             if name not in self.names:
                 raise ValueError(f"edge {edge_name(*edge)}: {_unknown(name, self.names)}")
@@ -206,7 +206,7 @@ class CellOptions(Options):
     def check(self, chosen: Chosen) -> Cell:
         """A cell of as many nodes with known operations."""
         if not isinstance(chosen, Cell) or len(chosen.nodes) != self.num_nodes:
-            raise ValueError(f"found {shown(chosen)}, expected a cell of {self.num_nodes} nodes")
+            raise ValueError(f"found {describe_choice(chosen)}, expected a cell of {self.num_nodes} nodes")
         for state, node in enumerate(chosen.nodes, start=2):
             for edge in node:
                 if edge.op not in self.names:
@@ -237,7 +237,7 @@ class CellOptions(Options):
         return [(rows[state, edge.source], edge.op) for state, node in nodes for edge in node]
 
 
-def shown(chosen: Chosen) -> str:
+def describe_choice(chosen: Chosen) -> str:
     """A choice as messages name it."""
     if isinstance(chosen, Cell):
         return f"a cell of {len(chosen.nodes)} nodes"

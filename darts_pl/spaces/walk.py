@@ -5,7 +5,7 @@ place of `walk`: it gets the same cell, whose `links()` name for every node the 
 """
 
 from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 import torch.nn as nn
@@ -48,7 +48,7 @@ class GraphCell(nn.Module):
     concat: Sequence[int]
     output: str = "concat"
 
-    def first_states(self, *inputs: Tensor) -> list[Any]:
+    def first_states(self, *inputs: Tensor) -> list[Tensor]:
         """The states that are no nodes: the inputs, or projections of them to (B, C, ...)."""
         return list(inputs)
 
@@ -61,11 +61,11 @@ class GraphCell(nn.Module):
         modules = iter(self.edge_modules())
         return [[Link(*pair) for pair in zip(sources, modules)] for sources in self.sources]
 
-    def term(self, link: Link, x: Tensor, context: tuple[Any, ...]) -> Tensor:
+    def term(self, link: Link, x: Tensor, context: tuple[object, ...]) -> Tensor:
         """What an edge adds to its node: f(x) of the shape (B, C, ...) that all terms of a node have."""
         raise NotImplementedError(f"{type(self).__name__} must define term(link, x, context)")
 
-    def join(self, states: list[Any]) -> Tensor:
+    def join(self, states: list[Tensor]) -> Tensor:
         """All states → the output of the cell."""
         return join_nodes([states[state] for state in self.concat], self.output)
 
@@ -74,7 +74,7 @@ class GraphCell(nn.Module):
         return walk(self, inputs)
 
 
-def walk(cell: GraphCell, inputs: Sequence[Tensor], context: tuple[Any, ...] = ()) -> Tensor:
+def walk(cell: GraphCell, inputs: Sequence[Tensor], context: tuple[object, ...] = ()) -> Tensor:
     """The output of `cell` on `inputs`; `context`, such as a mask, goes to every operation."""
     states = cell.first_states(*inputs)
     for node in cell.links():
@@ -142,7 +142,7 @@ class SearchedCell(GraphCell, ChoiceModule):
             for node, chosen_edges in zip(self.concat, chosen.nodes, strict=True)
         ]
 
-    def term(self, link: Link, x: Tensor, context: tuple[Any, ...]) -> Tensor:
+    def term(self, link: Link, x: Tensor, context: tuple[object, ...]) -> Tensor:
         """See `GraphCell.term`."""
         given = Call((x, *context), {}) if context else x
         y = link.operation(given, link.gate, without_auxiliary=self.without_auxiliary)
@@ -163,7 +163,7 @@ class DerivedCell(GraphCell):
         super().__init__()
         self.sources, self.concat = [list(each) for each in sources], tuple(concat)
 
-    def term(self, link: Link, x: Tensor, context: tuple[Any, ...]) -> Tensor:
+    def term(self, link: Link, x: Tensor, context: tuple[object, ...]) -> Tensor:
         """See `GraphCell.term`."""
         y = link.operation(x, *context)
         if self.training and self.drop_path_probability > 0 and is_droppable(link.operation):

@@ -182,6 +182,11 @@ REFUSED = {
     "one of them": (Module(), {"inputs": [0]}, "found one of them alone"),
     "not finite": (Module(NAN), {}, "Module.train_dataloader: found a value that is not finite in inputs, sample 7 of"),
     "a label too high": (Module(), {"outputs": 2}, "found label 2, expected labels from 0 to 1"),
+    "outputs by name of one target": (
+        Module(),
+        {"outputs": {"kind": 3}},
+        "data.outputs={'kind': 3}: the targets are int64",
+    ),
     "no tensors": (Module(lambda i, d: ("text", torch.tensor(0))), {}, "found str inputs[0], expected tensors"),
     "no validation": (Module(), {"alphas_from": "val"}, "Module has no val_dataloader. Take train"),
     "a half": (Module(samples=2), {"weights_fraction": 0.1}, "leaves one half empty"),

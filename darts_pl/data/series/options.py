@@ -1,7 +1,6 @@
 """What the options of series may be, checked before any data is read."""
 
 from collections.abc import Mapping
-from typing import Any
 
 import pandas as pd
 import torch
@@ -51,7 +50,7 @@ def check_sizes(**found: int | None) -> None:
             raise ConfigError(f"data.{name}={size}: expected at least 1")
 
 
-def check_times(series: Any, time_format: str | None, frequency: str | None) -> None:
+def check_times(series: object, time_format: str | None, frequency: str | None) -> None:
     """Raises ConfigError for a choice of one series, a form of times or a frequency that cannot be."""
     if not isinstance(series, Mapping):
         raise ConfigError(f"data.series={series!r}: expected a column and a value, such as {{unique_id: A}}, or null")

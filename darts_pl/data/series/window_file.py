@@ -104,7 +104,7 @@ def _tensors(parts: Mapping[str, WindowPart]) -> dict[str, Tensor]:
     return found | {f"{part}.{name}": v.contiguous() for part, given in parts.items() for name, v in given.x.items()}
 
 
-def windows_of_loader(loader: Iterable, name: str) -> tuple[WindowPart, int]:
+def windows_of_loader(loader: Iterable[Any], name: str) -> tuple[WindowPart, int]:
     """(all windows of a loader in the order of one pass, how many the first batch holds).
 
     Args:

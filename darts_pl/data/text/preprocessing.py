@@ -131,9 +131,11 @@ def _texts_of(raw: Any) -> list[str]:
         raise DataError("found one text, expected a list of texts")
     if isinstance(raw, pd.DataFrame):
         raise DataError("found a DataFrame, expected a list of texts, such as a column: frame['text']")
-    if not isinstance(raw, Iterable):
-        raise DataError(f"found {type(raw).__name__}, expected a list of texts")
-    texts = list(raw)
+    try:
+        each = iter(raw)
+    except TypeError as error:  # also of an array without dimensions
+        raise DataError(f"found {type(raw).__name__}, expected a list of texts") from error
+    texts = list(each)
     for place, text in enumerate(texts):
         if not isinstance(text, str):
             raise DataError(f"found {text!r} as text {place + 1}, expected a text")

@@ -33,7 +33,7 @@ def register(name: str, family: str) -> Callable[[Registered], Registered]:
         ConfigError: `name` is taken or reserved, or cannot name a module: it must be a Python identifier.
     """
     if name in OPERATIONS or name in RESERVED:
-        holder = "the space itself" if name in RESERVED else _described(OPERATIONS[name])
+        holder = "the space itself" if name in RESERVED else _describe(OPERATIONS[name])
         raise ConfigError(
             f"operation {name!r} is already registered, by {holder}. Genotypes refer to operations by name: "
             "choose another name, or give the space a table of your own instead of registering"
@@ -66,5 +66,5 @@ def build(name: str, grid: TokenGrid, operations: Mapping[str, Builder] = OPERAT
     return operations[name](grid)
 
 
-def _described(builder: Builder) -> str:
+def _describe(builder: Builder) -> str:
     return f"{builder.__module__}.{builder.__qualname__}" if hasattr(builder, "__qualname__") else repr(builder)

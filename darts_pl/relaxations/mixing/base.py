@@ -1,4 +1,4 @@
-"""The contract of mixings."""
+"""The contract of mixings, and the plainest of them, the full sum."""
 
 from collections.abc import Callable, Iterable
 
@@ -9,6 +9,17 @@ from darts_pl.errors import ConfigError
 Candidate = Callable[[Tensor], Tensor]
 MixingFunction = Callable[[Tensor, Iterable[Candidate], Tensor], Tensor]
 """`(x, candidates, gate row [K]) -> y`: what mixes, a `Mixing` or a plain function."""
+
+
+def full(x: Tensor, candidates: Iterable[Candidate], gate: Tensor) -> Tensor:
+    """Σ_k gate[k] · candidate_k(x), the sum over all candidates (DARTS, arXiv:1806.09055, equation 2); `gate` has
+    shape [K], all candidate outputs one shape."""
+    total: Tensor | None = None
+    for weight, candidate in zip(gate.unbind(), candidates, strict=True):
+        term = weight * candidate(x)
+        total = term if total is None else total + term
+    assert total is not None  # there are candidates
+    return total
 
 
 class Mixing:

@@ -8,8 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from darts_pl.errors import ConfigError
-from darts_pl.relaxations.mixing.base import Candidate, Mixing, MixingFunction, as_mixing
-from darts_pl.relaxations.mixing.full import full
+from darts_pl.relaxations.mixing.base import Candidate, Mixing, MixingFunction, as_mixing, full
 
 
 @dataclasses.dataclass(frozen=True)

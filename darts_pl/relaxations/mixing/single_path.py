@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import ClassVar
 
 from torch import Tensor
 
@@ -34,7 +33,7 @@ class SinglePath(Mixing):
     Which entries are not 0 is read on the host: one wait for the device for each edge.
     """
 
-    needs_one_hot: ClassVar[bool] = True  # type: ignore[misc]
+    needs_one_hot = True
 
     def __call__(self, x: Tensor, candidates: Iterable[Candidate], gate: Tensor) -> Tensor:
         """x, K candidates and `gate` [K] → the output of one candidate's shape."""

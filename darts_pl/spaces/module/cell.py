@@ -2,7 +2,6 @@
 
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
 
 import torch.nn as nn
 from torch import Tensor
@@ -72,7 +71,7 @@ class Cell(SearchedCell):
             edge.auxiliary = First() if auxiliary_skip else None
 
     # Of the cells with any number of inputs this one has two, and what its operations get besides.
-    def forward(self, before_last: Tensor, last: Tensor, *context: Any) -> Tensor:  # type: ignore[override]
+    def forward(self, before_last: Tensor, last: Tensor, *context: object) -> Tensor:  # type: ignore[override]
         """Two inputs of one shape (B, D, ...) → (B, nodes · D, ...), or (B, D, ...) of a sum or mean. Every operation
         gets a state and the `context`, such as a mask."""
         return walk(self, (before_last, last), context)
@@ -98,7 +97,7 @@ def _check(primitives: object, nodes: int, output: str, where: str) -> None:
 class First(nn.Module):
     """The first of several inputs: a skip connection that needs no context."""
 
-    def forward(self, x: Tensor, *context: Any) -> Tensor:
+    def forward(self, x: Tensor, *context: object) -> Tensor:
         """x."""
         return x
 
@@ -116,7 +115,7 @@ class WiredCell(DerivedCell):
         self.operations = ModuleList(ModuleList(node) for node in operations)
 
     # The same inputs as those of `Cell`.
-    def forward(self, before_last: Tensor, last: Tensor, *context: Any) -> Tensor:  # type: ignore[override]
+    def forward(self, before_last: Tensor, last: Tensor, *context: object) -> Tensor:  # type: ignore[override]
         """As `Cell.forward`."""
         return walk(self, (before_last, last), context)
 

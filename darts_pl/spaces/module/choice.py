@@ -1,7 +1,5 @@
 """A choice among modules, in any place of a network."""
 
-from typing import Any
-
 import torch.nn as nn
 from torch import Tensor
 
@@ -41,7 +39,7 @@ class Choice(ChoiceModule):
         """One row."""
         return {self.kind: self.mixed}
 
-    def forward(self, *arguments: Any, **named: Any) -> Tensor:
+    def forward(self, *arguments: object, **named: object) -> Tensor:
         """The mixture of the candidates' outputs on these inputs."""
         (gate,) = self.rows()
         return self.mixed(Call(arguments, named), gate)

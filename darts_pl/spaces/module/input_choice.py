@@ -1,6 +1,7 @@
 """A choice of inputs."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch.nn as nn
 from torch import Tensor
@@ -68,7 +69,7 @@ class InputChoice(ChoiceModule):
         Raises:
             ConfigError: another number of inputs.
         """
-        given = _several(inputs)
+        given = _as_list(inputs)
         if len(given) != len(self.names):
             raise ConfigError(f"choice {self.label!r}: found {len(given)} inputs, expected {len(self.names)}")
         return join_nodes([place(given, gate) for place, gate in zip(self.places, self.rows())], self.reduction)
@@ -87,7 +88,7 @@ class ChosenInputs(nn.Module):
 
     def forward(self, *inputs: Tensor | Sequence[Tensor]) -> Tensor:
         """As `InputChoice.forward`."""
-        given = _several(inputs)
+        given = _as_list(inputs)
         return join_nodes([given[number] for number in self.numbers], self.reduction)
 
     def extra_repr(self) -> str:
@@ -95,5 +96,6 @@ class ChosenInputs(nn.Module):
         return f"inputs {', '.join(map(str, self.numbers))}, {self.reduction}"
 
 
-def _several(inputs: tuple) -> Sequence[Tensor]:
+def _as_list(inputs: tuple[Any, ...]) -> Sequence[Tensor]:
+    """The inputs, given one by one or as one list."""
     return inputs[0] if len(inputs) == 1 and isinstance(inputs[0], (list, tuple)) else inputs

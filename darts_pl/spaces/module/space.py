@@ -1,7 +1,6 @@
 """A search space out of anybody's module: supernet, genotypes and derived networks."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
 
 import torch
 import torch.nn as nn
@@ -10,7 +9,7 @@ from torch import Tensor
 from darts_pl.derive import Derivation, top_edges
 from darts_pl.errors import ConfigError, DartsError
 from darts_pl.genotype import ModuleGenotype, check_space
-from darts_pl.inputs import as_inputs
+from darts_pl.inputs import Declared, Outputs, as_inputs
 from darts_pl.relaxations import Relaxation
 from darts_pl.spaces.base import MixingFunction, Space, as_mixing
 from darts_pl.spaces.choice import ChoiceModule, construction, derive_module
@@ -25,7 +24,7 @@ from darts_pl.spaces.options import Chosen, Options
 NO_HEAD = "a network of one's own has no auxiliary head. Take retraining.auxiliary=false"
 
 
-class ModuleSpace(Space[Any, ModuleGenotype]):
+class ModuleSpace(Space[Declared, Outputs, ModuleGenotype]):
     """The space of a network with `Choice`, `InputChoice`, `Repeat`, `ChannelChoice` or `Cell` in it.
 
     A label is a kind of its own: alphas [1, K] of a choice, depth or width, [k, n] of a choice of inputs, [E, K] of a
@@ -43,10 +42,10 @@ class ModuleSpace(Space[Any, ModuleGenotype]):
 
     needs_data = True
 
-    def __init__(self, target: Callable[..., nn.Module] | str, arguments: Mapping[str, Any] | None = None):
+    def __init__(self, target: Callable[..., nn.Module] | str, arguments: Mapping[str, object] | None = None):
         self.target = find_target(target) if isinstance(target, str) else target
         self.arguments = dict(arguments or {})
-        self._shapes: tuple[Any, Any] = (None, None)
+        self._shapes: tuple[Declared | None, Outputs | None] = (None, None)
         self._prototype: tuple[nn.Module, dict[str, ChoiceModule]] | None = None
 
     @property
@@ -54,7 +53,7 @@ class ModuleSpace(Space[Any, ModuleGenotype]):
         """What messages call the network."""
         return target_name(self.target)
 
-    def prepare(self, input_shape: Any = None, outputs: Any = None) -> None:
+    def prepare(self, input_shape: Declared | None = None, outputs: Outputs | None = None) -> None:
         """Build the network once and, where the shape of its inputs is known, run it with all its candidates.
 
         Args:
@@ -106,7 +105,7 @@ class ModuleSpace(Space[Any, ModuleGenotype]):
                     "derived networks would train the same weights. Build it inside, or take copy.deepcopy(...) of it"
                 )
 
-    def _built_before(self) -> tuple[nn.Module, dict[str, ChoiceModule]]:
+    def _prepared(self) -> tuple[nn.Module, dict[str, ChoiceModule]]:
         """The network that `prepare` built, and its choices by label."""
         self.prepare()
         assert self._prototype is not None  # or `prepare` raises
@@ -116,12 +115,12 @@ class ModuleSpace(Space[Any, ModuleGenotype]):
         """Build and run a derived network of the first and one of the last of all candidates, before any search."""
         for last in (False, True):
             decisions = {label: options.any_choice(last) for label, options in self.options.items()}
-            self.network(genotype_of(decisions, self._built_before()[0]))
+            self.network(genotype_of(decisions, self._prepared()[0]))
 
     @property
     def choices(self) -> dict[str, ChoiceModule]:
         """Label → a choice of this label, in the order of the network."""
-        return self._built_before()[1]
+        return self._prepared()[1]
 
     def _has_cells(self) -> bool:
         return any(isinstance(choice, Cell) for choice in self.choices.values())
@@ -158,8 +157,8 @@ class ModuleSpace(Space[Any, ModuleGenotype]):
 
     def supernet(
         self,
-        input_shape: Any = None,
-        outputs: Any = None,
+        input_shape: Declared | None = None,
+        outputs: Outputs | None = None,
         *,
         relaxation: Relaxation,
         mixing: MixingFunction,
@@ -201,15 +200,20 @@ class ModuleSpace(Space[Any, ModuleGenotype]):
         self.check_derivation(derivation)
         # A label is a name of its own: to a derivation every cell is of the kind "normal".
         decisions = {label: options.derive(strengths[label], derivation) for label, options in self.options.items()}
-        return genotype_of(decisions, self._built_before()[0])
+        return genotype_of(decisions, self._prepared()[0])
 
     def random_genotype(self, generator: torch.Generator) -> ModuleGenotype:
         """Every label decided uniformly; everything is drawn from `generator` (on the CPU)."""
         decisions = {label: options.draw(generator) for label, options in self.options.items()}
-        return genotype_of(decisions, self._built_before()[0])
+        return genotype_of(decisions, self._prepared()[0])
 
     def network(
-        self, genotype: ModuleGenotype, input_shape: Any = None, outputs: Any = None, *, auxiliary: bool = False
+        self,
+        genotype: ModuleGenotype,
+        input_shape: Declared | None = None,
+        outputs: Outputs | None = None,
+        *,
+        auxiliary: bool = False,
     ) -> nn.Module:
         """The module of `genotype` with fresh weights: no choice is left in it, nor any candidate that was not chosen.
 
@@ -237,5 +241,5 @@ class ModuleSpace(Space[Any, ModuleGenotype]):
     def chosen(self, genotype: ModuleGenotype) -> dict[str, Chosen]:
         """See `Space.chosen`; for labels that nothing chosen leads to, anything."""
         check_space(genotype, ModuleGenotype.space)
-        network, choices = self._built_before()
+        network, choices = self._prepared()
         return decisions_of(genotype, choices, network)

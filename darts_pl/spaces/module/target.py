@@ -3,11 +3,11 @@
 import importlib
 import inspect
 from collections.abc import Callable, Mapping
-from typing import Any
 
 import torch.nn as nn
 
 from darts_pl.errors import ConfigError, nearest
+from darts_pl.inputs import Declared, Outputs
 
 
 def find_target(name: str) -> Callable[..., nn.Module]:
@@ -38,7 +38,7 @@ def find_target(name: str) -> Callable[..., nn.Module]:
 
 
 def build_network(
-    target: Callable[..., nn.Module], arguments: Mapping[str, Any], shapes: Mapping[str, Any]
+    target: Callable[..., nn.Module], arguments: Mapping[str, object], shapes: Mapping[str, Declared | Outputs]
 ) -> nn.Module:
     """The network that `target` builds.
 
@@ -78,7 +78,7 @@ def _required(parameters: Mapping[str, inspect.Parameter]) -> list[str]:
     return [key for key, p in parameters.items() if p.default is p.empty and p.kind not in several]
 
 
-def target_name(target: Callable) -> str:
+def target_name(target: Callable[..., nn.Module]) -> str:
     """A builder's name for messages and files."""
     if not hasattr(target, "__qualname__"):
         return repr(target)

@@ -40,7 +40,7 @@ def label_choices(network: nn.Module, made: list[ChoiceModule]) -> dict[str, Cho
         known = labels.setdefault(choice.label, choice)
         if known.signature() != choice.signature():
             raise ConfigError(
-                f"choices with the label {choice.label!r} differ: {_described(known)} and {_described(choice)}. Give "
+                f"choices with the label {choice.label!r} differ: {_describe(known)} and {_describe(choice)}. Give "
                 "them labels of their own, or equal candidates"
             )
     return labels
@@ -74,11 +74,11 @@ def _check_label(label: str) -> None:
         raise ConfigError(f"label {label!r}: expected letters, digits, _, -, / or blanks, and no name of torch's own")
 
 
-def _described(choice: ChoiceModule) -> str:
+def _describe(choice: ChoiceModule) -> str:
     return f"{type(choice).__name__} of {len(choice.targets)} rows over {', '.join(choice.names)}"
 
 
-def reached(module: nn.Module, decisions: Mapping[str, Chosen]) -> Iterator[str]:
+def reached_labels(module: nn.Module, decisions: Mapping[str, Chosen]) -> Iterator[str]:
     """The labels that are met in `module` where each choice is decided so: those in candidates that are not chosen are
     not met. A label may come more than once.
 
@@ -94,12 +94,12 @@ def reached(module: nn.Module, decisions: Mapping[str, Chosen]) -> Iterator[str]
     else:
         parts = list(module.children())
     for part in parts:
-        yield from reached(part, decisions)
+        yield from reached_labels(part, decisions)
 
 
 def genotype_of(decisions: Mapping[str, Chosen], network: nn.Module) -> ModuleGenotype:
     """The genotype of these decisions, without those that nothing chosen leads to."""
-    met = set(reached(network, decisions))
+    met = set(reached_labels(network, decisions))
     kept = {label: chosen for label, chosen in decisions.items() if label in met}
     cells = {label: chosen for label, chosen in kept.items() if isinstance(chosen, Cell)}
     choices = {label: chosen for label, chosen in kept.items() if not isinstance(chosen, Cell)}
@@ -123,7 +123,7 @@ def decisions_of(
             choices[label].options.check(chosen)
         except ValueError as error:
             raise GenotypeError(f"genotype: {label}: {error}") from error
-    met = set(reached(network, given))
+    met = set(reached_labels(network, given))
     if idle := [label for label in given if label not in met]:
         raise GenotypeError(f"genotype: {idle[0]!r} is decided, but nothing that was chosen leads to it. Leave it out")
     return {label: given[label] if label in met else choice.options.any_choice() for label, choice in choices.items()}

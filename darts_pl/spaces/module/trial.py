@@ -1,6 +1,6 @@
 """A trial run of a network with all its candidates, so that what does not fit is told by name before any work."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -9,7 +9,8 @@ import torch.nn as nn
 from torch import Tensor
 
 from darts_pl.errors import ConfigError
-from darts_pl.inputs import Inputs, example
+from darts_pl.inputs import Inputs, Outputs, example
+from darts_pl.relaxations.mixing import Candidate
 from darts_pl.spaces.base import call
 from darts_pl.spaces.choice import ChoiceModule
 from darts_pl.spaces.mixed import Call
@@ -25,18 +26,19 @@ class Probe:
     def __init__(self, choice: ChoiceModule):
         self.choice, self.ran = choice, False
 
-    def __call__(self, x: Any, candidates: Iterable[Callable], gate: Tensor) -> Tensor:
+    def __call__(self, x: Any, candidates: Iterable[Candidate], gate: Tensor) -> Tensor:
         """See `darts_pl.relaxations.mixing`."""
         self.ran = True
         label, outputs, versions = self.choice.label, {}, {}
-        given = _flat(_parts(x))
+        given = _flat_tensors(_input_parts(x))
         before = [tensor._version for tensor in given]
         for name, candidate in zip(self.choice.names, candidates, strict=True):
             try:
                 outputs[name] = candidate(x)
             except FAULTS as error:
                 raise ConfigError(
-                    f"choice {label!r}: candidate {name!r} failed on {_told(x)}: {type(error).__name__}: {error}"
+                    f"choice {label!r}: candidate {name!r} failed on {_describe_inputs(x)}: "
+                    f"{type(error).__name__}: {error}"
                 ) from error
             if not isinstance(outputs[name], Tensor):
                 found = type(outputs[name]).__name__
@@ -53,24 +55,24 @@ class Probe:
             if output.shape != outputs[first].shape:
                 raise ConfigError(
                     f"choice {label!r}: candidates give different shapes, {first!r} {tuple(outputs[first].shape)} and "
-                    f"{name!r} {tuple(output.shape)} on {_told(x)}. What is mixed must have one shape"
+                    f"{name!r} {tuple(output.shape)} on {_describe_inputs(x)}. What is mixed must have one shape"
                 )
         return outputs[first]
 
 
-def _told(x: Any) -> str:
-    shapes = [str(tuple(part.shape)) for part in _parts(x) if isinstance(part, Tensor)]
+def _describe_inputs(x: object) -> str:
+    shapes = [str(tuple(part.shape)) for part in _input_parts(x) if isinstance(part, Tensor)]
     return f"an input of shape {shapes[0]}" if len(shapes) == 1 else f"inputs of shapes {', '.join(shapes)}"
 
 
-def _parts(x: Any) -> list[Any]:
+def _input_parts(x: object) -> list[object]:
     if isinstance(x, Call):
         return [*x.arguments, *x.named.values()]
     return list(x) if isinstance(x, (list, tuple)) else [x]
 
 
 @torch.no_grad()
-def try_out(network: nn.Module, inputs: Inputs, outputs: Any, name: str) -> None:
+def try_out(network: nn.Module, inputs: Inputs, outputs: Outputs | None, name: str) -> None:
     """Run `network` once in eval mode on made-up inputs of two samples, every candidate of every choice included. Lazy
     modules get their shapes by it.
 
@@ -84,12 +86,14 @@ def try_out(network: nn.Module, inputs: Inputs, outputs: Any, name: str) -> None
     """
     choices = [part for part in network.modules() if isinstance(part, ChoiceModule)]
     device = next((p.device for p in network.parameters() if not _is_lazy(p)), torch.device("cpu"))
-    x = _to(example(inputs, SAMPLES), device)
+    x = _to_device(example(inputs, SAMPLES), device)
     with _probed(choices) as probes, _eval(network):
         try:
             y = call(network, x)
         except FAULTS as error:
-            raise ConfigError(f"{name} failed on {_told(_flat(x))}: {type(error).__name__}: {error}") from error
+            raise ConfigError(
+                f"{name} failed on {_describe_inputs(_flat_tensors(x))}: {type(error).__name__}: {error}"
+            ) from error
     for choice, probe in probes.items():
         if not probe.ran:
             raise ConfigError(
@@ -127,22 +131,22 @@ def _eval(network: nn.Module) -> Iterator[None]:
             module.training = training
 
 
-def _to(x: Any, device: torch.device) -> Any:
+def _to_device(x: Any, device: torch.device) -> Any:
     if isinstance(x, Tensor):
         return x.to(device)
     if isinstance(x, Mapping):
-        return {name: _to(part, device) for name, part in x.items()}
-    return tuple(_to(part, device) for part in x)
+        return {name: _to_device(part, device) for name, part in x.items()}
+    return tuple(_to_device(part, device) for part in x)
 
 
-def _flat(x: Any) -> list[Tensor]:
+def _flat_tensors(x: object) -> list[Tensor]:
     if isinstance(x, Tensor):
         return [x]
     parts = x.values() if isinstance(x, Mapping) else x if isinstance(x, (list, tuple)) else ()
-    return [tensor for part in parts for tensor in _flat(part)]
+    return [tensor for part in parts for tensor in _flat_tensors(part)]
 
 
-def check_outputs(y: Any, outputs: Any, name: str) -> None:
+def check_outputs(y: object, outputs: Outputs | None, name: str) -> None:
     """Raises ConfigError where outputs `y` of two samples are not those that the data ask for, see `try_out`."""
     if isinstance(outputs, Mapping):
         if not isinstance(y, Mapping) or set(y) != set(outputs):

@@ -2,7 +2,6 @@
 section 2.1), but with the mean of its nodes as output, so that D stays."""
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
 
 import torch.nn as nn
 from torch import Tensor
@@ -33,7 +32,7 @@ class SeriesSearchCell(SearchedCell):
         self.norms = nn.ModuleDict({state: nn.LayerNorm(dim) for state in INPUTS})
         self.edges = ModuleDict({edge_key(*edge): make_choice() for edge in edges})
 
-    def first_states(self, *inputs: Tensor) -> list[Any]:
+    def first_states(self, *inputs: Tensor) -> list[Tensor]:
         """Outputs of the two preceding layers, (B, V, N, D) as all states."""
         return _normalized(self.norms, inputs)
 
@@ -70,8 +69,8 @@ class DerivedSeriesCell(DerivedCell):
         norms = {state: nn.LayerNorm(grid.dim) for state in INPUTS if state in used}
         return cls(cell, norms, [[operation(edge.op, grid) for edge in node] for node in cell.nodes])
 
-    def first_states(self, *inputs: Tensor) -> list[Any]:
-        """As of `SeriesSearchCell`; None for an input that no edge reads."""
+    def first_states(self, *inputs: Tensor) -> list[Tensor]:
+        """As of `SeriesSearchCell`; an input that no edge reads stays as it is."""
         return _normalized(self.norms, inputs)
 
     def edge_modules(self) -> Iterable[nn.Module]:
@@ -79,5 +78,5 @@ class DerivedSeriesCell(DerivedCell):
         return self.edges.values()
 
 
-def _normalized(norms: nn.ModuleDict, inputs: tuple[Tensor, ...]) -> list[Tensor | None]:
-    return [norms[state](x) if state in norms else None for state, x in zip(INPUTS, inputs)]
+def _normalized(norms: nn.ModuleDict, inputs: tuple[Tensor, ...]) -> list[Tensor]:
+    return [norms[state](x) if state in norms else x for state, x in zip(INPUTS, inputs)]

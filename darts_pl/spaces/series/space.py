@@ -23,7 +23,7 @@ from darts_pl.spaces.series.slots import DerivedFactory, SearchFactory, Zero
 PRIMITIVES = ("none", "identity", "dlinear", "tcn", "fourier", "inverted_attention", "grn")
 
 
-class SeriesSpace(Space[SeriesShape, SeriesGenotype]):
+class SeriesSpace(Space[SeriesShape, int, SeriesGenotype]):
     """Forecasting networks of one architecture mode; `darts_pl.spaces.series.network` has the equations.
 
     The first group of arguments fixes the size. `primitives` are the candidates on the edges of the cells, and each of
@@ -108,7 +108,7 @@ class SeriesSpace(Space[SeriesShape, SeriesGenotype]):
         """Of every kind, in the order of the alphabet, the names of its K candidates and of its E edges."""
         return {kind: (self.names(kind), self.edge_names(kind)) for kind in self.kinds}
 
-    def settings(self) -> dict:
+    def settings(self) -> dict[str, object]:
         """The arguments that make this space again, as JSON can hold them; `operations` are not among them."""
         candidates = {ARGUMENTS[label]: names for label, names in self._given.items()}
         sizes = ("mode", "hidden_dim", "layers", "num_nodes", "patch_length", "heads", "dropout")

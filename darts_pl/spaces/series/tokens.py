@@ -63,7 +63,7 @@ class Steps(nn.Module):
 
     def forward(self, window: Window) -> Tensor:
         """→ (B, 1, T, D)."""
-        return self.embed(_beside(window.past, window.past_known)).unsqueeze(1)
+        return self.embed(_join_features(window.past, window.past_known)).unsqueeze(1)
 
 
 class Patches(nn.Module):
@@ -79,7 +79,7 @@ class Patches(nn.Module):
 
     def forward(self, window: Window) -> Tensor:
         """→ (B, Y, N, D)."""
-        patches = self.patching.cut(_beside(window.past, window.past_known))
+        patches = self.patching.cut(_join_features(window.past, window.past_known))
         tokens = self.embed(patches[:, : self.targets])
         if self.embed_covariates is not None:
             covariates = patches[:, self.targets :].transpose(1, 2).flatten(2)  # (B, N, covariates · size)
@@ -107,7 +107,7 @@ class Variates(nn.Module):
         return tokens.unsqueeze(2)
 
 
-def _beside(past: Tensor, known: Tensor | None) -> Tensor:
+def _join_features(past: Tensor, known: Tensor | None) -> Tensor:
     return past if known is None else torch.cat([past, known], dim=-1)
 
 

@@ -6,7 +6,8 @@ from typing import Any
 
 from darts_pl.data.series import WindowDataModule
 from darts_pl.hardware import Hardware
-from darts_pl.lit import RetrainModule
+from darts_pl.lit import RetrainModule, SearchModule
+from darts_pl.lit.rule_steps import Batch
 from darts_pl.relaxations import Relaxation
 from darts_pl.relaxations.mixing import MixingFunction
 from darts_pl.spaces.series import SeriesSpace
@@ -46,3 +47,13 @@ class PipelineParts:
 
 PartsFactory = Callable[[], PipelineParts]
 """Makes the parts; crosses to worker processes, so it is a function of a module with plain arguments."""
+
+
+class SingleLevelModule(SearchModule):
+    """A `SearchModule` whose alphas see the batch of the weights' half; the other half validates only: the search
+    without its upper level, as an ablation (arXiv:1806.09055, section 3.3, found it to be worse than the bilevel
+    one)."""
+
+    def training_step(self, batch: dict[str, Batch], batch_idx: int) -> None:
+        """One step of the alphas, then one of the weights, on the same batch."""
+        super().training_step({"weights": batch["weights"], "alphas": batch["weights"]}, batch_idx)
