@@ -55,7 +55,7 @@ def _arguments(written: Mapping[str, Any]) -> list[str]:
     return [f"{key}={value}" for key, value in {**lists, **others}.items()]
 
 
-def _override(path: Path, text: Any) -> str:
+def _override(path: Path, text: str) -> str:
     if key_of(override_of(path, text)) in OPTIONS:
         raise RunError(f"{path}: found {text!r} among its overrides, expected a setting of the searches")
     return text

@@ -42,7 +42,7 @@ from darts_pl.stages.lock import locked
 
 def run_nasbench201(settings: Settings) -> int:
     """Search with every method and seed, look the cells up, write the tables and the page."""
-    folder, settings = _begun(settings)
+    folder, settings = _open_folder(settings)
     assert settings.threads is not None
     tables = Tables.load()
     jobs = [job for method in settings.methods for job in _jobs(folder, method, settings)]
@@ -57,7 +57,7 @@ def run_nasbench201(settings: Settings) -> int:
     return 1 if failed else 0
 
 
-def _begun(settings: Settings) -> tuple[Path, Settings]:
+def _open_folder(settings: Settings) -> tuple[Path, Settings]:
     """A new folder and what is asked for, or the one to go on with and what was asked for there. The number of threads
     is settled here, once: results depend on it."""
     if settings.folder is None:

@@ -5,7 +5,6 @@ import sys
 from argparse import Namespace
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 from hydra._internal.utils import get_args_parser
 from hydra.core.override_parser.types import Override
@@ -117,7 +116,7 @@ def _parsed(text: str) -> Override:
         raise ConfigError(explain(error, composing=True) or str(error)) from error
 
 
-def _last(overrides: Sequence[Override], key: str) -> Any:
+def _last(overrides: Sequence[Override], key: str) -> object:
     """What the last override of `key` says; None where there is none."""
     return next((each.value() for each in reversed(overrides) if key_of(each) == key), None)
 

@@ -12,7 +12,7 @@ from hydra.errors import HydraException
 
 from darts_pl.bounded import read_yaml
 from darts_pl.bounded.texts import shown
-from darts_pl.commands.trusted import leaves
+from darts_pl.commands.trusted import Pair, leaves
 from darts_pl.errors import RunError
 from darts_pl.overrides import quoted
 from darts_pl.stages.manifest import MANIFEST, read_manifest
@@ -96,7 +96,7 @@ def config_folders(runtime: Mapping[str, Any]) -> dict[str, Any]:
     return {"config_dir": config_dir, "searchpath": searchpath}
 
 
-def override_of(file: Path, text: Any) -> Override:
+def override_of(file: Path, text: str) -> Override:
     """The override `text` of a run folder's file.
 
     Raises:
@@ -119,7 +119,7 @@ def override_of(file: Path, text: Any) -> Override:
     return found
 
 
-def _values(override: Override) -> list[Any]:
+def _values(override: Override) -> Sequence[object]:
     """The value of an override, each where it has several; none of a mapping."""
     value = override.value()
     if isinstance(value, dict):  # of a key that is no group; Hydra tells where it is one
@@ -127,7 +127,7 @@ def _values(override: Override) -> list[Any]:
     return value if isinstance(value, list) else value.list if isinstance(value, ChoiceSweep) else [value]
 
 
-def _is_choice(name: Any) -> bool:
+def _is_choice(name: object) -> bool:
     """Whether `name` is a plain value, and as the name of a configuration file one within the folder of its group."""
     if isinstance(name, list):
         return all(map(_is_choice, name))
@@ -160,7 +160,7 @@ def searchpath_override(places: Sequence[str]) -> list[str]:
     return [f"{SEARCHPATH}=[{','.join(map(quoted, places))}]"] if places else []
 
 
-def said(override: Override) -> list[tuple[str, Any]]:
+def said(override: Override) -> list[Pair]:
     """(dotted key, plain value) of everything that an override says; each choice where it sweeps over several."""
     value = override.value()
     if isinstance(value, ChoiceSweep):

@@ -162,10 +162,10 @@ def read_run(folder: Path | str) -> RunFiles:
     return run
 
 
-def configured(run: RunFiles, key: str) -> Any:
+def configured(run: RunFiles, key: str) -> object:
     """The value of a dotted key in the run's configuration as it is written: `${...}` stays what it is, as it could
     lead to the environment of whoever reads. None where there is no such key."""
-    value: Any = _mapping(run.config)
+    value: object = _mapping(run.config)
     for name in key.split("."):
         value = value.get(name) if isinstance(value, Mapping) else None
     return value
