@@ -80,7 +80,7 @@ def _of_sweep(file: Path) -> tuple[list[str], Mapping[str, Any]]:
 
 def overrides_of_run(texts: Sequence[str]) -> list[str]:
     """The overrides of a command that belong to its run."""
-    return [text for text in texts if key_of(parsed(text)) not in OF_THE_MOMENT]
+    return [text for text in texts if key_of(parse_override(text)) not in OF_THE_MOMENT]
 
 
 def config_folders(runtime: Mapping[str, Any]) -> dict[str, Any]:
@@ -103,7 +103,7 @@ def override_of(file: Path, text: str) -> Override:
         RunError: it is none, or one that is never taken from a folder.
     """
     try:
-        found = parsed(text)
+        found = parse_override(text)
     except (HydraException, TypeError, ValueError, RecursionError) as error:  # also digits beyond Python's limit
         raise RunError(f"{file}: found {shown(repr(text))} among its overrides, expected key=value") from error
     if HYDRA in re.split(r"\W", f"{found.key_or_group} {found.package}"):
@@ -135,7 +135,7 @@ def _is_choice(name: object) -> bool:
     return not isinstance(name, dict) and not any(path.is_absolute() or ".." in path.parts for path in paths)
 
 
-def parsed(text: str) -> Override:
+def parse_override(text: str) -> Override:
     """An override as Hydra reads it.
 
     Raises:
@@ -160,9 +160,9 @@ def searchpath_override(places: Sequence[str]) -> list[str]:
     return [f"{SEARCHPATH}=[{','.join(map(quoted, places))}]"] if places else []
 
 
-def said(override: Override) -> list[Pair]:
+def pairs_of(override: Override) -> list[Pair]:
     """(dotted key, plain value) of everything that an override says; each choice where it sweeps over several."""
     value = override.value()
     if isinstance(value, ChoiceSweep):
-        value = [parsed(f"key={each}").value() for each in override.sweep_string_iterator()]
+        value = [parse_override(f"key={each}").value() for each in override.sweep_string_iterator()]
     return [] if isinstance(value, Sweep) else leaves(value, f"{override.key_or_group}.")

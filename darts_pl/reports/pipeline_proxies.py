@@ -58,7 +58,7 @@ def proxy_table(found: PipelineFiles) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["name", "spearman", "n", "evidence", "beats_params", "noise"])
 
 
-def _screened(found: PipelineFiles) -> pd.DataFrame | None:
+def _scores(found: PipelineFiles) -> pd.DataFrame | None:
     """The scores with columns <proxy>_mean and <proxy>_std, from the screen or, without it, from all candidates."""
     if found.scores is not None:
         return found.scores
@@ -71,7 +71,7 @@ def _screened(found: PipelineFiles) -> pd.DataFrame | None:
 
 
 def _noise(found: PipelineFiles) -> dict[str, float]:
-    table = _screened(found)
+    table = _scores(found)
     if table is None:
         return {}
     noise = {}
@@ -166,13 +166,13 @@ def _noise_table(table: pd.DataFrame) -> Table:
             "n": table["n"],
             "beats params": beats,
             "spread over repeats / between candidates": [
-                tables.shown(v, lambda x: f"{x:.0%}".replace("%", " %")) for v in table["noise"]
+                tables.format_value(v, lambda x: f"{x:.0%}".replace("%", " %")) for v in table["noise"]
             ],
         }
     )
     forms = dict.fromkeys(("rank correlation", frame.columns[-1]), str)
     caption = "The last column is the standard deviation over repeats, by that of the means over all candidates."
-    return tables.table_block(frame, {**forms, "n": tables.whole}, caption)
+    return tables.table_block(frame, {**forms, "n": tables.format_count}, caption)
 
 
 def _columns(found: PipelineFiles) -> list[str]:
