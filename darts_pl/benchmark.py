@@ -8,9 +8,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from darts_pl.assembly import register
-from darts_pl.commands.explain import explain
+from darts_pl.commands.explain import Stopped, explain
 from darts_pl.commands.output import ConsoleHandler, OutputClosed, checked_output
-from darts_pl.commands.stopping import Stopped
 from darts_pl.errors import DartsError
 from darts_pl.paths import check_working_folder, conf_dir
 from darts_pl.stages.benchmark.settings import methods_in, parse

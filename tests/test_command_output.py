@@ -15,8 +15,8 @@ from command_frame import begin_run, told
 
 from darts_pl.callbacks import without_thread_tracebacks
 from darts_pl.commands import run_command
+from darts_pl.commands.explain import Stopped, resumable_by
 from darts_pl.commands.output import OutputClosed, checked_output
-from darts_pl.commands.stopping import Stopped, resumable_by
 from darts_pl.errors import RunError, StorageError
 from darts_pl.stages.lock import locked
 from darts_pl.stages.log_file import LogFile

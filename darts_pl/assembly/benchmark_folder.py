@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from darts_pl.assembly.origins import key_of, override_of, parsed
-from darts_pl.assembly.replay import Replay, Word, asked_for, check_replay
+from darts_pl.assembly.origins import key_of, override_of, parse_override
+from darts_pl.assembly.replay import Replay, ReplayOverride, check_replay, untrusted_requests
 from darts_pl.bounded import read_json
 from darts_pl.errors import ConfigError, RunError
 from darts_pl.paths import conf_dir
@@ -25,7 +25,7 @@ def read_settings(folder: Path, *, trust: bool) -> Settings:
     path = settings_file(folder, trust=trust)
     try:
         written = read_json(path)
-        overrides = [_override(path, text) for text in written.pop("overrides")]
+        overrides = [_check_override(path, text) for text in written.pop("overrides")]
         again = parse([*_arguments(written), *overrides, f"trust={str(trust).lower()}"], methods_in(conf_dir()))
     except (ValueError, KeyError, TypeError, AttributeError, ConfigError) as error:
         raise RunError(f"{path} is damaged: {error}") from error
@@ -37,11 +37,11 @@ def read_settings(folder: Path, *, trust: bool) -> Settings:
 
 def resume_command(folder: Path, settings: Settings) -> str:
     """The command line that goes on with a benchmark."""
-    foreign = any(asked_for(replay) for replay in _replays(folder / FILE, settings))
-    return _line(folder, trust=settings.trust or foreign)
+    foreign = any(untrusted_requests(replay) for replay in _replays(folder / FILE, settings))
+    return _command_line(folder, trust=settings.trust or foreign)
 
 
-def _line(folder: Path, *, trust: bool) -> str:
+def _command_line(folder: Path, *, trust: bool) -> str:
     words = ["python", "-m", "darts_pl.benchmark", "nasbench201", f"resume={folder}"]
     return shlex.join([*words, *(["trust=true"] if trust else [])])
 
@@ -55,7 +55,7 @@ def _arguments(written: Mapping[str, Any]) -> list[str]:
     return [f"{key}={value}" for key, value in {**lists, **others}.items()]
 
 
-def _override(path: Path, text: Any) -> str:
+def _check_override(path: Path, text: str) -> str:
     if key_of(override_of(path, text)) in OPTIONS:
         raise RunError(f"{path}: found {text!r} among its overrides, expected a setting of the searches")
     return text
@@ -63,9 +63,10 @@ def _override(path: Path, text: Any) -> str:
 
 def _replays(path: Path, settings: Settings) -> Sequence[Replay]:
     """The search of each method, as far as code is concerned."""
-    own, trusting = [Word(parsed(text), named=False) for text in settings.overrides], _line(path.parent, trust=True)
+    own = [ReplayOverride(parse_override(text), named=False) for text in settings.overrides]
+    trusting = _command_line(path.parent, trust=True)
     shared = [experiment(method, settings.scale, conf_dir()) for method in settings.methods]
     return [
-        Replay("search", path, [*(Word(parsed(text), named=True) for text in texts), *own], trusting)
+        Replay("search", path, [*(ReplayOverride(parse_override(text), named=True) for text in texts), *own], trusting)
         for texts in shared
     ]

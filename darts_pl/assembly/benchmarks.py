@@ -21,8 +21,7 @@ from darts_pl.assembly.benchmark_folder import read_settings, resume_command
 from darts_pl.assembly.parts import search_method
 from darts_pl.commands.check import check_config
 from darts_pl.commands.config_files import isolated_hydra
-from darts_pl.commands.explain import explain
-from darts_pl.commands.stopping import resumable_by
+from darts_pl.commands.explain import explain, resumable_by
 from darts_pl.data.nasbench201_tables import Tables
 from darts_pl.errors import ConfigError, RunError
 from darts_pl.paths import conf_dir, write_text_atomically
@@ -42,7 +41,7 @@ from darts_pl.stages.lock import locked
 
 def run_nasbench201(settings: Settings) -> int:
     """Search with every method and seed, look the cells up, write the tables and the page."""
-    folder, settings = _begun(settings)
+    folder, settings = _open_folder(settings)
     assert settings.threads is not None
     tables = Tables.load()
     jobs = [job for method in settings.methods for job in _jobs(folder, method, settings)]
@@ -57,7 +56,7 @@ def run_nasbench201(settings: Settings) -> int:
     return 1 if failed else 0
 
 
-def _begun(settings: Settings) -> tuple[Path, Settings]:
+def _open_folder(settings: Settings) -> tuple[Path, Settings]:
     """A new folder and what is asked for, or the one to go on with and what was asked for there. The number of threads
     is settled here, once: results depend on it."""
     if settings.folder is None:
@@ -85,7 +84,7 @@ def _jobs(folder: Path, method: str, settings: Settings) -> list[CommandJob]:
     return jobs
 
 
-def _composed(method: str, settings: Settings) -> tuple[DictConfig, dict[str, object]]:
+def _compose(method: str, settings: Settings) -> tuple[DictConfig, dict[str, object]]:
     """(the configuration of a method's searches, the sweep it consists of: key → values)."""
     with isolated_hydra():
         try:
@@ -104,7 +103,7 @@ def _composed(method: str, settings: Settings) -> tuple[DictConfig, dict[str, ob
 def _variants(method: str, settings: Settings) -> list[list[str]]:
     """The overrides of each search that a method makes a seed: one, or the values of the sweep that it consists of."""
     variants: list[list[str]] = [[]]
-    for key, values in _composed(method, settings)[1].items():
+    for key, values in _compose(method, settings)[1].items():
         variants = [[*before, f"{key}={value.strip()}"] for before in variants for value in str(values).split(",")]
     return variants
 
@@ -139,7 +138,7 @@ def _write(folder: Path, jobs: Sequence[CommandJob], settings: Settings, tables:
 def run_cost(settings: Settings) -> int:
     """Measure every method's step beside that of DARTS and print the table."""
     for method in settings.methods:
-        config, _ = _composed(method, settings)
+        config, _ = _compose(method, settings)
     folder = _fresh_folder("cost")
     jobs = cost_jobs(
         settings.methods,

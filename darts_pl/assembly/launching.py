@@ -5,7 +5,6 @@ import sys
 from argparse import Namespace
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 from hydra._internal.utils import get_args_parser
 from hydra.core.override_parser.types import Override
@@ -13,8 +12,16 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 
 from darts_pl import last_words, schema
-from darts_pl.assembly.origins import SEARCHPATH, Origin, key_of, line_of, origin_of, parsed, searchpath_override
-from darts_pl.assembly.replay import Replay, Word, check_replay
+from darts_pl.assembly.origins import (
+    SEARCHPATH,
+    Origin,
+    key_of,
+    line_of,
+    origin_of,
+    parse_override,
+    searchpath_override,
+)
+from darts_pl.assembly.replay import Replay, ReplayOverride, check_replay
 from darts_pl.commands import run_command
 from darts_pl.commands.explain import explain
 from darts_pl.errors import ConfigError, DartsError, RunError
@@ -57,10 +64,10 @@ def arguments(argv: list[str], command: str) -> list[str]:
     if not any("resume=" in text for text in argv):
         return argv
     given = get_args_parser().parse_args(argv)
-    now = [_parsed(text) for text in given.overrides]
-    if (resume := _last(now, "resume")) is None:
+    now = [_parse_override(text) for text in given.overrides]
+    if (resume := _last_value(now, "resume")) is None:
         return argv
-    folder, trusted = existing_run(Path(str(resume))), _last(now, "trust") is True
+    folder, trusted = existing_run(Path(str(resume))), _last_value(now, "trust") is True
     _check_kind(folder, given.multirun)
     if not trusted:
         check_inside(folder)
@@ -69,7 +76,7 @@ def arguments(argv: list[str], command: str) -> list[str]:
         raise RunError(f"{folder} holds a {origin.command} run, this is {command}")
     full, replay = _replay(command, argv, given, now, origin)
     check_replay(replay, trusted=trusted)
-    if any(not word.named for word in replay.words):
+    if any(not word.named for word in replay.overrides):
         print(f"going on with: {replay.naming}", file=sys.stderr)
     return full
 
@@ -82,7 +89,7 @@ def _replay(
     Args:
         given: `argv` as Hydra parses it. now: its overrides. origin: what started the run.
     """
-    words, own_path = _merged(origin.overrides, now), _last(now, SEARCHPATH)
+    words, own_path = _merge_overrides(origin.overrides, now), _last_value(now, SEARCHPATH)
     config_dir = None if given.config_dir else origin.config_dir
     searchpath = origin.searchpath if own_path is None else []
     first = argv.index(given.overrides[0])
@@ -92,9 +99,9 @@ def _replay(
     replay = Replay(
         command=given.config_name or command,
         origin=origin.file,
-        words=words,
-        trusting=_line(command, [*options, *given.overrides, "trust=true"]),
-        naming=_line(command, full),
+        overrides=words,
+        trusting=_command_line(command, [*options, *given.overrides, "trust=true"]),
+        naming=_command_line(command, full),
         named_folders=[*_as_searchpath(given.config_dir), *(own_path if isinstance(own_path, list) else [])],
         added_folders=[*_as_searchpath(config_dir), *searchpath],
         multirun=given.multirun,
@@ -106,18 +113,18 @@ def _as_searchpath(config_dir: str | None) -> list[str]:
     return [f"file://{Path(config_dir).absolute()}"] if config_dir else []
 
 
-def _line(command: str, arguments: Sequence[str]) -> str:
+def _command_line(command: str, arguments: Sequence[str]) -> str:
     return shlex.join(["python", "-m", f"darts_pl.{command}", *arguments])
 
 
-def _parsed(text: str) -> Override:
+def _parse_override(text: str) -> Override:
     try:
-        return parsed(text)
+        return parse_override(text)
     except HydraException as error:
         raise ConfigError(explain(error, composing=True) or str(error)) from error
 
 
-def _last(overrides: Sequence[Override], key: str) -> Any:
+def _last_value(overrides: Sequence[Override], key: str) -> object:
     """What the last override of `key` says; None where there is none."""
     return next((each.value() for each in reversed(overrides) if key_of(each) == key), None)
 
@@ -131,10 +138,10 @@ def _check_kind(folder: Path, sweeping: bool) -> None:
         raise RunError(f"resume={folder}: found a single run, expected the folder of a sweep. Leave -m out")
 
 
-def _merged(before: Sequence[Override], now: Sequence[Override]) -> list[Word]:
+def _merge_overrides(before: Sequence[Override], now: Sequence[Override]) -> list[ReplayOverride]:
     """The overrides of then, in their order, those that are given now in the place of the ones of their key."""
     keys = {key_of(each) for each in now}
-    kept = {key_of(each): Word(each, named=False) for each in before if key_of(each) not in keys}
+    kept = {key_of(each): ReplayOverride(each, named=False) for each in before if key_of(each) not in keys}
     places = dict.fromkeys(key_of(each) for each in (*before, *now))
-    given = [(key_of(each), Word(each, named=True)) for each in now]
+    given = [(key_of(each), ReplayOverride(each, named=True)) for each in now]
     return [word for key in places for word in ([kept[key]] if key in kept else [w for k, w in given if k == key])]

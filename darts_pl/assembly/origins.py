@@ -12,7 +12,7 @@ from hydra.errors import HydraException
 
 from darts_pl.bounded import read_yaml
 from darts_pl.bounded.texts import shown
-from darts_pl.commands.trusted import leaves
+from darts_pl.commands.trusted import Pair, leaves
 from darts_pl.errors import RunError
 from darts_pl.overrides import quoted
 from darts_pl.stages.manifest import MANIFEST, read_manifest
@@ -80,7 +80,7 @@ def _of_sweep(file: Path) -> tuple[list[str], Mapping[str, Any]]:
 
 def overrides_of_run(texts: Sequence[str]) -> list[str]:
     """The overrides of a command that belong to its run."""
-    return [text for text in texts if key_of(parsed(text)) not in OF_THE_MOMENT]
+    return [text for text in texts if key_of(parse_override(text)) not in OF_THE_MOMENT]
 
 
 def config_folders(runtime: Mapping[str, Any]) -> dict[str, Any]:
@@ -96,14 +96,14 @@ def config_folders(runtime: Mapping[str, Any]) -> dict[str, Any]:
     return {"config_dir": config_dir, "searchpath": searchpath}
 
 
-def override_of(file: Path, text: Any) -> Override:
+def override_of(file: Path, text: str) -> Override:
     """The override `text` of a run folder's file.
 
     Raises:
         RunError: it is none, or one that is never taken from a folder.
     """
     try:
-        found = parsed(text)
+        found = parse_override(text)
     except (HydraException, TypeError, ValueError, RecursionError) as error:  # also digits beyond Python's limit
         raise RunError(f"{file}: found {shown(repr(text))} among its overrides, expected key=value") from error
     if HYDRA in re.split(r"\W", f"{found.key_or_group} {found.package}"):
@@ -119,7 +119,7 @@ def override_of(file: Path, text: Any) -> Override:
     return found
 
 
-def _values(override: Override) -> list[Any]:
+def _values(override: Override) -> Sequence[object]:
     """The value of an override, each where it has several; none of a mapping."""
     value = override.value()
     if isinstance(value, dict):  # of a key that is no group; Hydra tells where it is one
@@ -127,7 +127,7 @@ def _values(override: Override) -> list[Any]:
     return value if isinstance(value, list) else value.list if isinstance(value, ChoiceSweep) else [value]
 
 
-def _is_choice(name: Any) -> bool:
+def _is_choice(name: object) -> bool:
     """Whether `name` is a plain value, and as the name of a configuration file one within the folder of its group."""
     if isinstance(name, list):
         return all(map(_is_choice, name))
@@ -135,7 +135,7 @@ def _is_choice(name: Any) -> bool:
     return not isinstance(name, dict) and not any(path.is_absolute() or ".." in path.parts for path in paths)
 
 
-def parsed(text: str) -> Override:
+def parse_override(text: str) -> Override:
     """An override as Hydra reads it.
 
     Raises:
@@ -160,9 +160,9 @@ def searchpath_override(places: Sequence[str]) -> list[str]:
     return [f"{SEARCHPATH}=[{','.join(map(quoted, places))}]"] if places else []
 
 
-def said(override: Override) -> list[tuple[str, Any]]:
+def pairs_of(override: Override) -> list[Pair]:
     """(dotted key, plain value) of everything that an override says; each choice where it sweeps over several."""
     value = override.value()
     if isinstance(value, ChoiceSweep):
-        value = [parsed(f"key={each}").value() for each in override.sweep_string_iterator()]
+        value = [parse_override(f"key={each}").value() for each in override.sweep_string_iterator()]
     return [] if isinstance(value, Sweep) else leaves(value, f"{override.key_or_group}.")

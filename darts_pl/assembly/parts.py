@@ -33,15 +33,18 @@ def check_no_series(config: DictConfig) -> None:
         )
 
 
-def prepared_data(config: DictConfig, *, cutout: int = 0, **settings: Any) -> PairedDataModule:
+def prepared_data(
+    config: DictConfig, *, purpose: str, batch_size: int, seed: int, holdout: float | None = None, cutout: int = 0
+) -> PairedDataModule:
     """The data module that `config` composes, read and checked, with `config.task` in place of its own where there is
     one.
 
     Args:
+        purpose, batch_size, seed, holdout: of this use of the data; without a holdout that of `config.data`.
         cutout: see `PairedDataModule.use_cutout`; 0 leaves images as `config.data` has them.
-        settings: of this use of the data: `purpose`, `batch_size`, `seed`, `holdout`.
     """
-    data: PairedDataModule = instantiate(config.data, **settings)
+    held_out = {} if holdout is None else {"holdout": holdout}
+    data: PairedDataModule = instantiate(config.data, purpose=purpose, batch_size=batch_size, seed=seed, **held_out)
     if config.task:
         data.task = instantiate(config.task)
     if cutout:
@@ -73,7 +76,7 @@ def search_method(config: DictConfig, space: Space) -> Method:
 
 def retraining_parts(
     config: DictConfig, hardware: Hardware, trainer: TrainerSettings
-) -> tuple[Callable | None, PairedDataModule | None]:
+) -> tuple[Callable[[RunFolder, Genotype, str], dict[str, Any]] | None, PairedDataModule | None]:
     """(`(run, genotype, stage) -> figures`, its data), both None where `retraining.epochs` is 0. The data are prepared,
     so that what is wrong with them shows before any work."""
     recipe = config.retraining
@@ -113,7 +116,7 @@ def retraining_parts(
         patience=recipe.patience,
     )
 
-    def run_stage(run: RunFolder, genotype: Genotype, stage: str) -> dict:
+    def run_stage(run: RunFolder, genotype: Genotype, stage: str) -> dict[str, Any]:
         return retrain(
             run,
             genotype,

@@ -1,7 +1,7 @@
 """What a run folder may ask for when its command is given again: a folder is data, and may be a stranger's.
 
 Settings are taken from it; code is not, unless it is darts_pl's own. What else would be run has to be named by the
-present command too, and so do values that are read from the surroundings (`${oc.env:...}`, `${now:...}`).
+present command too, and so do values that are read from the environment (`${oc.env:...}`, `${now:...}`).
 """
 
 import itertools
@@ -19,7 +19,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from darts_pl.assembly.origins import line_of, said, searchpath_override
+from darts_pl.assembly.origins import line_of, pairs_of, searchpath_override
 from darts_pl.commands.explain import explain
 from darts_pl.commands.trusted import Pair, leaves, untrusted_code
 from darts_pl.errors import ConfigError, RunError
@@ -30,7 +30,7 @@ MOST_JOBS = 1000  # of a sweep that differ in more than numbers
 
 
 @dataclass(frozen=True)
-class Word:
+class ReplayOverride:
     """An override of a command, and whether the present command line names it."""
 
     override: Override
@@ -42,7 +42,7 @@ class Replay:
     """A command that goes on with a run.
 
     Args:
-        command: what is composed. origin: the file that tells how the run was started. words: its overrides.
+        command: what is composed. origin: the file that tells how the run was started. overrides: its own.
         naming, trusting: the command lines that name all again, where one can, and that trust the folder.
         named_folders, added_folders: of configuration files, as search paths, from the command line and from `origin`.
         multirun: whether it is a sweep.
@@ -50,7 +50,7 @@ class Replay:
 
     command: str
     origin: Path
-    words: Sequence[Word]
+    overrides: Sequence[ReplayOverride]
     trusting: str
     naming: str = ""
     named_folders: Sequence[str] = ()
@@ -65,7 +65,7 @@ def check_replay(replay: Replay, *, trusted: bool) -> None:
         ConfigError: the configuration cannot be composed.
         RunError: the folder asks for code of others, and the command names it neither again nor says trust=true.
     """
-    asked = asked_for(replay, trusted=trusted)
+    asked = untrusted_requests(replay, trusted=trusted)
     listed = "".join(f"\n  {each}" for each in asked)
     if asked and not trusted:
         naming = f"name it again:\n  {replay.naming}\nor trust the folder as a whole" if replay.naming else "trust it"
@@ -78,27 +78,27 @@ def check_replay(replay: Replay, *, trusted: bool) -> None:
         print(f"trust=true: taken from {replay.origin} are{listed}", file=sys.stderr)
 
 
-def asked_for(replay: Replay, *, trusted: bool = False) -> list[str]:
+def untrusted_requests(replay: Replay, *, trusted: bool = False) -> list[str]:
     """What only a folder names and darts_pl does not have, in words: folders of configuration files, values of the
-    surroundings, code of others with its arguments.
+    environment, code of others with its arguments.
 
     Args:
         trusted: whether configuration files that only the folder names may be read.
     """
-    if not replay.added_folders and all(word.named for word in replay.words):
+    if not replay.added_folders and all(word.named for word in replay.overrides):
         return []
     asked = [f"configuration files of {place.removeprefix('file://')}" for place in replay.added_folders]
-    asked += [line_of(word.override) for word in replay.words if not word.named and _reads_surroundings(word)]
-    asked += [f"{key}={value}" for key, value in _unnamed(replay, trusted)]
+    asked += [line_of(word.override) for word in replay.overrides if not word.named and _reads_environment(word)]
+    asked += [f"{key}={value}" for key, value in _unnamed_pairs(replay, trusted)]
     return list(dict.fromkeys(asked))
 
 
-def _reads_surroundings(word: Word) -> bool:
+def _reads_environment(word: ReplayOverride) -> bool:
     """Whether an override has an interpolation that is more than another setting's value."""
     return "${" in PLAIN_INTERPOLATION.sub("", line_of(word.override))
 
 
-def _unnamed(replay: Replay, trusted: bool) -> list[Pair]:
+def _unnamed_pairs(replay: Replay, trusted: bool) -> list[Pair]:
     """(key, value) of code of others and of its arguments, in any job, that only the folder names. Configuration files
     that only the folder names are not read before it is trusted."""
     found: dict[tuple[str, str], Pair] = {}
@@ -106,30 +106,30 @@ def _unnamed(replay: Replay, trusted: bool) -> list[Pair]:
     with initialize_config_dir(str(conf_dir()), version_base="1.3"):
         for words in _jobs(replay):
             try:
-                pairs = untrusted_code(_composed(replay.command, [text for text, _ in words], folders))
+                pairs = untrusted_code(_compose(replay.command, [text for text, _ in words], folders))
             except (HydraException, OmegaConfBaseException) as error:
                 if replay.added_folders and not trusted:  # refused for them already; what they hold may be missed here
                     return list(found.values())
                 raise ConfigError(explain(error, composing=True) or str(error)) from error
             if pairs:
-                named = _named(replay, words)
+                named = _named_pairs(replay, words)
                 found |= {(key, repr(value)): (key, value) for key, value in pairs if (key, repr(value)) not in named}
     return list(found.values())
 
 
-def _named(replay: Replay, words: Sequence[tuple[str, Word]]) -> set[tuple[str, str]]:
+def _named_pairs(replay: Replay, words: Sequence[tuple[str, ReplayOverride]]) -> set[tuple[str, str]]:
     """(key, value's text) of all that the command line, the folders that it names, and darts_pl's own files say."""
-    told = [pair for _, word in words if word.named for pair in said(word.override)]
+    told = [pair for _, word in words if word.named for pair in pairs_of(word.override)]
     kept = [text for text, word in words if word.named or _chooses_a_file(word.override)]
     try:
-        config = _composed(replay.command, kept, replay.named_folders)
+        config = _compose(replay.command, kept, replay.named_folders)
         told += [*leaves(OmegaConf.to_container(config, resolve=False)), *untrusted_code(config)]
     except (HydraException, OmegaConfBaseException):  # a choice among the files of a folder that is not named
         pass
     return {(key, repr(value)) for key, value in told}
 
 
-def _composed(command: str, overrides: Sequence[str], folders: Sequence[str]) -> DictConfig:
+def _compose(command: str, overrides: Sequence[str], folders: Sequence[str]) -> DictConfig:
     return compose(command, [*searchpath_override(folders), *overrides])
 
 
@@ -139,9 +139,9 @@ def _chooses_a_file(override: Override) -> bool:
     return not override.is_delete() and bool(loader.get_group_options(override.key_or_group))
 
 
-def _jobs(replay: Replay) -> Iterator[list[tuple[str, Word]]]:
+def _jobs(replay: Replay) -> Iterator[list[tuple[str, ReplayOverride]]]:
     """The overrides of every job, those of Hydra itself left out; of numbers that are swept over the first."""
-    words = [word for word in replay.words if not word.override.is_hydra_override()]
+    words = [word for word in replay.overrides if not word.override.is_hydra_override()]
     options = [_options(word.override) if replay.multirun else [line_of(word.override)] for word in words]
     for number, texts in enumerate(itertools.product(*options)):
         if number == MOST_JOBS:

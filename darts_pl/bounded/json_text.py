@@ -96,7 +96,7 @@ def _hooks(text: str, where: str, error: type[DartsError], finite: bool) -> dict
     return {"object_pairs_hook": unique, "parse_int": whole, "parse_float": real, "parse_constant": constant}
 
 
-def _depth(value: Any) -> int:
+def _depth(value: object) -> int:
     """Containers within containers; without recursion, which depth would exhaust."""
     deepest, left = 0, [(value, 1)]
     while left:

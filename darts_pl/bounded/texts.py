@@ -1,5 +1,6 @@
-"""Files of bounded size, whole, as bytes or as text in UTF-8."""
+"""Files of bounded size, whole, as bytes or as text in UTF-8; digests of files of any size."""
 
+import hashlib
 import os
 import stat
 from pathlib import Path
@@ -59,6 +60,15 @@ def check_size(path: Path | str, *, error: type[DartsError] = RunError, largest:
     if facts.st_size > largest:
         raise error(f"{path}: larger than {largest:,} bytes: found {facts.st_size:,}")
     return facts.st_size
+
+
+def file_digest(path: Path, algorithm: str = "sha256") -> str:
+    """The digest of a file's bytes in hexadecimal, however large it is."""
+    digest = hashlib.new(algorithm)
+    with path.open("rb") as stream:
+        while block := stream.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
 
 
 def shown(value: object) -> str:

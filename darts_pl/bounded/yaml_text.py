@@ -35,12 +35,12 @@ def parse_yaml(text: str, where: str, *, error: type[DartsError] = RunError) -> 
             alias within itself, or more values than 100,000, each alias counted as what it stands for.
     """
     check_yaml(text, where, error=error)
-    with _problems_told(where, error):
+    with _yaml_errors(where, error):
         return yaml.load(text, LOADER)
 
 
 @contextmanager
-def _problems_told(where: str, error: type[DartsError]) -> Iterator[None]:
+def _yaml_errors(where: str, error: type[DartsError]) -> Iterator[None]:
     try:
         yield
     except yaml.MarkedYAMLError as problem:
@@ -51,7 +51,7 @@ def _problems_told(where: str, error: type[DartsError]) -> Iterator[None]:
 
 
 @dataclass
-class _Open:
+class _OpenCollection:
     """A collection whose end has not come: how many values it stands for, and the keys that it has had."""
 
     anchor: str | None
@@ -67,7 +67,7 @@ def check_yaml(text: str, where: str, *, error: type[DartsError] = RunError) -> 
     Raises:
         DartsError: `error`; not YAML, out of bounds or a key given twice, see `parse_yaml`.
     """
-    with _problems_told(where, error):
+    with _yaml_errors(where, error):
         _check_events(text, where, error)
 
 
@@ -75,12 +75,12 @@ def _check_events(text: str, where: str, error: type[DartsError]) -> None:
     if len(text) > LARGEST_YAML:
         raise error(f"{where}: found {len(text):,} characters, expected at most {LARGEST_YAML:,}")
     sizes: dict[str, int] = {}
-    stack = [_Open(None, mapping=False)]
+    stack = [_OpenCollection(None, mapping=False)]
     resolver = yaml.SafeLoader("")
     for event in yaml.parse(text, LOADER):
         place, top = f"{where}: {_place(event.start_mark)}", stack[-1]
         if isinstance(event, yaml.CollectionStartEvent):
-            stack.append(_Open(event.anchor, isinstance(event, yaml.MappingStartEvent)))
+            stack.append(_OpenCollection(event.anchor, isinstance(event, yaml.MappingStartEvent)))
             if len(stack) > DEEPEST:
                 raise error(f"{place}: nested too deeply, expected at most {DEEPEST} levels")
             continue
@@ -105,7 +105,7 @@ def _check_events(text: str, where: str, error: type[DartsError]) -> None:
 
 
 def _check_scalar(
-    event: yaml.ScalarEvent, top: _Open, resolver: yaml.SafeLoader, place: str, error: type[DartsError]
+    event: yaml.ScalarEvent, top: _OpenCollection, resolver: yaml.SafeLoader, place: str, error: type[DartsError]
 ) -> None:
     if top.mapping and top.children % 2 == 0 and event.value != MERGE:
         if event.value in top.keys:

@@ -14,8 +14,8 @@ from darts_pl.commands.composition import EXPERIMENT_HEADER
 from darts_pl.commands.suggestions import options_hint
 from darts_pl.errors import ConfigError, nearest
 from darts_pl.overrides import shell_word
-from darts_pl.schema.ranges import Range
-from darts_pl.schema.trainer import OWNED, owned
+from darts_pl.schema.trainer import OWNED, explain_owned
+from darts_pl.schema.values import Range
 
 CHECKED = (bool, int, float, str, type(None))
 
@@ -101,7 +101,7 @@ def _check_arguments(values: Mapping[str, object], place: str) -> None:
     if parameters is None:
         return
     if place == "trainer." and (flags := [name for name in values if name in OWNED]):
-        raise ConfigError(f"{place}{flags[0]}: {owned(flags[0])}")
+        raise ConfigError(f"{place}{flags[0]}: {explain_owned(flags[0])}")
     arguments = [key for key in values if not (key.startswith("_") and key.endswith("_"))]
     if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values()):
         _check_names(arguments, place, parameters, parameters)

@@ -14,7 +14,7 @@ from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBase
 from darts_pl.commands.command_line import explain_several, explain_word
 from darts_pl.commands.suggestions import options_hint, options_of, preset_hint, section_hint
 from darts_pl.errors import nearest
-from darts_pl.schema.trainer import OWNED, owned
+from darts_pl.schema.trainer import OWNED, explain_owned
 
 EXPERIMENT_HEADER = "an experiment's file must begin with the line '# @package _global_', before any comment"
 PLUS = re.compile(r"Could not override '(?P<group>[^']+)'\. No match.*use (?P<override>\+\S+)", re.DOTALL)
@@ -67,7 +67,7 @@ def _unknown_key(place: str, key: str, parent: DictConfig) -> str:
     choices = _choices(parent)
     meant = difflib.get_close_matches(key, [*choices, *OWNED], n=1) if place == f"trainer.{key}" else []
     if meant and meant[0] in OWNED:
-        return f"{place}: {owned(meant[0])}"
+        return f"{place}: {explain_owned(meant[0])}"
     if not choices and "_target_" in parent and (hint := options_hint(place.rsplit(".", 1)[0], key)):
         return f"{place}: no such key. {hint}"
     if not choices:

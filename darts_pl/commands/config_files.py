@@ -28,7 +28,7 @@ class FileConfigSource(file_config_source.FileConfigSource):
         return super().load_config(config_path)
 
 
-def read_within_bounds() -> None:
+def bound_config_files() -> None:
     """Let Hydra read files so from now on."""
     SourcesRegistry.instance().types[FileConfigSource.scheme()] = FileConfigSource
 

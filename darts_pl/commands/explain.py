@@ -1,9 +1,10 @@
-"""An exception as a message to the user, where it is one that the user can mend."""
+"""An exception as a message to the user, where it is one that the user can mend; how work outside Hydra ends by it."""
 
 import errno
 import re
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import yaml
@@ -11,8 +12,11 @@ from hydra.errors import HydraException, InstantiationException
 from omegaconf.errors import InterpolationResolutionError, MissingMandatoryValue, OmegaConfBaseException
 
 from darts_pl.commands.composition import explain_composition, explain_key
+from darts_pl.commands.output import OutputClosed
 from darts_pl.errors import DartsError, RankLost, StorageError, TimeUp
 from darts_pl.paths import FolderVanished, is_of_storage
+
+USER_ERROR, INTERRUPTED, TERMINATED = 2, 130, 143  # exit statuses
 
 
 def explain(
@@ -39,7 +43,7 @@ def explain(
     return None
 
 
-def can_go_on(error: BaseException | None, folder: Path | str) -> bool:
+def is_resumable(error: BaseException | None, folder: Path | str) -> bool:
     """Whether `error` is of storage, time or another process, after which what lies in `folder` is gone on with."""
     if isinstance(error, FolderVanished | RankLost | TimeUp):
         return True
@@ -85,3 +89,31 @@ def _full_key(error: InstantiationException) -> str:
 
 def _first_lines(error: BaseException) -> str:
     return "; ".join(line.strip() for line in str(error).splitlines() if line.strip())
+
+
+class Stopped(Exception):
+    """A command without Hydra that came to no end of its own: its exit status and what is to be said."""
+
+    def __init__(self, status: int, message: str):
+        super().__init__(message)
+        self.status = status
+
+
+@contextmanager
+def resumable_by(command: str, folder: Path) -> Iterator[None]:
+    """Around work in `folder` that is gone on with by `command`.
+
+    Raises:
+        Stopped: after Ctrl-C, a standard output that was closed, or a file that cannot be written.
+    """
+    try:
+        yield
+    except KeyboardInterrupt as error:
+        raise Stopped(INTERRUPTED, f"stopped; continue with: {command}") from error
+    except OutputClosed as error:
+        raise Stopped(USER_ERROR, f"{error.code}; continue with: {command}") from error
+    except (OSError, DartsError) as error:
+        if not is_resumable(error, folder):
+            raise
+        told = f"error: {explain(error, composing=False)}\nthen continue with: {command}"
+        raise Stopped(USER_ERROR, told) from error

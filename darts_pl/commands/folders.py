@@ -47,7 +47,7 @@ class Folders:
             ) from error
         self.root = root
 
-    def take_away(self, folder: Path) -> None:
+    def remove(self, folder: Path) -> None:
         """Remove the `folder` of a run that was refused before its first stage, with those above it that were made for
         it. Whatever was there before stays, and what holds anything that this command does not begin with.
 
@@ -60,7 +60,7 @@ class Folders:
         _close_logs(folder)
         top = self.stands if folder == self.root else self.root
         for each in (folder, *folder.parents):
-            if each == top or not _removed(each):
+            if each == top or not _remove_if_just_begun(each):
                 return
 
 
@@ -71,7 +71,7 @@ def _stages_begun(folder: Path) -> bool:
         return False
 
 
-def _removed(folder: Path) -> bool:
+def _remove_if_just_begun(folder: Path) -> bool:
     """Whether `folder` held nothing but the files that a command begins with and is gone now."""
     with suppress(OSError):
         begun = {folder / name for name in (MANIFEST, CONFIG, SWEEP, LOCK)} | set(folder.glob(LOGS))
@@ -130,7 +130,7 @@ class BeforeHydra(Callback):
             for lock in (root / LOCK, *root.glob(f"*/{LOCK}")):
                 check_free(lock.parent)
             locks.enter_context(locked(root))
-            locks.callback(folders.take_away, root)
+            locks.callback(folders.remove, root)
 
 
 @contextmanager

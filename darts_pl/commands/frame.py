@@ -22,8 +22,8 @@ from omegaconf import DictConfig
 from darts_pl import paths
 from darts_pl.commands.check import check_config
 from darts_pl.commands.command_line import check_options, lists_values
-from darts_pl.commands.config_files import read_within_bounds
-from darts_pl.commands.explain import can_go_on, explain
+from darts_pl.commands.config_files import bound_config_files
+from darts_pl.commands.explain import INTERRUPTED, TERMINATED, USER_ERROR, explain, is_resumable
 from darts_pl.commands.folders import Folders, Refused, folders_of_command
 from darts_pl.commands.output import OutputClosed, checked_output
 from darts_pl.errors import TimeUp
@@ -37,7 +37,6 @@ from darts_pl.stages.places import SWEEP
 log = logging.getLogger("darts_pl")
 
 Task = Callable[[DictConfig], object]
-USER_ERROR, INTERRUPTED, TERMINATED = 2, 130, 143
 FOLDER_KEYS = ("resume=", "hydra.run.dir=", "hydra.sweep.dir=")
 
 
@@ -68,31 +67,31 @@ def run_command(
         Exception: whatever is no error of the user, as it is, so that its traceback is kept.
     """
     jobs: list[Job] = []
-    read_within_bounds()
+    bound_config_files()
     with _process(argv), checked_output(), folders_of_command() as folders:
         try:
             folder = str(Path(conf_dir or paths.conf_dir()).absolute())
             check_options(sys.argv[1:])
             main = hydra.main(version_base="1.3", config_path=folder, config_name=config_name)
-            main(_recorded(task, config_name, jobs, folders))()
+            main(_as_job(task, config_name, jobs, folders))()
             _raise_first(jobs)
             sys.stdout.flush()
         except Refused as refused:
             print(f"error: {refused.error}", file=sys.stderr)
             return USER_ERROR
         except KeyboardInterrupt:
-            return _stopped(config_name, jobs, INTERRUPTED)
+            return _report_stop(config_name, jobs, INTERRUPTED)
         except OutputClosed as closed:
-            return _stopped(config_name, jobs, USER_ERROR, closed.code)
+            return _report_stop(config_name, jobs, USER_ERROR, closed.code)
         except SystemExit as stop:
             return _exit_status(stop, config_name, jobs)
         except TimeUp as up:
-            return _stopped(config_name, jobs, INTERRUPTED, str(up))
+            return _report_stop(config_name, jobs, INTERRUPTED, str(up))
         except Exception as error:
             if not _report(error, jobs, config_name):
                 raise
-            if any(can_go_on(job.error, job.folder) for job in jobs):
-                print(f"then continue with: {_going_on(config_name, jobs)}", file=sys.stderr)
+            if any(is_resumable(job.error, job.folder) for job in jobs):
+                print(f"then continue with: {_resume_command(config_name, jobs)}", file=sys.stderr)
             return USER_ERROR
     return 0
 
@@ -101,7 +100,7 @@ class Terminated(SystemExit):
     """SIGTERM outside training; during it Lightning raises an exception of the same form."""
 
 
-def _terminated(number: int, frame: object) -> NoReturn:
+def _raise_terminated(number: int, frame: object) -> NoReturn:
     raise Terminated
 
 
@@ -113,7 +112,7 @@ def _process(argv: Sequence[str] | None) -> Iterator[None]:
     if argv is not None:
         sys.argv = [sys.argv[0], *argv]
     in_main_thread = threading.current_thread() is threading.main_thread()
-    on_sigterm = signal.signal(signal.SIGTERM, _terminated) if in_main_thread else None
+    on_sigterm = signal.signal(signal.SIGTERM, _raise_terminated) if in_main_thread else None
     try:
         yield
     finally:
@@ -126,7 +125,7 @@ def _process(argv: Sequence[str] | None) -> Iterator[None]:
             os.environ["HYDRA_FULL_ERROR"] = full_error
 
 
-def _recorded(task: Task, config_name: str, jobs: list[Job], folders: Folders) -> Task:
+def _as_job(task: Task, config_name: str, jobs: list[Job], folders: Folders) -> Task:
     """`task` behind the lock of its folder and the check of its configuration, entering itself and its error in `jobs`.
     Where it is refused, its folder goes again."""
 
@@ -143,7 +142,7 @@ def _recorded(task: Task, config_name: str, jobs: list[Job], folders: Folders) -
             log.info("-m with one value of everything is a sweep of one run; a list of values is seed=0,1,2")
         jobs.append(record)
         try:
-            with locked(place), _taken_away_if_refused(place, folders):
+            with locked(place), _removed_if_refused(place, folders):
                 check_config(cfg)
                 return task(cfg)
         except Exception as error:
@@ -157,12 +156,12 @@ def _recorded(task: Task, config_name: str, jobs: list[Job], folders: Folders) -
 
 
 @contextmanager
-def _taken_away_if_refused(place: Path, folders: Folders) -> Iterator[None]:
+def _removed_if_refused(place: Path, folders: Folders) -> Iterator[None]:
     try:
         yield
     except Exception as error:
         if explain(error, composing=False) is not None:
-            folders.take_away(place)
+            folders.remove(place)
         raise
 
 
@@ -202,24 +201,24 @@ def _report_jobs(raised: Exception, failed: list[tuple[Job, Exception]], total: 
 def _exit_status(stop: SystemExit, config_name: str, jobs: list[Job]) -> int:
     """The status of a SystemExit: Lightning's own two mean an interruption, any other is what it says."""
     if isinstance(stop.__context__, KeyboardInterrupt):  # Lightning turns Ctrl-C during training into exit(1)
-        return _stopped(config_name, jobs, INTERRUPTED)
+        return _report_stop(config_name, jobs, INTERRUPTED)
     if type(stop) is not SystemExit and stop.code is None:  # its SIGTERMException; the process would exit with 0
-        return _stopped(config_name, jobs, TERMINATED)
+        return _report_stop(config_name, jobs, TERMINATED)
     if isinstance(stop.code, str):
         print(stop.code, file=sys.stderr)
         return 1
     return stop.code or 0
 
 
-def _stopped(config_name: str, jobs: list[Job], status: int, how: str = "stopped") -> int:
+def _report_stop(config_name: str, jobs: list[Job], status: int, how: str = "stopped") -> int:
     if not jobs or not any(Path(jobs[-1].folder, name).is_file() for name in (MANIFEST, SWEEP)):
         print(f"{how} before the run began", file=sys.stderr)
         return status
-    print(f"{how}; continue with: {_going_on(config_name, jobs)}", file=sys.stderr)
+    print(f"{how}; continue with: {_resume_command(config_name, jobs)}", file=sys.stderr)
     return status
 
 
-def _going_on(config_name: str, jobs: list[Job]) -> str:
+def _resume_command(config_name: str, jobs: list[Job]) -> str:
     """The command that goes on with what was begun."""
     command = shlex.join([*_arguments_without_resume(), f"resume={quoted(jobs[-1].folder)}"])
     return f"python -m darts_pl.{config_name} {command}"

@@ -66,12 +66,12 @@ class _Checked:
         try:
             yield
         except OSError as error:
-            _drop(self._stream)
+            _discard(self._stream)
             if self._failure is not None:
                 raise self._failure(f"standard output cannot be written ({error.strerror})") from error
 
 
-def _drop(stream: TextIO) -> None:
+def _discard(stream: TextIO) -> None:
     """Send what the stream still holds nowhere: Python would try to write it once more at the end."""
     with suppress(OSError):  # a stream without a file of the system
         null = os.open(os.devnull, os.O_WRONLY)
@@ -89,7 +89,7 @@ def checked_output() -> Iterator[None]:
     before = sys.stdout, sys.stderr
     if sys.stdout is None and sys.stderr is not None:
         print(WITHOUT_OUTPUT, file=sys.stderr)
-    with _opened(1, sys.stdout) as output, _opened(2, sys.stderr) as errors:
+    with _stream_or_null(1, sys.stdout) as output, _stream_or_null(2, sys.stderr) as errors:
         sys.stdout, sys.stderr = _Checked(output, OutputClosed), _Checked(errors, None)
         try:
             yield
@@ -99,7 +99,7 @@ def checked_output() -> Iterator[None]:
 
 
 @contextmanager
-def _opened(number: int, stream: TextIO | None) -> Iterator[TextIO]:
+def _stream_or_null(number: int, stream: TextIO | None) -> Iterator[TextIO]:
     """`stream`, or where there is none one that takes everything: the next file to be opened would get its number, and
     whatever a library prints."""
     if stream is not None:

@@ -35,7 +35,7 @@ METRICS = (
     *("Precision", "R2Score", "Recall", "SpearmanCorrCoef", "Specificity", "SymmetricMeanAbsolutePercentageError"),
 )
 
-Pair = tuple[str, Any]
+Pair = tuple[str, object]  # a dotted key, and the plain value there
 
 
 @functools.cache
@@ -70,7 +70,7 @@ def untrusted_code(config: DictConfig) -> list[Pair]:
     return list({(key, repr(value)): (key, value) for key, value in found}.values())
 
 
-def leaves(value: Any, key: str = "") -> list[Pair]:
+def leaves(value: object, key: str = "") -> list[Pair]:
     """(dotted key, plain value) of everything in nested mappings and lists."""
     if isinstance(value, Mapping):
         return [pair for name, each in value.items() for pair in leaves(each, f"{key}{name}.")]

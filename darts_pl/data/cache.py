@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from darts_pl.bounded.arrays import read_arrays
-from darts_pl.bounded.digests import file_digest
+from darts_pl.bounded.texts import file_digest
 from darts_pl.data.arrays import ImageArrays
 from darts_pl.data.folder import check_source, walk
 from darts_pl.data.own_cache import FILE_MODE, check_own, make_folder

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeAlias
 
-from darts_pl.bounded.digests import file_digest
+from darts_pl.bounded.texts import file_digest
 from darts_pl.data.arrays import ImageArrays
 from darts_pl.data.cache import cached, fingerprint
 from darts_pl.data.cifar10_batches import CLASSES, SIDE, read_binary_batches, read_python_batches

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from darts_pl.bounded.digests import file_digest
+from darts_pl.bounded.texts import file_digest
 from darts_pl.errors import ConfigError, DataError, GenotypeError, nearest
 from darts_pl.genotype import Nasbench201Genotype
 from darts_pl.paths import cache_dir

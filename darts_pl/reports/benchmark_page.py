@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from darts_pl.paths import write_atomically, write_text_atomically
 from darts_pl.reports import tables
 from darts_pl.reports.boundary import Part, attempt, filled_sections
-from darts_pl.reports.page import Page, Table, Text, drawn, link_to, save
+from darts_pl.reports.page import Page, Table, Text, draw, link_to, save
 from darts_pl.reports.style import INK, MUTED, PAGE_WIDTH, VALID, line_look, save_png, shortened, styled
 
 COLUMNS = {
@@ -107,7 +107,7 @@ def write_benchmark(
     chosen = runs[runs["folder"].isin(curves.get("folder", []))]
     left_out: list[str] = []
     methods = list(summary["method"])
-    plot = attempt("curves.png", lambda: drawn(anytime_figure(curves, chosen, methods, marks), CURVES), None, left_out)
+    plot = attempt("curves.png", lambda: draw(anytime_figure(curves, chosen, methods, marks), CURVES), None, left_out)
     if plot is not None:
         write_atomically(folder / "curves.png", partial(save_png, plot.figure))
     beside = pd.DataFrame(references, columns=["to compare with", "test accuracy, %"])
@@ -116,20 +116,20 @@ def write_benchmark(
     pages = [folder / str(name) / "report.html" for name in runs["folder"]]
     parts: list[Part] = [
         ("Methods", lambda: [tables.table_block(readable(summary)), Text(READING)]),
-        ("To compare with", lambda: [tables.table_block(beside, {"test accuracy, %": _two})]),
+        ("To compare with", lambda: [tables.table_block(beside, {"test accuracy, %": _two_decimals})]),
         ("Accuracy by epoch", lambda: [] if plot is None else [plot.block]),
-        ("Runs", lambda: [_linked(tables.table_block(shown, {"test_acc": _two}), pages, page_path)]),
+        ("Runs", lambda: [_link_pages(tables.table_block(shown, {"test_acc": _two_decimals}), pages, page_path)]),
     ]
     sections = filled_sections(parts, left_out)
     status = "unfinished" if notices else "complete"
     return save(Page("NAS-Bench-201", status, facts, sections, [*notices, *left_out]), page_path)
 
 
-def _two(value: float) -> str:
+def _two_decimals(value: float) -> str:
     return f"{value:.2f}"
 
 
-def _linked(table: Table, pages: Sequence[Path], page_path: Path) -> Table:
+def _link_pages(table: Table, pages: Sequence[Path], page_path: Path) -> Table:
     """`table` with a link from the seed of each row to the page of its search."""
     rows = [[row[0], link_to(str(row[1]), page, page_path), *row[2:]] for row, page in zip(table.rows, pages)]
     return replace(table, rows=rows)

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeGuard
+from typing import TypeGuard
 
 import numpy as np
 import pandas as pd
@@ -12,9 +12,21 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from darts_pl.metric_names import format_title, is_accuracy
-from darts_pl.reports.style import MUTED, PAGE_WIDTH, SERIES, TRAIN, kind_title, line_look, shortened, styled, wrapped
+from darts_pl.reports.style import (
+    MUTED,
+    PAGE_WIDTH,
+    SERIES,
+    TRAIN,
+    Dashes,
+    kind_title,
+    line_look,
+    shortened,
+    styled,
+    wrapped,
+)
 
-DASHED, SOLID = (0, (5, 2)), "-"  # training, validation
+DASHED: Dashes = (0, (5, 2))  # training
+SOLID: Dashes = "-"  # validation
 
 
 @dataclass(frozen=True)
@@ -25,7 +37,7 @@ class Line:
     column: str
     name: str = ""
     place: int = 0
-    dashes: Any = None
+    dashes: Dashes | None = None
     colour: str | None = None
 
 

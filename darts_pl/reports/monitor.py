@@ -31,7 +31,7 @@ class Monitor:
 
     def text(self, value: float) -> str:
         """A value as pages write it."""
-        return tables.percent(value) if self.percent else tables.short(value)
+        return tables.format_percent(value) if self.percent else tables.format_number(value)
 
     def best(self, values: pd.Series) -> int:
         """The label of the best of `values`, the first of equals."""

@@ -141,9 +141,9 @@ class Drawn:
     block: Picture
 
 
-def drawn(figure: Figure, caption: str, apart: bool = False) -> Drawn:
-    """The figure drawn, its panels `apart` or as a whole: what cannot be raises here, not where its file is written."""
-    return Drawn(figure, panels(figure, caption) if apart else picture(figure, caption))
+def draw(figure: Figure, caption: str, separate_panels: bool = False) -> Drawn:
+    """The figure as a whole or by its panels: what cannot be drawn raises here, not where its file is written."""
+    return Drawn(figure, panels(figure, caption) if separate_panels else picture(figure, caption))
 
 
 def render(page: Page) -> str:

@@ -38,7 +38,7 @@ def panels_of(figure: Figure) -> Panels:
             whole = Bbox.union([boxes[axes] for axes in row])
             boxes |= {a: Bbox.from_extents(boxes[a].x0, whole.y0, boxes[a].x1, whole.y1) for a in row}
         parts: list[Artist] = [*panels, *figure.legends]
-        drawn = [_alone(figure, part, boxes.get(part) or _inches(part), parts) for part in parts]
+        drawn = [_part_svg(figure, part, boxes.get(part) or _inches(part), parts) for part in parts]
         return Panels(drawn[: len(panels)], drawn[len(panels) :], max(map(len, rows.values()), default=1))
 
 
@@ -50,7 +50,7 @@ def _inches(part: Artist) -> Bbox:
     return box.transformed(part.figure.dpi_scale_trans.inverted())
 
 
-def _alone(figure: Figure, part: Artist, box: Bbox, parts: list[Artist]) -> str:
+def _part_svg(figure: Figure, part: Artist, box: Bbox, parts: list[Artist]) -> str:
     """The picture of one part, the others left out."""
     stream = io.StringIO()
     for other in parts:

@@ -25,7 +25,7 @@ from darts_pl.reports.run_files import (
     existing_folder,
     is_run,
     json_object,
-    no_run,
+    no_run_error,
     read_file,
 )
 
@@ -68,7 +68,7 @@ class PipelineFiles:
     @property
     def chosen(self) -> str | None:
         """The identifier of the winner; None before there is one."""
-        if found := _told(self.run).get("id"):
+        if found := _chosen_entry(self.run).get("id"):
             return str(found)
         if self.choices is None or "chosen" not in self.choices:
             return None
@@ -89,7 +89,7 @@ def read_pipeline(folder: Path | str) -> PipelineFiles:
     """
     path = existing_folder(folder)
     if not is_run(path):
-        raise no_run(path)
+        raise no_run_error(path)
     run = RunFiles(path)
     run.manifest = read_file(run, MANIFEST, json_object) or {}
     run.config = read_file(run, "config.yaml", config_text) or ""
@@ -137,13 +137,13 @@ def _read_trainings(found: PipelineFiles) -> None:
 def _winner(found: PipelineFiles) -> SeriesGenotype | None:
     """The genotype that was retrained, else that of the results, else that of the chosen candidate's search."""
     genotype = read_file(found.run, "retrain/genotype.json", _genotype, expected=False)
-    told = _told(found.run).get("genotype")
+    told = _chosen_entry(found.run).get("genotype")
     if genotype is None and told:
         genotype = _from_text(found.run, told if isinstance(told, str) else json.dumps(told), "results.json, chosen")
     return genotype or found.genotypes.get(found.chosen or "")
 
 
-def _told(run: RunFiles) -> Mapping[str, Any]:
+def _chosen_entry(run: RunFiles) -> Mapping[str, Any]:
     """What the results say of the chosen candidate; nothing where that is no object."""
     told = run.results.get("chosen")
     return told if isinstance(told, Mapping) else {}

@@ -136,7 +136,7 @@ def _candidate_table(found: PipelineFiles) -> list[Block]:
     rest = f" {left} more are in candidates.csv." if left > 0 else ""
     caption = f"The candidates that came furthest; the validation errors are standardised.{rest}"
     strong = next((i for i, name in enumerate(shown["candidate"]) if name == found.chosen), None)
-    forms: dict[str, tables.Form] = dict.fromkeys(("hidden", "layers", "nodes", "parameters"), tables.whole)
+    forms: dict[str, tables.Form] = dict.fromkeys(("hidden", "layers", "nodes", "parameters"), tables.format_count)
     forms |= {"search val. MSE": error_text, "choice val. MSE": error_text}
     forms = {name: form for name, form in forms.items() if name in shown}
     return [tables.table_block(shown, forms, caption, strong)]

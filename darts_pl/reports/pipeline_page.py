@@ -53,7 +53,7 @@ def pipeline_page(found: PipelineFiles) -> Page:
     """The page of a pipeline that has been read; a section without data says which stage it waits for, and sections
     whose data cannot be drawn are left out and named in the notices."""
     left_out: list[str] = []
-    parts = [(title, partial(_made, found, make, stage)) for title, make, stage in SECTIONS]
+    parts = [(title, partial(_blocks_or_wait, found, make, stage)) for title, make, stage in SECTIONS]
     filled = filled_sections([*parts, *((title, partial(make, found)) for title, make in ENDING)], left_out)
     run = found.run
     status = str(run.manifest.get("status", "unknown"))
@@ -62,7 +62,7 @@ def pipeline_page(found: PipelineFiles) -> Page:
     return Page(title_of(run), status, head, filled, [*open_ends, *left_out])
 
 
-def _made(found: PipelineFiles, make: Callable[[PipelineFiles], list[Block]], stage: str) -> list[Block]:
+def _blocks_or_wait(found: PipelineFiles, make: Callable[[PipelineFiles], list[Block]], stage: str) -> list[Block]:
     return make(found) or [Text(f"Nothing here{'' if found.run.complete else ' yet'}: this comes from {stage}.")]
 
 

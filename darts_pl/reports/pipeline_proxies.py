@@ -5,6 +5,8 @@ import math
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.ticker import MaxNLocator
 
 from darts_pl.reports import tables
 from darts_pl.reports.page import Block, Table, Text, picture
@@ -56,7 +58,7 @@ def proxy_table(found: PipelineFiles) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["name", "spearman", "n", "evidence", "beats_params", "noise"])
 
 
-def _screened(found: PipelineFiles) -> pd.DataFrame | None:
+def _scores(found: PipelineFiles) -> pd.DataFrame | None:
     """The scores with columns <proxy>_mean and <proxy>_std, from the screen or, without it, from all candidates."""
     if found.scores is not None:
         return found.scores
@@ -69,7 +71,7 @@ def _screened(found: PipelineFiles) -> pd.DataFrame | None:
 
 
 def _noise(found: PipelineFiles) -> dict[str, float]:
-    table = _screened(found)
+    table = _scores(found)
     if table is None:
         return {}
     noise = {}
@@ -164,13 +166,13 @@ def _noise_table(table: pd.DataFrame) -> Table:
             "n": table["n"],
             "beats params": beats,
             "spread over repeats / between candidates": [
-                tables.shown(v, lambda x: f"{x:.0%}".replace("%", " %")) for v in table["noise"]
+                tables.format_value(v, lambda x: f"{x:.0%}".replace("%", " %")) for v in table["noise"]
             ],
         }
     )
     forms = dict.fromkeys(("rank correlation", frame.columns[-1]), str)
     caption = "The last column is the standard deviation over repeats, by that of the means over all candidates."
-    return tables.table_block(frame, {**forms, "n": tables.whole}, caption)
+    return tables.table_block(frame, {**forms, "n": tables.format_count}, caption)
 
 
 def _columns(found: PipelineFiles) -> list[str]:
@@ -198,12 +200,13 @@ def _trained(found: PipelineFiles) -> tuple[pd.DataFrame, str]:
 def scatter_figure(trained: pd.DataFrame, proxies: list[str], column: str) -> Figure:
     """A panel a proxy: its score against the validation MSE in `column`, a point a candidate."""
     rows = -(-len(proxies) // PANELS_A_ROW)
-    figure = Figure(figsize=(PAGE_WIDTH, 2.4 * rows + 0.3), layout="constrained", facecolor="white")
+    layout = ConstrainedLayoutEngine(w_pad=0.1)  # inches: numbers of two panels must not read as one
+    figure = Figure(figsize=(PAGE_WIDTH, 2.4 * rows + 0.3), layout=layout, facecolor="white")
     panels = figure.subplots(rows, PANELS_A_ROW, squeeze=False, sharey=True).ravel()
     for axes, name in zip(panels, proxies):
         axes.plot(trained[name], trained[column], "o", color=SERIES[0], markersize=5, alpha=0.85)
         axes.set_title("combined score" if name == "score" else name.removeprefix("proxy_"), size=10)
-        axes.locator_params(axis="x", nbins=4)
+        axes.xaxis.set_major_locator(MaxNLocator(nbins=3, min_n_ticks=1))  # long numbers of more ticks would touch
     for axes in panels[len(proxies) :]:
         axes.set_visible(False)
     what = "derived network" if column == "choice_val_mse" else "supernet"

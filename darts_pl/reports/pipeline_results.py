@@ -51,24 +51,24 @@ def result_table(rows: Sequence[Mapping[str, Any]]) -> Table:
     for key in METRICS:
         values = [number(row, key) for row in rows]
         if not all(map(math.isnan, values)):
-            frame[HEADINGS[key]] = _starred(rows, values)
+            frame[HEADINGS[key]] = _mark_lowest(rows, values)
     reference = next((number(row, "test_mse") for row in rows if row["name"] == "DLinear"), math.nan)
     if not math.isnan(reference) and reference != 0:
         differences = [number(row, "test_mse") / reference - 1 for row in rows]
         frame.insert(
-            2, "MSE against DLinear", [tables.shown(value or math.nan, signed_percent) for value in differences]
+            2, "MSE against DLinear", [tables.format_value(value or math.nan, signed_percent) for value in differences]
         )
-    frame["parameters"] = [tables.shown(number(row, "parameters"), tables.whole) for row in rows]
-    frame["training time"] = [tables.shown(number(row, "seconds"), tables.duration) for row in rows]
+    frame["parameters"] = [tables.format_value(number(row, "parameters"), tables.format_count) for row in rows]
+    frame["training time"] = [tables.format_value(number(row, "seconds"), tables.format_duration) for row in rows]
     best = _lowest(rows, "test_mse")
     return tables.table_block(frame, dict.fromkeys(frame.columns[1:], str), CAPTION, best)
 
 
-def _starred(rows: Sequence[Mapping[str, Any]], values: Sequence[float]) -> list[str]:
+def _mark_lowest(rows: Sequence[Mapping[str, Any]], values: Sequence[float]) -> list[str]:
     ranked = [value for row, value in zip(rows, values) if row["name"] != RANDOM_MEAN and not math.isnan(value)]
     lowest = min(ranked, default=math.nan)
     marks = ["★ " if value == lowest and row["name"] != RANDOM_MEAN else "" for row, value in zip(rows, values)]
-    return [mark + tables.shown(value, error_text) for mark, value in zip(marks, values)]
+    return [mark + tables.format_value(value, error_text) for mark, value in zip(marks, values)]
 
 
 def _lowest(rows: Sequence[Mapping[str, Any]], key: str) -> int | None:
@@ -87,9 +87,9 @@ def verdict(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     own = errors.get(SEARCHED, math.nan)
     if math.isnan(own):
         return ["The searched model has no test error: nothing can be said about whether the search paid."]
-    sentences = [_against(own, errors.get("DLinear", math.nan), "DLinear")]
+    sentences = [_compare(own, errors.get("DLinear", math.nan), "DLinear")]
     drawn = pd.Series([errors[row["name"]] for row in rows if is_random(row["name"])], dtype=float).dropna()
-    sentences.append(_against(own, errors.get(RANDOM_MEAN, math.nan), _mean_of(len(drawn))))
+    sentences.append(_compare(own, errors.get(RANDOM_MEAN, math.nan), _mean_of(len(drawn))))
     if len(drawn):
         beaten = int((drawn > own).sum())
         spread = f", whose standard deviation is {drawn.std(ddof=1):.2g}" if len(drawn) >= FEWEST_RANDOM else ""
@@ -105,7 +105,7 @@ def _mean_of(count: int) -> str:
     return f"the mean of {count} random architectures" if count > 1 else "the random architecture"
 
 
-def _against(own: float, other: float, name: str) -> str:
+def _compare(own: float, other: float, name: str) -> str:
     """One comparison in words; lower is better."""
     if math.isnan(other):
         return f"{name[0].upper()}{name[1:]} is missing from this run, so the comparison with it is not made."

@@ -44,8 +44,8 @@ def stats_blocks(found: PipelineFiles) -> list[Block]:
     table["share"] = table["seconds"] / table["seconds"].sum()
     shown = table[[name for name in HEADINGS if name in table]].dropna(axis=1, how="all").rename(columns=HEADINGS)
     forms = {
-        "time": tables.duration, "share": lambda v: f"{v:.0%}", "peak memory, MiB": tables.whole,
-        "workers": tables.whole, "busy": tables.duration, "occupancy": lambda v: f"{v:.0%}",
+        "time": tables.format_duration, "share": lambda v: f"{v:.0%}", "peak memory, MiB": tables.format_count,
+        "workers": tables.format_count, "busy": tables.format_duration, "occupancy": lambda v: f"{v:.0%}",
         "speed-up": lambda v: f"{v:.2f} ×",
     }  # fmt: skip
     block = tables.table_block(shown, {name: form for name, form in forms.items() if name in shown}, CAPTION)
@@ -54,7 +54,7 @@ def stats_blocks(found: PipelineFiles) -> list[Block]:
 
 def _speedup(table: pd.DataFrame) -> str:
     measured = table[table["speedup"].notna()] if "speedup" in table else table.iloc[:0]
-    total = f"The phases took {tables.duration(float(table['seconds'].sum()))} together."
+    total = f"The phases took {tables.format_duration(float(table['seconds'].sum()))} together."
     if measured.empty:
         return f"{total} No speed-up by workers was measured in this run."
     told = [f"{row['speedup']:.2f} with {_workers(row)} in {row['phase']}" for row in measured.to_dict("records")]
@@ -74,7 +74,7 @@ def stats_figure(table: pd.DataFrame) -> Figure:
     drawn = finite(table["seconds"])
     axes.barh(range(len(table)), drawn, height=0.62, color=SERIES[0])
     for place, seconds in enumerate(table["seconds"]):
-        axes.text(seconds, place, f" {tables.shown(seconds, tables.duration)}", va="center", size=9)
+        axes.text(seconds, place, f" {tables.format_value(seconds, tables.format_duration)}", va="center", size=9)
     axes.set_yticks(range(len(table)), table["phase"])
     axes.invert_yaxis()
     axes.set(xlabel="seconds", xlim=(0, 1.15 * max(float(drawn.fillna(0).max()), 1e-9)))

@@ -83,7 +83,7 @@ def paired_differences(table: pd.DataFrame, metric: str = "test_mse") -> pd.Data
     return pd.DataFrame(rows, columns=["group", "reference", "n", "mean", "std", "low", "high"])
 
 
-def sentences(differences: pd.DataFrame) -> list[str]:
+def describe_differences(differences: pd.DataFrame) -> list[str]:
     """What the paired differences say, one sentence each; with too few runs, that."""
     told = []
     groups = differences["group"].nunique()
@@ -105,7 +105,7 @@ def sentences(differences: pd.DataFrame) -> list[str]:
     return [text[0].upper() + text[1:] for text in told]
 
 
-def written(row: Mapping[str, float]) -> str:
+def format_interval(row: Mapping[str, float]) -> str:
     """A row of `interval` as text: "0.3712 ± 0.0011", or the mean and that the runs are too few."""
     if row["n"] < FEWEST_RUNS:
         return f"{row['mean']:.4f} ({TOO_FEW})"

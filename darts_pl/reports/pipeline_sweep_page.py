@@ -12,15 +12,21 @@ from darts_pl.genotype import SeriesGenotype
 from darts_pl.reports import tables
 from darts_pl.reports.boundary import Part, attempt, filled_sections
 from darts_pl.reports.next_steps import sweep_blocks
-from darts_pl.reports.page import Block, Drawn, Page, Table, Text, drawn, save
+from darts_pl.reports.page import Block, Drawn, Page, Table, Text, draw, save
 from darts_pl.reports.pipeline_files import PipelineFiles, is_pipeline, read_pipeline
 from darts_pl.reports.pipeline_genotype import operations_of
 from darts_pl.reports.pipeline_names import SEARCHED, colour
-from darts_pl.reports.pipeline_sweep import long_table, over_seeds, paired_differences, sentences, written
-from darts_pl.reports.run_files import existing_folder, no_run, runs_of_sweep, told_elsewhere
+from darts_pl.reports.pipeline_sweep import (
+    describe_differences,
+    format_interval,
+    long_table,
+    over_seeds,
+    paired_differences,
+)
+from darts_pl.reports.run_files import describe_links_out, existing_folder, no_run_error, runs_of_sweep
 from darts_pl.reports.style import INK, PAGE_WIDTH, shortened, styled, wrapped
 from darts_pl.reports.sweep import FEWEST_RUNS, TOO_FEW
-from darts_pl.reports.sweep_page import linked, sweep_title, write_beside
+from darts_pl.reports.sweep_page import link_runs, sweep_title, write_beside
 
 HEADINGS = {"test_mse": "test MSE", "test_mae": "test MAE", "test_mase": "test MASE", "val_mse": "validation MSE"}
 FARTHEST = 1.3  # times the searched model's error: beyond it a point would press all others together
@@ -50,12 +56,12 @@ def write_pipeline_comparison(sweep_dir: Path | str, output: Path | str | None =
     children = runs_of_sweep(folder)
     runs = {path.name: read_pipeline(path) for path in children if is_pipeline(path)}
     if not runs:
-        raise no_run(folder)
+        raise no_run_error(folder)
     others = [path.name for path in children if path.name not in runs]
     page_path = Path(output).absolute() if output else folder / "report.html"
     left_out: list[str] = []
     table = long_table(runs, left_out)
-    plot = attempt("comparison.png", lambda: drawn(seeds_figure(table), POINTS), None, left_out)
+    plot = attempt("comparison.png", lambda: draw(seeds_figure(table), POINTS), None, left_out)
     page = _page(runs, table, plot, page_path, left_out)
     save(replace(page, notices=[*_notices(folder, runs, others), *page.notices]), page_path)
     write_beside(page_path, table, plot)
@@ -73,10 +79,13 @@ def _page(
     folders = {name: found.run.folder for name, found in runs.items()}
     none: list[Block] = [] if len(table) else [Text("No run has test errors yet.")]
     parts: list[Part] = [
-        ("Results over seeds", lambda: [*map(Text, sentences(paired_differences(table))), *seed_tables(table)]),
+        (
+            "Results over seeds",
+            lambda: [*map(Text, describe_differences(paired_differences(table))), *seed_tables(table)],
+        ),
         ("Test error of every run", lambda: none or ([] if plot is None else [plot.block])),
         ("Chosen architectures", lambda: [winner_table(runs)]),
-        ("Runs", lambda: [linked(_run_table(runs), folders, page_path)]),
+        ("Runs", lambda: [link_runs(_run_table(runs), folders, page_path)]),
         ("What next", lambda: sweep_blocks(folder, first.command, len(complete) == len(runs))),
     ]
     sections = filled_sections(parts, left_out)
@@ -92,7 +101,7 @@ def _notices(folder: Path, runs: Mapping[str, PipelineFiles], others: list[str])
     notices += [f"Run {n}: could not read {'; '.join(f.run.damaged)}." for n, f in runs.items() if f.run.damaged]
     if others:
         notices.append(f"Not compared, for they are no pipeline runs: {', '.join(others)}.")
-    if away := told_elsewhere(folder):
+    if away := describe_links_out(folder):
         notices.append(away)
     return notices
 
@@ -115,7 +124,7 @@ def _group_table(means: Mapping[str, pd.DataFrame]) -> Table:
     frame = pd.DataFrame({"network": first.index, "runs": [str(int(n)) for n in first["n"]]})
     for metric, rows in means.items():
         aligned = rows.reindex(first.index)
-        frame[HEADINGS[metric]] = [written(row) if row["n"] > 0 else "–" for row in aligned.to_dict("records")]
+        frame[HEADINGS[metric]] = [format_interval(row) if row["n"] > 0 else "–" for row in aligned.to_dict("records")]
         if metric == "test_mse":
             frame["95 % interval"] = [_interval(row) for row in aligned.to_dict("records")]
     best = int(first["mean"].to_numpy().argmin())
@@ -130,12 +139,12 @@ def winner_table(runs: Mapping[str, PipelineFiles]) -> Table:
     """One row a run: seed, chosen candidate, mode, choices and operations of its genotype."""
     rows = []
     for name, found in runs.items():
-        head = (name, tables.shown(found.run.manifest.get("seed")), found.chosen or tables.NOTHING)
-        rows.append((*head, *(_told(found.genotype) if found.genotype else [tables.NOTHING] * 3)))
+        head = (name, tables.format_value(found.run.manifest.get("seed")), found.chosen or tables.NOTHING)
+        rows.append((*head, *(_describe_genotype(found.genotype) if found.genotype else [tables.NOTHING] * 3)))
     return tables.text_table(["run", "seed", "candidate", "mode", "choices", "operations"], rows)
 
 
-def _told(genotype: SeriesGenotype) -> tuple[str, str, str]:
+def _describe_genotype(genotype: SeriesGenotype) -> tuple[str, str, str]:
     """Mode, choices and operations of a genotype in words."""
     choices = ", ".join(f"{label.replace('_', ' ')} {value}" for label, value in genotype.choices.items())
     return genotype.mode, choices, "; ".join(f"{kind}: {names}" for kind, names in operations_of(genotype).items())
@@ -147,13 +156,13 @@ def _run_table(runs: Mapping[str, PipelineFiles]) -> Table:
         {
             "run": list(runs),
             "status": [str(manifest.get("status", "unknown")) for manifest in manifests.values()],
-            "seed": [tables.shown(manifest.get("seed")) for manifest in manifests.values()],
+            "seed": [tables.format_value(manifest.get("seed")) for manifest in manifests.values()],
             "time": [manifest.get("seconds") for manifest in manifests.values()],
             "overrides": [" ".join(found.run.overrides) for found in runs.values()],
         }
     )
     caption = "A run's number is a link to its page. Errors of every run and network: comparison.csv."
-    return tables.table_block(frame, {"time": tables.duration}, caption)
+    return tables.table_block(frame, {"time": tables.format_duration}, caption)
 
 
 def _near(table: pd.DataFrame) -> list[str]:

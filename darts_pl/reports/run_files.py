@@ -86,20 +86,20 @@ def is_run(folder: Path) -> bool:
 
 
 def runs_of_sweep(folder: Path) -> list[Path]:
-    """The run folders directly inside `folder`, those with a manifest, in the order of their numbers; see `elsewhere`
+    """The run folders directly inside `folder`, those with a manifest, in the order of their numbers; see `links_out`
     for what is left out."""
     found = [child for child in folder.iterdir() if (child / MANIFEST).is_file() and not leads_out(child, folder)]
     return sorted(found, key=lambda path: (not path.name.isdigit(), path.name.zfill(9)))
 
 
-def elsewhere(folder: Path) -> list[str]:
+def links_out(folder: Path) -> list[str]:
     """The names directly inside `folder` that are links out of it: a page of the folder does not show what is there."""
     return sorted(child.name for child in folder.iterdir() if child.is_symlink() and leads_out(child, folder))
 
 
-def told_elsewhere(folder: Path) -> str:
+def describe_links_out(folder: Path) -> str:
     """A sentence that names them; empty where there are none."""
-    names = ", ".join(elsewhere(folder))
+    names = ", ".join(links_out(folder))
     return f"Not read, as they are links out of the folder: {names}." if names else ""
 
 
@@ -120,12 +120,12 @@ def existing_folder(folder: Path | str) -> Path:
     raise RunError(f"{path}: no such folder, expected a run folder or a sweep folder.{hint}")
 
 
-def no_run(folder: Path) -> RunError:
+def no_run_error(folder: Path) -> RunError:
     """The error for a folder that is neither a run nor a sweep."""
     wanted = ", ".join(RUN_FILES)
     children = sorted(child.name for child in folder.iterdir() if child.is_dir())
     inside = f" The folder holds: {', '.join(children[:8])}." if children else ""
-    away = told_elsewhere(folder)
+    away = describe_links_out(folder)
     return RunError(
         f"{folder}: holds no run. Looked for {wanted} in it, for {MANIFEST} in the folders inside it.{inside}"
         f"{' ' if away else ''}{away}"
@@ -140,7 +140,7 @@ def read_run(folder: Path | str) -> RunFiles:
     """
     path = existing_folder(folder)
     if not is_run(path):
-        raise no_run(path)
+        raise no_run_error(path)
     run = RunFiles(path)
     run.manifest = read_file(run, MANIFEST, json_object) or {}
     run.config = read_file(run, "config.yaml", config_text) or ""
@@ -155,17 +155,19 @@ def read_run(folder: Path | str) -> RunFiles:
         run.alphas = read_file(run, "alphas.npz", _alphas)
         run.last = read_file(run, "genotype_last.json", read_genotype)
         run.guards = read_file(run, "guards.json", json_object, expected=bool(configured(run, "guards")))
-        run.retrain = read_file(run, "retrain/history.csv", epoch_table, expected=asks_for(run, "retraining.epochs"))
+        run.retrain = read_file(
+            run, "retrain/history.csv", epoch_table, expected=_retrains_with(run, "retraining.epochs")
+        )
     run.random = read_file(
-        run, "random/history.csv", epoch_table, expected=asks_for(run, "retraining.random_architecture")
+        run, "random/history.csv", epoch_table, expected=_retrains_with(run, "retraining.random_architecture")
     )
     return run
 
 
-def configured(run: RunFiles, key: str) -> Any:
+def configured(run: RunFiles, key: str) -> object:
     """The value of a dotted key in the run's configuration as it is written: `${...}` stays what it is, as it could
     lead to the environment of whoever reads. None where there is no such key."""
-    value: Any = _mapping(run.config)
+    value: object = _mapping(run.config)
     for name in key.split("."):
         value = value.get(name) if isinstance(value, Mapping) else None
     return value
@@ -181,7 +183,7 @@ def _mapping(config: str) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def asks_for(run: RunFiles, key: str) -> bool:
+def _retrains_with(run: RunFiles, key: str) -> bool:
     """Whether the run's configuration retrains and has something other than 0, false or nothing at `key`."""
     return bool(configured(run, "retraining.epochs")) and bool(configured(run, key))
 

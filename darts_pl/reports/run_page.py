@@ -59,12 +59,12 @@ def facts(run: RunFiles) -> list[tuple[str, str]]:
     """What the header of a page says about a run: (name, value) pairs from its manifest."""
     manifest = run.manifest
     started = str(manifest.get("started", tables.NOTHING)).replace("T", " ")
-    memory = tables.shown(manifest.get("peak_memory_mib") or None, lambda mib: f"{mib:,.0f} MiB")
+    memory = tables.format_value(manifest.get("peak_memory_mib") or None, lambda mib: f"{mib:,.0f} MiB")
     pairs = [
         ("started", started),
-        ("device", tables.shown(manifest.get("device"))),
-        ("seed", tables.shown(manifest.get("seed"))),
-        ("time", tables.shown(manifest.get("seconds"), tables.duration)),
+        ("device", tables.format_value(manifest.get("device"))),
+        ("seed", tables.format_value(manifest.get("seed"))),
+        ("time", tables.format_value(manifest.get("seconds"), tables.format_duration)),
         (tables.memory_name(manifest.get("device")), memory),
     ]
     overrides = [text for text in run.overrides if not text.startswith("seed=")]

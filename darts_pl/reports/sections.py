@@ -67,7 +67,7 @@ def warning_blocks(run: RunFiles) -> list[Block]:
         return []
     warnings = run.guards.get("warnings", [])
     updates = (run.results.get("search") or {}).get("alpha_updates")
-    counted = [] if updates is None else [Text(f"The alphas were updated {tables.whole(updates)} times.")]
+    counted = [] if updates is None else [Text(f"The alphas were updated {tables.format_count(updates)} times.")]
     if not warnings:
         return [*counted, Text("The guards against collapse found nothing to warn of.")]
     rows = [(str(warning["epoch"]), warning["what"], warning["try"]) for warning in warnings]

@@ -175,7 +175,8 @@ def data_uri(svg: str) -> str:
 
 # How the lines of one picture differ: each by colour, dashes and marker together, not by colour alone. The numbers of
 # dashes and markers have no common divisor, so that no two of the first 40 lines are alike in both.
-DASHES: tuple[Any, ...] = ("-", (0, (6, 2)), (0, (2, 1.6)), (0, (7, 2, 1.5, 2)), (0, (4, 1.4, 1.2, 1.4, 1.2, 1.4)))
+Dashes = str | tuple[int, tuple[float, ...]]  # as matplotlib has them: a name, or (offset, lengths in points)
+DASHES: tuple[Dashes, ...] = ("-", (0, (6, 2)), (0, (2, 1.6)), (0, (7, 2, 1.5, 2)), (0, (4, 1.4, 1.2, 1.4, 1.2, 1.4)))
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 MOST_MARKERS = 7  # on one line: more hide where it runs
 

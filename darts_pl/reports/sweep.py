@@ -10,7 +10,7 @@ from darts_pl.reports.boundary import attempt
 from darts_pl.reports.curves import columns_by_kind, has_any
 from darts_pl.reports.monitor import monitor_of
 from darts_pl.reports.run_files import RunFiles, configured
-from darts_pl.reports.sweep_metrics import in_order, is_percent
+from darts_pl.reports.sweep_metrics import is_percent, sort_columns
 from darts_pl.reports.tables import seconds_per_step
 
 FEWEST_RUNS = 3  # below this a standard deviation says nothing
@@ -79,7 +79,7 @@ def comparison(
         n: attempt(f"the numbers of run {n}", partial(metrics_of, run), none, left_out) for n, run in runs.items()
     }
     metrics = pd.DataFrame(reached).T.reindex(list(runs))
-    metrics = metrics.astype(float)[in_order(list(metrics))]
+    metrics = metrics.astype(float)[sort_columns(list(metrics))]
     state = pd.DataFrame(
         {"run": list(runs), "status": [str(run.manifest.get("status", "unknown")) for run in runs.values()]},
         index=list(runs),

@@ -25,17 +25,17 @@ def is_percent(column: str) -> bool:
     return is_accuracy(metric_of(column) or "")
 
 
-def in_order(columns: list[str]) -> list[str]:
+def sort_columns(columns: list[str]) -> list[str]:
     """What was reached first, then the rest: an unfinished first run must not change the order of the columns."""
     return sorted(columns, key=lambda name: next(n for n, group in enumerate(ORDER) if re.match(group, name)))
 
 
-def form(column: str) -> tables.Form:
+def format_of(column: str) -> tables.Form:
     """How a number of the column is written in a table."""
-    return tables.percent if is_percent(column) else tables.short
+    return tables.format_percent if is_percent(column) else tables.format_number
 
 
-def readable(column: str) -> str:
+def column_in_words(column: str) -> str:
     """A column's name in words: "val_acc_best" becomes "best val. accuracy"."""
     if found := REACHED.fullmatch(column):
         words = format_name(found["metric"])

@@ -14,22 +14,22 @@ from darts_pl.reports import tables
 from darts_pl.reports.boundary import Part, attempt, filled_sections
 from darts_pl.reports.monitor import monitor_of
 from darts_pl.reports.next_steps import sweep_blocks
-from darts_pl.reports.page import Block, Drawn, Page, Table, Text, drawn, link_to, save
+from darts_pl.reports.page import Block, Drawn, Page, Table, Text, draw, link_to, save
 from darts_pl.reports.run_files import (
     MANIFEST,
     RunFiles,
     configured,
-    elsewhere,
+    describe_links_out,
     existing_folder,
-    no_run,
+    links_out,
+    no_run_error,
     read_run,
     runs_of_sweep,
-    told_elsewhere,
 )
 from darts_pl.reports.style import save_png
 from darts_pl.reports.sweep import FEWEST_RUNS, comparison, group_name, over_seeds
 from darts_pl.reports.sweep_figure import comparison_figure, not_drawn
-from darts_pl.reports.sweep_metrics import form, readable
+from darts_pl.reports.sweep_metrics import column_in_words, format_of
 
 CAPTION = (
     "A point or line is a run, an upright bar the mean of its group; colour, marker and dashes tell groups of equal "
@@ -46,11 +46,13 @@ def write_comparison(sweep_dir: Path | str, output: Path | str | None = None) ->
     folder = existing_folder(sweep_dir)
     runs = {path.name: read_run(path) for path in runs_of_sweep(folder)}
     if not runs:
-        raise no_run(folder)
+        raise no_run_error(folder)
     page_path = Path(output).absolute() if output else folder / "report.html"
     left_out: list[str] = []
     compared = comparison(runs, left_out)
-    plot = attempt("comparison.png", lambda: drawn(_figure(runs, *compared), CAPTION, apart=True), None, left_out)
+    plot = attempt(
+        "comparison.png", lambda: draw(_figure(runs, *compared), CAPTION, separate_panels=True), None, left_out
+    )
     save(_page(runs, *compared, plot, left_out, page_path), page_path)
     write_beside(page_path, compared[0], plot)
     return page_path
@@ -112,7 +114,7 @@ def sweep_title(runs: Iterable[RunFiles], folder: Path) -> str:
 
 
 def _comparison(plot: Drawn | None, metrics: list[str]) -> list[Block]:
-    undrawn = ", ".join(readable(name) for name in not_drawn(metrics))
+    undrawn = ", ".join(column_in_words(name) for name in not_drawn(metrics))
     left = [Text(f"Not drawn: {undrawn}. comparison.csv has them.")] if undrawn else []
     return [] if plot is None else [plot.block, *left]
 
@@ -127,9 +129,9 @@ def _notices(folder: Path, runs: dict[str, RunFiles]) -> list[str]:
     if open_runs:
         notices.append(f"Not finished, so not in the means: {', '.join(open_runs)}.")
     notices += [f"Run {name}: could not read {'; '.join(run.damaged)}." for name, run in runs.items() if run.damaged]
-    if away := told_elsewhere(folder):
+    if away := describe_links_out(folder):
         notices.append(away)
-    known = {*runs, *elsewhere(folder)}
+    known = {*runs, *links_out(folder)}
     others = sorted(child.name for child in folder.iterdir() if child.name.isdigit() and child.name not in known)
     if others:
         notices.append(f"No {MANIFEST} in {', '.join(others)}: these runs failed before they began.")
@@ -142,22 +144,22 @@ def _groups_table(table: pd.DataFrame) -> Table:
         "Mean ± standard deviation over the complete runs that differ only in the seed; "
         f"with fewer than {FEWEST_RUNS} runs there is no deviation to speak of."
     )
-    wide = table.rename(columns=readable).set_index("settings").T.reset_index(names="")
+    wide = table.rename(columns=column_in_words).set_index("settings").T.reset_index(names="")
     rows = [[str(value) for value in row] for row in wide.itertuples(index=False)]
     return Table(list(wide.columns), rows, [False, *[True] * len(table)], caption)
 
 
 def _runs_table(table: pd.DataFrame, metrics: list[str], folders: dict[str, Path], page_path: Path) -> Table:
-    forms = {readable(name): form(name) for name in metrics}
+    forms = {column_in_words(name): format_of(name) for name in metrics}
     caption = (
         "One row a run, at its last recorded epoch, its number a link to its page; the same numbers are in "
         "comparison.csv."
     )
-    block = tables.table_block(table.rename(columns=readable), forms, caption)
-    return linked(block, folders, page_path)
+    block = tables.table_block(table.rename(columns=column_in_words), forms, caption)
+    return link_runs(block, folders, page_path)
 
 
-def linked(table: Table, folders: dict[str, Path], page_path: Path) -> Table:
+def link_runs(table: Table, folders: dict[str, Path], page_path: Path) -> Table:
     """`table`, whose first column names runs, with links from there to their pages where they have one."""
     rows = [[link_to(str(row[0]), folders[str(row[0])] / "report.html", page_path), *row[1:]] for row in table.rows]
     return replace(table, rows=rows)

@@ -15,15 +15,15 @@ NOTHING = "–"
 Form = Callable[[float], str]  # how a number is written
 
 
-def percent(fraction: float) -> str:
+def format_percent(fraction: float) -> str:
     """An accuracy between 0 and 1 as per cent: 0.9139 is "91.39 %"."""
     return f"{100 * fraction:.2f} %"
 
 
-def duration(seconds: float) -> str:
+def format_duration(seconds: float) -> str:
     """Seconds in the two largest units that matter: 4210 is "1 h 10 min"."""
     if math.isinf(seconds):
-        return shown(float(seconds))
+        return format_value(float(seconds))
     if seconds < 60:
         return f"{seconds:.3g} s" if seconds < 10 else f"{seconds:.0f} s"
     minutes, rest = divmod(round(seconds), 60)
@@ -32,17 +32,17 @@ def duration(seconds: float) -> str:
     return f"{minutes // 60} h {minutes % 60} min"
 
 
-def whole(number: float) -> str:
+def format_count(number: float) -> str:
     """A count with separators for thousands: "3,169,414"."""
     return f"{number:,.0f}"
 
 
-def short(number: float) -> str:
+def format_number(number: float) -> str:
     """Four significant digits: "0.02437"."""
     return f"{number:.4g}"
 
 
-def shown(value: Any, form: Form | None = None) -> str:
+def format_value(value: Any, form: Form | None = None) -> str:
     """`value` as text, numbers by `form`; a dash for what is absent or NaN."""
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return NOTHING
@@ -58,11 +58,11 @@ def table_block(
     caption: str = "",
     strong: int | None = None,
 ) -> Table:
-    """A data frame as a block: `forms` writes the columns it names, other numbers get `short`."""
+    """A data frame as a block: `forms` writes the columns it names, other numbers get `format_number`."""
     forms = forms or {}
     numeric = [name in forms or is_numeric_dtype(frame[name]) for name in frame.columns]
-    chosen = [forms.get(name, short if number else None) for name, number in zip(frame.columns, numeric)]
-    rows = [[shown(value, form) for value, form in zip(row, chosen)] for row in frame.itertuples(index=False)]
+    chosen = [forms.get(name, format_number if number else None) for name, number in zip(frame.columns, numeric)]
+    rows = [[format_value(value, form) for value, form in zip(row, chosen)] for row in frame.itertuples(index=False)]
     return Table([str(name) for name in frame.columns], rows, numeric, caption, strong)
 
 
@@ -80,8 +80,10 @@ def result_table(rows: Sequence[Mapping[str, Any]], monitor: str = "acc") -> Tab
         }
     )
     strong = next((place for place, row in enumerate(rows) if row.get("name") in ("searched", "retrained")), None)
-    forms: dict[str, Form] = {title: percent if is_accuracy(metric) else short for metric, title in titles.items()}
-    forms |= {"parameters": whole, "training time": duration}
+    forms: dict[str, Form] = {
+        title: format_percent if is_accuracy(metric) else format_number for metric, title in titles.items()
+    }
+    forms |= {"parameters": format_count, "training time": format_duration}
     caption = "Test accuracy is measured once, after training; the test data play no part in the search."
     if monitor != "acc":
         caption = "The test data are used once, after training; they play no part in the search."
@@ -107,7 +109,7 @@ def stage_table(stages: Mapping[str, Mapping[str, Any]], device: object) -> Tabl
     of_process = "The most that the process had held by the end of the stage; only a new process starts lower."
     of_stage = "Peak memory is the most that tensors held on the GPU during the stage."
     caption = of_process if memory.startswith("process") else of_stage
-    return table_block(frame, {"time": duration, f"{memory}, MiB": whole}, caption)
+    return table_block(frame, {"time": format_duration, f"{memory}, MiB": format_count}, caption)
 
 
 def timing_table(timing: pd.DataFrame, device: object, samples: str = "images") -> Table:
@@ -123,11 +125,11 @@ def timing_table(timing: pd.DataFrame, device: object, samples: str = "images") 
     frame = pd.DataFrame([{"": name, **values} for name, values in rows])
     frame = frame.rename(columns={"memory": memory, "samples/s": f"{samples}/s"})
     forms = {
-        "time": duration,
-        "steps": whole,
-        "seconds a step": short,
-        f"{samples}/s": short,
-        memory: whole,
+        "time": format_duration,
+        "steps": format_count,
+        "seconds a step": format_number,
+        f"{samples}/s": format_number,
+        memory: format_count,
     }
     return table_block(frame, {name: form for name, form in forms.items() if name in frame})
 

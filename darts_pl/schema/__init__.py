@@ -16,7 +16,7 @@ from darts_pl.schema.forecasting import (
     MultiFidelitySearchConfig,
     RobustPoolSearchConfig,
 )
-from darts_pl.schema.ranges import LARGEST_SEED, Range, within
+from darts_pl.schema.values import LARGEST_SEED, Range, within
 
 __all__ = [
     "LARGEST_SEED",

@@ -5,7 +5,7 @@ from typing import Any
 
 from omegaconf import MISSING
 
-from darts_pl.schema.ranges import LARGEST_SEED, within
+from darts_pl.schema.values import LARGEST_SEED, within
 
 
 @dataclass

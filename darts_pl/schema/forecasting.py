@@ -6,8 +6,7 @@ from typing import Any
 
 from omegaconf import MISSING
 
-from darts_pl.schema.ranges import LARGEST_SEED, within
-from darts_pl.schema.values import file_values, settings
+from darts_pl.schema.values import LARGEST_SEED, file_values, settings, within
 
 SERIES_MISSING = (
     "no series to forecast was named. Give a file, python -m darts_pl.pipeline data.csv=my.csv data.horizon=24, "

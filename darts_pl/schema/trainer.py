@@ -33,6 +33,6 @@ OWNED = {
 }
 
 
-def owned(flag: str) -> str:
+def explain_owned(flag: str) -> str:
     """Why the flag, one of `OWNED`, cannot be set, and what can."""
     return f"the run owns Trainer's {flag}: {OWNED[flag]}"

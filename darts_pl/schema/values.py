@@ -1,7 +1,9 @@
-"""Values of settings stand in conf/ alone: dataclasses that Python constructs take theirs from there."""
+"""Values of settings stand in conf/ alone: dataclasses that Python constructs take theirs from there. A field may bring
+the range that `commands.check_config` holds its value to."""
 
 import copy
 import dataclasses
+import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, TypeVar
@@ -14,6 +16,32 @@ from darts_pl.paths import conf_dir
 
 Settings = TypeVar("Settings")
 Item = TypeVar("Item")
+LARGEST_SEED = 2**32 - 1  # scikit-learn's, which draws the stratified cuts
+
+
+@dataclasses.dataclass(frozen=True)
+class Range:
+    """The finite numbers from `low` to `high`, or with `below` all under it."""
+
+    low: float = 0
+    high: float | None = None
+    below: float | None = None
+
+    def __contains__(self, value: object) -> bool:
+        if not isinstance(value, int | float):
+            return False
+        under = (self.high is None or value <= self.high) and (self.below is None or value < self.below)
+        return math.isfinite(value) and value >= self.low and under
+
+    def __str__(self) -> str:
+        if self.below is not None:
+            return f"a number from {self.low} to below {self.below}"
+        return f"a number of at least {self.low}" if self.high is None else f"a number from {self.low} to {self.high}"
+
+
+def within(**limits: float) -> Any:
+    """A field with a `Range`, by default of the numbers from 0; its value stands in conf/."""
+    return dataclasses.field(default=MISSING, metadata={"range": Range(**limits)})
 
 
 def file_values(*files: str, **groups: str) -> dict[str, Any]:

@@ -14,8 +14,7 @@ import yaml
 from darts_pl import last_words
 from darts_pl._version import versions
 from darts_pl.bounded import read_yaml
-from darts_pl.bounded.digests import file_digest
-from darts_pl.bounded.texts import shown
+from darts_pl.bounded.texts import file_digest, shown
 from darts_pl.errors import RunError
 from darts_pl.paths import write_text_atomically
 from darts_pl.stages.manifest import MANIFEST, read_manifest

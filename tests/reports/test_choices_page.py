@@ -15,7 +15,7 @@ from darts_pl.reports.run_files import read_run
 from darts_pl.reports.run_page import run_page, write_report
 from darts_pl.reports.sweep import comparison, over_seeds
 from darts_pl.reports.sweep_figure import comparison_figure
-from darts_pl.reports.sweep_metrics import readable, title
+from darts_pl.reports.sweep_metrics import column_in_words, title
 from darts_pl.reports.sweep_page import write_comparison
 
 
@@ -169,9 +169,10 @@ def test_a_sweep_by_an_error(tmp_path):
 
 def test_names_of_columns():
     assert (
-        readable("val_acc_best") == "best val. accuracy" and readable("test_coarse_acc mine") == "test coarse acc, mine"
+        column_in_words("val_acc_best") == "best val. accuracy"
+        and column_in_words("test_coarse_acc mine") == "test coarse acc, mine"
     )
-    assert readable("skips_normal") == "skips, normal" and readable("seed") == "seed"
+    assert column_in_words("skips_normal") == "skips, normal" and column_in_words("seed") == "seed"
     assert title("val_acc_best") == "Best validation accuracy" and title("val_acc_final") is None
     assert title("test_acc linear baseline") is None and title("skips_reduce") == "Skip connections, reduction cell"
 

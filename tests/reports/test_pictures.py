@@ -1,6 +1,6 @@
 """Figures of gates, operations and curves hold the numbers they were given."""
 
-from itertools import combinations
+from itertools import combinations, pairwise
 
 import numpy as np
 import pandas as pd
@@ -10,6 +10,7 @@ from darts_pl.genotype import KNOWN
 from darts_pl.reports import alphas, curves, operations, style
 from darts_pl.reports.gate_panels import gates_figure
 from darts_pl.reports.gate_records import GateRecord
+from darts_pl.reports.pipeline_proxies import scatter_figure
 
 EDGES = ["2<-0", "2<-1", "3<-0", "3<-1", "3<-2"]
 PRIMITIVES = ["none", "skip_connect", "sep_conv_3x3"]
@@ -71,6 +72,28 @@ def test_small_panels_of_gates_do_not_touch_their_neighbours():
     figure = gates_figure(records, "")
     boxes = [axes.get_tightbbox() for axes in figure.axes]  # with numbers, title and legend
     assert len(boxes) == 8 and not [pair for pair in combinations(boxes, 2) if pair[0].overlaps(pair[1])]
+
+
+@pytest.mark.parametrize(
+    "ranges",
+    [
+        {"beside": (1e-4, 3e-4), "the": (120, 126), "next": (12120, 12180), "panel": (-3121, -1210)},
+        {"within": (9.954e-4, 1.004e-3), "a": (995000, 1006000), "long": (9.977e-4, 1.0024e-3)},
+    ],
+)
+def test_numbers_below_scattered_scores_keep_a_blank_apart(ranges: dict[str, tuple[float, float]]):
+    trained = pd.DataFrame(
+        {name: np.linspace(*ends, 9) for name, ends in {**ranges, "choice_val_mse": (0.3, 0.5)}.items()}
+    )
+    figure = scatter_figure(trained, list(ranges), "choice_val_mse")
+    figure.draw_without_rendering()
+    boxes = []
+    for axes in figure.axes[: len(ranges)]:
+        ticks = [tick for tick in axes.xaxis.get_major_ticks() if axes.viewLim.intervalx[0] <= tick.get_loc()]
+        ticks = [tick for tick in ticks if tick.get_loc() <= axes.viewLim.intervalx[1]]
+        assert len(ticks) >= 2
+        boxes += [tick.label1.get_window_extent() for tick in ticks]
+    assert min(right.x0 - left.x1 for left, right in pairwise(boxes)) > 10  # of 100 an inch; a letter has 8
 
 
 def test_edges_with_names_of_their_own_get_a_plain_grid():

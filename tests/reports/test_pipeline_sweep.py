@@ -10,7 +10,7 @@ from pipeline_folder import TEST_MSE, build_pipeline_run
 
 from darts_pl import report
 from darts_pl.reports.pipeline_files import read_pipeline
-from darts_pl.reports.pipeline_sweep import interval, long_table, over_seeds, paired_differences, sentences
+from darts_pl.reports.pipeline_sweep import describe_differences, interval, long_table, over_seeds, paired_differences
 
 T_975_2 = 4.302652729911275  # the 0.975 quantile of Student's t with 2 degrees of freedom, from tables
 SEARCHED = (0.371, 0.375, 0.370)
@@ -56,7 +56,7 @@ def test_the_paired_difference_decides_and_says_so(table):
     differences = [own - other for own, other in zip(SEARCHED, DLINEAR)]
     half = T_975_2 * statistics.stdev(differences) / math.sqrt(3)
     assert rows.loc["DLinear", "high"] == pytest.approx(statistics.mean(differences) + half)
-    text = " ".join(sentences(paired_differences(table)))
+    text = " ".join(describe_differences(paired_differences(table)))
     assert "The searched model beats DLinear: test MSE lower by 0.0102" in text
 
 
@@ -74,7 +74,7 @@ def test_a_lost_or_open_comparison_is_told_as_such(searched, told):
         for seed, pair in enumerate(zip(searched, DLINEAR))
         for name, value in zip(("searched", "DLinear"), pair)
     ]
-    assert told in " ".join(sentences(paired_differences(pd.DataFrame(rows))))
+    assert told in " ".join(describe_differences(paired_differences(pd.DataFrame(rows))))
 
 
 def test_the_command_writes_page_table_and_picture(sweep, capsys):

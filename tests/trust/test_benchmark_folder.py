@@ -9,8 +9,9 @@ from strangers_runs import content
 
 from darts_pl import benchmark
 from darts_pl.assembly.benchmark_folder import read_settings, resume_command
+from darts_pl.assembly.benchmarks import _open_folder
 from darts_pl.errors import RunError
-from darts_pl.stages.benchmark.settings import FILE
+from darts_pl.stages.benchmark.settings import FILE, parse
 
 WRITTEN = {
     **{"methods": ["darts"], "seeds": [0], "scale": "two_cores", "jobs": 1, "threads": 1, "steps": 8, "rounds": 3},
@@ -59,6 +60,11 @@ def test_what_was_asked_for_is_asked_again(folder: Path, command: Callable) -> N
     found = read_settings(folder, trust=False)
     assert (found.methods, found.seeds, found.overrides, found.threads) == (("darts",), (0,), ("epochs=1",), 1)
     assert resume_command(folder, found).endswith(f"benchmark nasbench201 resume={folder}")
+
+
+def test_threads_that_a_folder_does_not_tell_are_shared_out(folder: Path, command: Callable) -> None:
+    (folder / FILE).write_text(json.dumps({**WRITTEN, "threads": None}))
+    assert (_open_folder(parse([f"resume={folder}"], ["darts"]))[1].threads or 0) >= 1
 
 
 def test_code_of_the_users_own_is_trusted(

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from darts_pl.bounded.digests import file_digest
+from darts_pl.bounded.texts import file_digest
 from darts_pl.data.delimited import Dialect, RawTable, RawTableFile, RawTableFrame
 from darts_pl.data.download import download
 from darts_pl.data.series.module import SeriesData
