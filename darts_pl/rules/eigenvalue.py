@@ -153,15 +153,15 @@ def dominant_eigenvalue(
     """
     parameters = list(parameters)
     grads = torch.autograd.grad(loss(), parameters, create_graph=True, allow_unused=True, materialize_grads=True)
-    gradient = torch.cat([grad.flatten() for grad in grads])
-    counts = torch.cat([(torch.ones_like(p, dtype=torch.bool)).flatten() for p in parameters])
+    gradient = torch.cat([grad.flatten() for grad in grads])  # [N], of all parameters in a row
+    counts = torch.cat([(torch.ones_like(p, dtype=torch.bool)).flatten() for p in parameters])  # bool [N]
     if kept is not None:
         counts = torch.cat([mask.flatten() for mask in kept])
     if not gradient.requires_grad:
         return 0.0
 
     def product(vector: np.ndarray) -> np.ndarray:
-        """The Hessian times `vector`, both over the entries that count."""
+        """The Hessian times `vector`, both [n] over the n entries that count."""
         direction = torch.zeros_like(gradient)
         direction[counts] = torch.from_numpy(vector).to(direction)
         products = torch.autograd.grad(

@@ -153,12 +153,12 @@ def alignment(grads: Sequence[Tensor]) -> tuple[float, list[Tensor]]:
         grads: at least two tensors of one shape.
     """
     flat = torch.stack([grad.flatten() for grad in grads])  # [L, E·K]
-    norms = flat.norm(dim=1, keepdim=True)
+    norms = flat.norm(dim=1, keepdim=True)  # [L, 1]
     units = torch.where(norms > 0, flat / norms, 0.0)
-    total = units.sum(dim=0)
+    total = units.sum(dim=0)  # [E·K]
     pairs = math.comb(len(grads), 2)
     value = (total.square().sum() - units.square().sum()) / 2 / pairs  # ‖Σu‖² = Σ‖u‖² + 2 Σ_{l<m} ⟨u_l, u_m⟩
-    across = total - units * (units @ total).unsqueeze(1)
+    across = total - units * (units @ total).unsqueeze(1)  # [L, E·K], what is left of Σu beside each u_l
     directions = torch.where(norms > 0, across / norms, 0.0) / pairs
     return float(value), [row.view_as(grad) for row, grad in zip(directions, grads)]
 

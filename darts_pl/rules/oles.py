@@ -143,7 +143,8 @@ def cosines(groups: Sequence[Sequence[nn.Parameter]], others: Sequence[Tensor | 
     mine, theirs = map(list, zip(*pairs))
     dots = [product.sum() for product in torch._foreach_mul(mine, theirs)]
     figures = torch.stack([torch.stack(dots), *(torch.stack(torch._foreach_norm(side)) for side in (mine, theirs))])
-    rows = iter(figures.double().T.tolist())  # one transfer from the device for all operations
+    # [3, parameters]: dot products, lengths, lengths; one transfer from the device for all operations
+    rows = iter(figures.double().T.tolist())
     return [_cosine([next(rows) for _ in group]) for group in groups]
 
 

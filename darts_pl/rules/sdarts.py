@@ -132,6 +132,7 @@ class SDARTSAdversarial(_Smoothing):
             return found if loss(found) > before else gates
 
     def _ascended(self, gate: Tensor, found: Tensor, grad: Tensor, kept: Tensor) -> Tensor:
+        """`found` a step up along `grad`, within ε of `gate`; all [E, K]."""
         move = found + 2 * self.epsilon / self.steps * grad.sign() - gate
         return project(gate + move.clamp(-self.epsilon, self.epsilon), gate, kept)
 
