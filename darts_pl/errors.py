@@ -7,7 +7,10 @@ import difflib
 import functools
 import inspect
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import ParamSpec, TypeVar
+
+P = ParamSpec("P")
+Result = TypeVar("Result")
 
 
 class DartsError(Exception):
@@ -59,12 +62,12 @@ def nearest(name: str, choices: Iterable[str]) -> str:
     return f"Choose one of: {', '.join(options)}."
 
 
-def known_arguments(function: Callable) -> Callable:
+def known_arguments(function: Callable[P, Result]) -> Callable[P, Result]:
     """Decorator: an argument by a name that `function` does not have is a ConfigError that names the nearest."""
     parameters = [name for name in inspect.signature(function).parameters if name != "self"]
 
     @functools.wraps(function)
-    def checked(*arguments: Any, **named: Any) -> Any:
+    def checked(*arguments: P.args, **named: P.kwargs) -> Result:
         for name in named:
             if name not in parameters:
                 raise ConfigError(f"{function.__qualname__}: unknown argument {name!r}. {nearest(name, parameters)}")
