@@ -35,7 +35,7 @@ class TensorInput:
     dtype: str = "float32"
     high: int | None = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         object.__setattr__(self, "shape", tuple(self.shape))
         if self.dtype not in DTYPES:
             raise ConfigError(f"inputs: found dtype {self.dtype!r}, expected one of {', '.join(DTYPES)}")
