@@ -15,18 +15,18 @@ ALL = "synflow snip grasp fisher jacob_cov naswot grad_norm l2_norm zen zico epe
 ALL += "activation_diversity conditioning params flops"
 
 
-def _alike(names: str) -> dict[str, float]:
+def _equal_weights(names: str) -> dict[str, float]:
     return dict.fromkeys(names.split(), 1.0)
 
 
 SCHEMES: dict[str, dict[str, float]] = {
-    "equal": _alike(ALL),
-    "aggregate": _alike("naswot synflow jacob_cov zico swap"),
-    "expressivity": _alike("naswot swap zen activation_diversity"),
-    "trainability": _alike("synflow snip grasp grad_norm zico jacob_cov"),
-    "size": _alike("params flops l2_norm"),
-    "naswot": _alike("naswot"),
-    "params": _alike("params"),
+    "equal": _equal_weights(ALL),
+    "aggregate": _equal_weights("naswot synflow jacob_cov zico swap"),
+    "expressivity": _equal_weights("naswot swap zen activation_diversity"),
+    "trainability": _equal_weights("synflow snip grasp grad_norm zico jacob_cov"),
+    "size": _equal_weights("params flops l2_norm"),
+    "naswot": _equal_weights("naswot"),
+    "params": _equal_weights("params"),
 }
 """Name → weights of proxies. `aggregate` holds the five that publications rank highest, chosen before any were
 measured here."""

@@ -78,7 +78,7 @@ def measure(
             rotated = [*batches[turn:], *batches[:turn]]
             for name in chosen:
                 torch.manual_seed(derived_seed(seed, name, repeat))
-                found[name].append(_once(name, source, rotated, loss))
+                found[name].append(_measure_once(name, source, rotated, loss))
     return {name: _score(rows) for name, rows in found.items()}
 
 
@@ -92,7 +92,7 @@ def prepared(network: nn.Module) -> nn.Module:
     return own
 
 
-def _once(name: str, network: nn.Module, batches: Sequence[Batch], loss: Loss) -> tuple[float, str, float]:
+def _measure_once(name: str, network: nn.Module, batches: Sequence[Batch], loss: Loss) -> tuple[float, str, float]:
     own, started = prepared(network), time.perf_counter()
     try:
         value, error = float(PROXIES[name].score(own, batches, loss)), ""

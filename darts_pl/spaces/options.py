@@ -158,7 +158,7 @@ class EdgeOptions(Options):
             raise ValueError(f"found {describe_choice(chosen)}, expected {len(self.edges)} names, one an edge")
         for edge, name in zip(self.edges, chosen, strict=True):
             if name not in self.names:
-                raise ValueError(f"edge {edge_name(*edge)}: {_unknown(name, self.names)}")
+                raise ValueError(f"edge {edge_name(*edge)}: {_format_unknown(name, self.names)}")
         return chosen
 
     def any_choice(self, last: bool = False) -> tuple[str, ...]:
@@ -210,7 +210,7 @@ class CellOptions(Options):
         for state, node in enumerate(chosen.nodes, start=2):
             for edge in node:
                 if edge.op not in self.names:
-                    raise ValueError(f"node {state}: {_unknown(edge.op, self.names)}")
+                    raise ValueError(f"node {state}: {_format_unknown(edge.op, self.names)}")
         return chosen
 
     def any_choice(self, last: bool = False) -> Cell:
@@ -244,5 +244,5 @@ def describe_choice(chosen: Chosen) -> str:
     return repr(chosen if isinstance(chosen, str) else list(chosen))
 
 
-def _unknown(name: str, names: Sequence[str]) -> str:
+def _format_unknown(name: str, names: Sequence[str]) -> str:
     return f"{name!r} is not in this space. {nearest(name, names)}"

@@ -68,16 +68,16 @@ class Supernet(nn.Module):
         """(B, C, H, W) → logits (B, num_classes). `gates` [E, K] a kind, or in a list one a cell; by default relaxed
         from the alphas. Edge weights and auxiliary skips act as in the search."""
         weights = self.edge_weights()
-        self._hand_out(self.gates() if gates is None else gates, weights, without_auxiliary=False)
+        self._give_gates(self.gates() if gates is None else gates, weights, without_auxiliary=False)
         return self.run(x)
 
     def forward_as_derived(self, x: Any, gates: Gates) -> Any:
         """As `forward`, by these gates alone: every edge weighs one, no auxiliary skip. One-hot gates give the derived
         network."""
-        self._hand_out(gates, {}, without_auxiliary=True)
+        self._give_gates(gates, {}, without_auxiliary=True)
         return self.run(x)
 
-    def _hand_out(self, gates: Gates, weights: Mapping[str, Tensor], *, without_auxiliary: bool) -> None:
+    def _give_gates(self, gates: Gates, weights: Mapping[str, Tensor], *, without_auxiliary: bool) -> None:
         by_cell = [gates[cell.kind] for cell in self.cells] if isinstance(gates, Mapping) else gates
         for cell, rows in zip(self.cells, by_cell, strict=True):
             cell.take(rows, weights.get(cell.kind), without_auxiliary=without_auxiliary)

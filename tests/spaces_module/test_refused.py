@@ -11,7 +11,9 @@ from darts_pl.errors import ConfigError, GenotypeError
 from darts_pl.genotype import Cell, Edge, ModuleGenotype
 from darts_pl.relaxations import Softmax
 from darts_pl.relaxations.mixing import PartialChannels, full
+from darts_pl.spaces.options import CellOptions, EdgeOptions, OneOf, SomeOf
 
+CELL = Cell(((Edge("a", 0), Edge("a", 1)),), (2,))
 LINEARS = {"a": lambda: nn.Linear(4, 4), "b": lambda: nn.Linear(4, 4, bias=False)}
 
 
@@ -214,3 +216,22 @@ def test_genotype_files_of_another_form():
     ):
         with pytest.raises(GenotypeError, match=re.escape(message)):
             ModuleGenotype.from_json(text)
+
+
+@pytest.mark.parametrize(
+    "options, chosen, others",
+    [
+        (OneOf(("a", "b")), "b", ["c", ("a",), CELL]),
+        (SomeOf(("0", "1", "2"), 2), ("2", "0"), ["0", ("0",), ("0", "0"), ("0", "3"), CELL]),
+        (EdgeOptions(("none", "a"), ((1, 0), (2, 0))), ("a", "none"), ["an", ("a",), ("a", "b"), CELL]),
+        (CellOptions(("none", "a"), 1), CELL, ["a", ("a", "a"), Cell(((Edge("b", 0),),), (2,))]),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_what_cannot_be_chosen_is_refused_before_it_becomes_gates(options, chosen, others):
+    assert options.check(chosen) is chosen
+    assert options.one_hot(chosen).sum() == len(options.places(chosen))
+    for other in others:
+        for refuse in (options.check, options.one_hot):
+            with pytest.raises(ValueError):
+                refuse(other)

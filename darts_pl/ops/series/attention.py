@@ -75,6 +75,7 @@ class PatchEmbed(nn.Module):
         missing = -tokens % self.length
         if missing:
             rows = torch.cat([rows, rows[:, -1:].expand(-1, missing, -1)], dim=1)
+        # (B V, patches, length · D) → (B V, patches, D)
         z = self.embed(rows.unflatten(1, (-1, self.length)).flatten(2)) + self.position
         if self.attention is not None and self.norm is not None:
             z = z + self.attention(self.norm(z))
@@ -106,8 +107,8 @@ class VariateAttention(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, V, N, D) → the same shape."""
-        whole, tokens = x.flatten(2), x.shape[2]
-        # a head holds its share of the channels at all N times
+        whole, tokens = x.flatten(2), x.shape[2]  # (B, V, N D)
+        # a head holds its share of the channels at all N times: (B, V, h · N · D/h)
         value = self.value(x).unflatten(-1, (self.heads, -1)).transpose(2, 3).flatten(2)
         fetched = self.attention(self.query(whole), self.key(whole), value)
         return self.out(fetched.unflatten(-1, (self.heads, tokens, -1)).transpose(2, 3).flatten(3))
@@ -128,6 +129,6 @@ class ChannelAttention(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, V, N, D) → the same shape."""
-        channels = x.flatten(0, 1).transpose(1, 2)
+        channels = x.flatten(0, 1).transpose(1, 2)  # (B V, D, N)
         y = self.attention(self.query(channels), self.key(channels), self.value(channels))
         return y.transpose(1, 2).unflatten(0, x.shape[:2])

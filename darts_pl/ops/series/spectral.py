@@ -75,6 +75,7 @@ class Wavelet(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(B, V, N, D) → the same shape."""
         rows = transformable(x).flatten(0, 1).transpose(1, 2)
+        # weights (D, D) a level on coefficients (R, D, n)
         weighted = [
             weight.to(level.dtype).T @ level
             for level, weight in zip(self.coefficients(rows), self.weight.unbind(), strict=True)

@@ -95,7 +95,7 @@ class TimesNet(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, V, N, D) → the same shape."""
-        rows = x.flatten(0, 1)
+        rows = x.flatten(0, 1)  # (R, N, D), R = B V
         periods, amplitudes = main_periods(rows, self.periods)
         index, inside = folded_neighbours(periods, x.shape[2], self.widen.largest)
         # the first convolution's products are the same for all periods: formed once, then gathered

@@ -52,17 +52,17 @@ class Attention(nn.Module):
         source = x if memory is None else self.memory_along.fold(memory)
         value = self._split(self.value(source))
         if self.query is None or self.key is None:
-            y = value.expand(-1, -1, x.shape[1], -1)
+            y = value.expand(-1, -1, x.shape[1], -1)  # (S, h, 1, D/h) → (S, h, L, D/h)
         else:
             y = self.attend(self._split(self.query(x)), self._split(self.key(source)), value)
-        return self.along.unfold(self.out(y.transpose(1, 2).flatten(2)), tokens)
+        return self.along.unfold(self.out(y.transpose(1, 2).flatten(2)), tokens)  # heads joined: (S, L, D)
 
     def attend(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
         """(S, h, L, D/h), (S, h, M, D/h), (S, h, M, D/h) → (S, h, L, D/h)."""
         raise NotImplementedError(f"{type(self).__name__} must define attend(query, key, value)")
 
     def _split(self, x: Tensor) -> Tensor:
-        return x.unflatten(-1, (self.heads, -1)).transpose(1, 2)
+        return x.unflatten(-1, (self.heads, -1)).transpose(1, 2)  # (S, L, D) → (S, h, L, D/h)
 
 
 class SoftmaxAttention(Attention):
@@ -102,7 +102,7 @@ class LinearAttention(Attention):
         if self.mask is not None:
             weights = query @ key.transpose(-1, -2) * self.mask
             return weights @ value / (weights.sum(dim=-1, keepdim=True) + EPSILON)
-        total = query @ key.sum(dim=2).unsqueeze(-1)
+        total = query @ key.sum(dim=2).unsqueeze(-1)  # (S, h, L, 1)
         return query @ (key.transpose(-1, -2) @ value) / (total + EPSILON)
 
 
@@ -126,8 +126,10 @@ class AutoCorrelation(Attention):
     def attend(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
         """See `Attention.attend`; L = M, no mask."""
         length = query.shape[2]
+        # Spectra (S, h, L // 2 + 1, D/h); correlation (S, L), one number a lag.
         spectra = torch.fft.rfft(transformable(query), dim=2), torch.fft.rfft(transformable(key), dim=2)
         correlation = torch.fft.irfft(spectra[0] * spectra[1].conj(), n=length, dim=2).mean(dim=(1, 3))
+        # Of the k strongest lags weights (S, k), and for every place t the places t + τ (S, L, k).
         strongest = correlation.topk(max(SMALLEST_LAGS, int(math.log(length))), dim=-1)
         weights = self.softmax(strongest.values).to(value.dtype)
         places = torch.arange(length, device=value.device).view(1, -1, 1) + strongest.indices.unsqueeze(1)

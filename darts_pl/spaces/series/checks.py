@@ -22,19 +22,19 @@ def check_mode(mode: str) -> None:
 
 def checked_primitives(primitives: Sequence[str], operations: Mapping[str, Builder]) -> tuple[str, ...]:
     """`primitives`, once they are known to be names of `operations`; raises ConfigError where not."""
-    names = tuple(_listed("space.primitives", primitives))
+    names = tuple(_check_list("space.primitives", primitives))
     check_primitives(names, operations)
     return names
 
 
 def checked_candidates(mode: str, given: Mapping[str, Sequence[str]]) -> dict[str, tuple[str, ...]]:
     """The candidates of the labels that `mode` has; raises ConfigError where they are not known ones."""
-    named = {label: tuple(_listed(f"space.{ARGUMENTS[label]}", names)) for label, names in given.items()}
+    named = {label: tuple(_check_list(f"space.{ARGUMENTS[label]}", names)) for label, names in given.items()}
     check_candidates(mode, named)
     return {label: named[label] for label in candidates(mode)}
 
 
-def _listed(key: str, names: Sequence[str]) -> Sequence[str]:
+def _check_list(key: str, names: Sequence[str]) -> Sequence[str]:
     if isinstance(names, str):
         raise ConfigError(f"{key}={names}: expected a list of names, such as [{names}]")
     return names

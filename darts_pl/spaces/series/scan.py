@@ -33,11 +33,11 @@ def scan(decay: Tensor, drive: Tensor) -> Tensor:
     for a, b in zip(decays[1:], drives[1:]):
         within.append(a * within[-1] + b)
     if chunks > 1:
-        within = _carried(decays, within)
+        within = _carry_over_chunks(decays, within)
     return torch.stack(within, dim=1).flatten(0, 1)[:length]
 
 
-def _carried(decay: Sequence[Tensor], within: list[Tensor]) -> list[Tensor]:
+def _carry_over_chunks(decay: Sequence[Tensor], within: list[Tensor]) -> list[Tensor]:
     """The states of all chunks, (chunks, ...) a place, from those that each chunk has when it begins at 0."""
     products = [decay[0]]
     for a in decay[1:]:
