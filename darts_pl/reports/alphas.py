@@ -151,7 +151,7 @@ def edge_curves(
         lowest = max(other for other, beside in places if beside == column)
         axes.tick_params(labelleft=column == 0, labelbottom=row == lowest)
         axes.set_xlabel("epoch" if row == lowest else "")
-        _edge_picture(axes, epochs, gates[:, number], edges[number], primitives)
+        _edge_picture(axes, epochs, gates[:, number], edges[number], primitives)  # gates of one edge, [T, K]
     handles, names = figure.axes[0].get_legend_handles_labels()
     if corner_is_free:
         figure.legend(handles, names, loc="upper right", ncols=2)

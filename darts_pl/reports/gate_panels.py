@@ -53,7 +53,7 @@ def _legend_size(record: GateRecord) -> tuple[int, int]:
 
 
 def _panel(axes: Axes, kind: str, record: GateRecord) -> None:
-    means = np.asarray(record.gates, dtype=float).mean(axis=1)
+    means = np.asarray(record.gates, dtype=float).mean(axis=1)  # [T, E, K] -> [T, K]
     edges = len(record.edges)
     for column, name in enumerate(record.primitives):
         colour = operation_colour(name) if name in OPERATION_COLOURS else None

@@ -20,7 +20,7 @@ def operation_shares(cell: Cell, gates: np.ndarray | None, primitives: Sequence[
     """
     counts = Counter(edge.op for node in cell.nodes for edge in node)
     names = list(dict.fromkeys([*primitives, *sorted(counts)]))
-    means = dict(zip(primitives, np.mean(gates, axis=0))) if gates is not None else {}
+    means = dict(zip(primitives, np.mean(gates, axis=0))) if gates is not None else {}  # [E, K] -> [K]
     table = pd.DataFrame({"operation": names, "count": [counts[name] for name in names]})
     table["share"] = table["count"] / max(1, counts.total())
     table["mean_gate"] = [float(means.get(name, np.nan)) for name in names]

@@ -73,7 +73,7 @@ def _evenly(count: int, most: int) -> list[int]:
 def _window(
     axes: Axes, forecasts: Mapping[str, np.ndarray], drawn: Mapping[str, str], window: int, target: int
 ) -> None:
-    past, truth = forecasts["past"][window, :, target], forecasts["truth"][window, :, target]
+    past, truth = forecasts["past"][window, :, target], forecasts["truth"][window, :, target]  # [T], [P]
     ahead = np.arange(1, len(truth) + 1)
     axes.plot(np.arange(1 - len(past), 1), past, color=MUTED, linewidth=1.1, label="look-back")
     axes.plot(ahead, truth, color=INK, linewidth=1.5, label="truth")

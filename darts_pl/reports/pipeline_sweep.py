@@ -61,10 +61,11 @@ def over_seeds(table: pd.DataFrame, metric: str) -> pd.DataFrame:
 
 def interval(values: Sequence[float]) -> dict[str, float]:
     """n, mean, std (n - 1), low and high of the 95 % interval of the mean, mean ± t(0.975, n - 1) std / √n."""
-    n, mean = len(values), float(np.mean(values)) if len(values) else math.nan
+    numbers = np.asarray(values, dtype=float)
+    n, mean = len(numbers), float(np.mean(numbers)) if len(numbers) else math.nan
     if n < FEWEST_RUNS:
         return {"n": n, "mean": mean, "std": math.nan, "low": math.nan, "high": math.nan}
-    std = float(np.std(values, ddof=1))
+    std = float(np.std(numbers, ddof=1))
     half = float(stats.t.ppf((1 + CONFIDENCE) / 2, n - 1)) * std / math.sqrt(n)
     return {"n": n, "mean": mean, "std": std, "low": mean - half, "high": mean + half}
 
