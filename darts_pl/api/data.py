@@ -11,7 +11,7 @@ from darts_pl.data.base import PairedDataModule
 from darts_pl.data.user_loaders import LoaderData, SizedLoader, describe, describe_any
 from darts_pl.data.user_module import UserModuleData
 from darts_pl.errors import ConfigError, DataError
-from darts_pl.inputs import TensorInput
+from darts_pl.inputs import TensorInput, as_declared
 from darts_pl.spaces.base import Space
 from darts_pl.tasks import Classification
 
@@ -36,8 +36,8 @@ def search_data(train: Any, valid: Any, config: SearchConfig, space: Space) -> P
         task = config.task or Classification(outputs)
     else:
         input_shape, outputs, task = describe_any(loaders, config.num_classes, config.task)
-        if space.takes_images and isinstance(input_shape, TensorInput):
-            input_shape = input_shape.shape
+        cells = space.takes_images and isinstance(input_shape, TensorInput)
+        input_shape = input_shape.shape if cells else as_declared(input_shape)
     return LoaderData(dict(zip(("weights", "alphas"), loaders.values())), config.seed, input_shape, outputs, task)
 
 

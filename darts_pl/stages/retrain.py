@@ -14,7 +14,6 @@ from darts_pl.hardware import Hardware
 from darts_pl.lit import RetrainModule
 from darts_pl.models import save_model
 from darts_pl.seeds import derived_seed
-from darts_pl.spaces import ModuleSpace
 from darts_pl.spaces.base import Space, trainable
 from darts_pl.stages.fitting import fit, memory_errors
 from darts_pl.stages.run import RunFolder
@@ -48,6 +47,11 @@ def retrain(
     with run.stage(stage, inputs={"genotype": source}, data=data.fingerprint) as entry:
         torch.manual_seed(derived_seed(seed, stage))
         network = trainable(space.network(genotype, data.input_shape, data.outputs, auxiliary=auxiliary), genotype)
+        if auxiliary and network.auxiliary is None:
+            raise ConfigError(
+                f"retraining.auxiliary=true: networks of {type(space).__name__} have no auxiliary head. Take "
+                "retraining.auxiliary=false"
+            )
         module = make_module(network, task=data.task, channels_last=hardware.runs_channels_last(network))
         if module.drop_path and not network.has_cells():
             log.warning("%s: no cell was chosen, so that drop_path=%s drops nothing", stage, module.drop_path)
@@ -79,8 +83,9 @@ def retrain(
 
 
 def check_builds(genotype: Genotype, space: Space, data: PairedDataModule) -> None:
-    """Raises GenotypeError or ConfigError before any work where one's own network cannot be built of `genotype`."""
-    if isinstance(space, ModuleSpace):
+    """Raises GenotypeError or ConfigError before any work where a network that is known with the data alone cannot be
+    built of `genotype`."""
+    if not space.takes_images:
         with torch.random.fork_rng(devices=[]):
             space.network(genotype, data.input_shape, data.outputs)
 
@@ -89,7 +94,7 @@ def check_fits(genotype: Genotype, space: Space) -> None:
     """Raises ConfigError before any work where `genotype` cannot be built in `space` (see the message)."""
     if not all(cell.nodes for cell in genotype.cells.values()):
         raise ConfigError("the genotype has a cell without nodes")
-    if isinstance(space, ModuleSpace):
+    if not space.takes_images:
         return  # its network is known with the data, see `check_builds`
     with torch.device("meta"):
         space.network(genotype, (3, 32, 32), 10)
