@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from hydra.errors import InstantiationException
 from hydra.utils import get_object, instantiate
+from lightning import LightningDataModule
 from omegaconf import DictConfig, OmegaConf
 
 from darts_pl.data.base import PairedDataModule
@@ -40,6 +41,7 @@ def prepared_data(config: DictConfig, *, cutout: int = 0, **settings: Any) -> Pa
         cutout: see `PairedDataModule.use_cutout`; 0 leaves images as `config.data` has them.
         settings: of this use of the data: `purpose`, `batch_size`, `seed`, `holdout`.
     """
+    _check_paired(config.data["_target_"])
     data: PairedDataModule = instantiate(config.data, **settings)
     if config.task:
         data.task = instantiate(config.task)
@@ -47,6 +49,16 @@ def prepared_data(config: DictConfig, *, cutout: int = 0, **settings: Any) -> Pa
         data.use_cutout(cutout)
     data.prepare()
     return data
+
+
+def _check_paired(target: str) -> None:
+    """Raises ConfigError, with the remedy, where a plain LightningDataModule stands in the place of `module_data`."""
+    found = get_object(target)
+    if isinstance(found, type) and issubclass(found, LightningDataModule) and not issubclass(found, PairedDataModule):
+        raise ConfigError(
+            f"data._target_: found {target}, expected a PairedDataModule of this library. Any LightningDataModule is "
+            f"used by data=module data.target={target}, in a file by defaults: [module] and target: {target}"
+        )
 
 
 def prepare_space(space: Space, data: PairedDataModule) -> None:
