@@ -113,7 +113,7 @@ def test_softmax_does_not_change_with_an_offset_or_overflow():
 
 
 def test_a_relaxation_must_say_how():
-    with pytest.raises(TypeError, match="abstract class Relaxation .*expected"):
+    with pytest.raises(TypeError, match=r"abstract class Relaxation .*expected"):
         Relaxation()
     assert Softmax().penalty(ALPHA) is Gumbel().penalty(ALPHA) is None
 

@@ -13,13 +13,11 @@ from omegaconf import DictConfig, OmegaConf
 from darts_pl.data.base import PairedDataModule
 from darts_pl.data.series import WindowDataModule
 from darts_pl.errors import ConfigError, DartsError
-from darts_pl.genotype import Genotype
 from darts_pl.hardware import Hardware
 from darts_pl.lit import RetrainModule
 from darts_pl.spaces.base import Space
 from darts_pl.stages.method import Method, configured_method
 from darts_pl.stages.retrain import retrain
-from darts_pl.stages.run import RunFolder
 from darts_pl.stages.trainer import TrainerSettings
 
 
@@ -124,22 +122,17 @@ def retraining_parts(
         patience=recipe.patience,
     )
 
-    def run_stage(run: RunFolder, genotype: Genotype, stage: str) -> dict:
-        return retrain(
-            run,
-            genotype,
-            stage=stage,
-            folder=run.path / stage,
-            space=larger,
-            data=data,
-            make_module=make_module,
-            hardware=hardware,
-            epochs=recipe.epochs,
-            seed=config.seed,
-            auxiliary=recipe.auxiliary,
-            trainer=trainer,
-        )
-
+    run_stage = partial(
+        retrain,
+        space=larger,
+        data=data,
+        make_module=make_module,
+        hardware=hardware,
+        epochs=recipe.epochs,
+        seed=config.seed,
+        auxiliary=recipe.auxiliary,
+        trainer=trainer,
+    )
     return run_stage, data
 
 

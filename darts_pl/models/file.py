@@ -122,8 +122,9 @@ def _own_space(header: Header, file: Path, target: Callable[..., nn.Module] | An
         )
     if isinstance(target, Space):
         return target
-    if inspect.isclass(target) and issubclass(target, Space):
-        raise RunError(f"{file}: found the class {target.__name__}, expected a space: target={target.__name__}(...)")
+    is_class = isinstance(target, type) and issubclass(target, Space)
+    if is_class:
+        raise RunError(f"{file}: found the class of a space, expected the space: target={header.target}(...)")
     known = inspect.signature(target).parameters
     open_ended = any(p.kind is p.VAR_KEYWORD for p in known.values())
     if lost := [key for key in header.further if key in known or open_ended]:

@@ -25,9 +25,9 @@ log = logging.getLogger("darts_pl")
 def retrain(
     run: RunFolder,
     genotype: Genotype,
-    *,
     stage: str,
-    folder: Path,
+    *,
+    folder: Path | None = None,
     space: Space,
     data: PairedDataModule,
     make_module: Callable[..., RetrainModule],
@@ -37,12 +37,14 @@ def retrain(
     auxiliary: bool,
     trainer: TrainerSettings,
 ) -> dict:
-    """Retrain `genotype` in `folder` and return its figures: test_acc, test_loss, parameters, seconds, steps.
+    """Retrain `genotype` in `folder`, by default that of the stage in the run, and return its figures: test_acc,
+    test_loss, parameters, seconds, steps.
 
     The test data are used once, at the end, and for nothing but the figure.
     """
     if run.done(stage):
         return run.manifest["stages"][stage]["figures"]
+    folder = folder or run.path / stage
     source = genotype.save(folder / "genotype.json")
     with run.stage(stage, inputs={"genotype": source}, data=data.fingerprint) as entry:
         torch.manual_seed(derived_seed(seed, stage))

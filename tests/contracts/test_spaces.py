@@ -14,6 +14,7 @@ from small_search import small_space
 import darts_pl
 from darts_pl.data.image_preprocessing import ImagePreprocessing
 from darts_pl.data.preprocessing import Preprocessing
+from darts_pl.errors import RunError
 from darts_pl.genotype import from_json
 from darts_pl.inputs import TensorInput, example
 from darts_pl.models import save_model
@@ -105,4 +106,7 @@ def test_the_supernet_at_its_gates_and_the_saved_network_give_outputs(space: Spa
     path = save_model(tmp_path / "model.safetensors", network, space, data=data, details={})
     model = darts_pl.load(path, **GIVEN_AGAIN.get(name, {}))
     assert (model.genotype, model.input_shape) == (drawn, shape)
+    if name == "a space of one's own":
+        with pytest.raises(RunError, match=r"target=own_space.Ladder\(...\)"):
+            darts_pl.load(path, target=Ladder)
     assert torch.equal(trainable(model.network, drawn)(x), network(x))
