@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor
@@ -127,7 +128,7 @@ def _texts_of(raw: Any) -> list[str]:
         raise DataError("found one text, expected a list of texts")
     if isinstance(raw, pd.DataFrame):
         raise DataError("found a DataFrame, expected a list of texts, such as a column: frame['text']")
-    if not isinstance(raw, Iterable):
+    if not isinstance(raw, Iterable) or (isinstance(raw, np.ndarray) and not raw.ndim):
         raise DataError(f"found {type(raw).__name__}, expected a list of texts")
     texts = list(raw)
     for place, text in enumerate(texts):
