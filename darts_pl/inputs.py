@@ -65,6 +65,14 @@ def as_inputs(declared: object) -> Inputs:
     raise ConfigError(f"input_shape: found {declared!r}, expected sizes, a TensorInput, or a dict or tuple of them")
 
 
+def as_declared(inputs: Inputs) -> "tuple[int, int, int] | Inputs":
+    """The other way round: a float tensor of three sizes as (C, H, W) of images, anything else as it is."""
+    if isinstance(inputs, TensorInput) and len(inputs.shape) == 3 and inputs.dtype == "float32":
+        channels, height, width = inputs.shape
+        return channels, height, width
+    return inputs
+
+
 def inputs_of(batch: Any) -> Inputs:
     """The description of a batch, samples first: a tensor, or a dictionary, tuple or list of what this describes.
 

@@ -7,7 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from darts_pl.errors import ConfigError
-from darts_pl.ops.image import OPERATIONS, PRIMITIVES, FactorizedReduce, Zero, build
+from darts_pl.ops.image import OPERATIONS, PRIMITIVES, FactorizedReduce, Zero, build, separable
+from darts_pl.relaxations import Softmax
+from darts_pl.relaxations.mixing import full
+from darts_pl.spaces import CellSpace
 
 
 def built(name: str, channels: int = 4, stride: int = 1, *, affine: bool = True, searching: bool = False) -> nn.Module:
@@ -119,3 +122,37 @@ def field_of_view(name: str) -> set[int]:
 def test_an_unknown_operation_names_the_nearest():
     with pytest.raises(ConfigError, match=r"'sep_conv_3x' is not a known operation. Did you mean 'sep_conv_3x3'"):
         built("sep_conv_3x")
+
+
+class Kept(nn.Module):
+    """Leaves height and width as they are, whatever the stride."""
+
+    def forward(self, x):
+        return x
+
+
+@pytest.mark.parametrize(
+    "builder, words",
+    [
+        (lambda channels, stride, affine: Kept(), r"'reduce'.*different shapes, .*'mine' \(2, 8, 8, 8\)"),
+        (lambda channels, stride: Kept(), "space.operations.mine: expected what builds a module of"),
+        (lambda channels, stride, affine: Kept, "space.operations.mine: .*found <class"),
+    ],
+)
+def test_an_operation_of_ones_own_is_tried_before_any_work(builder, words):
+    space = CellSpace(init_channels=4, layers=3, num_nodes=1, primitives=("none", "mine"), operations={"mine": builder})
+    with pytest.raises(ConfigError, match=words):
+        space.supernet((1, 8, 8), 2, relaxation=Softmax(), mixing=full)
+
+
+def test_trying_an_operation_changes_no_draws_and_no_mixing():
+    """As it is built without being tried, under another name for the same."""
+    own = {"mine": separable(3)}
+    space = CellSpace(init_channels=4, layers=3, num_nodes=1, primitives=("none", "mine"), operations=own)
+    known = CellSpace(init_channels=4, layers=3, num_nodes=1, primitives=("none", "sep_conv_3x3"))
+    made = []
+    for each in (space, known):
+        torch.manual_seed(0)
+        supernet = each.supernet((1, 8, 8), 2, relaxation=Softmax(), mixing=full)
+        made.append((*supernet.state_dict().values(), supernet(torch.randn(2, 1, 8, 8))))
+    assert all(torch.equal(*pair) for pair in zip(*made, strict=True))

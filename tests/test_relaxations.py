@@ -113,9 +113,22 @@ def test_softmax_does_not_change_with_an_offset_or_overflow():
 
 
 def test_a_relaxation_must_say_how():
-    with pytest.raises(NotImplementedError, match="Relaxation must define forward"):
-        Relaxation()(ALPHA)
-    assert Relaxation().penalty(ALPHA) is Softmax().penalty(ALPHA) is Gumbel().penalty(ALPHA) is None
+    with pytest.raises(TypeError, match=r"abstract class Relaxation .*expected"):
+        Relaxation()
+    assert Softmax().penalty(ALPHA) is Gumbel().penalty(ALPHA) is None
+
+
+class Halved(Relaxation):
+    """The least that one of one's own defines."""
+
+    def expected(self, alpha):
+        return torch.sigmoid(alpha) / 2
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_without_draws_what_mixes_is_what_is_derived_from(training):
+    relaxation = Halved().train(training)
+    assert torch.equal(relaxation(ALPHA), relaxation.expected(ALPHA))
 
 
 def test_uniform_draws_follow_no_alpha():

@@ -67,6 +67,27 @@ def test_an_experiment_of_ones_own_is_looked_for_in_its_folder(tmp_path: Path, r
     assert refused("search", "--config-dir", "mine here", "+experiment=own").endswith("Did you mean 'epochs'?")
 
 
+NET = "lightning.pytorch.demos.boring_classes.BoringDataModule"
+OPERATION = "{own: {_target_: torch.nn.Conv2d, _partial_: true, kernel_size: 3, out_channels: 7}}"
+
+
+@pytest.mark.parametrize("group, content, word, told", [
+    ("rule", "_target_: darts_pl.rules.BetaDecay", "rule=[own]", "'# @package rules.own'"),
+    ("rule", "# @package rules.own\n_target_: torch.nn.Identity", "rule=[own]", "expected one of a subclass"),
+    ("relaxation", "_target_: torch.nn.Identity", "relaxation=own", "darts_pl.relaxations.base.Relaxation"),
+    ("data", f"_target_: {NET}", "data=own", f"data=module data.target={NET}"),
+    ("space", "defaults: [digits]\nprimitives: [none, own]", "space=own", "under its name in space.operations"),
+    ("space", f"defaults: [digits]\nprimitives: [own]\noperations: {OPERATION}", "space=own",
+     "space.operations.own: expected what builds a module of (channels, stride, affine)"),
+])  # fmt: skip
+def test_a_part_of_ones_own_that_cannot_be_is_told_with_its_cure(
+    group: str, content: str, word: str, told: str, tmp_path: Path, refused: Callable
+):
+    (tmp_path / "mine" / group).mkdir(parents=True)
+    (tmp_path / "mine" / group / "own.yaml").write_text(f"{content}\n")
+    assert told in refused("search", "--config-dir", "mine", word)
+
+
 @pytest.mark.parametrize("command, words, told", [
     ("search", ["epochs=1,2"], "-m epochs=1,2"),
     ("search", ["epochs=range(1,3)"], "-m 'epochs=range(1,3)'"),
@@ -82,6 +103,7 @@ def test_an_experiment_of_ones_own_is_looked_for_in_its_folder(tmp_path: Path, r
     ("search", ["--epochs", "3"], "Settings are written without dashes: epochs=3"),
     ("search", ["-seed=3"], "Settings are written without dashes: seed=3"),
     ("search", ["--resume", "x"], "Settings are written without dashes: resume=x"),
+    ("search", ["epochs=3", "--config-dir", ".", "seed=3"], "Put options such as --config-dir before them"),
     ("search", ["--hlep"], "Did you mean '--help'?"),
     ("search", ["--config-dir", "nowhere"], "nowhere' not found, expected a folder"),
     ("search", ["epochs", "=", "3"], "found a blank beside the sign ="),

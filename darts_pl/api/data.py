@@ -10,7 +10,7 @@ from darts_pl.data.base import InputShape, Outputs, PairedDataModule, SearchData
 from darts_pl.data.user_loaders import LoaderData, SizedLoader, describe, describe_any
 from darts_pl.data.user_module import UserModuleData
 from darts_pl.errors import ConfigError, DataError
-from darts_pl.inputs import DTYPES, TensorInput
+from darts_pl.inputs import DTYPES, TensorInput, as_declared
 from darts_pl.spaces.base import Space
 from darts_pl.tasks import Classification
 
@@ -42,8 +42,7 @@ def search_data(
         task = config.task or Classification(outputs)
     else:
         input_shape, outputs, task = describe_any(loaders, config.num_classes, config.task)
-        if space.takes_images:
-            input_shape = _image_shape(input_shape, space)
+        input_shape = _image_shape(input_shape, space) if space.takes_images else as_declared(input_shape)
     return LoaderData(dict(zip(("weights", "alphas"), loaders.values())), config.seed, input_shape, outputs, task)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from hydra.errors import InstantiationException
 from hydra.utils import get_object, instantiate
+from lightning import LightningDataModule
 from omegaconf import DictConfig
 
 from darts_pl.data.base import PairedDataModule
@@ -43,6 +44,7 @@ def prepared_data(
         purpose, batch_size, seed, holdout: of this use of the data; without a holdout that of `config.data`.
         cutout: see `PairedDataModule.use_cutout`; 0 leaves images as `config.data` has them.
     """
+    _check_paired(config.data["_target_"])
     held_out = {} if holdout is None else {"holdout": holdout}
     data: PairedDataModule = instantiate(config.data, purpose=purpose, batch_size=batch_size, seed=seed, **held_out)
     if config.task:
@@ -51,6 +53,16 @@ def prepared_data(
         data.use_cutout(cutout)
     data.prepare()
     return data
+
+
+def _check_paired(target: str) -> None:
+    """Raises ConfigError, with the remedy, where a plain LightningDataModule stands in the place of `module_data`."""
+    found = get_object(target)
+    if isinstance(found, type) and issubclass(found, LightningDataModule) and not issubclass(found, PairedDataModule):
+        raise ConfigError(
+            f"data._target_: found {target}, expected a PairedDataModule of this library. Any LightningDataModule is "
+            f"used by data=module data.target={target}, in a file by defaults: [module] and target: {target}"
+        )
 
 
 def prepare_space(space: Space, data: PairedDataModule) -> None:
@@ -116,22 +128,17 @@ def retraining_parts(
         patience=recipe.patience,
     )
 
-    def run_stage(run: RunFolder, genotype: Genotype, stage: str) -> dict[str, Any]:
-        return retrain(
-            run,
-            genotype,
-            stage=stage,
-            folder=run.path / stage,
-            space=larger,
-            data=data,
-            make_module=make_module,
-            hardware=hardware,
-            epochs=recipe.epochs,
-            seed=config.seed,
-            auxiliary=recipe.auxiliary,
-            trainer=trainer,
-        )
-
+    run_stage = partial(
+        retrain,
+        space=larger,
+        data=data,
+        make_module=make_module,
+        hardware=hardware,
+        epochs=recipe.epochs,
+        seed=config.seed,
+        auxiliary=recipe.auxiliary,
+        trainer=trainer,
+    )
     return run_stage, data
 
 

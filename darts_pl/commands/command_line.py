@@ -23,6 +23,11 @@ def check_options(words: Sequence[str]) -> None:
     parser = get_args_parser()
     found, unknown = parser.parse_known_args(list(words))
     for option in unknown:
+        if not option.startswith("-"):
+            raise ConfigError(
+                f"{option}: found settings before and behind an option, expected all settings in one row. Put options "
+                "such as --config-dir before them"
+            )
         name, sign, value = option.partition("=")
         rest = words[words.index(option) + 1 :]
         value = value if sign else next((word for word in rest[:1] if not word.startswith("-")), "<value>")

@@ -17,10 +17,12 @@ from darts_pl.errors import nearest
 from darts_pl.schema.trainer import OWNED, explain_owned
 
 EXPERIMENT_HEADER = "an experiment's file must begin with the line '# @package _global_', before any comment"
+RULE_HEADER = "a rule's file must begin with the line '# @package rules.{}', before any comment"
 PLUS = re.compile(r"Could not override '(?P<group>[^']+)'\. No match.*use (?P<override>\+\S+)", re.DOTALL)
 
 SEVERAL = re.compile(r"(?P<form>Ambiguous value for argument|Sweep parameters) '(?P<word>.+?)'(?:\n| req)", re.DOTALL)
 UNLOADED = re.compile(r"Could not load '(?P<group>\w+)/(?P<choice>[^']+)'")
+RULE = re.compile(r"In '(?:[^']*/)?rule/(?P<name>[^']+)'")
 PRESET = re.compile(r"In '(?:[^']*/)?(?P<group>experiment|debug)/(?P<name>[^']+)'")
 
 
@@ -47,6 +49,8 @@ def explain_composition(error: BaseException, command: str | None = None, words:
     cause = _cause(error)
     if "@experiment." in str(error) or (_where(error) and cause is not None and cause.key == "experiment"):
         return f"{_where(error)}{EXPERIMENT_HEADER}"
+    if (found := RULE.match(str(error))) and cause is not None and cause.key == "rule":
+        return _where(error) + RULE_HEADER.format(found["name"])
     if cause is not None:
         return _where(error) + explain_key(cause)
     return _first_line(error)

@@ -25,7 +25,7 @@ from darts_pl.data.user_batches import (
 )
 from darts_pl.data.user_samples import Samples, UserBatches, as_sampled, generators_kept, seed_all
 from darts_pl.errors import ConfigError, DataError, nearest
-from darts_pl.inputs import Inputs, TensorInput, inputs_of, widest
+from darts_pl.inputs import Inputs, as_declared, inputs_of, widest
 from darts_pl.seeds import derived_seed
 from darts_pl.tasks import Classification, MultiTask, Task
 
@@ -212,11 +212,7 @@ class UserModuleData(PairedDataModule):
     @cached_property
     def input_shape(self) -> InputShape:
         """What the inputs look like; (C, H, W) of images."""
-        found = self._seen_in_training[0]
-        if isinstance(found, TensorInput) and len(found.shape) == 3 and found.dtype == "float32":
-            channels, height, width = found.shape
-            return channels, height, width
-        return found
+        return as_declared(self._seen_in_training[0])
 
     @property
     def classes(self) -> Classes:

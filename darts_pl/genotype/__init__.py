@@ -8,7 +8,7 @@ from darts_pl.genotype.module import ModuleGenotype
 from darts_pl.genotype.nasbench201 import Nasbench201Genotype
 from darts_pl.genotype.nni import from_nni, to_nni
 from darts_pl.genotype.original import from_original_text, to_original_text
-from darts_pl.genotype.reading import from_json, read
+from darts_pl.genotype.reading import check_readable, from_json, read
 from darts_pl.genotype.series import SeriesGenotype
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "Nasbench201Genotype",
     "SeriesGenotype",
     "check_operations",
+    "check_readable",
     "check_space",
     "choice_text",
     "from_json",

@@ -69,6 +69,15 @@ def from_json(text: str, where: str = "genotype") -> AnyGenotype:
     return _from_parsed(parse_json(text, where), where)
 
 
+def check_readable(genotype: AnyGenotype) -> None:
+    """Raises GenotypeError, with the remedy, for a genotype of a class that this package reads no files of."""
+    if KINDS.get(genotype.space) is not type(genotype):
+        raise GenotypeError(
+            f"found a genotype of the class {type(genotype).__name__}, which no file gives back. A space of one's own "
+            "has genotypes of darts_pl.genotype.ModuleGenotype: choices and cells of any labels"
+        )
+
+
 def _from_parsed(found: object, where: str) -> AnyGenotype:
     space = found.get("space", Genotype.space) if isinstance(found, dict) else Genotype.space
     if not isinstance(space, str) or space not in KINDS:

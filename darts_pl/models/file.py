@@ -19,7 +19,7 @@ from darts_pl.models.trained import TrainedModel
 from darts_pl.ops.image import Builder
 from darts_pl.paths import write_atomically
 from darts_pl.spaces import ModuleSpace
-from darts_pl.spaces.base import DerivedNetwork, PlainNetwork
+from darts_pl.spaces.base import DerivedNetwork, PlainNetwork, Space
 
 log = logging.getLogger("darts_pl")
 
@@ -53,15 +53,15 @@ def load_model(
     path: Path | str,
     *,
     operations: Mapping[str, Builder] | None = None,
-    target: Callable[..., nn.Module] | ModuleSpace | None = None,
+    target: Callable[..., nn.Module] | AnySpace | None = None,
     stem: Callable[[int, int], nn.Module] | None = None,
 ) -> TrainedModel:
     """The model of a file written by `save_model`, or of a run folder that holds one, in eval mode on the CPU.
 
     Args:
         operations: builders of operations that the genotype uses and the library does not know.
-        target: what builds a network of one's own, as the search was given it, or its `ModuleSpace`. stem: the same of
-            a stem of one's own in the cell space.
+        target: what builds a network of one's own, as the search was given it, or its `ModuleSpace`; of a space of
+            one's own the space. stem: what builds a stem of one's own in the cell space.
 
     Raises:
         RunError: no such file, not a model of this library or version, damaged; a network of one's own without
@@ -97,7 +97,7 @@ def _space(
     header: Header,
     file: Path,
     operations: Mapping[str, Builder] | None,
-    target: Callable[..., nn.Module] | ModuleSpace | None,
+    target: Callable[..., nn.Module] | AnySpace | None,
     stem: Callable[[int, int], nn.Module] | None,
 ) -> AnySpace:
     """The space that a header describes, made of what the caller hands over where that is code."""
@@ -114,14 +114,17 @@ def _space(
         raise RunError(f"{file}: its network cannot be built: {error}") from error
 
 
-def _own_space(header: Header, file: Path, target: Callable[..., nn.Module] | ModuleSpace | None) -> ModuleSpace:
+def _own_space(header: Header, file: Path, target: Callable[..., nn.Module] | AnySpace | None) -> AnySpace:
     if target is None:
         raise RunError(
             f"{file} holds weights of {header.target}, which is not imported on a file's word. Pass what builds the "
             "network: load(path, target=...)"
         )
-    if isinstance(target, ModuleSpace):
+    if isinstance(target, Space):
         return target
+    is_class = isinstance(target, type) and issubclass(target, Space)
+    if is_class:
+        raise RunError(f"{file}: found the class of a space, expected the space: target={header.target}(...)")
     known = inspect.signature(target).parameters
     open_ended = any(p.kind is p.VAR_KEYWORD for p in known.values())
     if lost := [key for key in header.further if key in known or open_ended]:

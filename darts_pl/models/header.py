@@ -17,16 +17,17 @@ from darts_pl.data.tables import TablePreprocessing
 from darts_pl.data.text import TextPreprocessing
 from darts_pl.errors import ConfigError, RunError
 from darts_pl.genotype import AnyGenotype, from_json
-from darts_pl.inputs import TensorInput, as_inputs, from_plain, to_plain
+from darts_pl.inputs import TensorInput, as_declared, as_inputs, from_plain, to_plain
 from darts_pl.models.older import upgraded
 from darts_pl.ops.series import SeriesShape
 from darts_pl.spaces import CellSpace, DenseSpace, ModuleSpace, Nasbench201Space, SeriesSpace, TextSpace
 from darts_pl.spaces.base import Space
+from darts_pl.spaces.module.target import target_name
 
 FORMAT, VERSION = "darts_pl.model", 2
 MAX_LAYERS, MAX_NODES = 1000, 16
 MOST_VALUES = 5_000_000  # a vocabulary of words has some 100,000
-OWN = "own"  # a network of somebody's own, which the caller's code builds
+OWN = "own"  # a network or a space of somebody's own, which the caller's code builds
 CHOICES = ("normalizations", "decompositions", "shortcuts", "tokens", "positions", "attentions", "feed_forwards")
 PREPROCESSING = {
     each.kind: each
@@ -44,7 +45,8 @@ class Header:
 
     Attributes:
         builder: of its space, a key of `SPACES` or `OWN`. arguments: of the space.
-        target, further: of a network of one's own: its name, and the arguments that JSON could not hold, as text.
+        target, further: of a network of one's own: its name, or that of its space, and the arguments that JSON could
+            not hold, as text.
         inputs, outputs: what the network is built for. classes: names, by task where there are several.
     """
 
@@ -142,12 +144,13 @@ def write_header(
 
 
 def _space_settings(space: AnySpace, genotype: AnyGenotype) -> Settings:
-    """The space as a file holds it; somebody's own space of known genotypes as the one of these."""
+    """The space as a file holds it; somebody's own space of known genotypes as the one of these, any other by its name
+    alone, as the caller hands it over again."""
     for builder, kind in SPACES.items():
         if isinstance(space, kind.space):
             return {"builder": builder, "arguments": kind.settings(space)}
     if not isinstance(space, ModuleSpace):
-        return {"builder": genotype.space, "arguments": SPACES[genotype.space].settings(space)}
+        return {"builder": OWN, "target": target_name(type(space)), "arguments": {}, "further": {}}
     plain = {key: value for key, value in space.arguments.items() if _is_plain(value)}
     others = {key: repr(value) for key, value in space.arguments.items() if key not in plain}
     return {"builder": OWN, "target": space.name, "arguments": plain, "further": others}
@@ -202,10 +205,9 @@ def _read(fields: Fields, where: str) -> Header:
     preprocessing = _preprocessing(fields.fields("preprocessing"))
     genotype = from_json(json.dumps(fields.mapping("genotype")), where=where)
     fields.done()
-    expected = "module" if builder == OWN else SPACES[builder].genotype
-    if genotype.space != expected:
+    if builder != OWN and genotype.space != (expected := SPACES[builder].genotype):
         raise ConfigError(f"its genotype is of the space {genotype.space!r}, expected {expected!r}")
-    shape, preprocessing = _shape(inputs, preprocessing, expected)
+    shape, preprocessing = _shape(inputs, preprocessing, genotype.space)
     return Header(genotype, builder, arguments, target, further, shape, outputs, classes, preprocessing, details)
 
 
@@ -250,7 +252,7 @@ def _shape(plain: Settings, preprocessing: Preprocessing, space: str) -> tuple[I
         _check_image(preprocessing, sizes)
         if space != "module":  # anybody's network may take images of any size, these take this one alone
             preprocessing = replace(preprocessing, size=(sizes[1], sizes[2]))
-    return (inputs if space == "module" else (sizes[0], sizes[1], sizes[2])), preprocessing
+    return (as_declared(inputs) if space == "module" else (sizes[0], sizes[1], sizes[2])), preprocessing
 
 
 def _check_image(preprocessing: ImagePreprocessing, sizes: list[int]) -> None:

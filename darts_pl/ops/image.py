@@ -152,6 +152,17 @@ OPERATIONS: dict[str, Builder] = {
 }
 
 
+def _built(name: str, builder: Builder, channels: int, stride: int, affine: bool) -> nn.Module:
+    expected = f"space.operations.{name}: expected what builds a module of (channels, stride, affine)"
+    try:
+        module = builder(channels, stride, affine)
+    except TypeError as error:  # most often a builder of other arguments
+        raise ConfigError(f"{expected}: {error}") from error
+    if not isinstance(module, nn.Module):
+        raise ConfigError(f"{expected}, found {module!r}")
+    return module
+
+
 def build(
     name: str,
     channels: int,
@@ -167,11 +178,11 @@ def build(
     identity becomes a `Skip`.
 
     Raises:
-        ConfigError: `name` is in no table of operations.
+        ConfigError: `name` is in no table of operations, or its builder does not build a module.
     """
     if name not in operations:
         raise ConfigError(f"primitive {name!r} is not a known operation. {nearest(name, operations)}")
-    operation = operations[name](channels, stride, affine)
+    operation = _built(name, operations[name], channels, stride, affine)
     if searching and normalized_pooling and isinstance(operation, (nn.MaxPool2d, nn.AvgPool2d)):
         operation = nn.Sequential(operation, nn.BatchNorm2d(channels, affine=affine))
     if searching and type(operation) is nn.Identity:

@@ -1,13 +1,15 @@
 """The seam between architecture logits and gates, and its plainest form, the softmax."""
 
+from abc import ABC, abstractmethod
+
 import torch
 import torch.nn as nn
 from torch import Tensor
 
 
-class Relaxation(nn.Module):
-    """Turns logits `alpha` [E, K] into gates [E, K]. Subclasses say how; state that anneals lives in buffers, so that
-    it is saved and restored with the supernet.
+class Relaxation(nn.Module, ABC):
+    """Turns logits `alpha` [E, K] into gates [E, K]. A subclass defines `expected`, and `forward` too where gates are
+    drawn in train mode; state that anneals lives in buffers, so that it is saved and restored with the supernet.
 
     A logit of -inf is a candidate that was removed: its gate is 0, no gradient of it is NaN, and no penalty counts it.
     Every row keeps at least one finite logit.
@@ -27,11 +29,11 @@ class Relaxation(nn.Module):
 
     def forward(self, alpha: Tensor) -> Tensor:
         """The gates that mix candidates now; may be a random sample in train mode, never in eval mode."""
-        raise NotImplementedError(f"{type(self).__name__} must define forward(alpha)")
+        return self.expected(alpha)
 
+    @abstractmethod
     def expected(self, alpha: Tensor) -> Tensor:
         """The gates without randomness: what is recorded, drawn and derived from."""
-        return torch.softmax(alpha, dim=-1)
 
     def penalty(self, alpha: Tensor) -> Tensor | None:
         """A term to add to the upper-level loss, or None; `alpha` [E, K] holds the edges of all kinds of cells."""
@@ -44,6 +46,6 @@ class Relaxation(nn.Module):
 class Softmax(Relaxation):
     """gate = softmax(alpha) on each edge (DARTS, arXiv:1806.09055, equation 2)."""
 
-    def forward(self, alpha: Tensor) -> Tensor:
+    def expected(self, alpha: Tensor) -> Tensor:
         """`alpha` [E, K] → gates [E, K] that sum to one on each edge."""
         return torch.softmax(alpha, dim=-1)

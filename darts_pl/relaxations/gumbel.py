@@ -54,6 +54,10 @@ class Gumbel(Relaxation):
         soft = torch.softmax((torch.log_softmax(alpha, dim=-1) + gumbel_noise(alpha)) / self.tau, dim=-1)
         return _one_hot_argmax(soft) - soft.detach() + soft if self.one_hot else soft
 
+    def expected(self, alpha: Tensor) -> Tensor:
+        """softmax(alpha), [E, K]."""
+        return torch.softmax(alpha, dim=-1)
+
     def anneal(self, progress: float) -> None:
         """Set τ for the finished part `progress` in [0, 1]."""
         self.tau.fill_(self.tau_start + (self.tau_end - self.tau_start) * progress)

@@ -50,12 +50,8 @@ class Sigmoid(Relaxation):
             raise ConfigError(f"relaxation.zero_one_weight={zero_one_weight}: expected 0 or more")
         self.zero_one_weight, self.form = zero_one_weight, form
 
-    def forward(self, alpha: Tensor) -> Tensor:
-        """`alpha` [E, K] → gates [E, K], each in [0, 1]; rows do not sum to one."""
-        return torch.sigmoid(alpha)
-
     def expected(self, alpha: Tensor) -> Tensor:
-        """The same: there is no randomness."""
+        """`alpha` [E, K] → gates [E, K], each in [0, 1]; rows do not sum to one."""
         return torch.sigmoid(alpha)
 
     def penalty(self, alpha: Tensor) -> Tensor | None:

@@ -57,7 +57,7 @@ class Space(ABC, Generic[Shape, Wanted, AGenotype]):
     def names_by_kind(self) -> Mapping[str, tuple[tuple[str, ...], list[str]]] | None:
         """Of every kind the names of its K candidates and of its E edges; None: `primitives` and `edges` hold for
         all."""
-        return None
+        return None if self.primitives else {kind: (self.names(kind), self.edge_names(kind)) for kind in self.options}
 
     def names(self, kind: str) -> tuple[str, ...]:
         """The K candidates of a kind in gate order."""

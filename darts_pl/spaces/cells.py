@@ -18,6 +18,7 @@ from darts_pl.spaces.checks import check_primitives, check_sizes
 from darts_pl.spaces.layout import StemBuilder, plan
 from darts_pl.spaces.mixed import MixedOperation, divided_channels
 from darts_pl.spaces.options import CellOptions, Chosen
+from darts_pl.spaces.trial import try_own_operations
 
 
 class CellSpace(Space[tuple[int, int, int], int, Genotype]):
@@ -84,7 +85,7 @@ class CellSpace(Space[tuple[int, int, int], int, Genotype]):
             auxiliary_skip: give every choice an auxiliary skip connection. layers: a depth other than the space's.
 
         Raises:
-            ConfigError: channels that the mixing cannot divide.
+            ConfigError: channels that the mixing cannot divide, an operation of one's own that does not fit.
         """
         mixing = as_mixing(mixing)
         divisor = mixing.channel_divisor
@@ -95,7 +96,7 @@ class CellSpace(Space[tuple[int, int, int], int, Genotype]):
             auxiliary = self._operation("skip_connect", channels, stride, searching=True) if auxiliary_skip else None
             return MixedOperation(candidates, mixing, auxiliary)
 
-        return CellSupernet(
+        supernet = CellSupernet(
             input_shape,
             num_classes,
             init_channels=self.init_channels,
@@ -106,6 +107,8 @@ class CellSpace(Space[tuple[int, int, int], int, Genotype]):
             make_choice=make_choice,
             edge_normalization=mixing.edge_normalization,
         )
+        try_own_operations(supernet, self.primitives, self.operations, input_shape, num_classes)
+        return supernet
 
     def check_derivation(self, derivation: Derivation) -> None:
         """Raises ConfigError, with the remedy, where `derivation` does not choose among a node's inputs."""

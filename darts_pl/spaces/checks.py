@@ -10,7 +10,10 @@ def check_primitives(primitives: Sequence[str], operations: Collection[str]) -> 
     where there is none besides `none`."""
     for name in primitives:
         if name not in operations:
-            raise ConfigError(f"space.primitives: {name!r} is not a known operation. {nearest(name, operations)}")
+            raise ConfigError(
+                f"space.primitives: {name!r} is not a known operation. {nearest(name, operations)} What builds one of "
+                "your own stands under its name in space.operations"
+            )
         if not name.isidentifier():
             raise ConfigError(f"space.primitives: {name!r} must be letters, digits and _, as it names parameters")
     if len(set(primitives)) < len(primitives):

@@ -19,6 +19,7 @@ from darts_pl.spaces.checks import check_primitives, check_sizes
 from darts_pl.spaces.mixed import MixedOperation, divided_channels
 from darts_pl.spaces.nasbench201_network import KIND, Nasbench201Network, Nasbench201Supernet
 from darts_pl.spaces.options import Chosen, EdgeOptions
+from darts_pl.spaces.trial import try_own_operations
 
 STRONGEST = Strongest()
 
@@ -111,7 +112,7 @@ class Nasbench201Space(Space[tuple[int, int, int], int, Nasbench201Genotype]):
             layers: cells a stage, where they are to be others than the space's.
 
         Raises:
-            ConfigError: channels that the mixing cannot divide.
+            ConfigError: channels that the mixing cannot divide, an operation of one's own that does not fit.
         """
         mixing = as_mixing(mixing)
         divisor = mixing.channel_divisor
@@ -122,7 +123,7 @@ class Nasbench201Space(Space[tuple[int, int, int], int, Nasbench201Genotype]):
             auxiliary = self._operation("skip_connect", channels, searching=True) if auxiliary_skip else None
             return MixedOperation(candidates, mixing, auxiliary)
 
-        return Nasbench201Supernet(
+        supernet = Nasbench201Supernet(
             input_shape,
             num_classes,
             init_channels=self.init_channels,
@@ -132,6 +133,8 @@ class Nasbench201Space(Space[tuple[int, int, int], int, Nasbench201Genotype]):
             make_choice=make_choice,
             edge_normalization=mixing.edge_normalization,
         )
+        try_own_operations(supernet, self.primitives, self.operations, input_shape, num_classes)
+        return supernet
 
     def _operation(self, name: str, channels: int, *, searching: bool) -> nn.Module:
         return build(

@@ -30,6 +30,10 @@ def check_parts(
     Raises:
         ConfigError: two of them do not go together; the message has the reason and what to take instead.
     """
+    for key, part, kind in (("space", space, Space), ("relaxation", relaxation, Relaxation)):
+        _check_kind(key, part, kind)
+    for rule in rules:
+        _check_kind("rules", rule, Rule)
     mixing = as_mixing(mixing)
     check_method(relaxation, mixing, hypergradient, rules)
     space.check_derivation(derivation)
@@ -47,6 +51,12 @@ def check_parts(
         )
     _check_phases(relaxation, mixing, hypergradient, phases, selection)
     _check_stops(rules, phases, selection)
+
+
+def _check_kind(key: str, part: object, kind: type) -> None:
+    if not isinstance(part, kind):
+        found = part.__name__ if isinstance(part, type) else type(part).__name__
+        raise ConfigError(f"{key}: found {found}, expected one of a subclass of {kind.__module__}.{kind.__name__}")
 
 
 def _check_threshold(relaxation: Relaxation, mixing: Mixing) -> None:

@@ -26,9 +26,9 @@ log = logging.getLogger("darts_pl")
 def retrain(
     run: RunFolder,
     genotype: AnyGenotype,
-    *,
     stage: str,
-    folder: Path,
+    *,
+    folder: Path | None = None,
     space: Space,
     data: PairedDataModule,
     make_module: Callable[..., RetrainModule],
@@ -38,16 +38,23 @@ def retrain(
     auxiliary: bool,
     trainer: TrainerSettings,
 ) -> dict[str, Any]:
-    """Retrain `genotype` in `folder` and return its figures: test_acc, test_loss, parameters, seconds, steps.
+    """Retrain `genotype` in `folder`, by default that of the stage in the run, and return its figures: test_acc,
+    test_loss, parameters, seconds, steps.
 
     The test data are used once, at the end, and for nothing but the figure.
     """
     if run.done(stage):
         return run.manifest["stages"][stage]["figures"]
+    folder = folder or run.path / stage
     source = genotype.save(folder / "genotype.json")
     with run.stage(stage, inputs={"genotype": source}, data=data.fingerprint) as entry:
         torch.manual_seed(derived_seed(seed, stage))
         network = trainable(space.network(genotype, data.input_shape, data.outputs, auxiliary=auxiliary), genotype)
+        if auxiliary and network.auxiliary is None:
+            raise ConfigError(
+                f"retraining.auxiliary=true: networks of {type(space).__name__} have no auxiliary head. Take "
+                "retraining.auxiliary=false"
+            )
         module = make_module(network, task=data.task, channels_last=hardware.runs_channels_last(network))
         if module.drop_path and not network.has_cells():
             log.warning("%s: no cell was chosen, so that drop_path=%s drops nothing", stage, module.drop_path)
@@ -79,8 +86,9 @@ def retrain(
 
 
 def check_builds(genotype: AnyGenotype, space: Space, data: PairedDataModule) -> None:
-    """Raises GenotypeError or ConfigError before any work where one's own network cannot be built of `genotype`."""
-    if space.needs_data:
+    """Raises GenotypeError or ConfigError before any work where a network that is known with the data alone cannot be
+    built of `genotype`."""
+    if not space.takes_images:
         with torch.random.fork_rng(devices=[]):
             space.network(genotype, data.input_shape, data.outputs)
 
@@ -89,7 +97,7 @@ def check_fits(genotype: AnyGenotype, space: Space) -> None:
     """Raises ConfigError before any work where `genotype` cannot be built in `space` (see the message)."""
     if not all(cell.nodes for cell in genotype.cells.values()):
         raise ConfigError("the genotype has a cell without nodes")
-    if space.needs_data:
-        return  # see `check_builds`
+    if not space.takes_images:
+        return  # its network is known with the data, see `check_builds`
     with torch.device("meta"):
         space.network(genotype, (3, 32, 32), 10)

@@ -15,7 +15,7 @@ from darts_pl import genotype as genotypes
 from darts_pl.callbacks import ArchitectureBoard, CollapseGuards, SearchHistory, peak_memory_mib
 from darts_pl.data.base import PairedDataModule, SearchData
 from darts_pl.errors import ConfigError
-from darts_pl.genotype import AnyGenotype, from_json
+from darts_pl.genotype import AnyGenotype, check_readable, from_json
 from darts_pl.hardware import Hardware
 from darts_pl.lit import SearchModule
 from darts_pl.relaxations.mixing import as_mixing
@@ -86,6 +86,7 @@ class Search:
                 phase, a rule that does not fit the phases.
         """
         self.space.prepare(self.data.input_shape, self.data.outputs)  # what it consists of is known with the data
+        check_readable(self.space.random_genotype(torch.Generator()))
         schedule, before = schedule_of(self.method.phases, self.epochs), None
         for index in range(len(schedule.lengths) if len(schedule.lengths) > 1 else 0):
             module = self._phase_module(schedule, index)

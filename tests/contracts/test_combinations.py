@@ -4,10 +4,13 @@ import pytest
 import torch
 import torch.nn.functional as F
 from conftest import RELAXATIONS, TRAINED
+from hydra.utils import get_class
 from inherited import network_with_weights
+from omegaconf import OmegaConf
 from small_search import ONE_OF_EACH_KIND, fit, search_module, small_space, snapshot
 
 from darts_pl.derive import random_genotype
+from darts_pl.paths import conf_dir
 from darts_pl.relaxations import Softmax
 from darts_pl.relaxations.mixing import PartialChannels, SinglePath
 
@@ -31,6 +34,12 @@ PAIRS = [
 def supernet_of(relaxation: str, mixing: str, **settings):
     space = small_space(**{"init_channels": 4, "num_nodes": 2, "primitives": ONE_OF_EACH_KIND[1:], **settings})
     return space.supernet((1, 8, 8), 2, relaxation=RELAXATIONS[relaxation](), mixing=MIXINGS[mixing])
+
+
+def test_every_relaxation_of_the_configuration_has_a_row():
+    made = {type(make()) for make in RELAXATIONS.values()}
+    for path in (conf_dir() / "relaxation").glob("*.yaml"):
+        assert get_class(OmegaConf.load(path)["_target_"]) in made, path.name
 
 
 def test_the_grid_is_not_empty():

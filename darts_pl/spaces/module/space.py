@@ -18,8 +18,8 @@ from darts_pl.spaces.module.channel_choice import ChannelChoice
 from darts_pl.spaces.module.supernet import ModuleSupernet
 from darts_pl.spaces.module.target import build_network, find_target, target_name
 from darts_pl.spaces.module.tree import decisions_of, genotype_of, label_choices
-from darts_pl.spaces.module.trial import try_out
 from darts_pl.spaces.options import Chosen, Options
+from darts_pl.spaces.trial import try_out
 
 NO_HEAD = "a network of one's own has no auxiliary head. Take retraining.auxiliary=false"
 
@@ -129,11 +129,6 @@ class ModuleSpace(Space[Declared, Outputs, ModuleGenotype]):
     def options(self) -> dict[str, Options]:
         """See `Space.options`, by label."""
         return {label: choice.options for label, choice in self.choices.items()}
-
-    @property
-    def names_by_kind(self) -> dict[str, tuple[tuple[str, ...], list[str]]]:
-        """Of every label the names of its K candidates and of its E rows."""
-        return {label: (options.names, options.row_names(label)) for label, options in self.options.items()}
 
     def check_derivation(self, derivation: Derivation) -> None:
         """Raises ConfigError, with the remedy, where the network is known to have cells that `derivation` cannot

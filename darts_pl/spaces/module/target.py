@@ -78,7 +78,7 @@ def _required(parameters: Mapping[str, inspect.Parameter]) -> list[str]:
     return [key for key, p in parameters.items() if p.default is p.empty and p.kind not in several]
 
 
-def target_name(target: Callable[..., nn.Module]) -> str:
+def target_name(target: Callable[..., object]) -> str:
     """A builder's name for messages and files."""
     if not hasattr(target, "__qualname__"):
         return repr(target)

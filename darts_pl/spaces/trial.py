@@ -1,6 +1,6 @@
 """A trial run of a network with all its candidates, so that what does not fit is told by name before any work."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -9,9 +9,10 @@ import torch.nn as nn
 from torch import Tensor
 
 from darts_pl.errors import ConfigError
-from darts_pl.inputs import Inputs, Outputs, example
+from darts_pl.inputs import Inputs, Outputs, as_inputs, example
+from darts_pl.ops.image import OPERATIONS, Builder
 from darts_pl.relaxations.mixing import Candidate
-from darts_pl.spaces.base import call
+from darts_pl.spaces.base import Supernet, as_mixing, call
 from darts_pl.spaces.choice import ChoiceModule
 from darts_pl.spaces.mixed import Call
 
@@ -103,6 +104,22 @@ def try_out(network: nn.Module, inputs: Inputs, outputs: Outputs | None, name: s
     check_outputs(y, outputs, name)
 
 
+def try_own_operations(
+    supernet: Supernet, primitives: Sequence[str], operations: Mapping[str, Builder], input_shape: Any, outputs: int
+) -> None:
+    """`try_out` a supernet of image cells where some of its `primitives` are not this library's; not where candidates
+    are built for a part of the channels, as the others are not tried alone.
+
+    Raises:
+        ConfigError: an operation fails, or its output has another shape than the others'.
+    """
+    own = [name for name in primitives if operations[name] is not OPERATIONS.get(name)]
+    whole = all(as_mixing(edge.mixing).channel_divisor == 1 for edge in supernet.choices())
+    if own and whole:
+        with torch.random.fork_rng(devices=[]):
+            try_out(supernet, as_inputs(input_shape), outputs, f"a supernet with {', '.join(own)}")
+
+
 def _is_lazy(parameter: nn.Parameter) -> bool:
     return isinstance(parameter, nn.parameter.UninitializedParameter)
 
@@ -110,6 +127,7 @@ def _is_lazy(parameter: nn.Parameter) -> bool:
 @contextmanager
 def _probed(choices: list[ChoiceModule]) -> Iterator[dict[ChoiceModule, Probe]]:
     probes = {choice: Probe(choice) for choice in choices}
+    before = {edge: edge.mixing for choice in choices for edge in choice.edges.values()}
     for choice, probe in probes.items():
         choice.bind(probe)
         choice.take(torch.zeros(len(choice.targets), len(choice.names)))
@@ -118,6 +136,8 @@ def _probed(choices: list[ChoiceModule]) -> Iterator[dict[ChoiceModule, Probe]]:
     finally:
         for choice in choices:
             choice.gates = None
+        for edge, mixing in before.items():
+            edge.mixing = mixing
 
 
 @contextmanager
