@@ -34,8 +34,8 @@ PREPROCESSING = {
     for each in (Preprocessing, ImagePreprocessing, TablePreprocessing, TextPreprocessing, SeriesPreprocessing)
 }
 
-AnySpace: TypeAlias = "Space[Any, Any, Any]"
-KnownSpace = TypeVar("KnownSpace", bound="Space[Any, Any, Any]")
+AnySpace: TypeAlias = Space[Any, Any, Any]
+KnownSpace = TypeVar("KnownSpace", bound=AnySpace)
 Settings = dict[str, Any]
 
 

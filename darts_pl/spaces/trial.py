@@ -127,7 +127,7 @@ def _is_lazy(parameter: nn.Parameter) -> bool:
 @contextmanager
 def _probed(choices: list[ChoiceModule]) -> Iterator[dict[ChoiceModule, Probe]]:
     probes = {choice: Probe(choice) for choice in choices}
-    before = {edge: edge.mixing for choice in choices for edge in choice.edges.values()}
+    before = {edge: edge.mixing for choice in choices for edge in choice.mixed_operations().values()}
     for choice, probe in probes.items():
         choice.bind(probe)
         choice.take(torch.zeros(len(choice.targets), len(choice.names)))

@@ -58,7 +58,7 @@ class LadderNetwork(DerivedNetwork):
         return self.head(self.stages(x).mean((2, 3))), None
 
 
-class Ladder(Space[tuple[int, int, int], ModuleGenotype]):
+class Ladder(Space[tuple[int, int, int], int, ModuleGenotype]):
     """Nothing but what the contract asks for."""
 
     takes_images = True
