@@ -50,7 +50,7 @@ def smooth_supernet(layers: int = 5):
 @pytest.fixture
 def soft_relu(monkeypatch):
     """ReLU inside FactorizedReduce made smooth too."""
-    monkeypatch.setattr(F, "relu", F.softplus)
+    monkeypatch.setattr(F, "relu", lambda x, inplace=False: F.softplus(x))
 
 
 def weight_step(supernet, *, loss_scale: float = 1.0) -> WeightStep:
