@@ -12,7 +12,8 @@ from darts_pl.engine.choosing import running_by
 from darts_pl.ops.image import PRIMITIVES
 from darts_pl.relaxations import Gumbel, Softmax
 from darts_pl.relaxations.mixing import MixingFunction, PartialChannels, SinglePath, full
-from darts_pl.spaces import CellSpace, Nasbench201Space, Supernet
+from darts_pl.spaces import CellSpace, Nasbench201Space
+from darts_pl.spaces.supernet import Supernet
 
 
 class Case(NamedTuple):
@@ -61,7 +62,9 @@ def supernet(case: Case, dtype: torch.dtype = torch.float64) -> Supernet:
         else CellSpace(init_channels=case.channels, layers=3, num_nodes=case.num_nodes, primitives=case.primitives)
     )
     relaxation = Gumbel(hard=True) if case.hard else Softmax()
-    network = space.supernet((3, *case.size), 4, relaxation, case.mixing, auxiliary_skip=case.auxiliary)
+    network = space.supernet(
+        (3, *case.size), 4, relaxation=relaxation, mixing=case.mixing, auxiliary_skip=case.auxiliary
+    )
     with torch.no_grad():
         for alpha in network.arch_parameters():
             alpha.copy_(torch.randn_like(alpha))
