@@ -87,7 +87,7 @@ def passed(network: nn.Module, x: Tensor, engine: str) -> dict[str, Tensor]:
     found = {}
     with running_by(network, engine):
         for index in range(2):
-            x = x.clone().requires_grad_()
+            x = x.detach().clone().requires_grad_()
             y = network(x)
             y = y[0] if isinstance(y, tuple) else y
             found[f"output {index}"] = y.detach()
