@@ -43,7 +43,7 @@ def _weight_gradient(gradient: Tensor, x: Tensor, weight: Tensor, stride: int) -
     padding = kernel // 2
     columns: list[Tensor] = []
     for start in range(0, kernel, FAST_WIDTH):
-        start = min(start, kernel - FAST_WIDTH)  # noqa: PLW2901  # the last three columns share some with those before
+        start = min(start, kernel - FAST_WIDTH)  # the last three columns share some with those before
         # the pixels that these columns meet: from `start - padding` on, so many that the output keeps its width
         moved = F.pad(x, (padding - start, start + FAST_WIDTH - 1 - padding))
         part = weight[..., start : start + FAST_WIDTH]

@@ -103,7 +103,7 @@ def largest_difference(found: dict[str, Tensor | None], expected: dict[str, Tens
     worst = (0.0, "")
     for name, value in expected.items():
         other = found[name]
-        value = torch.zeros(()) if value is None else value  # noqa: PLW2901
+        value = torch.zeros(()) if value is None else value
         other = torch.zeros(()) if other is None else other
         scale = max(1e-3, float(value.abs().max()))
         worst = max(worst, (float((other - value).abs().max()) / scale, name))
