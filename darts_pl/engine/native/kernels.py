@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from darts_pl.engine.native.build import library
+from darts_pl.engine.native.memory import store
 from darts_pl.engine.native.plan import Plan
 
 ALIGNMENT = 64  # of layout.h; torch's own CPU memory has it
@@ -34,8 +35,8 @@ class Kernels:
     ) -> Tensor:
         """Fill `output` (B, len(concat) · C, H, W), channels-last; returns the bytes that `backward` reads."""
         kept, needed = self._bytes(self._library.cell_forward_bytes, 2, threads)
-        saved = torch.empty(kept, dtype=torch.uint8)
-        work = torch.empty(needed, dtype=torch.uint8)
+        saved = store.lend(kept)
+        work = store.lend(needed)
         self._library.cell_forward(
             *self._head(pointers),
             addresses(inputs),
@@ -58,7 +59,7 @@ class Kernels:
     ) -> None:
         """Fill `gradients` by the gradient of the output, channels-last."""
         (needed,) = self._bytes(self._library.cell_backward_bytes, 1, threads)
-        work = torch.empty(needed, dtype=torch.uint8)
+        work = store.lend(needed)
         self._library.cell_backward(
             *self._head(pointers),
             address(gates),
