@@ -20,9 +20,7 @@ class Call(NamedTuple):
     masks: Sequence[Tensor]
 
 
-def run_cell(
-    call: Call, states: Sequence[Tensor], gates: Sequence[Tensor], parameters: Sequence[Tensor]
-) -> Tensor:
+def run_cell(call: Call, states: Sequence[Tensor], gates: Sequence[Tensor], parameters: Sequence[Tensor]) -> Tensor:
     """The output of a cell, (B, len(concat) · C, H, W) in channels-last memory.
 
     Args:

@@ -30,9 +30,7 @@ class Kernels:
         self._numbers = (ctypes.c_int64 * len(numbers))(*numbers)
         self._reals = (ctypes.c_double * max(1, len(reals)))(*reals)
 
-    def forward(
-        self, pointers: "Pointers", inputs: Sequence[Tensor], gates: Tensor | None, output: Tensor
-    ) -> Tensor:
+    def forward(self, pointers: "Pointers", inputs: Sequence[Tensor], gates: Tensor | None, output: Tensor) -> Tensor:
         """Fill `output` (B, len(concat) · C, H, W), channels-last; returns the bytes that `backward` reads."""
         threads = torch.get_num_threads()
         kept, needed = self._bytes(self._library.cell_forward_bytes, 2, threads)

@@ -13,6 +13,7 @@ from darts_pl.errors import DartsError
 from darts_pl.ops.image import Skip
 
 Size = tuple[int, int]  # (H, W)
+Place = tuple[nn.Module, str]  # a module and the name that it holds a parameter by
 T = TypeVar("T")
 
 POOLING, STAGE, HALVING = range(3)
@@ -121,14 +122,14 @@ class Plan:
             self._add_node(entering)
         if batch * min(height * width for height, width in self.sizes) == 1:
             raise NotNative("one pixel of one image, of which PyTorch refuses to take statistics")
-        self.weights = [module and (module, "weight") for unit in self.units for module in unit.modules]
-        self.affine = [
-            None if getattr(norm, name) is None else (norm, name) for norm in self.norms for name in ("weight", "bias")
-        ]
+        modules = [module for unit in self.units for module in unit.modules]
+        self.weights: list[Place | None] = [None if module is None else (module, "weight") for module in modules]
+        places = [(norm, name) for norm in self.norms for name in ("weight", "bias")]
+        self.affine: list[Place | None] = [None if getattr(*place) is None else place for place in places]
 
     def parameters(self) -> list[Tensor]:
         """Those that this pass reads: weights, then scales and shifts."""
-        return [getattr(*place) for place in (*self.weights, *self.affine) if place is not None]
+        return [getattr(*place) for place in self.weights + self.affine if place is not None]
 
     def spread(self, tensors: Sequence[T]) -> tuple[list[T | None], list[T | None]]:
         """What stands for `parameters()`, in their order, as (three of every unit, two of every normalisation)."""
