@@ -58,10 +58,10 @@ class _CellFunction(torch.autograd.Function):
         plan = call.plan
         saved, *tensors = ctx.saved_tensors
         gates = tensors.pop(0) if ctx.has_gates else None
-        wanted = [is_wanted(ctx, index) for index in range(len(ctx.next_functions))][-len(tensors) :]
         inputs, parameters = tensors[: plan.inputs], tensors[plan.inputs :]
-        of_inputs = [_empty(x.shape, x) if wants else None for x, wants in zip(inputs, wanted)]
-        wants_parameters = any(wanted[plan.inputs :])
+        first = 1 if ctx.has_gates else 0  # where the inputs begin among the tensors
+        of_inputs = [_empty(x.shape, x) if is_wanted(ctx, first + index) else None for index, x in enumerate(inputs)]
+        wants_parameters = any(is_wanted(ctx, index) for index in range(first + len(inputs), len(ctx.next_functions)))
         of_parameters = _flat_like(parameters) if wants_parameters else [None] * len(parameters)
         of_gates = torch.empty(plan.gates, dtype=torch.float64)
         target = Gradients(of_inputs, of_gates, *plan.spread(of_parameters), wants_parameters)

@@ -102,10 +102,11 @@ def _candidates(terms: Terms) -> list[Candidate]:
     return terms.candidates if terms.auxiliary is None else [*terms.candidates, terms.auxiliary]
 
 
-def _key(candidate: Candidate) -> tuple[object, ...]:
+def _key(candidate: Candidate) -> int:
+    """A number for each way of running a recipe: addresses of objects have their last bits free."""
     operation = candidate.operation
     drops = type(operation) is Skip and operation.rate > 0
-    return id(candidate.recipe), candidate.coefficient is None, candidate.mask is None, drops
+    return id(candidate.recipe) + (candidate.coefficient is None) + 2 * (candidate.mask is None) + 4 * drops
 
 
 class Plan:
