@@ -13,7 +13,8 @@ from darts_pl.engine.fast import FastEngine
 from darts_pl.engine.native.build import BuildError, library
 from darts_pl.engine.native.function import Call, run_cell
 from darts_pl.engine.native.kernels import Kernels
-from darts_pl.engine.native.plan import Links, NotNative, Plan
+from darts_pl.engine.native.links import Links
+from darts_pl.engine.native.plan import NotNative, Plan
 from darts_pl.engine.recipes import Recipes
 from darts_pl.engine.twice import is_differentiated_twice
 from darts_pl.spaces.walk import DerivedCell, GraphCell, SearchedCell
@@ -38,11 +39,11 @@ class NativeEngine:
         drawn = torch.get_rng_state()
         links = self._links(cell, inputs[0])
         planned = self._plans.find(cell, inputs, links)
-        if planned is None:
+        gates, masks = links.values()
+        if planned is None or any(gate.dtype != inputs[0].dtype for gate in gates):
             torch.set_rng_state(drawn)
             return self._fast.run(cell, inputs)
         plan, kernels = planned
-        gates, masks = links.values()
         return run_cell(Call(plan, kernels, masks), inputs, gates, plan.parameters())
 
     def _links(self, cell: SearchedCell | DerivedCell, like: Tensor) -> Links:
@@ -92,7 +93,7 @@ def _plan(cell: SearchedCell | DerivedCell, inputs: Sequence[Tensor], links: Lin
     concat = cell.concat[-1:] if cell.output == "last" else cell.concat
     if cell.output not in ("concat", "last") and len(concat) > 1:
         return None
-    if any(x.shape[0] != inputs[0].shape[0] or x.dtype != inputs[0].dtype for x in inputs):
+    if any(x.shape[0] != inputs[0].shape[0] or x.dtype != inputs[0].dtype or x.numel() == 0 for x in inputs):
         return None
     try:
         plan = Plan(inputs[0].shape[0], [x.shape[1:] for x in inputs], links, concat)

@@ -39,7 +39,8 @@ class _CellFunction(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, call: Call, gates: Tensor | None, *tensors: Tensor) -> Tensor:
         plan = call.plan
-        inputs, parameters = [_channels_last(x) for x in tensors[: plan.inputs]], tensors[plan.inputs :]
+        inputs = [_channels_last(x) for x in tensors[: plan.inputs]]
+        parameters = [each if each.is_contiguous() else _laid_out(each) for each in tensors[plan.inputs :]]
         height, width = plan.sizes[plan.concat[0]]
         output = _empty((plan.batch, len(plan.concat) * plan.channels, height, width), inputs[0])
         saved = call.kernels.forward(_pointers(call, inputs, parameters, plan.buffers()), gates, output)
@@ -72,6 +73,13 @@ class _CellFunction(torch.autograd.Function):
 
 def _channels_last(x: Tensor) -> Tensor:
     return x.contiguous(memory_format=torch.channels_last)
+
+
+def _laid_out(parameter: Tensor) -> Tensor:
+    """A parameter, or a copy that lies as the kernels read it: filters (C, 1, k, k) and matrices (O, I, 1, 1) lie alike
+    in either memory format."""
+    one = parameter.dim() == 4 and parameter.is_contiguous(memory_format=torch.channels_last)
+    return parameter if one else parameter.contiguous()
 
 
 def _empty(shape: Sequence[int], like: Tensor) -> Tensor:
