@@ -23,10 +23,12 @@ from darts_pl.commands.check import check_config
 from darts_pl.commands.config_files import isolated_hydra
 from darts_pl.commands.explain import explain, resumable_by
 from darts_pl.data.nasbench201_tables import Tables
+from darts_pl.engine.choosing import ENGINES
 from darts_pl.errors import ConfigError, RunError
 from darts_pl.paths import conf_dir, write_text_atomically
 from darts_pl.reports.benchmark_page import markdown, write_benchmark
 from darts_pl.reports.proxies_page import write_proxies
+from darts_pl.reports.speed_page import write_speed
 from darts_pl.schema.values import plain_values
 from darts_pl.stages.benchmark import nasbench201
 from darts_pl.stages.benchmark.cost import cost_jobs, cost_table
@@ -35,6 +37,9 @@ from darts_pl.stages.benchmark.proxies import describe, score_cells
 from darts_pl.stages.benchmark.proxy_ranks import ranking, score_table
 from darts_pl.stages.benchmark.proxy_settings import parse_proxies, setup_json
 from darts_pl.stages.benchmark.settings import FILE, Settings, experiment
+from darts_pl.stages.benchmark.speed.machine import cores, describe_machine
+from darts_pl.stages.benchmark.speed.measuring import Measuring
+from darts_pl.stages.benchmark.speed.settings import parse_speed
 from darts_pl.stages.jobs import CommandJob, run_commands
 from darts_pl.stages.lock import locked
 
@@ -183,3 +188,21 @@ def run_proxies(arguments: Sequence[str]) -> int:
         get_console().print(text, markup=False, soft_wrap=True)
         print(f"Table   {folder / 'summary.md'}\nFigure  {folder / 'correlations.png'}")
     return 0
+
+
+def run_speed(arguments: Sequence[str]) -> int:
+    """Measure steps by several engines in turns, print and write the table."""
+    speed = parse_speed(arguments, [name for name in ENGINES if name != "auto"], cores())
+    folder = _fresh_folder("speed")
+    command = shlex.join(["python", "-m", "darts_pl.benchmark", "speed", *arguments])
+    beside = "naive, of the file that was named" if speed.naive else "plain; no naive implementation was named"
+    facts = [("command", command), ("compared with", beside)]
+    print(f"{len(speed.cases)} rows in {folder}")
+    with locked(folder):
+        machine = {**describe_machine(sorted({case.threads for case in speed.cases})), **dict(facts)}
+        measuring = Measuring(speed, machine["limits"], lambda rows: write_speed(folder, machine, rows, facts, ()))
+        measuring.run()
+        text = write_speed(folder, machine, measuring.rows, facts, measuring.notices)
+    get_console().print(text, markup=False, soft_wrap=True)
+    print(f"Figures {folder / 'speed.json'}\nTable   {folder / 'speed.md'}\nReport  {folder / 'report.html'}")
+    return 0 if measuring.rows else 1

@@ -1,0 +1,135 @@
+"""The benchmark of speed from the first row to the last: footprints, then timings, group by group."""
+
+import logging
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from functools import partial
+from typing import Any
+
+from darts_pl.progress import Bar, bar
+from darts_pl.stages.benchmark.speed.footprint import Footprint, footprint
+from darts_pl.stages.benchmark.speed.planning import Group, expected_s, group_s, plan
+from darts_pl.stages.benchmark.speed.rows import Row, rows_of
+from darts_pl.stages.benchmark.speed.settings import Case, Speed
+from darts_pl.stages.benchmark.speed.timing import Timing, timings
+
+log = logging.getLogger("darts_pl")
+
+PER_CENT = 100
+
+
+class Measuring:
+    """One run of the benchmark.
+
+    Args:
+        limits: by number of threads, see `darts_pl.stages.benchmark.speed.machine.describe_machine`.
+        keep: is handed all rows so far after each group.
+
+    Attributes:
+        rows: what was measured. notices: what was not, and why.
+    """
+
+    def __init__(self, speed: Speed, limits: dict[str, dict[str, float]], keep: Callable[[list[Row]], object]):
+        self.speed, self.limits, self.keep = speed, limits, keep
+        self.rows: list[Row] = []
+        self.notices: list[str] = []
+        self.footprints: dict[Case, Footprint] = {}
+        self.seconds: dict[Case, float] = {}
+        self.started = time.monotonic()
+        self.given_s = math.inf if speed.minutes is None else 60 * speed.minutes
+
+    def run(self) -> None:
+        """Measure all groups, or those that the time allows."""
+        waiting, fewest = self.speed.groups, self.speed.rounds
+        with bar("speed", PER_CENT, unit="%") as shown:
+            while waiting:
+                kept, _ = self._plan(waiting) if self.seconds else (waiting, 0)
+                if not kept:
+                    break
+                group = kept[0]
+                cases = self._runnable(group, partial(self._show, shown, waiting))
+                rounds = max(1, self._plan(waiting)[1])  # known better now
+                fewest = min(fewest, rounds)
+                if cases:
+                    self._time(cases, rounds, partial(self._show, shown, waiting))
+                waiting = [other for other in waiting if other != group]
+        self._say_what_is_missing(waiting, fewest)
+
+    def _plan(self, groups: Sequence[Group]) -> tuple[list[Group], int]:
+        return plan(groups, self.speed.rounds, self.given_s - self._gone_s(), self._cost)
+
+    def _cost(self, group: Group, rounds: int) -> float:
+        return group_s(group, rounds, self.seconds, lambda case: _of_memory(case, self.footprints) is None)
+
+    def _gone_s(self) -> float:
+        return time.monotonic() - self.started
+
+    def _runnable(self, group: Group, tell: Callable[[Case], None]) -> list[Case]:
+        """The cases of a group that this machine has the memory for, once their footprints are there."""
+        for case in group:
+            if (found := _of_memory(case, self.footprints)) is None:
+                found = footprint(self.speed, case)
+                if found.trouble:
+                    self._notice(f"{_words(case)}: not measured, {found.trouble}.")
+                if found.wall_s is not None and found.cpu_s is not None:
+                    self.seconds[case] = found.cpu_s if case.threads == 1 else found.wall_s
+            self.footprints[case] = found
+            tell(case)
+        return [case for case in group if not self.footprints[case].trouble]
+
+    def _time(self, cases: list[Case], rounds: int, tell: Callable[[Case], None]) -> None:
+        found = timings(self.speed, cases, rounds, tell)
+        for case, measured in found.items():
+            self.seconds[case] = sum(_counted(each, case) for each in measured) / len(measured)
+        footprints = {case: self.footprints[case] for case in cases}
+        new = rows_of(found, footprints, self.speed.reference, self.limits)
+        self.rows += new
+        for row in new:
+            log.info("%s", _result(row))
+        self.keep(self.rows)
+
+    def _show(self, shown: Bar, waiting: Sequence[Group], case: Case) -> None:
+        left = sum(self._cost(group, self.speed.rounds) for group in waiting[1:])
+        left += sum(expected_s(other, self.seconds) for other in waiting[0])  # on the whole half of this group
+        gone = self._gone_s()
+        left = min(left, max(0.0, self.given_s - gone))
+        shown.update(completed=PER_CENT * gone / (gone + left), description=f"speed: {_words(case)}")
+
+    def _say_what_is_missing(self, waiting: Sequence[Group], fewest: int) -> None:
+        if fewest < self.speed.rounds:
+            self._notice(f"Cut to {self.speed.minutes:g} minutes: down to {fewest} of {self.speed.rounds} rounds.")
+        if waiting:
+            words = "; ".join(_group_words(group[0]) for group in waiting)
+            self._notice(f"Not measured in {self.speed.minutes:g} minutes: {words}.")
+
+    def _notice(self, text: str) -> None:
+        log.info("%s", text)
+        self.notices.append(text)
+
+
+def _of_memory(case: Case, footprints: dict[Case, Footprint]) -> Footprint | None:
+    """What is known of the memory of `case`, which is the same for all threads."""
+    same = {**asdict(case), "threads": None}
+    return next((found for other, found in footprints.items() if {**asdict(other), "threads": None} == same), None)
+
+
+def _counted(timing: Timing, case: Case) -> float:
+    return timing.cpu_s if case.threads == 1 else timing.wall_s
+
+
+def _group_words(case: Case) -> str:
+    threads = "1 thread" if case.threads == 1 else f"{case.threads} threads"
+    return f"{case.order}, batch {case.batch}, {threads}"
+
+
+def _words(case: Case) -> str:
+    mixing = "" if case.mixing == "full" else f" ({case.mixing})"
+    return f"{case.engine}{mixing}, {_group_words(case)}"
+
+
+def _result(row: dict[str, Any]) -> str:
+    case = Case(**{name: row[name] for name in ("engine", "order", "batch", "threads", "mixing")})
+    times = "" if row["ratio"] is None else f", {row['ratio']:.2f} times as fast"
+    return f"{_words(case)}: {row['wall_s']:.3f} s{times}"
