@@ -11,14 +11,15 @@ computed, and each result is added to the node that it enters. Against the walk 
 
 from collections.abc import Sequence
 
-import torch
+import torch.nn as nn
 import torch.nn.functional as F
 from torch import Tensor
 
 from darts_pl.engine.candidates import Candidate, Terms, knows_draws, terms_of
+from darts_pl.engine.convolutions import depthwise, pointwise
 from darts_pl.engine.nodes import Node
 from darts_pl.engine.norms import batch_norm, takes_batch_statistics
-from darts_pl.engine.recipes import Halving, Identity, Nothing, Pooling, Stage, Stages
+from darts_pl.engine.recipes import Halving, Identity, Nothing, Pooling, Stage, Stages, recipe_of
 from darts_pl.engine.state import State, strided
 from darts_pl.spaces.walk import DerivedCell, GraphCell, SearchedCell, walk
 
@@ -30,7 +31,20 @@ class FastEngine:
         """See `darts_pl.spaces.walk.Engine`."""
         if not isinstance(cell, SearchedCell | DerivedCell) or not knows_draws(cell):
             return walk(cell, inputs)
-        return cell.join(states_of(cell, cell.first_states(*inputs)))
+        return cell.join(states_of(cell, first_states(cell, inputs)))
+
+
+def first_states(cell: GraphCell, inputs: Sequence[Tensor]) -> list[Tensor]:
+    """See `GraphCell.first_states`."""
+    modules = cell.input_modules()
+    if not modules:
+        return cell.first_states(*inputs)
+    return [_projected(module, x) for module, x in zip(modules, inputs, strict=True)]
+
+
+def _projected(module: nn.Module, x: Tensor) -> Tensor:
+    recipe = recipe_of(module)
+    return _stages(recipe, F.relu(x), None) if isinstance(recipe, Stages) else module(x)
 
 
 def states_of(cell: SearchedCell | DerivedCell, states: Sequence[Tensor]) -> list[Tensor]:
@@ -83,21 +97,23 @@ def _add_candidate(candidate: Candidate, state: State, node: Node, divisor: int)
     if isinstance(recipe, Pooling):
         _add_pooling(recipe, candidate, state, node, divisor)
         return strided(size, recipe.stride)
-    if isinstance(recipe, Stages) and (conv := recipe.stages[0].first).dilation == (2, 2) and len(recipe.stages) == 1:
-        stride = conv.stride[0]
+    if isinstance(recipe, Stages) and recipe.is_dilated:
+        stride = recipe.stride
         if _is_laid_apart(state.x, stride) and candidate.mask is None:
             y = _stage(
                 recipe.stages[0],
                 state.phased(stride),
-                _scale(candidate, recipe.stages[0].norm.num_features),
+                _scale(candidate.coefficient, recipe.stages[0].norm.num_features),
                 undilated=True,
             )
             (node.apart(divisor) if stride == 1 else node.part(divisor)).add(y)
             return strided(size, stride)
     if isinstance(recipe, Stages):
-        y = _stages(recipe, state, candidate)
+        y = _stages(recipe, state.relu(), candidate.coefficient)
     elif isinstance(recipe, Halving):
-        y = batch_norm(recipe.module.halves(state.relu()), recipe.norm, _scale(candidate, recipe.norm.num_features))
+        y = batch_norm(
+            recipe.module.halves(state.relu()), recipe.norm, _scale(candidate.coefficient, recipe.norm.num_features)
+        )
     else:
         y = candidate.operation(state.x)
         node.part(divisor).add_shared(y if candidate.mask is None else y * candidate.mask, candidate.coefficient)
@@ -117,28 +133,22 @@ def _add_pooling(recipe: Pooling, candidate: Candidate, state: State, node: Node
     node.part(divisor).add_shared(y if mask is None else y * mask, candidate.coefficient)
 
 
-def _stages(recipe: Stages, state: State, candidate: Candidate) -> Tensor:
-    """The last normalisation takes the gate as its scale."""
-    x = state.relu()
+def _stages(recipe: Stages, x: Tensor, gate: Tensor | None) -> Tensor:
+    """The stages behind the first ReLU; the last normalisation takes the gate as its scale."""
     *before, last = recipe.stages
     for stage in before:
         x = F.relu(_stage(stage, x, None), inplace=True)
-    return _stage(last, x, _scale(candidate, last.norm.num_features))
+    return _stage(last, x, _scale(gate, last.norm.num_features))
 
 
 def _stage(stage: Stage, x: Tensor, gate: Tensor | None, undilated: bool = False) -> Tensor:
     """A stage behind its ReLU. `undilated`: of pixels that lie apart by phases."""
-    if stage.depthwise is not None:
-        x = _convolved(stage.depthwise, x, undilated)
-        return batch_norm(F.conv2d(x, stage.conv.weight), stage.norm, gate)
-    return batch_norm(_convolved(stage.conv, x, undilated), stage.norm, gate)
-
-
-def _convolved(conv: torch.nn.Conv2d, x: Tensor, undilated: bool) -> Tensor:
-    if not undilated:
-        return conv(x)
-    padding = conv.kernel_size[0] // 2
-    return F.conv2d(x, conv.weight, None, 1, padding, 1, conv.groups)
+    first, conv = stage.depthwise, stage.conv
+    if first is not None:
+        stride, dilation = (1, 1) if undilated else (first.stride[0], first.dilation[0])
+        x = depthwise(x, first.weight, stride, dilation)
+    x = pointwise(x, conv.weight) if conv.kernel_size == (1, 1) and conv.stride == (1, 1) else conv(x)
+    return batch_norm(x, stage.norm, gate)
 
 
 def _is_laid_apart(x: Tensor, stride: int) -> bool:
@@ -147,8 +157,7 @@ def _is_laid_apart(x: Tensor, stride: int) -> bool:
     return x.device.type == "cpu" and stride in (1, 2) and (stride == 2 or even)
 
 
-def _scale(candidate: Candidate, channels: int) -> Tensor | None:
-    """The coefficient in each place [C]. Its memory is its own: torch's backward pass of batch normalisation on CPUs
+def _scale(gate: Tensor | None, channels: int) -> Tensor | None:
+    """The gate in each place [C]. Its memory is its own: torch's backward pass of batch normalisation on CPUs
     reads beyond an expanded one."""
-    gate = candidate.coefficient
     return None if gate is None else gate.expand(channels).contiguous()
