@@ -4,8 +4,10 @@ import datetime
 import json
 import os
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -21,7 +23,7 @@ from darts_pl.assembly.benchmark_folder import read_settings, resume_command
 from darts_pl.assembly.parts import search_method
 from darts_pl.commands.check import check_config
 from darts_pl.commands.config_files import isolated_hydra
-from darts_pl.commands.explain import explain, resumable_by
+from darts_pl.commands.explain import INTERRUPTED, Stopped, explain, resumable_by
 from darts_pl.data.nasbench201_tables import Tables
 from darts_pl.engine.choosing import ENGINES
 from darts_pl.errors import ConfigError, RunError
@@ -39,6 +41,7 @@ from darts_pl.stages.benchmark.proxy_settings import parse_proxies, setup_json
 from darts_pl.stages.benchmark.settings import FILE, Settings, experiment
 from darts_pl.stages.benchmark.speed.machine import cores, describe_machine
 from darts_pl.stages.benchmark.speed.measuring import Measuring
+from darts_pl.stages.benchmark.speed.rows import Row
 from darts_pl.stages.benchmark.speed.settings import parse_speed
 from darts_pl.stages.jobs import CommandJob, run_commands
 from darts_pl.stages.lock import locked
@@ -198,11 +201,29 @@ def run_speed(arguments: Sequence[str]) -> int:
     beside = "naive, of the file that was named" if speed.naive else "plain; no naive implementation was named"
     facts = [("command", command), ("compared with", beside)]
     print(f"{len(speed.cases)} rows in {folder}")
-    with locked(folder):
+    with locked(folder), _stopping_in(folder):
         machine = {**describe_machine(sorted({case.threads for case in speed.cases})), **dict(facts)}
-        measuring = Measuring(speed, machine["limits"], lambda rows: write_speed(folder, machine, rows, facts, ()))
+        measuring = Measuring(speed, machine["limits"], partial(_write_speed, folder, machine, facts))
         measuring.run()
         text = write_speed(folder, machine, measuring.rows, facts, measuring.notices)
     get_console().print(text, markup=False, soft_wrap=True)
     print(f"Figures {folder / 'speed.json'}\nTable   {folder / 'speed.md'}\nReport  {folder / 'report.html'}")
     return 0 if measuring.rows else 1
+
+
+def _write_speed(folder: Path, machine: dict[str, object], facts: Sequence[tuple[str, str]], rows: list[Row]) -> None:
+    """What is there while more is measured."""
+    write_speed(folder, machine, rows, facts, ["Not all is measured yet, or the benchmark was stopped."])
+
+
+@contextmanager
+def _stopping_in(folder: Path) -> Iterator[None]:
+    """Around work that is not gone on with.
+
+    Raises:
+        Stopped: after Ctrl-C.
+    """
+    try:
+        yield
+    except KeyboardInterrupt as error:
+        raise Stopped(INTERRUPTED, f"stopped; what was measured lies in {folder}") from error

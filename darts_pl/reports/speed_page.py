@@ -26,6 +26,7 @@ def _share(value: float) -> str:
 COLUMNS: dict[str, tuple[str, tables.Form]] = {  # of a row: what a reader sees instead, and how it is written
     "engine": ("engine", str),
     "mixing": ("mixing", str),
+    "recompute": ("recomputes", str),
     "order": ("step", str),
     "batch": ("batch", tables.format_count),
     "threads": ("threads", tables.format_count),
@@ -41,17 +42,24 @@ COLUMNS: dict[str, tuple[str, tables.Form]] = {  # of a row: what a reader sees 
     "of_peak_rate": ("of peak rate", _share),
     "of_roofline": ("of roofline", _share),
 }
-OPTIONAL = ("mixing", "of_full")  # left out where they say nothing
+OPTIONAL = {"mixing": "full", "of_full": None, "recompute": False}  # left out where all rows have this
 
 
 def readable(rows: Sequence[Row]) -> pd.DataFrame:
     """The rows as texts under readable names."""
     shown = {}
-    partial = any(row["mixing"] != "full" for row in rows)
     for key, (title, form) in COLUMNS.items():
-        if key not in OPTIONAL or partial:
-            shown[title] = [_range(row) if key == "range" else tables.format_value(row[key], form) for row in rows]
+        if key not in OPTIONAL or any(row[key] != OPTIONAL[key] for row in rows):
+            shown[title] = [_text(row, key, form) for row in rows]
     return pd.DataFrame(shown)
+
+
+def _text(row: Row, key: str, form: tables.Form) -> str:
+    if key == "range":
+        return _range(row)
+    if key == "recompute":
+        return "yes" if row[key] else "no"
+    return tables.format_value(row[key], form)
 
 
 def _range(row: Row) -> str:

@@ -2,6 +2,7 @@
 keep blocks that the next step would not ask for again."""
 
 import multiprocessing
+import signal
 import time
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -13,6 +14,7 @@ import torch
 from darts_pl.stages.benchmark.speed.counting import Counts, saved_mib
 from darts_pl.stages.benchmark.speed.settings import Case, Speed
 from darts_pl.stages.benchmark.speed.subjects import subject
+from darts_pl.stages.orphans import end_with_parent
 
 FEW = 2  # samples of the batch on which calls are counted
 STATUS, MEMORY = Path("/proc/self/status"), Path("/proc/meminfo")  # of Linux
@@ -42,11 +44,17 @@ class Footprint:
 def footprint(speed: Speed, case: Case) -> Footprint:
     """The footprint of `case`, by a new process that ends with it."""
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(1, mp_context=context) as pool:
+    with ProcessPoolExecutor(1, mp_context=context, initializer=_begin) as pool:
         try:
             return pool.submit(_measured, speed, case).result()
         except BrokenProcessPool:
             return Footprint(trouble="its process ended, most likely for want of memory")
+
+
+def _begin() -> None:
+    """Let Ctrl-C end this process at once, without a word, and the end of the one that started it too."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    end_with_parent()
 
 
 def _measured(speed: Speed, case: Case) -> Footprint:
@@ -68,7 +76,7 @@ def _measured(speed: Speed, case: Case) -> Footprint:
         wall, cpu = time.perf_counter(), time.process_time()
         made.step(made.batches)
         wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
-        peak = None if before is None else (_resident("VmHWM") - before) / case.batch
+        peak = None if before is None else max(0.0, _resident("VmHWM") - before) / case.batch
         if loss is not None:
             saved = saved_mib(lambda: loss(made.batches), made.owned) / case.batch
     return Footprint(saved, peak, **counted, cpu_s=cpu, wall_s=wall)

@@ -4,7 +4,7 @@ import logging
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from functools import partial
 from typing import Any
 
@@ -18,6 +18,7 @@ from darts_pl.stages.benchmark.speed.timing import Timing, timings
 log = logging.getLogger("darts_pl")
 
 PER_CENT = 100
+CASE = tuple(field.name for field in fields(Case))
 
 
 class Measuring:
@@ -125,11 +126,11 @@ def _group_words(case: Case) -> str:
 
 
 def _words(case: Case) -> str:
-    mixing = "" if case.mixing == "full" else f" ({case.mixing})"
-    return f"{case.engine}{mixing}, {_group_words(case)}"
+    mixing = "" if case.mixing == "full" else f" {case.mixing}"
+    return f"{case.engine}{mixing}{' recomputing' if case.recompute else ''}, {_group_words(case)}"
 
 
 def _result(row: dict[str, Any]) -> str:
-    case = Case(**{name: row[name] for name in ("engine", "order", "batch", "threads", "mixing")})
+    case = Case(**{name: row[name] for name in CASE})
     times = "" if row["ratio"] is None else f", {row['ratio']:.2f} times as fast"
     return f"{_words(case)}: {row['wall_s']:.3f} s{times}"

@@ -10,10 +10,11 @@ from darts_pl.stages.benchmark.speed.settings import Case
 from darts_pl.stages.benchmark.speed.timing import Timing, ratio
 
 Row = dict[str, Any]
-"""Of speed.json: `engine`, `order`, `batch`, `threads`, `mixing`; seconds of a step `cpu_s`, `wall_s`, medians over
-`rounds`; `ratio`, `ratio_low`, `ratio_high`, the reference's time over this one's; `images_per_s`; `of_full`, this time
-over that with full mixing; MiB an image `saved_mib_per_image`, `peak_mib_per_image`, `moved_mib_per_image`; `calls` of
-a step; `gflop_per_image`; `of_peak_rate`, `of_roofline`, shares of what the machine reaches. None: not known."""
+"""Of speed.json: `engine`, `order`, `batch`, `threads`, `mixing`, `recompute`; seconds of a step `cpu_s`, `wall_s`,
+medians over `rounds`; `ratio`, `ratio_low`, `ratio_high`, the reference's time over this one's; `images_per_s`;
+`of_full`, this time over that with full mixing; MiB an image `saved_mib_per_image`, `peak_mib_per_image`,
+`moved_mib_per_image`; `calls` of a step; `gflop_per_image`; `of_peak_rate`, `of_roofline`, shares of what the machine
+reaches. None: not known."""
 
 
 def rows_of(
@@ -39,12 +40,18 @@ def _row(
     seconds = cpu_s if case.threads == 1 else wall_s
     compared = Case(reference, *case.group, case.mixing)
     against = ratio(timings[compared], measured, case.threads) if compared in timings else None
-    full = Case(case.engine, *case.group, "full")
+    full = Case(case.engine, *case.group, recompute=case.recompute)
     of_full = ratio(measured, timings[full], case.threads).median if full != case and full in timings else None
     flops = footprints[compared].flops if compared in footprints else None
     row = {
         **{"engine": case.engine, "order": case.order, "batch": case.batch, "threads": case.threads},
-        **{"mixing": case.mixing, "cpu_s": cpu_s, "wall_s": wall_s, "rounds": len(measured)},
+        **{
+            "mixing": case.mixing,
+            "recompute": case.recompute,
+            "cpu_s": cpu_s,
+            "wall_s": wall_s,
+            "rounds": len(measured),
+        },
         "ratio": None if against is None else against.median,
         "ratio_low": None if against is None else against.low,
         "ratio_high": None if against is None else against.high,

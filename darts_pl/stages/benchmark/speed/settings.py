@@ -12,6 +12,7 @@ NAIVE, PLAIN = "naive", "plain"
 ALL = "all"
 PREDICT = "predict"
 MIXINGS = ("full", "partial")
+BOOLEANS = ("false", "true")
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,7 @@ class Case:
         order: of a search step `first` or `second`, which is by finite differences; of a derived network what is done
             with it, `retrain` or `predict`.
         batch: images or windows of a batch. threads: of PyTorch.
+        recompute: whether cells run again in the backward pass, see `darts_pl.lit.recomputation`.
     """
 
     engine: str
@@ -30,6 +32,7 @@ class Case:
     batch: int
     threads: int
     mixing: str = "full"
+    recompute: bool = False
 
     @property
     def group(self) -> tuple[str, int, int]:
@@ -60,8 +63,9 @@ NETWORKS = {
     "derived": Network(("retrain", PREDICT), (16,), channels=36, layers=20, side=32),
     "forecast": Network(("first", "second"), (32,)),
 }
+SEARCHED_IMAGES = ("cifar", "nasbench201")
 SIZES = ("channels", "layers", "side")
-LISTS = ("engine", "order", "batch", "threads", "mixing")
+LISTS = ("engine", "order", "batch", "threads", "mixing", "recompute")
 OPTIONS = ("network", "naive", *LISTS, *SIZES, "rounds", "minutes")
 
 
@@ -115,8 +119,8 @@ def parse_speed(arguments: Sequence[str], engines: Sequence[str], cores: int) ->
     for key in SIZES:
         if key in given and not getattr(usual, key):
             raise ConfigError(f"{key}={given[key]}: network={name} has no such size")
-    if "mixing" in given and len(usual.orders) and usual.orders[0] == "retrain":
-        raise ConfigError(f"mixing={given['mixing']}: network={name} mixes nothing")
+    if "mixing" in given and name not in SEARCHED_IMAGES:
+        raise ConfigError(f"mixing={given['mixing']} is of the networks {' and '.join(SEARCHED_IMAGES)}; leave it out")
     sizes = {key: _number(key, given[key]) if key in given else getattr(usual, key) for key in SIZES}
     mixings = _choices("mixing", given["mixing"], MIXINGS) if "mixing" in given else usual.mixings
     naive = _naive(given["naive"], name, mixings) if "naive" in given else None
@@ -126,10 +130,14 @@ def parse_speed(arguments: Sequence[str], engines: Sequence[str], cores: int) ->
     batches = _numbers("batch", given["batch"]) if "batch" in given else usual.batches
     threads = _threads(given.get("threads", f"1,{ALL}"), cores)
     groups = _by_importance(orders, batches, threads)
-    rows = list(product(dict.fromkeys((reference, *chosen)), mixings))
+    again = _choices("recompute", given.get("recompute", "false"), BOOLEANS)
+    kinds = product(dict.fromkeys((reference, *chosen)), mixings, [word == "true" for word in again])
+    rows = [(engine, mixing, recompute) for engine, mixing, recompute in kinds if engine != NAIVE or not recompute]
+    if (reference, mixings[0], False) not in rows:  # compared with is what keeps everything
+        rows = [*((reference, mixing, False) for mixing in mixings), *rows]
     return Speed(
         name,
-        tuple(Case(engine, *group, mixing) for group in groups for engine, mixing in rows),
+        tuple(Case(row[0], *group, *row[1:]) for group in groups for row in rows),
         **sizes,
         naive=naive,
         rounds=_number("rounds", given["rounds"]) if "rounds" in given else Speed.rounds,

@@ -1,7 +1,7 @@
 """What is measured: a step of a search, of a retraining or of a prediction, by an engine, on random data."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
@@ -78,8 +78,16 @@ def subject(speed: Speed, case: Case) -> Iterator[Subject]:
         yield naive_subject(speed.naive, speed, case, image_batches(speed, case))
         return
     network, found = _derived(speed, case) if speed.network == "derived" else _searched(speed, case)
-    with running_by(network, case.engine):
+    with running_by(network, case.engine), _recomputing(network, case.recompute):
         yield found
+
+
+def _recomputing(network: nn.Module, wanted: bool) -> AbstractContextManager[None]:
+    if not wanted:
+        return nullcontext()
+    from darts_pl.lit.recomputation import recomputing  # whose room takes seconds to import
+
+    return recomputing(network)
 
 
 def image_batches(speed: Speed, case: Case) -> Batches:
