@@ -19,7 +19,7 @@ from darts_pl.engine.candidates import Candidate, Terms, knows_draws, terms_of
 from darts_pl.engine.convolutions import depthwise, pointwise
 from darts_pl.engine.nodes import Node
 from darts_pl.engine.norms import batch_norm, takes_batch_statistics
-from darts_pl.engine.recipes import Halving, Identity, Nothing, Pooling, Stage, Stages, recipe_of
+from darts_pl.engine.recipes import Halving, Identity, Nothing, Pooling, Recipes, Stage, Stages
 from darts_pl.engine.state import State, strided
 from darts_pl.spaces.walk import DerivedCell, GraphCell, SearchedCell, walk
 
@@ -27,32 +27,35 @@ from darts_pl.spaces.walk import DerivedCell, GraphCell, SearchedCell, walk
 class FastEngine:
     """See the module."""
 
+    def __init__(self) -> None:
+        self._recipes = Recipes()
+
     def run(self, cell: GraphCell, inputs: Sequence[Tensor]) -> Tensor:
         """See `darts_pl.spaces.walk.Engine`."""
         if not isinstance(cell, SearchedCell | DerivedCell) or not knows_draws(cell):
             return walk(cell, inputs)
-        return cell.join(states_of(cell, first_states(cell, inputs)))
+        return cell.join(states_of(cell, first_states(cell, inputs, self._recipes), self._recipes))
 
 
-def first_states(cell: GraphCell, inputs: Sequence[Tensor]) -> list[Tensor]:
+def first_states(cell: GraphCell, inputs: Sequence[Tensor], recipes: Recipes) -> list[Tensor]:
     """See `GraphCell.first_states`."""
     modules = cell.input_modules()
     if not modules:
         return cell.first_states(*inputs)
-    return [_projected(module, x) for module, x in zip(modules, inputs, strict=True)]
+    return [_projected(module, x, recipes) for module, x in zip(modules, inputs, strict=True)]
 
 
-def _projected(module: nn.Module, x: Tensor) -> Tensor:
-    recipe = recipe_of(module)
+def _projected(module: nn.Module, x: Tensor, recipes: Recipes) -> Tensor:
+    recipe = recipes.of(module)
     return _stages(recipe, F.relu(x), None) if isinstance(recipe, Stages) else module(x)
 
 
-def states_of(cell: SearchedCell | DerivedCell, states: Sequence[Tensor]) -> list[Tensor]:
+def states_of(cell: SearchedCell | DerivedCell, states: Sequence[Tensor], recipes: Recipes) -> list[Tensor]:
     """All states of `cell` by those that it begins with, (B, C, H, W) each."""
     found = list(states)
     links = cell.links()
     # in the order of a walk by nodes, since this is where paths are dropped
-    terms = [[(link, terms_of(cell, link, found[0])) for link in entering] for entering in links]
+    terms = [[(link, terms_of(cell, link, found[0], recipes)) for link in entering] for entering in links]
     nodes = [Node() for _ in links]
     for source in range(len(states) + len(nodes)):
         if source >= len(states):
