@@ -133,7 +133,8 @@ def test_fewer_rounds_come_before_fewer_rows() -> None:
     assert plan(groups, 3, 179, cost) == (groups, 2)
     assert plan(groups, 3, 60, cost) == (groups, 1)
     assert plan(groups, 3, 35, cost) == ([groups[0], groups[2]], 1)
-    assert plan(groups, 3, 5, cost) == ([], 1)
+    assert plan(groups, 3, 25, cost) == ([groups[0]], 2)
+    assert plan(groups, 3, 5, cost) == ([], 0)
 
 
 def test_what_a_step_will_take_is_told_by_the_likest() -> None:

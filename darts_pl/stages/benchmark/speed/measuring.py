@@ -51,7 +51,8 @@ class Measuring:
                     break
                 group = kept[0]
                 cases = self._runnable(group, partial(self._show, shown, waiting))
-                rounds = max(1, self._plan(waiting)[1])  # known better now
+                kept, rounds = self._plan(waiting)  # known better now
+                rounds = rounds if group in kept else 1
                 fewest = min(fewest, rounds)
                 if cases:
                     self._time(cases, rounds, partial(self._show, shown, waiting))

@@ -53,13 +53,17 @@ def plan(
     groups: Sequence[Group], rounds: int, left_s: float, cost: Callable[[Group, int], float]
 ) -> tuple[list[Group], int]:
     """(the groups that can be measured, how many rounds of each): all with as many of `rounds` as fit into `left_s`
-    seconds, else one round of those that fit after each other."""
-    for count in range(rounds, 0, -1):
-        if sum(cost(group, count) for group in groups) <= left_s:
-            return list(groups), count
-    kept = []
+    seconds, else those of which one round fits after each other, and of these as many rounds as fit."""
+    if count := _most(groups, rounds, left_s, cost):
+        return list(groups), count
+    kept: list[Group] = []
     for group in groups:
-        if (seconds := cost(group, 1)) <= left_s:
+        if _most([*kept, group], 1, left_s, cost):
             kept.append(group)
-            left_s -= seconds
-    return kept, 1
+    return kept, _most(kept, rounds, left_s, cost) if kept else 0
+
+
+def _most(groups: Sequence[Group], rounds: int, left_s: float, cost: Callable[[Group, int], float]) -> int:
+    """How many rounds of all `groups` fit."""
+    fitting = (count for count in range(rounds, 0, -1) if sum(cost(group, count) for group in groups) <= left_s)
+    return next(fitting, 0)
