@@ -3,7 +3,7 @@
 import logging
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import asdict, fields
 from functools import partial
 from typing import Any
@@ -13,7 +13,7 @@ from darts_pl.stages.benchmark.speed.footprint import Footprint, footprint
 from darts_pl.stages.benchmark.speed.planning import Group, expected_s, group_s, plan
 from darts_pl.stages.benchmark.speed.rows import Row, rows_of
 from darts_pl.stages.benchmark.speed.settings import Case, Speed
-from darts_pl.stages.benchmark.speed.timing import Timing, timings
+from darts_pl.stages.benchmark.speed.timing import LEAST_S, Timing, timings
 
 log = logging.getLogger("darts_pl")
 
@@ -38,29 +38,30 @@ class Measuring:
         self.notices: list[str] = []
         self.footprints: dict[Case, Footprint] = {}
         self.seconds: dict[Case, float] = {}
+        self.waiting, self.taken_s = speed.groups, 0.0  # groups, and what was taken of the present one
         self.started = time.monotonic()
         self.given_s = math.inf if speed.minutes is None else 60 * speed.minutes
 
     def run(self) -> None:
         """Measure all groups, or those that the time allows."""
-        waiting, fewest = self.speed.groups, self.speed.rounds
+        fewest = self.speed.rounds
         with bar("speed", PER_CENT, unit="%") as shown:
-            while waiting:
-                kept, _ = self._plan(waiting) if self.seconds else (waiting, 0)
+            while self.waiting:
+                kept, _ = self._plan() if self.seconds else (self.waiting, 0)
                 if not kept:
                     break
-                group = kept[0]
-                cases = self._runnable(group, partial(self._show, shown, waiting))
-                kept, rounds = self._plan(waiting)  # known better now
+                group, self.taken_s = kept[0], 0.0
+                cases = self._runnable(group, shown)
+                kept, rounds = self._plan()  # known better now
                 rounds = rounds if group in kept else 1
                 fewest = min(fewest, rounds)
                 if cases:
-                    self._time(cases, rounds, partial(self._show, shown, waiting))
-                waiting = [other for other in waiting if other != group]
-        self._say_what_is_missing(waiting, fewest)
+                    self._time(cases, rounds, shown)
+                self.waiting.remove(group)
+        self._say_what_is_missing(fewest)
 
-    def _plan(self, groups: Sequence[Group]) -> tuple[list[Group], int]:
-        return plan(groups, self.speed.rounds, self.given_s - self._gone_s(), self._cost)
+    def _plan(self) -> tuple[list[Group], int]:
+        return plan(self.waiting, self.speed.rounds, self.given_s - self._gone_s(), self._cost)
 
     def _cost(self, group: Group, rounds: int) -> float:
         return group_s(group, rounds, self.seconds, lambda case: _of_memory(case, self.footprints) is None)
@@ -68,9 +69,10 @@ class Measuring:
     def _gone_s(self) -> float:
         return time.monotonic() - self.started
 
-    def _runnable(self, group: Group, tell: Callable[[Case], None]) -> list[Case]:
+    def _runnable(self, group: Group, shown: Bar) -> list[Case]:
         """The cases of a group that this machine has the memory for, once their footprints are there."""
         for case in group:
+            self._show(shown, case)
             if (found := _of_memory(case, self.footprints)) is None:
                 found = footprint(self.speed, case)
                 if found.trouble:
@@ -78,11 +80,10 @@ class Measuring:
                 if found.wall_s is not None and found.cpu_s is not None:
                     self.seconds[case] = found.cpu_s if case.threads == 1 else found.wall_s
             self.footprints[case] = found
-            tell(case)
         return [case for case in group if not self.footprints[case].trouble]
 
-    def _time(self, cases: list[Case], rounds: int, tell: Callable[[Case], None]) -> None:
-        found = timings(self.speed, cases, rounds, tell)
+    def _time(self, cases: list[Case], rounds: int, shown: Bar) -> None:
+        found = timings(self.speed, cases, rounds, partial(self._tell, shown))
         for case, measured in found.items():
             self.seconds[case] = sum(_counted(each, case) for each in measured) / len(measured)
         footprints = {case: self.footprints[case] for case in cases}
@@ -92,18 +93,23 @@ class Measuring:
             log.info("%s", _result(row))
         self.keep(self.rows)
 
-    def _show(self, shown: Bar, waiting: Sequence[Group], case: Case) -> None:
-        left = sum(self._cost(group, self.speed.rounds) for group in waiting[1:])
-        left += sum(expected_s(other, self.seconds) for other in waiting[0])  # on the whole half of this group
-        gone = self._gone_s()
-        left = min(left, max(0.0, self.given_s - gone))
-        shown.update(completed=PER_CENT * gone / (gone + left), description=f"speed: {_words(case)}")
+    def _tell(self, shown: Bar, case: Case) -> None:
+        """A step is about to be timed."""
+        self._show(shown, case)
+        self.taken_s += max(LEAST_S, expected_s(case, self.seconds))
 
-    def _say_what_is_missing(self, waiting: Sequence[Group], fewest: int) -> None:
+    def _show(self, shown: Bar, case: Case) -> None:
+        rounds = self.speed.rounds
+        left = sum(self._cost(group, rounds) for group in self.waiting) - self.taken_s
+        gone = self._gone_s()
+        left = max(1.0, min(left, self.given_s - gone))
+        shown.update(completed=PER_CENT * gone / (gone + left), note=f"({_words(case)})")
+
+    def _say_what_is_missing(self, fewest: int) -> None:
         if fewest < self.speed.rounds:
             self._notice(f"Cut to {self.speed.minutes:g} minutes: down to {fewest} of {self.speed.rounds} rounds.")
-        if waiting:
-            words = "; ".join(_group_words(group[0]) for group in waiting)
+        if self.waiting:
+            words = "; ".join(_group_words(group[0]) for group in self.waiting)
             self._notice(f"Not measured in {self.speed.minutes:g} minutes: {words}.")
 
     def _notice(self, text: str) -> None:

@@ -10,8 +10,8 @@ Group = list[Case]
 ORDER_COST = {"first": 1.0, "second": 2.4, "retrain": 1.0, PREDICT: 0.2}  # about, by a first-order step
 ENGINE_COST = {NAIVE: 1.6, PLAIN: 1.0}  # about, by a plain step; the engines take less
 GUESS_S = 0.3  # of a plain first-order step an image, while nothing is known
-START_S = 3.0  # of a process of its own
-PASSES = 0.4  # beside its step, what a footprint takes by a step
+START_S = 4.0  # of a process of its own
+PASSES = 0.4  # of a step: what a footprint takes beside one, and a warm-up
 
 
 def expected_s(case: Case, known: Mapping[Case, float]) -> float:
@@ -43,7 +43,7 @@ def group_s(group: Group, rounds: int, known: Mapping[Case, float], needs_footpr
     total = 0.0
     for case in group:
         step = expected_s(case, known)
-        total += rounds * max(step, LEAST_S) + (2 * step if step < SHORT_S else 0.0)
+        total += rounds * max(step, LEAST_S) + (2 if step < SHORT_S else PASSES) * step
         if needs_footprint(case):
             total += START_S + (1 + PASSES) * step
     return total

@@ -35,15 +35,15 @@ class Ratio:
 
 
 def timings(speed: Speed, cases: Sequence[Case], rounds: int, tell: Callable[[Case], None]) -> dict[Case, list[Timing]]:
-    """`rounds` timings of every case of one group, in turns; `tell` hears of each step that was measured."""
+    """`rounds` timings of every case of one group, in turns; `tell` hears of each step before it is measured."""
     found: dict[Case, list[Timing]] = {case: [] for case in cases}
     with ExitStack() as stack, _threads(cases[0].threads):
         subjects = {case: stack.enter_context(subject(speed, case)) for case in cases}
         repeats = {case: _warm_up(made) for case, made in subjects.items()}
         for _ in range(rounds):
             for case, made in subjects.items():
-                found[case].append(_timed(made, repeats[case]))
                 tell(case)
+                found[case].append(_timed(made, repeats[case]))
     return found
 
 
