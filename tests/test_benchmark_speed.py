@@ -182,6 +182,7 @@ def test_the_command_leaves_figures_a_table_and_a_page(
     ):
         assert words in table and words in said
     assert "naive, of the file that was named" in page and "of roofline" in page
+    assert "<h2" in page and "Times faster" in page and "Left out" not in page
     assert said.splitlines()[-1] == f"Report  {folder / 'report.html'}"
 
 

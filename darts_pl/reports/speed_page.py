@@ -10,7 +10,8 @@ import pandas as pd
 from darts_pl.paths import write_text_atomically
 from darts_pl.reports import tables
 from darts_pl.reports.boundary import Part, filled_sections
-from darts_pl.reports.page import Page, Text, save
+from darts_pl.reports.page import Page, Text, draw, save
+from darts_pl.reports.speed_figure import speed_figure
 
 Row = Mapping[str, Any]
 
@@ -107,7 +108,11 @@ def write_speed(
     write_text_atomically(folder / "speed.md", text)
     left_out: list[str] = []
     numeric = [title for key, (title, form) in COLUMNS.items() if form is not str]
-    parts: list[Part] = [("Steps", lambda: [_flush_right(readable(rows), numeric), Text(READING)])]
+    compared = [row for row in rows if row["ratio"] is not None]
+    parts: list[Part] = [
+        ("Times faster", lambda: [draw(speed_figure(compared), CAPTION).block] if compared else []),
+        ("Steps", lambda: [_flush_right(readable(rows), numeric), Text(READING)] if rows else []),
+    ]
     sections = filled_sections(parts, left_out)
     status = "unfinished" if notices else "complete"
     save(Page("Speed", status, every, sections, [*notices, *left_out]), folder / "report.html")
@@ -119,6 +124,7 @@ def _flush_right(frame: pd.DataFrame, numeric: Sequence[str]) -> tables.Table:
     return tables.Table(block.columns, block.rows, [name in numeric for name in block.columns])
 
 
+CAPTION = "A bar is the median over rounds, its whiskers the lowest and the highest; dashed: the reference."
 READING = (
     "A search step updates the alphas on one batch, by a first-order or (finite differences) second-order gradient, "
     "and the weights on another; a retraining step has the auxiliary head. Seconds are medians over rounds in which "
