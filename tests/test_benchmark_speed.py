@@ -10,7 +10,7 @@ from darts_pl import benchmark
 from darts_pl.errors import ConfigError
 from darts_pl.reports.speed_page import speed_markdown
 from darts_pl.stages.benchmark.speed import footprint as footprints
-from darts_pl.stages.benchmark.speed import machine, measuring
+from darts_pl.stages.benchmark.speed import limits, measuring
 from darts_pl.stages.benchmark.speed.footprint import Footprint
 from darts_pl.stages.benchmark.speed.planning import expected_s, plan
 from darts_pl.stages.benchmark.speed.rows import rows_of
@@ -113,14 +113,21 @@ def test_rows_say_how_near_the_limits_are() -> None:
     plain, partial = (Case("plain", "first", 4, 1, mixing) for mixing in ("full", "partial"))
     timings = {plain: [Timing(2.0, 2.5)], partial: [Timing(1.0, 1.0)]}
     found = Footprint(saved_mib=3.0, peak_mib=5.0, calls=7, flops=1e9, bytes=2.0**30)
-    limits = {"1": {"gflops": 4.0, "gib_per_s": 8.0}}
-    full, part = rows_of(timings, {plain: found, partial: found}, "plain", limits)
+    reached = {1: {"gflops": 4.0, "gib_per_s": 8.0}}
+    full, part = rows_of(timings, {plain: found, partial: found}, "plain", reached)
     # half a second an image: a quarter for the operations, an eighth for the bytes
     assert (full["of_peak_rate"], full["of_roofline"], full["images_per_s"]) == (0.5, 0.5, 2.0)
     assert (full["ratio"], full["of_full"], part["of_full"]) == (1.0, None, 0.5)
     assert (full["saved_mib_per_image"], full["peak_mib_per_image"], full["calls"]) == (3.0, 5.0, 7)
     text = speed_markdown([full, part], [("processor", "a\\b")], ["Not all."])
     assert "| plain | partial | first | 4 | 1 | 1 | 1 |" in text and "Not all." in text
+
+
+def test_limits_are_the_best_that_was_seen() -> None:
+    now = {1: {"gflops": 3.0, "gib_per_s": 2.0}, 2: {"gflops": 5.0, "gib_per_s": 2.0}}
+    assert limits.best({}, now) == now
+    before = {1: {"gflops": 4.0, "gib_per_s": 1.0}}
+    assert limits.best(before, now) == {1: {"gflops": 4.0, "gib_per_s": 2.0}, 2: now[2]}
 
 
 def test_fewer_rounds_come_before_fewer_rows() -> None:
@@ -150,8 +157,8 @@ def run(naive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callabl
     """Runs the command with further words, in this process alone; the folder that it leaves."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(measuring, "footprint", footprints._measured)
-    monkeypatch.setattr(machine, "SIDE", 16)
-    monkeypatch.setattr(machine, "COPIED", 2**10)
+    monkeypatch.setattr(limits, "SIDE", 16)
+    monkeypatch.setattr(limits, "COPIED", 2**10)
 
     def command(*words: str) -> Path:
         assert benchmark.main(["speed", *TINY, *words]) == 0

@@ -41,7 +41,6 @@ from darts_pl.stages.benchmark.proxy_settings import parse_proxies, setup_json
 from darts_pl.stages.benchmark.settings import FILE, Settings, experiment
 from darts_pl.stages.benchmark.speed.machine import cores, describe_machine
 from darts_pl.stages.benchmark.speed.measuring import Measuring
-from darts_pl.stages.benchmark.speed.rows import Row
 from darts_pl.stages.benchmark.speed.settings import parse_speed
 from darts_pl.stages.jobs import CommandJob, run_commands
 from darts_pl.stages.lock import locked
@@ -201,19 +200,23 @@ def run_speed(arguments: Sequence[str]) -> int:
     beside = "naive, of the file that was named" if speed.naive else "plain; no naive implementation was named"
     facts = [("command", command), ("compared with", beside)]
     print(f"{len(speed.cases)} rows in {folder}")
+    write = partial(_write_speed, folder, {**describe_machine(), **dict(facts)}, facts)
     with locked(folder), _stopping_in(folder):
-        machine = {**describe_machine(sorted({case.threads for case in speed.cases})), **dict(facts)}
-        measuring = Measuring(speed, machine["limits"], partial(_write_speed, folder, machine, facts))
+        measuring = Measuring(speed, partial(write, "Not all is measured yet, or the benchmark was stopped."))
         measuring.run()
-        text = write_speed(folder, machine, measuring.rows, facts, measuring.notices)
+        text = write(None, measuring)
     get_console().print(text, markup=False, soft_wrap=True)
     print(f"Figures {folder / 'speed.json'}\nTable   {folder / 'speed.md'}\nReport  {folder / 'report.html'}")
     return 0 if measuring.rows else 1
 
 
-def _write_speed(folder: Path, machine: dict[str, object], facts: Sequence[tuple[str, str]], rows: list[Row]) -> None:
-    """What is there while more is measured."""
-    write_speed(folder, machine, rows, facts, ["Not all is measured yet, or the benchmark was stopped."])
+def _write_speed(
+    folder: Path, machine: dict[str, object], facts: Sequence[tuple[str, str]], notice: str | None, found: Measuring
+) -> str:
+    """What was measured so far, as the table in Markdown too."""
+    notices = [*found.notices, *([notice] if notice else [])]
+    limits = {str(threads): each for threads, each in found.limits.items()}
+    return write_speed(folder, {**machine, "limits": limits}, found.rows, facts, notices)
 
 
 @contextmanager

@@ -1,11 +1,9 @@
-"""The machine that is measured on: what it is, and what it reaches at best."""
+"""The machine that is measured on: names and versions."""
 
 import datetime
 import os
 import platform
 import subprocess
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +11,6 @@ import torch
 
 from darts_pl import __version__
 
-SIDE = 1536  # of the matrices of the product
-COPIED = 64 * 2**20  # floats of the copy, 256 MiB: more than most caches hold
-REPEATS = 5
 CPUINFO = Path("/proc/cpuinfo")  # of Linux
 
 
@@ -24,9 +19,8 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def describe_machine(threads: list[int]) -> dict[str, Any]:
-    """Names and versions, and by number of threads `limits`: `gflops` of a product of float32 matrices and
-    `gib_per_s`, read and written, of a copy."""
+def describe_machine() -> dict[str, Any]:
+    """What a table of seconds has to be read with, as JSON can hold it."""
     return {
         "processor": _processor(),
         "vectors": torch.backends.cpu.get_cpu_capability(),
@@ -37,7 +31,6 @@ def describe_machine(threads: list[int]) -> dict[str, Any]:
         "date": datetime.datetime.now().astimezone().isoformat(timespec="seconds"),
         "version": __version__,
         "commit": _commit(),
-        "limits": {str(count): _limits(count) for count in sorted(threads)},
     }
 
 
@@ -70,25 +63,3 @@ def _commit() -> str | None:
 def _git(folder: Path, *words: str) -> str:
     done = subprocess.run(["git", "-C", str(folder), *words], capture_output=True, text=True, check=True)
     return done.stdout.strip()
-
-
-def _limits(threads: int) -> dict[str, float]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(threads)
-    a, b, product = (torch.ones(SIDE, SIDE) for _ in range(3))
-    source, target = torch.ones(COPIED), torch.ones(COPIED)
-    multiplied = _fastest(lambda: torch.mm(a, b, out=product))
-    copied = _fastest(lambda: target.copy_(source))
-    torch.set_num_threads(before)
-    return {"gflops": 2 * SIDE**3 / multiplied / 1e9, "gib_per_s": 2 * 4 * COPIED / copied / 2**30}
-
-
-def _fastest(work: Callable[[], object]) -> float:
-    """Seconds of the fastest of some repeats, one before them aside."""
-    work()
-    seconds = []
-    for _ in range(REPEATS):
-        started = time.perf_counter()
-        work()
-        seconds.append(time.perf_counter() - started)
-    return min(seconds)

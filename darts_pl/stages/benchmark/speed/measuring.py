@@ -10,6 +10,7 @@ from typing import Any
 
 from darts_pl.progress import Bar, bar
 from darts_pl.stages.benchmark.speed.footprint import Footprint, footprint
+from darts_pl.stages.benchmark.speed.limits import Limits, best, measured_limits
 from darts_pl.stages.benchmark.speed.planning import Group, expected_s, group_s, plan
 from darts_pl.stages.benchmark.speed.rows import Row, rows_of
 from darts_pl.stages.benchmark.speed.settings import Case, Speed
@@ -25,22 +26,28 @@ class Measuring:
     """One run of the benchmark.
 
     Args:
-        limits: by number of threads, see `darts_pl.stages.benchmark.speed.machine.describe_machine`.
-        keep: is handed all rows so far after each group.
+        keep: is handed this after each group.
 
     Attributes:
-        rows: what was measured. notices: what was not, and why.
+        timings, footprints: what was measured. limits: what the machine reached at best meanwhile. notices: what was
+            not measured, and why.
     """
 
-    def __init__(self, speed: Speed, limits: dict[str, dict[str, float]], keep: Callable[[list[Row]], object]):
-        self.speed, self.limits, self.keep = speed, limits, keep
-        self.rows: list[Row] = []
+    def __init__(self, speed: Speed, keep: "Callable[[Measuring], object]"):
+        self.speed, self.keep = speed, keep
+        self.timings: dict[Case, list[Timing]] = {}
+        self.limits: Limits = {}
         self.notices: list[str] = []
         self.footprints: dict[Case, Footprint] = {}
         self.seconds: dict[Case, float] = {}
         self.waiting, self.taken_s = speed.groups, 0.0  # groups, and what was taken of the present one
         self.started = time.monotonic()
         self.given_s = math.inf if speed.minutes is None else 60 * speed.minutes
+
+    @property
+    def rows(self) -> list[Row]:
+        """What follows from it, see `Row`."""
+        return rows_of(self.timings, self.footprints, self.speed.reference, self.limits)
 
     def run(self) -> None:
         """Measure all groups, or those that the time allows."""
@@ -51,6 +58,7 @@ class Measuring:
                 if not kept:
                     break
                 group, self.taken_s = kept[0], 0.0
+                self.limits = best(self.limits, measured_limits(sorted({case.threads for case in self.speed.cases})))
                 cases = self._runnable(group, shown)
                 kept, rounds = self._plan()  # known better now
                 rounds = rounds if group in kept else 1
@@ -86,12 +94,10 @@ class Measuring:
         found = timings(self.speed, cases, rounds, partial(self._tell, shown))
         for case, measured in found.items():
             self.seconds[case] = sum(_counted(each, case) for each in measured) / len(measured)
-        footprints = {case: self.footprints[case] for case in cases}
-        new = rows_of(found, footprints, self.speed.reference, self.limits)
-        self.rows += new
-        for row in new:
+        self.timings.update(found)
+        for row in self.rows[-len(cases) :]:
             log.info("%s", _result(row))
-        self.keep(self.rows)
+        self.keep(self)
 
     def _tell(self, shown: Bar, case: Case) -> None:
         """A step is about to be timed."""

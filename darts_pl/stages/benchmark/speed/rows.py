@@ -21,11 +21,11 @@ def rows_of(
     timings: Mapping[Case, Sequence[Timing]],
     footprints: Mapping[Case, Footprint],
     reference: str,
-    limits: Mapping[str, Mapping[str, float]],
+    limits: Mapping[int, Mapping[str, float]],
 ) -> list[Row]:
-    """The rows of a group. The operations of a step are those that PyTorch sees of the reference's, since all do the
+    """The rows. The operations of a step are those that PyTorch sees of the reference's, since all do the
     same work and kernels of one's own show none; the reference of a case has its mixing."""
-    return [_row(case, timings, footprints, reference, limits[str(case.threads)]) for case in timings]
+    return [_row(case, timings, footprints, reference, limits[case.threads]) for case in timings]
 
 
 def _row(
