@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from darts_pl import benchmark
+from darts_pl.assembly import benchmarks
 from darts_pl.errors import ConfigError
 from darts_pl.reports.speed_page import speed_markdown
 from darts_pl.stages.benchmark.speed import footprint as footprints
@@ -200,6 +201,13 @@ def test_what_the_time_does_not_allow_is_said(run: Callable[..., Path]) -> None:
     assert "Cut to 0.001 minutes: down to 1 of 3 rounds." in table
     assert "Not measured in 0.001 minutes: first, batch 3, 1 thread; second, batch 2, 1 thread;" in table
     assert "compared with: plain; no naive implementation was named" in table
+
+
+def test_an_engine_that_cannot_be_built_has_no_rows(run: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(benchmarks, "is_available", lambda: False)
+    folder = run("order=first", "rounds=1", "engine=plain,native")
+    assert {row["engine"] for row in json.loads((folder / "speed.json").read_text())["rows"]} == {"plain"}
+    assert "The native engine cannot be built on this machine." in (folder / "speed.md").read_text()
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,7 @@ from darts_pl.commands.config_files import isolated_hydra
 from darts_pl.commands.explain import INTERRUPTED, Stopped, explain, resumable_by
 from darts_pl.data.nasbench201_tables import Tables
 from darts_pl.engine.choosing import ENGINES
+from darts_pl.engine.native.cell import is_available
 from darts_pl.errors import ConfigError, RunError
 from darts_pl.paths import conf_dir, write_text_atomically
 from darts_pl.reports.benchmark_page import markdown, write_benchmark
@@ -41,7 +42,7 @@ from darts_pl.stages.benchmark.proxy_settings import parse_proxies, setup_json
 from darts_pl.stages.benchmark.settings import FILE, Settings, experiment
 from darts_pl.stages.benchmark.speed.machine import cores, describe_machine
 from darts_pl.stages.benchmark.speed.measuring import Measuring
-from darts_pl.stages.benchmark.speed.settings import parse_speed
+from darts_pl.stages.benchmark.speed.settings import Speed, parse_speed
 from darts_pl.stages.jobs import CommandJob, run_commands
 from darts_pl.stages.lock import locked
 
@@ -194,7 +195,7 @@ def run_proxies(arguments: Sequence[str]) -> int:
 
 def run_speed(arguments: Sequence[str]) -> int:
     """Measure steps by several engines in turns, print and write the table."""
-    speed = parse_speed(arguments, [name for name in ENGINES if name != "auto"], cores())
+    speed, notices = _buildable(parse_speed(arguments, [name for name in ENGINES if name != "auto"], cores()))
     folder = _fresh_folder("speed")
     command = shlex.join(["python", "-m", "darts_pl.benchmark", "speed", *arguments])
     beside = "naive, of the file that was named" if speed.naive else "plain; no naive implementation was named"
@@ -202,12 +203,22 @@ def run_speed(arguments: Sequence[str]) -> int:
     print(f"{len(speed.cases)} rows in {folder}")
     write = partial(_write_speed, folder, {**describe_machine(), **dict(facts)}, facts)
     with locked(folder), _stopping_in(folder):
-        measuring = Measuring(speed, partial(write, "Not all is measured yet, or the benchmark was stopped."))
+        measuring = Measuring(speed, notices, partial(write, "Not all is measured yet, or the benchmark was stopped."))
         measuring.run()
         text = write(None, measuring)
     get_console().print(text, markup=False, soft_wrap=True)
     print(f"Figures {folder / 'speed.json'}\nTable   {folder / 'speed.md'}\nReport  {folder / 'report.html'}")
     return 0 if measuring.rows else 1
+
+
+def _buildable(speed: Speed) -> tuple[Speed, list[str]]:
+    """(`speed` without the native engine where it cannot be built, since the fast one would run in its place; what is
+    to be said of it). It is built before anything is measured."""
+    native = [case for case in speed.cases if case.engine == "native"]
+    if not native or is_available():
+        return speed, []
+    others = tuple(case for case in speed.cases if case not in native)
+    return replace(speed, cases=others), ["The native engine cannot be built on this machine."]
 
 
 def _write_speed(

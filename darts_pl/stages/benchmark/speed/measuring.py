@@ -3,7 +3,7 @@
 import logging
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, fields
 from functools import partial
 from typing import Any
@@ -26,18 +26,18 @@ class Measuring:
     """One run of the benchmark.
 
     Args:
-        keep: is handed this after each group.
+        notices: what is to be said already. keep: is handed this after each group.
 
     Attributes:
         timings, footprints: what was measured. limits: what the machine reached at best meanwhile. notices: what was
             not measured, and why.
     """
 
-    def __init__(self, speed: Speed, keep: "Callable[[Measuring], object]"):
+    def __init__(self, speed: Speed, notices: Sequence[str], keep: "Callable[[Measuring], object]"):
         self.speed, self.keep = speed, keep
         self.timings: dict[Case, list[Timing]] = {}
         self.limits: Limits = {}
-        self.notices: list[str] = []
+        self.notices = list(notices)
         self.footprints: dict[Case, Footprint] = {}
         self.seconds: dict[Case, float] = {}
         self.waiting, self.taken_s = speed.groups, 0.0  # groups, and what was taken of the present one
