@@ -1,0 +1,128 @@
+"""The native engine: cells of known operations on C++ kernels, all others by PyTorch."""
+
+import dataclasses
+import logging
+from collections.abc import Sequence
+
+import torch
+import torch.nn as nn
+from torch import Tensor
+
+from darts_pl.engine.candidates import terms_of
+from darts_pl.engine.fast import FastEngine, first_states
+from darts_pl.engine.native.build import BuildError, library
+from darts_pl.engine.native.function import Call, run_cell
+from darts_pl.engine.native.kernels import Kernels
+from darts_pl.engine.native.plan import Links, NotNative, Plan
+from darts_pl.engine.recipes import Recipes
+from darts_pl.spaces.walk import DerivedCell, GraphCell, SearchedCell
+
+log = logging.getLogger("darts_pl")
+
+DTYPES = (torch.float32, torch.float64)
+MOST_PLANS = 256  # a single path draws other candidates in every pass
+_told: set[str] = set()
+
+
+class NativeEngine:
+    """See the module. It keeps what it finds out about the cells of a network, see `Recipes`."""
+
+    def __init__(self) -> None:
+        self._fast, self._recipes, self._plans = FastEngine(), Recipes(), Plans()
+
+    def run(self, cell: GraphCell, inputs: Sequence[Tensor]) -> Tensor:
+        """See `darts_pl.spaces.walk.Engine`."""
+        if not isinstance(cell, SearchedCell | DerivedCell) or not _only_computes(inputs) or not is_available():
+            return self._fast.run(cell, inputs)
+        states = first_states(cell, inputs, self._recipes)
+        drawn = torch.get_rng_state()
+        # in the order of a walk by nodes, since this is where paths are dropped
+        nodes = [
+            [(link.source, terms_of(cell, link, states[0], self._recipes)) for link in node] for node in cell.links()
+        ]
+        links = Links(nodes)
+        planned = self._plans.find(cell, states, links)
+        if planned is None:
+            torch.set_rng_state(drawn)
+            return self._fast.run_on(cell, states)
+        plan, kernels = planned
+        gates, masks = links.values()
+        return run_cell(Call(plan, kernels, masks), states, gates, plan.parameters())
+
+
+class Plans:
+    """The plans of the cells of a network, each made once."""
+
+    def __init__(self) -> None:
+        self._found: dict[tuple[object, ...], _Found] = {}
+
+    def __reduce__(self) -> tuple[type["Plans"], tuple[()]]:
+        return type(self), ()  # a copy begins anew
+
+    def find(
+        self, cell: SearchedCell | DerivedCell, states: Sequence[Tensor], links: Links
+    ) -> tuple[Plan, Kernels] | None:
+        """The plan of a pass, None where the kernels cannot compute it."""
+        key = (states[0].dtype, *(state.shape for state in states), *links.key())
+        if key not in self._found:
+            if len(self._found) >= MOST_PLANS:
+                self._found.clear()
+            self._found[key] = _Found(links.recipes(), _plan(cell, states, links))
+        found = self._found[key]
+        if found.plan is None:
+            return None
+        norms = found.plan.norm_state()
+        if found.kernels is None or found.norms != norms:
+            found.kernels, found.norms = Kernels(found.plan, states[0].dtype), norms
+        return found.plan, found.kernels
+
+
+@dataclasses.dataclass
+class _Found:
+    """A plan, and the kernels for what the normalisations were when it was last asked for."""
+
+    recipes: Sequence[object]  # kept, since their identities are in the key
+    plan: Plan | None
+    kernels: Kernels | None = None
+    norms: object = None
+
+
+def _plan(cell: SearchedCell | DerivedCell, states: Sequence[Tensor], links: Links) -> Plan | None:
+    concat = cell.concat[-1:] if cell.output == "last" else cell.concat
+    batch, channels = states[0].shape[:2]
+    if cell.output not in ("concat", "last") and len(concat) > 1:
+        return None
+    if any(state.shape[:2] != (batch, channels) for state in states):
+        return None
+    try:
+        plan = Plan(batch, channels, [(state.shape[2], state.shape[3]) for state in states], links, concat)
+    except NotNative:
+        return None
+    numbers = [*plan.parameters(), *(each for each in plan.buffers() if each is not None and each.is_floating_point())]
+    return plan if all(_alike(each, states[0]) for each in numbers) else None
+
+
+def _alike(tensor: Tensor, state: Tensor) -> bool:
+    return tensor.dtype == state.dtype and tensor.device == state.device and type(tensor) in (Tensor, nn.Parameter)
+
+
+def is_available() -> bool:
+    """Whether the kernels can be compiled here; why not is told once in the log."""
+    try:
+        library()
+    except BuildError as error:
+        if str(error) not in _told:
+            _told.add(str(error))
+            log.warning("the native engine is not available, the fast one runs instead: %s", error)
+        return False
+    return True
+
+
+def _only_computes(inputs: Sequence[Tensor]) -> bool:
+    """Whether `inputs` are numbers in the memory of the host, and the pass is only run, not recorded or compiled."""
+    if torch.is_autocast_enabled("cpu") or torch.compiler.is_compiling() or torch.jit.is_tracing():
+        return False
+    return all(
+        type(each) is Tensor and each.device.type == "cpu" and each.dtype in DTYPES and each.dim() == 4
+        for each in inputs
+    )

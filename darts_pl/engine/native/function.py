@@ -1,0 +1,96 @@
+"""A cell as one autograd function."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from darts_pl.engine.native.kernels import Gradients, Kernels, Pointers
+from darts_pl.engine.native.plan import Plan
+from darts_pl.engine.wanted import is_wanted
+from darts_pl.errors import ConfigError
+
+
+class Call(NamedTuple):
+    """What a pass through a cell takes beside tensors that may want gradients."""
+
+    plan: Plan
+    kernels: Kernels
+    masks: Sequence[Tensor]
+
+
+def run_cell(call: Call, states: Sequence[Tensor], gates: Sequence[Tensor], parameters: Sequence[Tensor]) -> Tensor:
+    """The output of a cell, (B, len(concat) · C, H, W) in channels-last memory.
+
+    Args:
+        states: those that are no nodes, (B, C, H, W). gates: scalars, in the order of the plan. parameters: those of
+            the plan.
+
+    Raises:
+        ConfigError: in the backward pass, where it is to be differentiated in turn.
+    """
+    row = torch.stack(list(gates)) if gates else None
+    output: Tensor = _CellFunction.apply(call, len(states), row, *states, *parameters)
+    return output
+
+
+class _CellFunction(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, call: Call, inputs: int, gates: Tensor | None, *tensors: Tensor) -> Tensor:
+        plan = call.plan
+        states, parameters = [_channels_last(state) for state in tensors[:inputs]], tensors[inputs:]
+        height, width = plan.sizes[plan.concat[0]]
+        output = _empty((plan.batch, len(plan.concat) * plan.channels, height, width), states[0])
+        pointers = _pointers(call, parameters, plan.buffers())
+        saved = call.kernels.forward(pointers, states, gates, output)
+        ctx.call, ctx.has_gates, ctx.shapes = call, gates is not None, [state.shape for state in states]
+        ctx.save_for_backward(saved, *([] if gates is None else [gates]), *parameters)
+        return output
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        if torch.is_grad_enabled():
+            raise ConfigError(
+                "the native engine has no second derivatives, which create_graph=True asks for: choose engine=fast or "
+                "engine=plain"
+            )
+        call: Call = ctx.call
+        saved, *tensors = ctx.saved_tensors
+        gates = tensors.pop(0) if ctx.has_gates else None
+        first = 1 if ctx.has_gates else 0  # where the states begin among the tensors
+        of_states = [
+            _empty(shape, gradients[0]) if is_wanted(ctx, first + index) else None
+            for index, shape in enumerate(ctx.shapes)
+        ]
+        first += len(ctx.shapes)
+        wants_parameters = any(is_wanted(ctx, first + index) for index in range(len(tensors)))
+        of_parameters = _flat_like(tensors) if wants_parameters else [None] * len(tensors)
+        of_gates = torch.empty(call.plan.gates, dtype=torch.float64)
+        target = Gradients(of_states, of_gates, *call.plan.spread(of_parameters), wants_parameters)
+        pointers = _pointers(call, tensors, [None] * (3 * len(call.plan.norms)))
+        call.kernels.backward(pointers, gates, saved, _channels_last(gradients[0]), target)
+        return None, None, None if gates is None else of_gates.to(gates.dtype), *of_states, *of_parameters
+
+
+def _channels_last(x: Tensor) -> Tensor:
+    return x.contiguous(memory_format=torch.channels_last)
+
+
+def _empty(shape: Sequence[int], like: Tensor) -> Tensor:
+    return torch.empty(tuple(shape), dtype=like.dtype, memory_format=torch.channels_last)
+
+
+def _flat_like(tensors: Sequence[Tensor]) -> list[Tensor]:
+    """Tensors of the same shapes out of one block of memory."""
+    flat = torch.empty(sum(each.numel() for each in tensors), dtype=tensors[0].dtype)
+    return list(torch._C._nn.unflatten_dense_tensors(flat, list(tensors)))
+
+
+def _pointers(call: Call, parameters: Sequence[Tensor], buffers: Sequence[Tensor | None]) -> Pointers:
+    weights, affine = call.plan.spread(parameters)
+    norms: list[Tensor | None] = []
+    for index in range(len(call.plan.norms)):
+        norms += affine[2 * index : 2 * index + 2]
+        norms += buffers[3 * index : 3 * index + 3]
+    return Pointers(weights, norms, call.masks)
