@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from darts_pl.engine.wanted import differentiated_twice
 from darts_pl.errors import ConfigError
 
 
@@ -98,7 +99,7 @@ def exact(problem: Bilevel) -> list[Tensor]:
     memory of one pass.
     """
     xi = problem.step.learning_rate
-    with restored(problem.buffers):
+    with differentiated_twice(), restored(problem.buffers):
         direct, direction = _gradients_at_virtual_weights(problem)
         inner = _grad(problem.train_loss(), problem.weights, create_graph=True)
         pairs = [(g, d) for g, d in zip(inner, direction) if g.requires_grad]

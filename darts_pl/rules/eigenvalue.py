@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from darts_pl.engine.wanted import differentiated_twice
 from darts_pl.errors import ConfigError
 from darts_pl.rules.base import Combination, EpochEnd, Reduce, Rule, Stop
 
@@ -152,7 +153,8 @@ def dominant_eigenvalue(
         where a derivative is not finite.
     """
     parameters = list(parameters)
-    grads = torch.autograd.grad(loss(), parameters, create_graph=True, allow_unused=True, materialize_grads=True)
+    with differentiated_twice():
+        grads = torch.autograd.grad(loss(), parameters, create_graph=True, allow_unused=True, materialize_grads=True)
     gradient = torch.cat([grad.flatten() for grad in grads])  # [N], of all parameters in a row
     counts = torch.cat([(torch.ones_like(p, dtype=torch.bool)).flatten() for p in parameters])  # bool [N]
     if kept is not None:
@@ -164,9 +166,10 @@ def dominant_eigenvalue(
         """The Hessian times `vector`, both [n] over the n entries that count."""
         direction = torch.zeros_like(gradient)
         direction[counts] = torch.from_numpy(vector).to(direction)
-        products = torch.autograd.grad(
-            gradient, parameters, direction, retain_graph=True, allow_unused=True, materialize_grads=True
-        )
+        with differentiated_twice():  # cells may run again
+            products = torch.autograd.grad(
+                gradient, parameters, direction, retain_graph=True, allow_unused=True, materialize_grads=True
+            )
         parts = reduce(products)
         return torch.cat([part.flatten() for part in parts])[counts].double().cpu().numpy()
 

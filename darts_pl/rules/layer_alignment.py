@@ -2,11 +2,13 @@
 
 import math
 from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from darts_pl.engine.wanted import differentiated_twice
 from darts_pl.errors import ConfigError
 from darts_pl.rules.base import Combination, Rule, WeightStep
 from darts_pl.spaces.base import Supernet
@@ -96,7 +98,8 @@ class LayerAlignment(Rule):
     def adjust(self, step: WeightStep) -> None:
         """Measure Λ and add the gradient of -λ Λ."""
         device = next(iter(step.gates.values())).device
-        with torch.autocast(device.type, enabled=False):
+        twice = differentiated_twice() if self.strength else nullcontext()
+        with torch.autocast(device.type, enabled=False), twice:
             grads = self._gate_gradients(step)
             left = step.supernet.kept(self._kind_of(step.supernet))
             averaged = step.reduce([grad.detach() for grad in grads])
