@@ -84,10 +84,11 @@ def terms_of(cell: SearchedCell | DerivedCell, link: Link, like: Tensor, recipes
     inner, divisor = _inner_and_divisor(operation.mixing)
     row = operation.left(gate)
     scaled = row if link.weight is None else row * link.weight
-    if is_full(inner):
-        terms = Terms(_candidates(operation, range(len(row)), scaled, recipes))
+    single = as_mixing(inner)
+    if isinstance(single, SinglePath):
+        terms = _single_path(single, operation, row, scaled, recipes)
     else:
-        terms = _single_path(operation, row, scaled, recipes)
+        terms = Terms(_candidates(operation, range(len(row)), scaled, recipes))
     if divisor > 1:
         passes = (row != 0).any().to(row.dtype)
         terms = terms._replace(divisor=divisor, bypass=passes if link.weight is None else passes * link.weight)
@@ -113,12 +114,12 @@ def _candidate(operation: nn.Module, coefficient: Tensor | None, recipes: Recipe
     return Candidate(recipes.of(operation), operation, coefficient)
 
 
-def _single_path(operation: MixedOperation, row: Tensor, scaled: Tensor, recipes: Recipes) -> Terms:
+def _single_path(mixing: SinglePath, operation: MixedOperation, row: Tensor, scaled: Tensor, recipes: Recipes) -> Terms:
     """See `SinglePath`: what was drawn runs, the gates of the others are added as they are."""
     values = row.tolist()
     running = [k for k, value in enumerate(values) if value != 0] or [0]
     others = [k for k in range(len(values)) if k not in running]
-    constant = scaled[others].sum() if others and row.requires_grad else None
+    constant = scaled[others].sum() if mixing.constant and others and row.requires_grad else None
     return Terms(_candidates(operation, running, scaled, recipes), constant=constant)
 
 

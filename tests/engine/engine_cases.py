@@ -46,6 +46,7 @@ CASES = {
     "dense and unknown": Case(primitives=("none", "nor_conv_3x3", "conv_7x1_1x7", "sep_conv_7x7", "nor_conv_1x1")),
     "partial": Case(mixing=PartialChannels(), channels=8),
     "single path": Case(mixing=SinglePath(), hard=True),
+    "single path without its constant": Case(mixing=SinglePath(constant=False), hard=True),
     "partial single path": Case(mixing=PartialChannels(2, False, SinglePath()), hard=True),
     "gumbel": Case(hard=True),
     "auxiliary skips": Case(auxiliary=True),
