@@ -74,9 +74,7 @@ class Links(NamedTuple):
         """What plans have in common that differ in numbers only."""
         made = tuple(map(id, self.inputs))
         return made + tuple(
-            (source, terms and (terms.divisor, terms.constant is None, tuple(map(_key, _candidates(terms)))))
-            for node in self.nodes
-            for source, terms in (*node, (NONE, None))
+            (source, terms and _key(terms)) for node in self.nodes for source, terms in (*node, (NONE, None))
         )
 
     def recipes(self) -> list[Recipe | None]:
@@ -92,7 +90,8 @@ class Links(NamedTuple):
                 assert terms is not None  # or there was no plan
                 summands = [each for each in _candidates(terms) if not isinstance(each.recipe, Nothing)]
                 gates += [each.coefficient for each in summands if each.coefficient is not None]
-                masks += [each.mask for each in summands if each.mask is not None]
+                if terms.mask is not None:
+                    masks.append(terms.mask)
                 if terms.constant is not None:
                     gates.append(terms.constant)
         return gates, masks
@@ -102,11 +101,16 @@ def _candidates(terms: Terms) -> list[Candidate]:
     return terms.candidates if terms.auxiliary is None else [*terms.candidates, terms.auxiliary]
 
 
-def _key(candidate: Candidate) -> int:
+def _key(terms: Terms) -> tuple[object, ...]:
+    whole = terms.divisor, terms.constant is None, terms.mask is None, terms.auxiliary is None
+    return *whole, *map(_candidate_key, _candidates(terms))
+
+
+def _candidate_key(candidate: Candidate) -> int:
     """A number for each way of running a recipe: addresses of objects have their last bits free."""
     operation = candidate.operation
     drops = type(operation) is Skip and operation.rate > 0
-    return id(candidate.recipe) + (candidate.coefficient is None) + 2 * (candidate.mask is None) + 4 * drops
+    return id(candidate.recipe) + (candidate.coefficient is None) + 2 * drops
 
 
 class Plan:
@@ -206,6 +210,9 @@ class Plan:
         if terms.divisor != 1:
             raise NotNative("partial channels")
         sizes = []
+        dropped = NONE
+        if terms.mask is not None:
+            dropped, self.masks = self.masks, self.masks + 1
         for candidate in _candidates(terms):
             recipe, operation = candidate.recipe, candidate.operation
             if recipe is None or (type(operation) is Skip and operation.rate > 0):
@@ -216,14 +223,12 @@ class Plan:
             if isinstance(recipe, Nothing):
                 continue
             unit, norm = self._add_recipe(source, recipe)
-            gate = mask = NONE
+            gate, mask = NONE, NONE if candidate is terms.auxiliary else dropped
             if candidate.coefficient is not None:
                 gate, self.gates = self.gates, self.gates + 1
-            if candidate.mask is not None:
-                mask, self.masks = self.masks, self.masks + 1
             self.terms.append(Term(node, source, unit, gate, norm, mask))
         if terms.constant is not None:
-            self.terms.append(Term(node, source, CONSTANT, self.gates, NONE, NONE))
+            self.terms.append(Term(node, source, CONSTANT, self.gates, NONE, dropped))
             self.gates += 1
         return sizes
 
