@@ -27,7 +27,7 @@ class Footprint:
 
     Args:
         saved_mib, peak_mib: an image, what the graph of the training loss keeps and what the step adds to the resident
-            size. calls: see `Counts`. flops, bytes: an image, see `Counts`. cpu_s, wall_s: of the step, on all threads.
+            size. calls: see `Counts`. flops, bytes: an image, see `Counts`. wall_s: of the step.
         trouble: why there was no step, in words.
     """
 
@@ -36,7 +36,6 @@ class Footprint:
     calls: int | None = None
     flops: float | None = None
     bytes: float | None = None
-    cpu_s: float | None = None
     wall_s: float | None = None
     trouble: str = ""
 
@@ -73,13 +72,13 @@ def _measured(speed: Speed, case: Case) -> Footprint:
         if free is not None and need > free:
             return Footprint(**counted, trouble=f"it needs about {need:.0f} MiB of memory, {free:.0f} are free")
         before = _reset_peak()
-        wall, cpu = time.perf_counter(), time.process_time()
+        started = time.perf_counter()
         made.step(made.batches)
-        wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+        wall = time.perf_counter() - started
         peak = None if before is None else max(0.0, _resident("VmHWM") - before) / case.batch
         if loss is not None:
             saved = saved_mib(lambda: loss(made.batches), made.owned) / case.batch
-    return Footprint(saved, peak, **counted, cpu_s=cpu, wall_s=wall)
+    return Footprint(saved, peak, **counted, wall_s=wall)
 
 
 def _reset_peak() -> float | None:

@@ -85,15 +85,15 @@ class Measuring:
                 found = footprint(self.speed, case)
                 if found.trouble:
                     self._notice(f"{_words(case)}: not measured, {found.trouble}.")
-                if found.wall_s is not None and found.cpu_s is not None:
-                    self.seconds[case] = found.cpu_s if case.threads == 1 else found.wall_s
+                if found.wall_s is not None:
+                    self.seconds[case] = found.wall_s
             self.footprints[case] = found
         return [case for case in group if not self.footprints[case].trouble]
 
     def _time(self, cases: list[Case], rounds: int, shown: Bar) -> None:
         found = timings(self.speed, cases, rounds, partial(self._tell, shown))
         for case, measured in found.items():
-            self.seconds[case] = sum(_counted(each, case) for each in measured) / len(measured)
+            self.seconds[case] = sum(each.wall_s for each in measured) / len(measured)
         self.timings.update(found)
         for row in self.rows[-len(cases) :]:
             log.info("%s", _result(row))
@@ -127,10 +127,6 @@ def _of_memory(case: Case, footprints: dict[Case, Footprint]) -> Footprint | Non
     """What is known of the memory of `case`, which is the same for all threads."""
     same = {**asdict(case), "threads": None}
     return next((found for other, found in footprints.items() if {**asdict(other), "threads": None} == same), None)
-
-
-def _counted(timing: Timing, case: Case) -> float:
-    return timing.cpu_s if case.threads == 1 else timing.wall_s
 
 
 def _group_words(case: Case) -> str:
