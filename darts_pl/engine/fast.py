@@ -11,6 +11,7 @@ computed, and each result is added to the node that it enters. Against the walk 
 
 from collections.abc import Sequence
 
+import torch
 import torch.nn as nn
 import torch.nn.functional as F
 from torch import Tensor
@@ -34,6 +35,8 @@ class FastEngine:
         """See `darts_pl.spaces.walk.Engine`."""
         if not isinstance(cell, SearchedCell | DerivedCell) or not knows_draws(cell):
             return walk(cell, inputs)
+        if isinstance(cell, DerivedCell) and not torch.is_grad_enabled():
+            return walk(cell, inputs)  # one operation an edge, nothing to keep: little is shared
         return cell.join(states_of(cell, first_states(cell, inputs, self._recipes), self._recipes))
 
 
