@@ -23,20 +23,21 @@ def check_engine(name: str) -> None:
 
 
 @contextmanager
-def running_by(network: nn.Module, name: str = "auto") -> Iterator[None]:
-    """Within, the cells of `network` run by the engine `name`. What they compute stays the same up to rounding, and
-    parameters, buffers and state dict are those of the cells.
+def running_by(network: nn.Module, engine: str | Engine | None = "auto") -> Iterator[None]:
+    """Within, the cells of `network` run by `engine`. What they compute stays the same up to rounding, and parameters,
+    buffers and state dict are those of the cells.
 
     Args:
-        name: `plain`, module by module; `fast`, by PyTorch with what edges share computed once; `native`, whole cells
-            on kernels of this package's own, where a CPU has a compiler, all else by `fast`; `auto`, the best for each
-            cell. Cells of which the engine knows no operation run plainly.
+        engine: one of `make_engine`, which keeps what it found out about a network from one `with` to the next, or its
+            name: `plain`, module by module; `fast`, by PyTorch with what edges share computed once; `native`, whole
+            cells on kernels of this package's own, where a CPU has a compiler, all else by `fast`; `auto`, the best for
+            each cell. Cells of which the engine knows no operation run plainly.
 
     Raises:
         ConfigError: no such engine.
     """
-    check_engine(name)
-    engine = _engine(AUTO if name == "auto" else name)
+    if isinstance(engine, str):
+        engine = make_engine(engine)
     before = [(cell, cell.engine) for cell in network.modules() if isinstance(cell, GraphCell)]
     try:
         for cell, _ in before:
@@ -47,7 +48,14 @@ def running_by(network: nn.Module, name: str = "auto") -> Iterator[None]:
             cell.engine = own
 
 
-def _engine(name: str) -> Engine | None:
+def make_engine(name: str) -> Engine | None:
+    """The engine of this name, None for `plain`; see `running_by`.
+
+    Raises:
+        ConfigError: no such engine.
+    """
+    check_engine(name)
+    name = AUTO if name == "auto" else name
     if name == "plain":
         return None
     return FastEngine() if name == "fast" else NativeEngine()

@@ -16,7 +16,7 @@ from darts_pl.engine.native.kernels import Kernels
 from darts_pl.engine.native.links import Links
 from darts_pl.engine.native.plan import NotNative, Plan
 from darts_pl.engine.recipes import Recipes
-from darts_pl.engine.twice import is_differentiated_twice
+from darts_pl.engine.wanted import are_second_wanted
 from darts_pl.spaces.walk import DerivedCell, GraphCell, SearchedCell
 
 log = logging.getLogger("darts_pl")
@@ -120,11 +120,11 @@ def is_available() -> bool:
 
 
 def _only_computes(inputs: Sequence[Tensor]) -> bool:
-    """Whether `inputs` are numbers in the memory of the host, and the pass is only run and differentiated once, not
-    recorded or compiled."""
-    if is_differentiated_twice() or torch.is_autocast_enabled("cpu"):
+    """Whether `inputs` are numbers in the memory of the host, and the pass is only run, not recorded, compiled or
+    differentiated twice."""
+    if torch.is_autocast_enabled("cpu") or torch.compiler.is_compiling() or torch.jit.is_tracing():
         return False
-    if torch.compiler.is_compiling() or torch.jit.is_tracing():
+    if are_second_wanted():
         return False
     return all(
         type(each) is Tensor and each.device.type == "cpu" and each.dtype in DTYPES and each.dim() == 4

@@ -27,9 +27,7 @@ class Links(NamedTuple):
         """What plans have in common that differ in numbers only."""
         made = tuple(map(id, self.inputs))
         return made + tuple(
-            (source, terms and (terms.divisor, terms.constant is None, tuple(map(_key, candidates_of(terms)))))
-            for node in self.nodes
-            for source, terms in (*node, (BETWEEN_NODES, None))
+            (source, terms and _key(terms)) for node in self.nodes for source, terms in (*node, (BETWEEN_NODES, None))
         )
 
     def recipes(self) -> list[Recipe | None]:
@@ -46,7 +44,8 @@ class Links(NamedTuple):
                     continue  # and there is no plan
                 summands = [each for each in candidates_of(terms) if not isinstance(each.recipe, Nothing)]
                 gates += [each.coefficient for each in summands if each.coefficient is not None]
-                masks += [each.mask for each in summands if each.mask is not None]
+                if terms.mask is not None:
+                    masks.append(terms.mask)
                 if terms.constant is not None:
                     gates.append(terms.constant)
         return gates, masks
@@ -57,8 +56,13 @@ def candidates_of(terms: Terms) -> list[Candidate]:
     return terms.candidates if terms.auxiliary is None else [*terms.candidates, terms.auxiliary]
 
 
-def _key(candidate: Candidate) -> int:
+def _key(terms: Terms) -> tuple[object, ...]:
+    whole = terms.divisor, terms.constant is None, terms.mask is None, terms.auxiliary is None
+    return *whole, *map(_candidate_key, candidates_of(terms))
+
+
+def _candidate_key(candidate: Candidate) -> int:
     """A number for each way of running a recipe: addresses of objects have their last bits free."""
     operation = candidate.operation
     drops = type(operation) is Skip and operation.rate > 0
-    return id(candidate.recipe) + (candidate.coefficient is None) + 2 * (candidate.mask is None) + 4 * drops
+    return id(candidate.recipe) + (candidate.coefficient is None) + 2 * drops

@@ -157,6 +157,9 @@ class Plan:
         if terms.divisor != 1:
             raise NotNative("partial channels")
         sizes = []
+        dropped = NONE
+        if terms.mask is not None:
+            dropped, self.masks = self.masks, self.masks + 1
         for candidate in candidates_of(terms):
             recipe, operation = candidate.recipe, candidate.operation
             if recipe is None or (type(operation) is Skip and operation.rate > 0):
@@ -167,14 +170,12 @@ class Plan:
             if isinstance(recipe, Nothing):
                 continue
             unit, norm = self._add_recipe(source, recipe)
-            gate = mask = NONE
+            gate, mask = NONE, NONE if candidate is terms.auxiliary else dropped
             if candidate.coefficient is not None:
                 gate, self.gates = self.gates, self.gates + 1
-            if candidate.mask is not None:
-                mask, self.masks = self.masks, self.masks + 1
             self.terms.append(Term(node, source, unit, gate, norm, mask))
         if terms.constant is not None:
-            self.terms.append(Term(node, source, CONSTANT, self.gates, NONE, NONE))
+            self.terms.append(Term(node, source, CONSTANT, self.gates, NONE, dropped))
             self.gates += 1
         return sizes
 
