@@ -103,7 +103,7 @@ template <class T> struct Backward : BackwardUnits<T> {
             for (int i = 0; i < x.size.height; i++) {
                 const T *xs = x.at(block, i, 0), *gs = gx.at(block, i, 0);
                 for (int j = 0; j < x.size.width; j++, g += V)
-                    store(g, load(g) + (load(xs + j * V) > zero<T>() ? load(gs + j * V) : zero<T>()));
+                    store(g, load(g) + passed<T>(load(gs + j * V), load(xs + j * V)));
             }
     }
 

@@ -118,7 +118,7 @@ template <class T> struct BackwardUnits : BackwardNorms<T> {
             for (int i = 0; i < x.size.height; i++) {
                 const T *xs = x.at(block, i, 0), *gs = gx.at(block, i, 0);
                 for (int j = 0; j < x.size.width; j++, g += V)
-                    store(g, load(xs + j * V) > zero<T>() ? load(gs + j * V) : zero<T>());
+                    store(g, passed<T>(load(gs + j * V), load(xs + j * V)));
             }
     }
 
@@ -137,7 +137,7 @@ template <class T> struct BackwardUnits : BackwardNorms<T> {
                 this->for_raw(unit, rows, [&](long pixel, int c, int some, long from) {
                     const long at = pixel * unit.in_channels + c;
                     if (pixel >= 0)
-                        store_some(gx + at, load_some(x + at, some) > zero<T>() ? load(gd + from) : zero<T>(), some);
+                        store_some(gx + at, passed<T>(load(gd + from), load_some(x + at, some)), some);
                 });
             });
     }

@@ -15,6 +15,7 @@ from darts_pl.engine.native.function import Call, run_cell
 from darts_pl.engine.native.kernels import Kernels
 from darts_pl.engine.native.links import Links
 from darts_pl.engine.native.plan import NotNative, Plan
+from darts_pl.engine.native.reaching import Reaching, reaching
 from darts_pl.engine.recipes import Recipes
 from darts_pl.engine.wanted import are_second_wanted
 from darts_pl.spaces.walk import DerivedCell, GraphCell, SearchedCell
@@ -43,8 +44,8 @@ class NativeEngine:
         if planned is None or any(gate.dtype != inputs[0].dtype for gate in gates):
             torch.set_rng_state(drawn)
             return self._fast.run(cell, inputs)
-        plan, kernels = planned
-        return run_cell(Call(plan, kernels, masks), inputs, gates, plan.parameters())
+        plan, kernels, reached = planned
+        return run_cell(Call(plan, kernels, masks, reached), inputs, gates, plan.parameters())
 
     def _links(self, cell: SearchedCell | DerivedCell, like: Tensor) -> Links:
         # in the order of a walk by nodes, since this is where paths are dropped
@@ -63,20 +64,21 @@ class Plans:
 
     def find(
         self, cell: SearchedCell | DerivedCell, inputs: Sequence[Tensor], links: Links
-    ) -> tuple[Plan, Kernels] | None:
-        """The plan of a pass, None where the kernels cannot compute it."""
+    ) -> tuple[Plan, Kernels, Reaching] | None:
+        """The plan of a pass with what belongs to it, None where the kernels cannot compute it."""
         key = (inputs[0].dtype, *(x.shape for x in inputs), *links.key())
         if key not in self._found:
             if len(self._found) >= MOST_PLANS:
                 self._found.clear()
-            self._found[key] = _Found(links.recipes(), _plan(cell, inputs, links))
+            plan = _plan(cell, inputs, links)
+            self._found[key] = _Found(links.recipes(), plan, None if plan is None else reaching(plan))
         found = self._found[key]
-        if found.plan is None:
+        if found.plan is None or found.reached is None:
             return None
         norms = found.plan.norm_state()
         if found.kernels is None or found.norms != norms:
             found.kernels, found.norms = Kernels(found.plan, inputs[0].dtype), norms
-        return found.plan, found.kernels
+        return found.plan, found.kernels, found.reached
 
 
 @dataclasses.dataclass
@@ -85,6 +87,7 @@ class _Found:
 
     recipes: Sequence[object]  # kept, since their identities are in the key
     plan: Plan | None
+    reached: Reaching | None
     kernels: Kernels | None = None
     norms: object = None
 

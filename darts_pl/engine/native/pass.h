@@ -165,7 +165,7 @@ template <class T> struct Pass {
         const T* x = raw(u, image);
         for_raw(u, rows, [&](long pixel, int c, int count, long place) {
             const Vec<T> v = pixel < 0 ? zero<T>() : load_some(x + pixel * u.in_channels + c, count);
-            store(to + place, larger<T>(v, zero<T>()));
+            store(to + place, relu<T>(v));
         });
     }
 };
