@@ -135,6 +135,7 @@ class EigenvalueStop(Rule):
         self.epochs, self.values = list(state["epochs"]), list(state["values"])
 
 
+@differentiated_twice()
 def dominant_eigenvalue(
     loss: Callable[[], Tensor],
     parameters: Sequence[Tensor],
@@ -153,8 +154,7 @@ def dominant_eigenvalue(
         where a derivative is not finite.
     """
     parameters = list(parameters)
-    with differentiated_twice():
-        grads = torch.autograd.grad(loss(), parameters, create_graph=True, allow_unused=True, materialize_grads=True)
+    grads = torch.autograd.grad(loss(), parameters, create_graph=True, allow_unused=True, materialize_grads=True)
     gradient = torch.cat([grad.flatten() for grad in grads])  # [N], of all parameters in a row
     counts = torch.cat([(torch.ones_like(p, dtype=torch.bool)).flatten() for p in parameters])  # bool [N]
     if kept is not None:
@@ -166,10 +166,9 @@ def dominant_eigenvalue(
         """The Hessian times `vector`, both [n] over the n entries that count."""
         direction = torch.zeros_like(gradient)
         direction[counts] = torch.from_numpy(vector).to(direction)
-        with differentiated_twice():  # cells may run again
-            products = torch.autograd.grad(
-                gradient, parameters, direction, retain_graph=True, allow_unused=True, materialize_grads=True
-            )
+        products = torch.autograd.grad(
+            gradient, parameters, direction, retain_graph=True, allow_unused=True, materialize_grads=True
+        )
         parts = reduce(products)
         return torch.cat([part.flatten() for part in parts])[counts].double().cpu().numpy()
 
