@@ -22,8 +22,9 @@ class SinglePath(Mixing):
     formula. It is no approximation of the full sum's gradient, it treats the candidates not drawn as if they gave 1
     everywhere; what tells candidates apart is h_k, over many draws. Memory and time are those of one candidate.
 
-    The constant is noise that is as large as the signal: in a NAS-Bench-201 supernet the gradient of alpha with it has
-    a cosine of .15 ± .22 with the full one of the same draws. Two ways around it:
+    The constant is noise that is as large as the signal: in an untrained NAS-Bench-201 supernet (8 channels, 16 pixels,
+    batch 32) the gradient of alpha has a cosine of .18 ± .22 with the full one of the same draws, .25 ± .27 without the
+    constant. Two ways around it:
     - `constant=False`, the authors' later form (`gdas_v1` in D-X-Y/AutoDL-Projects, its issue 119): dL/dh_j = 0 for
       what was not drawn, so that softmax alone moves the others, by as much as what was drawn gains.
     - `mixing=full` with the same relaxation: the full straight-through gradient, dL/dh_j = Σ dL/dy · o_j(x), for the
