@@ -158,6 +158,21 @@ def test_normalisations_of_all_kinds(change: str, ran: list[str]) -> None:
     assert ran
 
 
+@pytest.mark.parametrize("training", [True, False])
+def test_without_gradients(training: bool, ran: list[str]) -> None:
+    case = Case(size=(9, 11), batch=2 * native.PIECE + 3)
+    networks = [derived().train(training) for _ in range(2)]
+    outputs = []
+    for network, engine in zip(networks, ("plain", "native")):
+        with torch.inference_mode(), running_by(network, engine):
+            y = network(images(case))
+            outputs.append(y[0] if isinstance(y, tuple) else y)
+    torch.testing.assert_close(outputs[1], outputs[0], rtol=1e-10, atol=1e-12)
+    assert len(ran) == 3 * (1 if training else 3)  # in eval mode a piece of the batch at a time
+    for found, expected in zip(networks[1].buffers(), networks[0].buffers()):
+        torch.testing.assert_close(found, expected, rtol=1e-10, atol=1e-12)
+
+
 def test_alphas_alone_need_no_weight_gradients(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[bool] = []
     original = function.Gradients

@@ -74,10 +74,21 @@ def library() -> ctypes.CDLL:
     Raises:
         BuildError: no compiler, one that fails, a cache folder that cannot be written.
     """
-    return _library(native_target(), cache_dir(), os.environ.get("CXX"))
+    found = _found(native_target(), cache_dir(), os.environ.get("CXX"))
+    if isinstance(found, ctypes.CDLL):
+        return found
+    raise BuildError(found)
 
 
 @functools.cache
+def _found(target: str, cache: Path, named: str | None) -> ctypes.CDLL | str:
+    """The library, or why there is none: what failed once is not tried again by this process."""
+    try:
+        return _library(target, cache, named)
+    except BuildError as error:
+        return str(error)
+
+
 def _library(target: str, cache: Path, named: str | None) -> ctypes.CDLL:
     compiler = _compiler(named)
     flags = (*FLAGS, *QUIET, *TARGETS[target])

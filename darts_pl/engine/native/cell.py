@@ -23,6 +23,7 @@ from darts_pl.spaces.walk import DerivedCell, GraphCell, SearchedCell
 log = logging.getLogger("darts_pl")
 
 DTYPES = (torch.float32, torch.float64)
+PIECE = 32  # images; what a pass keeps of all of them would be many times what is needed where there is no gradient
 MOST_PLANS = 256  # a single path draws other candidates in every pass
 _told: set[str] = set()
 
@@ -45,6 +46,9 @@ class NativeEngine:
             torch.set_rng_state(drawn)
             return self._fast.run(cell, inputs)
         plan, kernels, reached = planned
+        if len(inputs[0]) > PIECE and not torch.is_grad_enabled() and plan.takes_images_alone:
+            pieces = zip(*(x.split(PIECE) for x in inputs))
+            return torch.cat([self.run(cell, piece) for piece in pieces])
         return run_cell(Call(plan, kernels, masks, reached), inputs, gates, plan.parameters())
 
     def _links(self, cell: SearchedCell | DerivedCell, like: Tensor) -> Links:

@@ -115,6 +115,11 @@ class Plan:
         names = ("running_mean", "running_var", "num_batches_tracked")
         return [getattr(norm, name) for norm in self.norms for name in names]
 
+    @property
+    def takes_images_alone(self) -> bool:
+        """Whether what comes of an image depends on no other."""
+        return self.masks == 0 and not any(takes_batch_statistics(norm) for norm in self.norms)
+
     def norm_state(self) -> list[tuple[object, ...]]:
         """What may change from pass to pass without a change of the links."""
         return [(norm.training, norm.eps, norm.momentum) for norm in self.norms]
