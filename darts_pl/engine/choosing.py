@@ -10,6 +10,7 @@ from darts_pl.engine.native.cell import NativeEngine
 from darts_pl.engine.recipes import recipe_of
 from darts_pl.errors import ConfigError, nearest
 from darts_pl.spaces.mixed import MixedOperation
+from darts_pl.spaces.series.known import KnownPart
 from darts_pl.spaces.walk import Engine, GraphCell
 
 ENGINES = ("auto", "plain", "fast", "native")
@@ -24,7 +25,8 @@ def check_engine(name: str) -> None:
 
 @contextmanager
 def running_by(network: nn.Module, name: str = "auto") -> Iterator[None]:
-    """Within, the cells of `network` run by the engine `name`. What they compute stays the same up to rounding, and
+    """Within, the cells of `network` run by the engine `name`, and but for `plain` forecasters compute what known
+    features say once for equal ones. What they compute stays the same up to rounding, and
     parameters, buffers and state dict are those of the cells.
 
     Args:
@@ -38,13 +40,18 @@ def running_by(network: nn.Module, name: str = "auto") -> Iterator[None]:
     check_engine(name)
     engine = _engine(AUTO if name == "auto" else name)
     before = [(cell, cell.engine) for cell in network.modules() if isinstance(cell, GraphCell)]
+    known = [(part, part.once_a_row) for part in network.modules() if isinstance(part, KnownPart)]
     try:
+        for part, _ in known:
+            part.once_a_row = engine is not None
         for cell, _ in before:
             cell.engine = engine if engine is not None and _known(cell) else None
         yield
     finally:
         for cell, own in before:
             cell.engine = own
+        for part, was in known:
+            part.once_a_row = was
 
 
 def _engine(name: str) -> Engine | None:
