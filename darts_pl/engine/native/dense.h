@@ -1,0 +1,124 @@
+// Dense convolutions of few channels on small maps, channels last: register tiles of several target positions and
+// several vectors of target values, each source value broadcast. See dense_table.h for how they are cut.
+#pragma once
+#include "dense_table.h"
+
+namespace darts {
+
+// `vectors` x `positions` sums over all values of all runs, held in registers.
+template <class T, int VECTORS, int POSITIONS>
+inline void dense_tile(const T* source, const int* from, const Program& p, const T* weights, T* const* results,
+                       const int* into, bool add) {
+  Vec<T> sum[POSITIONS][VECTORS];
+  const T* at[POSITIONS];
+#pragma GCC unroll 8
+  for (int k = 0; k < POSITIONS; k++) {
+    at[k] = source + from[k];
+#pragma GCC unroll 4
+    for (int v = 0; v < VECTORS; v++) sum[k][v] = add ? load(results[v] + into[k]) : Vec<T>{};
+  }
+  for (size_t run = 0; run < p.runs.size(); run++) {
+    const ptrdiff_t begin = p.offsets[run], end = begin + p.counts[run];
+    for (ptrdiff_t i = begin; i < end; i++, weights += VECTORS * WIDTH<T>) {
+      Vec<T> w[VECTORS];
+#pragma GCC unroll 4
+      for (int v = 0; v < VECTORS; v++) w[v] = load(weights + v * WIDTH<T>);
+#pragma GCC unroll 8
+      for (int k = 0; k < POSITIONS; k++)
+#pragma GCC unroll 4
+        for (int v = 0; v < VECTORS; v++) sum[k][v] += w[v] * at[k][i];
+    }
+  }
+#pragma GCC unroll 8
+  for (int k = 0; k < POSITIONS; k++)
+#pragma GCC unroll 4
+    for (int v = 0; v < VECTORS; v++) store(results[v] + into[k], sum[k][v]);
+}
+
+template <class T, int VECTORS>
+void dense_program(const DenseTable<T>& table, const Program& p, const T* source, const T* packed, T* const* targets,
+                   bool add) {
+  constexpr int TILE = positions_of(VECTORS);
+  const std::vector<int>&from = table.from[p.phase], &into = table.into[p.phase];
+  const int positions = int(from.size());
+  T* results[VECTORS];
+  for (int v = 0; v < VECTORS; v++) results[v] = targets[p.members[v].convolution] + p.members[v].block * WIDTH<T>;
+  int k = 0;
+  for (; k + TILE <= positions; k += TILE)
+    dense_tile<T, VECTORS, TILE>(source, &from[k], p, packed + p.at, results, &into[k], add);
+  for (; k < positions; k++) dense_tile<T, VECTORS, 1>(source, &from[k], p, packed + p.at, results, &into[k], add);
+}
+
+// The results of one image, rows of `table.result_row()`. Forward a target a convolution from one source; backward one
+// target from the sources of the convolutions, which lie `source.size()` apart.
+template <class T>
+void dense(const DenseTable<T>& table, const T* source, const T* packed, T* const* targets, bool add = false) {
+  for (const Program& p : table.programs) switch (p.members.size()) {
+      case 1: dense_program<T, 1>(table, p, source, packed, targets, add); break;
+      case 2: dense_program<T, 2>(table, p, source, packed, targets, add); break;
+      default: dense_program<T, 3>(table, p, source, packed, targets, add); break;
+    }
+}
+
+// Weight gradients: VALUES source values x VECTORS vectors of output gradients, summed over all positions.
+template <class T, int VECTORS, int VALUES>
+inline void dense_weights_tile(const DenseTable<T>& table, int phase, const T* source, const T* const* gradients,
+                               T* out, int values) {
+  Vec<T> sum[VALUES][VECTORS] = {};
+  const int step = table.source_step(), lanes = table.pixels * table.target.channels;
+  for (int y = phase; y < table.target.height; y += table.phases()) {
+    const T* s = source + table.source_row(y);
+    ptrdiff_t g = y * table.target.row();
+    for (int group = 0; group < table.groups; group++, s += step, g += lanes) {
+      Vec<T> d[VECTORS];
+#pragma GCC unroll 4
+      for (int v = 0; v < VECTORS; v++) d[v] = load(gradients[v] + g);
+#pragma GCC unroll 8
+      for (int i = 0; i < VALUES; i++)
+#pragma GCC unroll 4
+        for (int v = 0; v < VECTORS; v++) sum[i][v] += d[v] * s[i];
+    }
+  }
+#pragma GCC unroll 8
+  for (int i = 0; i < VALUES; i++)
+    if (i < values)
+#pragma GCC unroll 4
+      for (int v = 0; v < VECTORS; v++) {
+        T* o = out + (i * VECTORS + v) * WIDTH<T>;
+        store(o, load(o) + sum[i][v]);
+      }
+}
+
+template <class T, int VECTORS>
+void dense_weights_program(const DenseTable<T>& table, const Program& p, const T* source, const T* gradients,
+                           T* packed) {
+  constexpr int TILE = positions_of(VECTORS);
+  const T* targets[VECTORS];
+  for (int v = 0; v < VECTORS; v++)
+    targets[v] = gradients + p.members[v].convolution * table.target.size() + table.target.origin() +
+                 p.members[v].block * WIDTH<T>;
+  T* out = packed + p.at;
+  for (size_t run = 0; run < p.runs.size(); run++)
+    for (int i = 0; i < p.counts[run]; i += TILE) {  // the last tile reads past its run, into what lies behind
+      const int values = std::min(TILE, p.counts[run] - i);
+      dense_weights_tile<T, VECTORS, TILE>(table, p.phase, source + p.offsets[run] + i, targets, out, values);
+      out += size_t(values) * VECTORS * WIDTH<T>;
+    }
+}
+
+// Add one image's gradients of the packed weights of a forward table.
+//
+// gradients: of the outputs, a `target` grid a convolution, `target.size()` apart. Source and gradients need
+// `SLACK` values behind them.
+template <class T>
+void dense_weights(const DenseTable<T>& table, const T* source, const T* gradients, T* packed) {
+  for (const Program& p : table.programs) switch (p.members.size()) {
+      case 1: dense_weights_program<T, 1>(table, p, source, gradients, packed); break;
+      case 2: dense_weights_program<T, 2>(table, p, source, gradients, packed); break;
+      default: dense_weights_program<T, 3>(table, p, source, gradients, packed); break;
+    }
+}
+
+constexpr int SLACK = 128;
+
+}  // namespace darts
