@@ -81,14 +81,17 @@ class FactorizedReduce(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C_in, H, W) → (B, C_out, ceil(H / 2), ceil(W / 2))."""
-        x = F.relu(x)
+        return self.bn(self.halves(F.relu(x)))
+
+    def halves(self, x: Tensor) -> Tensor:
+        """The convolutions alone, side by side: (B, C_in, H, W) → (B, C_out, ceil(H / 2), ceil(W / 2))."""
         height, width = x.shape[-2:]
         if height % 2 or width % 2:
             x = F.pad(x, (0, width % 2, 0, height % 2))
         parts = [self.conv_1(x)]
         if self.conv_2 is not None:
             parts.append(self.conv_2(x[:, :, 1:, 1:]))
-        return self.bn(torch.cat(parts, dim=1))
+        return torch.cat(parts, dim=1)
 
 
 def _relu_depthwise_stage(channels: int, kernel: int, stride: int, dilation: int, affine: bool) -> list[nn.Module]:

@@ -69,14 +69,18 @@ class MixedOperation(nn.Module):
             return gate
         return gate[[k for k, name in enumerate(self.names) if name in self.candidates]]
 
+    @property
+    def dropping(self) -> bool:
+        """Whether this pass drops paths."""
+        return self.droppable and self.training and self.drop_path_probability > 0
+
     def paths(self) -> list[Callable[[Any], Tensor]]:
         """What a mixing may call for the candidates that are left, with paths dropped where a rule says so."""
-        dropping = self.droppable and self.training and self.drop_path_probability > 0
-        return [self._path(candidate, dropping) for candidate in self.candidates.values()]
+        return [self._path(candidate) for candidate in self.candidates.values()]
 
-    def _path(self, candidate: nn.Module, dropping: bool) -> Callable[[Any], Tensor]:
+    def _path(self, candidate: nn.Module) -> Callable[[Any], Tensor]:
         run = partial(_run, candidate)
-        if not dropping or not is_droppable(candidate):
+        if not self.dropping or not is_droppable(candidate):
             return run
         return lambda x: drop_path(run(x), self.drop_path_probability)
 
@@ -93,10 +97,15 @@ def _run(module: nn.Module, x: Any) -> Tensor:
 def drop_path(x: Tensor, probability: float) -> Tensor:
     """Zero whole samples of `x` (B, ...) with `probability` and scale the others by 1 / keep (FractalNet,
     arXiv:1605.07648, as used by the released DARTS code)."""
+    return x * path_mask(x, probability)
+
+
+def path_mask(x: Tensor, probability: float) -> Tensor:
+    """What `drop_path` multiplies `x` (B, ...) by, (B, 1, ...): 0 for samples that are dropped, 1 / keep for others."""
     keep = 1.0 - probability
     # one draw a sample, (B, 1, ...)
     mask = torch.empty(x.shape[0], *[1] * (x.dim() - 1), dtype=x.dtype, device=x.device).bernoulli_(keep)
-    return x * (mask / keep)
+    return mask / keep
 
 
 def is_droppable(operation: nn.Module) -> bool:

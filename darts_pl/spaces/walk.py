@@ -1,11 +1,12 @@
 """The walk through a cell, of a supernet or a derived network: states, edges, gates, output.
 
 Every cell of this package runs here, whatever its states are (images, tokens, features). A faster engine takes the
-place of `walk`: it gets the same cell, whose `links()` name for every node the modules, gates and weights of this pass.
+place of `walk` where a cell has one (`GraphCell.engine`): it gets the same cell, whose `links()` name for every node
+the modules, gates and weights of this pass.
 """
 
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import torch
 import torch.nn as nn
@@ -35,15 +36,24 @@ class Link(NamedTuple):
     weight: Tensor | None = None
 
 
+class Engine(Protocol):
+    """A way to run cells."""
+
+    def run(self, cell: "GraphCell", inputs: Sequence[Tensor]) -> Tensor:
+        """What `walk(cell, inputs)` gives."""
+        ...
+
+
 class GraphCell(nn.Module):
     """A directed graph without circles: state j = Σ over its edges f_{j←i}(state i) (DARTS, arXiv:1806.09055, equation
     1). A subclass says how its states begin, what its edges are and how a term is made of an edge.
 
     Attributes:
         sources: for every node the states that its edges read. concat: the states that make the output.
-        output: how they are joined, see `join_nodes`.
+        output: how they are joined, see `join_nodes`. engine: what runs the cell; None: `walk`.
     """
 
+    engine: Engine | None = None
     sources: Sequence[Sequence[int]]
     concat: Sequence[int]
     output: str = "concat"
@@ -71,7 +81,7 @@ class GraphCell(nn.Module):
 
     def forward(self, *inputs: Tensor) -> Tensor:
         """The outputs of the preceding cells (B, C', ...) → the output of this one."""
-        return walk(self, inputs)
+        return walk(self, inputs) if self.engine is None else self.engine.run(self, inputs)
 
 
 def walk(cell: GraphCell, inputs: Sequence[Tensor], context: tuple[object, ...] = ()) -> Tensor:

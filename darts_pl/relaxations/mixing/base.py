@@ -1,6 +1,7 @@
 """The contract of mixings, and the plainest of them, the full sum."""
 
 from collections.abc import Callable, Iterable
+from functools import partial
 
 from torch import Tensor
 
@@ -78,5 +79,14 @@ class FunctionMixing(Mixing):
 
 
 def as_mixing(mixing: MixingFunction) -> Mixing:
-    """`mixing` itself where it keeps the contract, a plain function wrapped."""
+    """`mixing` itself where it keeps the contract, a plain function wrapped. A partial call without arguments, as
+    configurations make them, is the function that it calls."""
+    while isinstance(mixing, partial) and not mixing.args and not mixing.keywords:
+        mixing = mixing.func
     return mixing if isinstance(mixing, Mixing) else FunctionMixing(mixing)
+
+
+def is_full(mixing: MixingFunction) -> bool:
+    """Whether `mixing` is the full sum."""
+    found = as_mixing(mixing)
+    return isinstance(found, FunctionMixing) and found.function is full

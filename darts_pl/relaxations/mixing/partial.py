@@ -1,7 +1,7 @@
 """Partial channels."""
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -69,15 +69,26 @@ class PartialChannels(Mixing):
             return self.inner(x, candidates, gate)
         part = x.shape[1] // self.channel_divisor
         mixed = self.inner(x[:, :part], candidates, gate)
-        bypass = x[:, part:]
-        if bypass.shape[2:] != mixed.shape[2:]:
-            pool = F.max_pool1d if x.dim() == 3 else F.max_pool2d
-            bypass = pool(bypass, 2, ceil_mode=True)
-        bypass = bypass * (gate != 0).any()
-        # (B, part, K, H', W'): joined along the groups' axis, channels come out shuffled by the copy of joining.
-        groups = [mixed.unsqueeze(2), bypass.unflatten(1, (-1, part)).transpose(1, 2)]
-        return torch.cat(groups, dim=2).flatten(1, 2)
+        bypass = pooled_to(x[:, part:], mixed.shape[2:])
+        return shuffled(mixed, bypass * (gate != 0).any())
 
     def with_divisor(self, divisor: int) -> "PartialChannels":
         """The same with another channel divisor."""
         return dataclasses.replace(self, channel_divisor=divisor)
+
+
+def pooled_to(bypass: Tensor, size: Sequence[int]) -> Tensor:
+    """The channels that are not mixed, (B, C, H, W) or (B, C, T), in the height and width, or length, of the others."""
+    if tuple(bypass.shape[2:]) == tuple(size):
+        return bypass
+    pool = F.max_pool1d if bypass.dim() == 3 else F.max_pool2d
+    return pool(bypass, 2, ceil_mode=True)
+
+
+def shuffled(mixed: Tensor, bypass: Tensor) -> Tensor:
+    """(B, C / K, ...) and (B, C - C / K, ...) as (B, C, ...), channel c of group g at c · K + g; the mixed ones are
+    group 0."""
+    part = mixed.shape[1]
+    # (B, part, K, H', W'): joined along the groups' axis, channels come out shuffled by the copy of joining.
+    groups = [mixed.unsqueeze(2), bypass.unflatten(1, (-1, part)).transpose(1, 2)]
+    return torch.cat(groups, dim=2).flatten(1, 2)

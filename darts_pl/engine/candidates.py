@@ -1,0 +1,128 @@
+"""What a link of a cell adds to its node, taken apart: candidates with their recipes and coefficients."""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import torch.nn as nn
+from torch import Tensor
+
+from darts_pl.engine.recipes import Recipe, recipe_of
+from darts_pl.ops.image import Skip
+from darts_pl.relaxations.mixing import MixingFunction, PartialChannels, SinglePath, as_mixing, is_full
+from darts_pl.spaces.mixed import MixedOperation, is_droppable, path_mask
+from darts_pl.spaces.walk import DerivedCell, Link, SearchedCell
+
+
+class Candidate(NamedTuple):
+    """A term of a sum: coefficient · mask · operation(x).
+
+    Args:
+        recipe: what the operation is made of, None where that is unknown.
+        coefficient: a scalar; None: 1. mask: (B, 1, 1, 1), zero for samples whose path is dropped; None: 1.
+    """
+
+    recipe: Recipe | None
+    operation: nn.Module
+    coefficient: Tensor | None
+    mask: Tensor | None = None
+
+
+class Terms(NamedTuple):
+    """A link as a sum over candidates.
+
+    Args:
+        candidates: of the full sum, or those that a single path runs.
+        divisor: they mix the first C / `divisor` channels, the others pass by (`PartialChannels`).
+        bypass: the scalar that the others are multiplied by.
+        constant: a scalar that is added to every value of the mixed part, None: nothing (`SinglePath`).
+        auxiliary: a further term, of all channels.
+    """
+
+    candidates: list[Candidate]
+    divisor: int = 1
+    bypass: Tensor | None = None
+    constant: Tensor | None = None
+    auxiliary: Candidate | None = None
+
+
+def knows_draws(cell: SearchedCell | DerivedCell) -> bool:
+    """Whether the random numbers of a pass through `cell` are drawn by `terms_of`, in the order of a walk by nodes:
+    not where an operation draws its own, or a mixing that is not known here calls operations whose paths drop."""
+    if not cell.training:
+        return True
+    if any(_draws(module) for module in cell.modules()):
+        return False
+    mixed = [module for module in cell.edge_modules() if isinstance(module, MixedOperation)]
+    return all(knows_mixing(module.mixing) for module in mixed if module.dropping)
+
+
+def _draws(module: nn.Module) -> bool:
+    if isinstance(module, Skip):
+        return module.rate > 0
+    return isinstance(module, nn.modules.dropout._DropoutNd) and module.p > 0
+
+
+def knows_mixing(mixing: MixingFunction) -> bool:
+    """Whether `mixing` is the full sum or a single path, of all channels or a part of them."""
+    inner, _ = _inner_and_divisor(mixing)
+    return is_full(inner) or isinstance(as_mixing(inner), SinglePath)
+
+
+def terms_of(cell: SearchedCell | DerivedCell, link: Link, like: Tensor) -> Terms | None:
+    """The terms of a link, None where its mixing is not known here.
+
+    Args:
+        like: a state of the cell; what dropped paths are drawn for.
+    """
+    if isinstance(cell, DerivedCell):
+        dropping = cell.drop_path_probability if cell.training else 0.0
+        return Terms([_candidate(link.operation, link.weight, dropping, like)])
+    operation, gate = link.operation, link.gate
+    if not isinstance(operation, MixedOperation) or gate is None or not knows_mixing(operation.mixing):
+        return None
+    inner, divisor = _inner_and_divisor(operation.mixing)
+    row = operation.left(gate)
+    scaled = row if link.weight is None else row * link.weight
+    if is_full(inner):
+        terms = Terms(_candidates(operation, range(len(row)), scaled, like))
+    else:
+        terms = _single_path(operation, row, scaled, like)
+    if divisor > 1:
+        passes = (row != 0).any().to(row.dtype)
+        terms = terms._replace(divisor=divisor, bypass=passes if link.weight is None else passes * link.weight)
+    return terms._replace(auxiliary=_auxiliary(cell, link, row))
+
+
+def _inner_and_divisor(mixing: MixingFunction) -> tuple[MixingFunction, int]:
+    found = as_mixing(mixing)
+    return (found.inner, found.channel_divisor) if isinstance(found, PartialChannels) else (found, 1)
+
+
+def _candidates(operation: MixedOperation, places: Iterable[int], scaled: Tensor, like: Tensor) -> list[Candidate]:
+    modules, rows = list(operation.candidates.values()), scaled.unbind()
+    dropping = operation.drop_path_probability if operation.dropping else 0.0
+    return [_candidate(modules[k], rows[k], dropping, like) for k in places]
+
+
+def _candidate(operation: nn.Module, coefficient: Tensor | None, dropping: float, like: Tensor) -> Candidate:
+    mask = path_mask(like, dropping) if dropping > 0 and is_droppable(operation) else None
+    return Candidate(recipe_of(operation), operation, coefficient, mask)
+
+
+def _single_path(operation: MixedOperation, row: Tensor, scaled: Tensor, like: Tensor) -> Terms:
+    """See `SinglePath`: what was drawn runs, the gates of the others are added as they are."""
+    values = row.tolist()
+    running = [k for k, value in enumerate(values) if value != 0] or [0]
+    others = [k for k in range(len(values)) if k not in running]
+    constant = scaled[others].sum() if others and row.requires_grad else None
+    return Terms(_candidates(operation, running, scaled, like), constant=constant)
+
+
+def _auxiliary(cell: SearchedCell, link: Link, row: Tensor) -> Candidate | None:
+    operation = link.operation
+    assert isinstance(operation, MixedOperation)  # `terms_of` has asked
+    module, weight = operation.auxiliary, operation.auxiliary_weight
+    if module is None or not weight or cell.without_auxiliary:
+        return None
+    coefficient = row.new_tensor(weight) if link.weight is None else weight * link.weight
+    return Candidate(recipe_of(module), module, coefficient)

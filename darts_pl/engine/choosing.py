@@ -1,0 +1,58 @@
+"""Which engine runs the cells of a network: `engine=auto|plain|fast|native`."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch.nn as nn
+
+from darts_pl.engine.fast import FastEngine
+from darts_pl.engine.recipes import recipe_of
+from darts_pl.errors import ConfigError, nearest
+from darts_pl.spaces.mixed import MixedOperation
+from darts_pl.spaces.walk import Engine, GraphCell
+
+ENGINES = ("auto", "plain", "fast")
+AUTO = "fast"
+
+
+def check_engine(name: str) -> None:
+    """Raises ConfigError for an engine that does not exist."""
+    if name not in ENGINES:
+        raise ConfigError(f"engine={name!r} does not exist. {nearest(name, ENGINES)}")
+
+
+@contextmanager
+def running_by(network: nn.Module, name: str = "auto") -> Iterator[None]:
+    """Within, the cells of `network` run by the engine `name`. What they compute stays the same up to rounding, and
+    parameters, buffers and state dict are those of the cells.
+
+    Args:
+        name: `plain`, module by module; `fast`, by PyTorch with what edges share computed once; `auto`, the best for
+            each cell. Cells of which the engine knows no operation run plainly.
+
+    Raises:
+        ConfigError: no such engine.
+    """
+    check_engine(name)
+    engine = _engine(AUTO if name == "auto" else name)
+    before = [(cell, cell.engine) for cell in network.modules() if isinstance(cell, GraphCell)]
+    try:
+        for cell, _ in before:
+            cell.engine = engine if engine is not None and _known(cell) else None
+        yield
+    finally:
+        for cell, own in before:
+            cell.engine = own
+
+
+def _engine(name: str) -> Engine | None:
+    return FastEngine() if name == "fast" else None
+
+
+def _known(cell: GraphCell) -> bool:
+    """Whether any operation on the edges of `cell` has a recipe by which something is saved."""
+    for module in cell.edge_modules():
+        operations = module.candidates.values() if isinstance(module, MixedOperation) else [module]
+        if any(recipe_of(operation) is not None for operation in operations):
+            return True
+    return False
