@@ -17,9 +17,21 @@ inline void dense_tile(const T* source, const int* from, const Program& p, const
 #pragma GCC unroll 4
     for (int v = 0; v < VECTORS; v++) sum[k][v] = add ? load(results[v] + into[k]) : Vec<T>{};
   }
+  // One vector alone is added to in two sums by turns, so that one addition need not wait for the other.
+  constexpr bool TWICE = VECTORS == 1 && MANY_REGISTERS;
+  Vec<T> other[POSITIONS] = {};
   for (size_t run = 0; run < p.runs.size(); run++) {
-    const ptrdiff_t begin = p.offsets[run], end = begin + p.counts[run];
-    for (ptrdiff_t i = begin; i < end; i++, weights += VECTORS * WIDTH<T>) {
+    ptrdiff_t i = p.offsets[run];
+    const ptrdiff_t end = i + p.counts[run];
+    if (TWICE)
+      for (; i + 1 < end; i += 2, weights += 2 * WIDTH<T>) {
+        const Vec<T> w0 = load(weights), w1 = load(weights + WIDTH<T>);
+#pragma GCC unroll 8
+        for (int k = 0; k < POSITIONS; k++) sum[k][0] += w0 * at[k][i];
+#pragma GCC unroll 8
+        for (int k = 0; k < POSITIONS; k++) other[k] += w1 * at[k][i + 1];
+      }
+    for (; i < end; i++, weights += VECTORS * WIDTH<T>) {
       Vec<T> w[VECTORS];
 #pragma GCC unroll 4
       for (int v = 0; v < VECTORS; v++) w[v] = load(weights + v * WIDTH<T>);
@@ -29,6 +41,9 @@ inline void dense_tile(const T* source, const int* from, const Program& p, const
         for (int v = 0; v < VECTORS; v++) sum[k][v] += w[v] * at[k][i];
     }
   }
+  if (TWICE)
+#pragma GCC unroll 8
+    for (int k = 0; k < POSITIONS; k++) sum[k][0] += other[k];
 #pragma GCC unroll 8
   for (int k = 0; k < POSITIONS; k++)
 #pragma GCC unroll 4

@@ -133,7 +133,7 @@ template <class T> class DenseTable {
   void choose_groups() {
     const int few = phases(), filling = std::lcm(target.channels, WIDTH<T>) / target.channels;
     const int many = std::lcm(filling, few);
-    pixels = cost(many) < cost(few) ? many : few;
+    pixels = cost(many) <= cost(few) ? many : few;
     blocks = (pixels * target.channels + WIDTH<T> - 1) / WIDTH<T>;
     groups = (target.width + pixels - 1) / pixels;
     exact = pixels * target.channels == lanes() && target.width % pixels == 0;
