@@ -7,118 +7,118 @@ namespace darts {
 
 // `vectors` x `positions` sums over all values of all runs, held in registers.
 template <class T, int VECTORS, int POSITIONS>
-inline void dense_tile(const T* source, const int* from, const Program& p, const T* weights, T* const* results,
+INLINE void dense_tile(const T* source, const int* from, const Program& p, const T* weights, T* const* results,
                        const int* into, bool add) {
-  Vec<T> sum[POSITIONS][VECTORS];
-  const T* at[POSITIONS];
+    Vec<T> sum[POSITIONS][VECTORS];
+    const T* at[POSITIONS];
 #pragma GCC unroll 8
-  for (int k = 0; k < POSITIONS; k++) {
-    at[k] = source + from[k];
+    for (int k = 0; k < POSITIONS; k++) {
+        at[k] = source + from[k];
 #pragma GCC unroll 4
-    for (int v = 0; v < VECTORS; v++) sum[k][v] = add ? load(results[v] + into[k]) : Vec<T>{};
-  }
-  // One vector alone is added to in two sums by turns, so that one addition need not wait for the other.
-  constexpr bool TWICE = VECTORS == 1 && MANY_REGISTERS;
-  Vec<T> other[POSITIONS] = {};
-  for (size_t run = 0; run < p.runs.size(); run++) {
-    ptrdiff_t i = p.offsets[run];
-    const ptrdiff_t end = i + p.counts[run];
-    if (TWICE)
-      for (; i + 1 < end; i += 2, weights += 2 * WIDTH<T>) {
-        const Vec<T> w0 = load(weights), w1 = load(weights + WIDTH<T>);
-#pragma GCC unroll 8
-        for (int k = 0; k < POSITIONS; k++) sum[k][0] += w0 * at[k][i];
-#pragma GCC unroll 8
-        for (int k = 0; k < POSITIONS; k++) other[k] += w1 * at[k][i + 1];
-      }
-    for (; i < end; i++, weights += VECTORS * WIDTH<T>) {
-      Vec<T> w[VECTORS];
-#pragma GCC unroll 4
-      for (int v = 0; v < VECTORS; v++) w[v] = load(weights + v * WIDTH<T>);
-#pragma GCC unroll 8
-      for (int k = 0; k < POSITIONS; k++)
-#pragma GCC unroll 4
-        for (int v = 0; v < VECTORS; v++) sum[k][v] += w[v] * at[k][i];
+        for (int v = 0; v < VECTORS; v++) sum[k][v] = add ? load_any(results[v] + into[k]) : Vec<T>{};
     }
-  }
-  if (TWICE)
+    // One vector alone is added to in two sums by turns, so that one addition need not wait for the other.
+    constexpr bool TWICE = VECTORS == 1 && MANY_REGISTERS;
+    Vec<T> other[POSITIONS] = {};
+    for (size_t run = 0; run < p.runs.size(); run++) {
+        ptrdiff_t i = p.offsets[run];
+        const ptrdiff_t end = i + p.counts[run];
+        if (TWICE)
+            for (; i + 1 < end; i += 2, weights += 2 * LANES<T>) {
+                const Vec<T> w0 = load(weights), w1 = load(weights + LANES<T>);
 #pragma GCC unroll 8
-    for (int k = 0; k < POSITIONS; k++) sum[k][0] += other[k];
+                for (int k = 0; k < POSITIONS; k++) sum[k][0] += w0 * at[k][i];
 #pragma GCC unroll 8
-  for (int k = 0; k < POSITIONS; k++)
+                for (int k = 0; k < POSITIONS; k++) other[k] += w1 * at[k][i + 1];
+            }
+        for (; i < end; i++, weights += VECTORS * LANES<T>) {
+            Vec<T> w[VECTORS];
 #pragma GCC unroll 4
-    for (int v = 0; v < VECTORS; v++) store(results[v] + into[k], sum[k][v]);
+            for (int v = 0; v < VECTORS; v++) w[v] = load(weights + v * LANES<T>);
+#pragma GCC unroll 8
+            for (int k = 0; k < POSITIONS; k++)
+#pragma GCC unroll 4
+                for (int v = 0; v < VECTORS; v++) sum[k][v] += w[v] * at[k][i];
+        }
+    }
+    if (TWICE)
+#pragma GCC unroll 8
+        for (int k = 0; k < POSITIONS; k++) sum[k][0] += other[k];
+#pragma GCC unroll 8
+    for (int k = 0; k < POSITIONS; k++)
+#pragma GCC unroll 4
+        for (int v = 0; v < VECTORS; v++) store_any(results[v] + into[k], sum[k][v]);
 }
 
 template <class T, int VECTORS>
 void dense_program(const DenseTable<T>& table, const Program& p, const T* source, const T* packed, T* const* targets,
                    bool add) {
-  constexpr int TILE = positions_of(VECTORS);
-  const std::vector<int>&from = table.from[p.phase], &into = table.into[p.phase];
-  const int positions = int(from.size());
-  T* results[VECTORS];
-  for (int v = 0; v < VECTORS; v++) results[v] = targets[p.members[v].convolution] + p.members[v].block * WIDTH<T>;
-  int k = 0;
-  for (; k + TILE <= positions; k += TILE)
-    dense_tile<T, VECTORS, TILE>(source, &from[k], p, packed + p.at, results, &into[k], add);
-  for (; k < positions; k++) dense_tile<T, VECTORS, 1>(source, &from[k], p, packed + p.at, results, &into[k], add);
+    constexpr int TILE = positions_of(VECTORS);
+    const std::vector<int>&from = table.from[p.phase], &into = table.into[p.phase];
+    const int positions = int(from.size());
+    T* results[VECTORS];
+    for (int v = 0; v < VECTORS; v++) results[v] = targets[p.members[v].convolution] + p.members[v].block * LANES<T>;
+    int k = 0;
+    for (; k + TILE <= positions; k += TILE)
+        dense_tile<T, VECTORS, TILE>(source, &from[k], p, packed + p.at, results, &into[k], add);
+    for (; k < positions; k++) dense_tile<T, VECTORS, 1>(source, &from[k], p, packed + p.at, results, &into[k], add);
 }
 
 // The results of one image, rows of `table.result_row()`. Forward a target a convolution from one source; backward one
 // target from the sources of the convolutions, which lie `source.size()` apart.
 template <class T>
 void dense(const DenseTable<T>& table, const T* source, const T* packed, T* const* targets, bool add = false) {
-  for (const Program& p : table.programs) switch (p.members.size()) {
-      case 1: dense_program<T, 1>(table, p, source, packed, targets, add); break;
-      case 2: dense_program<T, 2>(table, p, source, packed, targets, add); break;
-      default: dense_program<T, 3>(table, p, source, packed, targets, add); break;
-    }
+    for (const Program& p : table.programs) switch (p.members.size()) {
+            case 1: dense_program<T, 1>(table, p, source, packed, targets, add); break;
+            case 2: dense_program<T, 2>(table, p, source, packed, targets, add); break;
+            default: dense_program<T, 3>(table, p, source, packed, targets, add); break;
+        }
 }
 
 // Weight gradients: VALUES source values x VECTORS vectors of output gradients, summed over all positions.
 template <class T, int VECTORS, int VALUES>
-inline void dense_weights_tile(const DenseTable<T>& table, int phase, const T* source, const T* const* gradients,
+INLINE void dense_weights_tile(const DenseTable<T>& table, int phase, const T* source, const T* const* gradients,
                                T* out, int values) {
-  Vec<T> sum[VALUES][VECTORS] = {};
-  const int step = table.source_step(), lanes = table.pixels * table.target.channels;
-  for (int y = phase; y < table.target.height; y += table.phases()) {
-    const T* s = source + table.source_row(y);
-    ptrdiff_t g = y * table.target.row();
-    for (int group = 0; group < table.groups; group++, s += step, g += lanes) {
-      Vec<T> d[VECTORS];
+    Vec<T> sum[VALUES][VECTORS] = {};
+    const int step = table.source_step(), lanes = table.pixels * table.target.channels;
+    for (int y = phase; y < table.target.height; y += table.phases()) {
+        const T* s = source + table.source_row(y);
+        ptrdiff_t g = y * table.target.row();
+        for (int group = 0; group < table.groups; group++, s += step, g += lanes) {
+            Vec<T> d[VECTORS];
 #pragma GCC unroll 4
-      for (int v = 0; v < VECTORS; v++) d[v] = load(gradients[v] + g);
+            for (int v = 0; v < VECTORS; v++) d[v] = load_any(gradients[v] + g);
 #pragma GCC unroll 8
-      for (int i = 0; i < VALUES; i++)
+            for (int i = 0; i < VALUES; i++)
 #pragma GCC unroll 4
-        for (int v = 0; v < VECTORS; v++) sum[i][v] += d[v] * s[i];
+                for (int v = 0; v < VECTORS; v++) sum[i][v] += d[v] * s[i];
+        }
     }
-  }
 #pragma GCC unroll 8
-  for (int i = 0; i < VALUES; i++)
-    if (i < values)
+    for (int i = 0; i < VALUES; i++)
+        if (i < values)
 #pragma GCC unroll 4
-      for (int v = 0; v < VECTORS; v++) {
-        T* o = out + (i * VECTORS + v) * WIDTH<T>;
-        store(o, load(o) + sum[i][v]);
-      }
+            for (int v = 0; v < VECTORS; v++) {
+                T* o = out + (i * VECTORS + v) * LANES<T>;
+                store(o, load(o) + sum[i][v]);
+            }
 }
 
 template <class T, int VECTORS>
 void dense_weights_program(const DenseTable<T>& table, const Program& p, const T* source, const T* gradients,
                            T* packed) {
-  constexpr int TILE = positions_of(VECTORS);
-  const T* targets[VECTORS];
-  for (int v = 0; v < VECTORS; v++)
-    targets[v] = gradients + p.members[v].convolution * table.target.size() + table.target.origin() +
-                 p.members[v].block * WIDTH<T>;
-  T* out = packed + p.at;
-  for (size_t run = 0; run < p.runs.size(); run++)
-    for (int i = 0; i < p.counts[run]; i += TILE) {  // the last tile reads past its run, into what lies behind
-      const int values = std::min(TILE, p.counts[run] - i);
-      dense_weights_tile<T, VECTORS, TILE>(table, p.phase, source + p.offsets[run] + i, targets, out, values);
-      out += size_t(values) * VECTORS * WIDTH<T>;
-    }
+    constexpr int TILE = positions_of(VECTORS);
+    const T* targets[VECTORS];
+    for (int v = 0; v < VECTORS; v++)
+        targets[v] = gradients + p.members[v].convolution * table.target.size() + table.target.origin() +
+                 p.members[v].block * LANES<T>;
+    T* out = packed + p.at;
+    for (size_t run = 0; run < p.runs.size(); run++)
+        for (int i = 0; i < p.counts[run]; i += TILE) {  // the last tile reads past its run, into what lies behind
+            const int values = std::min(TILE, p.counts[run] - i);
+            dense_weights_tile<T, VECTORS, TILE>(table, p.phase, source + p.offsets[run] + i, targets, out, values);
+            out += size_t(values) * VECTORS * LANES<T>;
+        }
 }
 
 // Add one image's gradients of the packed weights of a forward table.
@@ -127,11 +127,11 @@ void dense_weights_program(const DenseTable<T>& table, const Program& p, const T
 // `SLACK` values behind them.
 template <class T>
 void dense_weights(const DenseTable<T>& table, const T* source, const T* gradients, T* packed) {
-  for (const Program& p : table.programs) switch (p.members.size()) {
-      case 1: dense_weights_program<T, 1>(table, p, source, gradients, packed); break;
-      case 2: dense_weights_program<T, 2>(table, p, source, gradients, packed); break;
-      default: dense_weights_program<T, 3>(table, p, source, gradients, packed); break;
-    }
+    for (const Program& p : table.programs) switch (p.members.size()) {
+            case 1: dense_weights_program<T, 1>(table, p, source, gradients, packed); break;
+            case 2: dense_weights_program<T, 2>(table, p, source, gradients, packed); break;
+            default: dense_weights_program<T, 3>(table, p, source, gradients, packed); break;
+        }
 }
 
 constexpr int SLACK = 128;
