@@ -20,9 +20,9 @@ INLINE void dense_tile(const T* source, const int* from, const Program& p, const
     // One vector alone is added to in two sums by turns, so that one addition need not wait for the other.
     constexpr bool TWICE = VECTORS == 1 && MANY_REGISTERS;
     Vec<T> other[POSITIONS] = {};
-    for (size_t run = 0; run < p.runs.size(); run++) {
-        ptrdiff_t i = p.offsets[run];
-        const ptrdiff_t end = i + p.counts[run];
+    for (const Run& run : p.runs) {
+        ptrdiff_t i = run.offset;
+        const ptrdiff_t end = i + run.count;
         if (TWICE)
             for (; i + 1 < end; i += 2, weights += 2 * LANES<T>) {
                 const Vec<T> w0 = load(weights), w1 = load(weights + LANES<T>);
@@ -64,8 +64,10 @@ void dense_program(const DenseTable<T>& table, const Program& p, const T* source
     for (; k < positions; k++) dense_tile<T, VECTORS, 1>(source, &from[k], p, packed + p.at, results, &into[k], add);
 }
 
-// The results of one image, rows of `table.result_row()`. Forward a target a convolution from one source; backward one
-// target from the sources of the convolutions, which lie `source.size()` apart.
+// The results of one image, in rows of `table.result_row()`. Forward a target a convolution from one source; backward
+// one target from the sources of all convolutions.
+//
+// packed: see `DenseTable::pack`, aligned. add: to what lies in the targets.
 template <class T>
 void dense(const DenseTable<T>& table, const T* source, const T* packed, T* const* targets, bool add = false) {
     for (const Program& p : table.programs) switch (p.members.size()) {
@@ -75,16 +77,29 @@ void dense(const DenseTable<T>& table, const T* source, const T* packed, T* cons
         }
 }
 
+// Results whose groups do not fill their rows, as pixels one behind the other.
+template <class T> void close_rows(const DenseTable<T>& table, const T* results, T* out) {
+    const Grid& target = table.target;
+    const int lanes = table.grouping.lanes(), values = table.grouping.pixels * target.channels;
+    for (int y = 0; y < target.height; y++, results += table.result_row())
+        for (int group = 0, left = target.width * target.channels; group < table.grouping.groups; group++) {
+            const int some = std::min(values, left);
+            memcpy(out, results + group * lanes, some * sizeof(T));
+            out += some;
+            left -= some;
+        }
+}
+
 // Weight gradients: VALUES source values x VECTORS vectors of output gradients, summed over all positions.
 template <class T, int VECTORS, int VALUES>
 INLINE void dense_weights_tile(const DenseTable<T>& table, int phase, const T* source, const T* const* gradients,
                                T* out, int values) {
     Vec<T> sum[VALUES][VECTORS] = {};
-    const int step = table.source_step(), lanes = table.pixels * table.target.channels;
+    const int step = table.source_step(), lanes = table.grouping.pixels * table.target.channels;
     for (int y = phase; y < table.target.height; y += table.phases()) {
         const T* s = source + table.source_row(y);
         ptrdiff_t g = y * table.target.row();
-        for (int group = 0; group < table.groups; group++, s += step, g += lanes) {
+        for (int group = 0; group < table.grouping.groups; group++, s += step, g += lanes) {
             Vec<T> d[VECTORS];
 #pragma GCC unroll 4
             for (int v = 0; v < VECTORS; v++) d[v] = load_any(gradients[v] + g);
@@ -113,10 +128,10 @@ void dense_weights_program(const DenseTable<T>& table, const Program& p, const T
         targets[v] = gradients + p.members[v].convolution * table.target.size() + table.target.origin() +
                  p.members[v].block * LANES<T>;
     T* out = packed + p.at;
-    for (size_t run = 0; run < p.runs.size(); run++)
-        for (int i = 0; i < p.counts[run]; i += TILE) {  // the last tile reads past its run, into what lies behind
-            const int values = std::min(TILE, p.counts[run] - i);
-            dense_weights_tile<T, VECTORS, TILE>(table, p.phase, source + p.offsets[run] + i, targets, out, values);
+    for (const Run& run : p.runs)
+        for (int i = 0; i < run.count; i += TILE) {  // the last tile reads past its run, into what lies behind
+            const int values = std::min(TILE, run.count - i);
+            dense_weights_tile<T, VECTORS, TILE>(table, p.phase, source + run.offset + i, targets, out, values);
             out += size_t(values) * VECTORS * LANES<T>;
         }
 }
@@ -133,7 +148,5 @@ void dense_weights(const DenseTable<T>& table, const T* source, const T* gradien
             default: dense_weights_program<T, 3>(table, p, source, gradients, packed); break;
         }
 }
-
-constexpr int SLACK = 128;
 
 }  // namespace darts

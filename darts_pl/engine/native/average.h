@@ -1,0 +1,66 @@
+// Average pooling 3x3 of stride 1 over the pixels that are there, and its transpose, whole rows at a time.
+#pragma once
+#include "flat.h"
+
+namespace darts {
+
+template <class T> class Average {
+public:
+    Average(int height, int width, int channels)
+        : height(height), width(width), channels(channels), row(width * channels), share(row) {
+        for (int v = 0; v < row; v++) share[v] = T(1) / there(v / channels, width);
+    }
+
+    // Values of the buffer that `forward` and `backward` work in; its first and last `channels` values stay zero.
+    size_t work() const { return row + 2 * channels + LANES<T>; }
+
+    // out = the average of x around every pixel.
+    void forward(const T* x, T* out, T* work) const {
+        for (int y = 0; y < height; y++) {
+            add_rows(x, y, false, work + channels);
+            add_columns(work, T(1) / there(y, height), true, out + y * row);
+        }
+    }
+
+    // out = the gradient of x, `g` being that of the average.
+    void backward(const T* g, T* out, T* work) const {
+        for (int y = 0; y < height; y++) {
+            add_rows(g, y, true, work + channels);
+            add_columns(work, T(1), false, out + y * row);
+        }
+    }
+
+private:
+    static int there(int place, int length) { return 1 + (place > 0) + (place < length - 1); }
+
+    // The sum of row `y` and its neighbours, each divided by how many pixels it was averaged over where `divided`.
+    void add_rows(const T* x, int y, bool divided, T* out) const {
+        const int first = y > 0 ? y - 1 : y, last = y < height - 1 ? y + 1 : y;
+        for (int v = 0; v < row; v += LANES<T>) {
+            const int some = row - v < LANES<T> ? row - v : LANES<T>;
+            Vec<T> sum = {};
+            for (int r = first; r <= last; r++) {
+                const Vec<T> value = load_some(x + r * row + v, some);
+                sum += divided ? value * (T(1) / there(r, height)) : value;
+            }
+            if (divided) sum *= load_some(share.data() + v, some);
+            store_some(out + v, sum, some);
+        }
+    }
+
+    void add_columns(const T* sums, T scale, bool divided, T* out) const {
+        for (int v = 0; v < row; v += LANES<T>) {
+            const int some = row - v < LANES<T> ? row - v : LANES<T>;
+            Vec<T> sum = load_some(sums + v, some) + load_some(sums + v + channels, some) +
+                         load_some(sums + v + 2 * channels, some);
+            sum *= scale;
+            if (divided) sum *= load_some(share.data() + v, some);
+            store_some(out + v, sum, some);
+        }
+    }
+
+    int height, width, channels, row;
+    std::vector<T> share;  // of a pixel by its column
+};
+
+}  // namespace darts
