@@ -77,14 +77,14 @@ void dense(const DenseTable<T>& table, const T* source, const T* packed, T* cons
         }
 }
 
-// Results whose groups do not fill their rows, as pixels one behind the other.
-template <class T> void close_rows(const DenseTable<T>& table, const T* results, T* out) {
+// Results whose groups do not fill their rows, as pixels one behind the other, or added to such.
+template <class T> void close_rows(const DenseTable<T>& table, const T* results, T* out, bool add = false) {
     const Grid& target = table.target;
     const int lanes = table.grouping.lanes(), values = table.grouping.pixels * target.channels;
     for (int y = 0; y < target.height; y++, results += table.result_row())
         for (int group = 0, left = target.width * target.channels; group < table.grouping.groups; group++) {
             const int some = std::min(values, left);
-            memcpy(out, results + group * lanes, some * sizeof(T));
+            for (int v = 0; v < some; v++) out[v] = results[group * lanes + v] + (add ? out[v] : T(0));
             out += some;
             left -= some;
         }

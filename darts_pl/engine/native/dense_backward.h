@@ -1,0 +1,220 @@
+// A cell of dense convolutions backward, from the last state to the input. The gradient of a state is computed image by
+// image, and multiplied with the state's terms while it lies in the cache: that gives the gradients of coefficients and
+// what the backward pass of normalisation needs.
+#pragma once
+#include "average.h"
+#include "dense_saved.h"
+#include "dense_state.h"
+#include "threads.h"
+
+namespace darts {
+
+template <class T> class DenseBackward {
+public:
+    explicit DenseBackward(const DenseCell& cell)
+        : cell(cell), saved(cell), flat(int(saved.values), cell.channels),
+          average(cell.height, cell.width, cell.channels), chunks(cell.batch), slopes(cell.convolutions) {
+        const size_t tensor = cell.batch * saved.values;
+        for (int s = 0; s < cell.states; s++) {
+            const bool own = s > 0 && s < cell.states - 1;
+            buffers.emplace_back(own ? tensor : 0);
+            gradients.push_back(own ? buffers.back().data() : nullptr);
+        }
+        gradients[cell.states - 1] = static_cast<T*>(const_cast<void*>(cell.output_gradient));
+        gradients[0] = static_cast<T*>(cell.input_gradient);
+    }
+
+    void run() {
+        for (int s = cell.states - 1; s >= 0; s--) pass(s);
+    }
+
+private:
+    void pass(int s) {
+        const DenseState<T> state(cell, s);
+        const DenseTerms<T> entering(cell, saved, s);
+        const Leaving leaving(*this, s);
+        const bool weights = wants_weights(state), needed = gradients[s] != nullptr, given = s == cell.states - 1;
+        const Buffer<T> packed = state.packed(true);
+        const size_t weight_values = weights ? state.values_packed(false) : 0;
+        Buffer<T> by_chunk(chunks.count * weight_values, true);
+        const size_t sums = (entering.tensors.size() + 1) * cell.channels;
+        Buffer<double> sums_by_chunk(chunks.count * sums, true);
+        std::vector<DenseWork<T>> works;
+        for (int worker = 0; worker < cell.threads; worker++) works.emplace_back(state, true);
+        parallel(chunks.count, cell.threads, [&](int chunk, int worker) {
+            Images images{Buffer<T>(saved.values), Buffer<T>(saved.values), Buffer<T>(saved.values), Buffer<T>(average.work(), true)};
+            for (int image = chunks.begin(chunk); image < chunks.end(chunk); image++) {
+                if (!state.empty() && (needed || weights))
+                    convolve(state, works[worker], image, needed ? packed.data() : nullptr, images.inner.data(),
+                             weights ? by_chunk.data() + chunk * weight_values : nullptr);
+                if (!given && needed) leaving.add(image, state.empty() ? nullptr : images.inner.data(), images);
+                if (s > 0) multiply(entering, s, image, sums_by_chunk.data() + chunk * sums);
+            }
+        });
+        if (weights) add_up_weights(state, by_chunk.data(), weight_values);
+        if (s > 0) add_up_sums(entering, s, sums_by_chunk.data(), sums);
+    }
+
+    struct Images {
+        Buffer<T> inner, more, pooled, row;
+    };
+
+    bool wants_weights(const DenseState<T>& state) const {
+        for (const DenseBank<T>& bank : state.banks)
+            for (int q : bank.members)
+                if (cell.convolution[q].weight_gradient) return true;
+        return false;
+    }
+
+    const T* state_of(int s) const { return s ? saved.states[s] : static_cast<const T*>(cell.input); }
+
+    // Gradients of one image through the convolutions that read a state: of its positive values into `out` where there
+    // are packed weights, of the packed weights added to `weights` unless it is nullptr.
+    void convolve(const DenseState<T>& state, const DenseWork<T>& work, int image, const T* packed, T* out, T* weights) {
+        const size_t at = image * saved.values;
+        const Grid& grid = state.outputs;
+        const int row = grid.width * grid.channels;
+        for (const DenseBank<T>& bank : state.banks)
+            for (size_t m = 0; m < bank.members.size(); m++) {
+                const int q = bank.members[m];
+                T* into = work.gradients.data() + bank.grids + m * grid.size() + grid.origin();
+                const T* g = gradients[cell.convolution[q].target] + at;
+                normalisation_into(flat, g, saved.z[q] + at, slopes[q].data(), grid.height, row, into, grid.row());
+            }
+        if (packed) dense_backward(state, work, packed, out);
+        if (!weights) return;
+        const Grid& inputs = state.inputs;
+        const T* x = state_of(cell.convolution[state.banks[0].members[0]].source) + at;
+        relu_into(x, inputs.height, row, work.inputs.data() + inputs.origin(), inputs.row());
+        dense_weights(state, work, weights);
+    }
+
+    // Sums of one image over the products of a state's gradient with its terms, behind them that of the gradient.
+    void multiply(const DenseTerms<T>& entering, int s, int image, double* sums) {
+        const size_t at = image * saved.values;
+        std::vector<const T*> x;
+        std::vector<double*> out;
+        for (const T* tensor : entering.tensors) {
+            out.push_back(sums + x.size() * cell.channels);
+            x.push_back(tensor + at);
+        }
+        products(flat, x.data(), int(x.size()), gradients[s] + at, out.data(), sums + x.size() * cell.channels);
+    }
+
+    void add_up_weights(const DenseState<T>& state, T* by_chunk, size_t values) {
+        for (int chunk = 1; chunk < chunks.count; chunk++)
+            for (size_t v = 0; v < values; v++) by_chunk[v] += by_chunk[chunk * values + v];
+        for (const DenseBank<T>& bank : state.banks) {
+            std::vector<T*> out;
+            for (int q : bank.members) out.push_back(static_cast<T*>(cell.convolution[q].weight_gradient));
+            bank.forward->unpack(by_chunk, out.data());
+            by_chunk += bank.forward->packed;
+        }
+    }
+
+    // Of the sums over a state's gradient: gradients of coefficients and of normalisations' parameters, and by which
+    // slopes the gradient goes on to the convolutions.
+    void add_up_sums(const DenseTerms<T>& entering, int s, double* by_chunk, size_t sums) {
+        for (int chunk = 1; chunk < chunks.count; chunk++)
+            for (size_t v = 0; v < sums; v++) by_chunk[v] += by_chunk[chunk * sums + v];
+        const double* total = by_chunk + sums - cell.channels;
+        const double* own = by_chunk;
+        for (int q : entering.convolutions) {
+            normalise(q, own, total);
+            own += cell.channels;
+        }
+        for (int t : entering.others) {
+            add_coefficient(cell.term[t].coefficient, own);
+            own += cell.channels;
+        }
+        for (int t = 0; t < cell.terms; t++)
+            if (cell.term[t].kind == CONSTANT && cell.term[t].target == s) add_coefficient(cell.term[t].coefficient, total);
+    }
+
+    void add_coefficient(int index, const double* by_channel) {
+        if (index < 0) return;
+        for (int c = 0; c < cell.channels; c++) cell.coefficient_gradient[index] += by_channel[c];
+    }
+
+    // product: the sum of g * z by channel, total: of g.
+    void normalise(int q, const double* product, const double* total) {
+        const DenseConvolution& own = cell.convolution[q];
+        const double weight = coefficient<T>(cell, own.coefficient);
+        const double count = double(cell.batch) * cell.height * cell.width;
+        std::vector<double> slope(3 * cell.channels), by_channel(cell.channels);
+        for (int c = 0; c < cell.channels; c++) {
+            const double scale = parameter<T>(own.scale, c, 1), shift = parameter<T>(own.shift, c, 0);
+            const double mean = saved.mean[q][c], reciprocal = saved.reciprocal[q][c];
+            const double normalised = reciprocal * (product[c] - mean * total[c]);  // the sum of g * normalised z
+            by_channel[c] = scale * normalised + shift * total[c];
+            if (own.scale_gradient) static_cast<T*>(own.scale_gradient)[c] = T(weight * normalised);
+            if (own.shift_gradient) static_cast<T*>(own.shift_gradient)[c] = T(weight * total[c]);
+            const double c1 = weight * scale * reciprocal;
+            const double c2 = own.batch_statistics ? -c1 * reciprocal * normalised / count : 0;
+            slope[c] = c1;
+            slope[cell.channels + c] = c2;
+            slope[2 * cell.channels + c] = own.batch_statistics ? -c1 * total[c] / count - c2 * mean : 0;
+        }
+        add_coefficient(own.coefficient, by_channel.data());
+        slopes[q] = Buffer<T>(3 * flat.tiled());
+        for (int k = 0; k < 3; k++) lay_out(flat, &slope[k * cell.channels], slopes[q].data() + k * flat.tiled());
+    }
+
+    // What reaches a state from the states that it is a term of, beside its convolutions.
+    class Leaving {
+    public:
+        Leaving(const DenseBackward& pass, int source) : pass(pass), source(source), ones(pass.flat.tiled()) {
+            const std::vector<double> equal(pass.cell.channels, 1.0);
+            lay_out(pass.flat, equal.data(), ones.data());
+            for (int t = 0; t < pass.cell.terms; t++) {
+                const DenseTerm& term = pass.cell.term[t];
+                if (term.source != source || term.kind == CONSTANT) continue;
+                const std::vector<double> each(pass.cell.channels, coefficient<T>(pass.cell, term.coefficient));
+                (term.kind == AVERAGE ? averages : identities).push_back(t);
+                (term.kind == AVERAGE ? of_averages : of_identities).emplace_back(pass.flat.tiled());
+                lay_out(pass.flat, each.data(), (term.kind == AVERAGE ? of_averages : of_identities).back().data());
+            }
+        }
+
+        // The gradient of image `image`; `inner`: that of its positive values, nullptr: none.
+        void add(int image, const T* inner, const Images& images) const {
+            const size_t at = image * pass.saved.values;
+            std::vector<Term<T>> terms = scaled(identities, of_identities, at);
+            if (!averages.empty()) {
+                const std::vector<Term<T>> averaged = scaled(averages, of_averages, at);
+                weighted_sum(pass.flat, averaged.data(), int(averaged.size()), (const T*)nullptr, images.more.data());
+                pass.average.backward(images.more.data(), images.pooled.data(), images.row.data());
+                terms.push_back({images.pooled.data(), ones.data()});
+            }
+            T* out = pass.gradients[source] + at;
+            T* others = inner ? images.more.data() : out;
+            if (!inner || !terms.empty()) weighted_sum(pass.flat, terms.data(), int(terms.size()), (const T*)nullptr, others);
+            if (inner) relu_backward(pass.flat, pass.state_of(source) + at, inner, terms.empty() ? nullptr : others, out);
+        }
+
+    private:
+        std::vector<Term<T>> scaled(const std::vector<int>& terms, const std::vector<Buffer<T>>& by, size_t at) const {
+            std::vector<Term<T>> found;
+            for (size_t k = 0; k < terms.size(); k++)
+                found.push_back({pass.gradients[pass.cell.term[terms[k]].target] + at, by[k].data()});
+            return found;
+        }
+
+        const DenseBackward& pass;
+        const int source;
+        std::vector<int> identities, averages;
+        std::vector<Buffer<T>> of_identities, of_averages;  // coefficients laid out
+        Buffer<T> ones;
+    };
+
+    const DenseCell& cell;
+    const DenseSaved<T> saved;
+    const Flat<T> flat;
+    const Average<T> average;
+    const Chunks chunks;
+    std::vector<Buffer<T>> buffers;
+    std::vector<T*> gradients;      // of states
+    std::vector<Buffer<T>> slopes;  // of convolutions, c1, c2 and c3 laid out
+};
+
+}  // namespace darts

@@ -1,0 +1,52 @@
+// A cell of dense convolutions, averages and identities, as Python describes it: plain structures, filled by
+// darts_pl/engine/native/dense_plan.py in the same order.
+//
+// States 0 to `states` - 1 are images (height, width, channels); state 0 is the input, the last one the output, each
+// other the sum of the terms into it. All tensors are of one type, float or double, batches of images channels last.
+#pragma once
+#include <cstddef>
+
+extern "C" {
+
+// coefficient * norm(convolution(relu(state `source`))), a term of state `target`.
+struct DenseConvolution {
+    int source, target, kernel, dilation;
+    int coefficient;       // which, -1: 1
+    int batch_statistics;  // whether it is normalised by the batch at hand, else by the running statistics
+    double eps;
+    double momentum;  // by which running statistics take the batch's, negative: they do not
+    const void* weight;
+    const void* scale;  // of the normalisation, nullptr: 1
+    const void* shift;  // nullptr: 0
+    void* running_mean;
+    void* running_var;
+    void* weight_gradient;  // gradients are nullptr where they are not wanted
+    void* scale_gradient;
+    void* shift_gradient;
+};
+
+enum DenseTermKind { IDENTITY = 0, AVERAGE = 1, CONSTANT = 2 };
+
+// coefficient * (state `source`, its average 3x3 or 1), a term of state `target`.
+struct DenseTerm {
+    int kind, source, target, coefficient;
+};
+
+struct DenseCell {
+    int batch, height, width, channels, states, convolutions, terms, threads;
+    const DenseConvolution* convolution;
+    const DenseTerm* term;
+    const void* coefficients;
+    const void* input;
+    void* saved;  // of dense_cell_saved(...) bytes, aligned to 64, what the backward pass needs
+    void* output;
+    const void* output_gradient;
+    void* input_gradient;          // nullptr: not wanted
+    double* coefficient_gradient;  // one a coefficient, zero before
+};
+
+// `is_double`: of which type the tensors are.
+size_t dense_cell_saved(const DenseCell* cell, int is_double);
+void dense_cell_forward(const DenseCell* cell, int is_double);
+void dense_cell_backward(const DenseCell* cell, int is_double);
+}

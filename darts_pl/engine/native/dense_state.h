@@ -1,0 +1,131 @@
+// The convolutions that read one state of a cell: those of one geometry run together.
+#pragma once
+#include "buffer.h"
+#include "dense.h"
+#include "dense_cell.h"
+#include "flat.h"
+
+namespace darts {
+
+// Convolutions of one geometry.
+template <class T> struct DenseBank {
+    std::vector<int> members;  // which convolutions of the cell
+    std::shared_ptr<const DenseTable<T>> forward, backward;
+    size_t grids;  // where the grids of their output gradients begin
+};
+
+template <class T> class DenseState {
+public:
+    // `source`: the state that the convolutions read, all in the shape of `cell`.
+    DenseState(const DenseCell& cell, int source) : cell(cell) {
+        inputs = outputs = {cell.height, cell.width, cell.channels};
+        for (int q = 0; q < cell.convolutions; q++)
+            if (cell.convolution[q].source == source) add(q);
+        align_rows<T>(inputs);
+        align_rows<T>(outputs);
+        size_t grids = 0;
+        for (DenseBank<T>& bank : banks) {
+            const int many = int(bank.members.size());
+            bank.forward = dense_table<T>({geometry(bank), false}, inputs, outputs, many);
+            bank.backward = dense_table<T>({geometry(bank), true}, outputs, {cell.height, cell.width, cell.channels}, many);
+            bank.grids = grids;
+            grids += many * outputs.size();
+            results = std::max({results, many * bank.forward->result_size(), bank.backward->result_size()});
+        }
+        gradients = grids;
+    }
+
+    bool empty() const { return banks.empty(); }
+
+    // Packed weights of all banks, one behind the other.
+    Buffer<T> packed(bool backward) const {
+        Buffer<T> found(values_packed(backward));
+        T* at = found.data();
+        for (const DenseBank<T>& bank : banks) {
+            std::vector<const T*> weights;
+            for (int q : bank.members) weights.push_back(static_cast<const T*>(cell.convolution[q].weight));
+            const DenseTable<T>& table = backward ? *bank.backward : *bank.forward;
+            table.pack(weights.data(), at);
+            at += table.packed;
+        }
+        return found;
+    }
+
+    size_t values_packed(bool backward) const {
+        size_t values = 0;
+        for (const DenseBank<T>& bank : banks) values += (backward ? bank.backward : bank.forward)->packed;
+        return values;
+    }
+
+    const DenseCell& cell;
+    Grid inputs, outputs;
+    std::vector<DenseBank<T>> banks;
+    size_t results = 0;    // values that results of a bank may need
+    size_t gradients = 0;  // values in the grids of all output gradients
+
+private:
+    Geometry geometry(const DenseBank<T>& bank) const {
+        const DenseConvolution& first = cell.convolution[bank.members[0]];
+        return {first.kernel, 1, first.dilation};
+    }
+
+    void add(int q) {
+        const DenseConvolution& own = cell.convolution[q];
+        for (DenseBank<T>& bank : banks) {
+            const Geometry g = geometry(bank);
+            if (g.kernel == own.kernel && g.dilation == own.dilation) return bank.members.push_back(q);
+        }
+        banks.push_back({{q}, nullptr, nullptr, 0});
+        widen_margins<T>(geometry(banks.back()), inputs, outputs);
+    }
+};
+
+// What one thread works in while it goes through images of a state: grids whose margins are zero.
+template <class T> struct DenseWork {
+    Buffer<T> inputs, gradients, results;
+
+    DenseWork(const DenseState<T>& state, bool backward)
+        : inputs(state.inputs.size() + SLACK, true), gradients(backward ? state.gradients + SLACK : 0, true),
+          results(state.results + SLACK) {}
+};
+
+// The convolutions of one image of a state: z[q] (height, width, channels) for every convolution q that reads it.
+template <class T>
+void dense_forward(const DenseState<T>& state, const DenseWork<T>& work, const T* image, const T* packed, T* const* z) {
+    const Grid& grid = state.inputs;
+    relu_into(image, grid.height, grid.width * grid.channels, work.inputs.data() + grid.origin(), grid.row());
+    for (const DenseBank<T>& bank : state.banks) {
+        const DenseTable<T>& table = *bank.forward;
+        std::vector<T*> targets;
+        for (size_t m = 0; m < bank.members.size(); m++)
+            targets.push_back(table.grouping.exact ? z[bank.members[m]] : work.results.data() + m * table.result_size());
+        dense(table, work.inputs.data(), packed, targets.data());
+        if (!table.grouping.exact)
+            for (size_t m = 0; m < bank.members.size(); m++) close_rows(table, targets[m], z[bank.members[m]]);
+        packed += table.packed;
+    }
+}
+
+// The gradient of the positive values of an image by those in `work.gradients`, into `out` (height, width, channels).
+template <class T> void dense_backward(const DenseState<T>& state, const DenseWork<T>& work, const T* packed, T* out) {
+    bool first = true;
+    for (const DenseBank<T>& bank : state.banks) {
+        const DenseTable<T>& table = *bank.backward;
+        const bool exact = table.grouping.exact;
+        T* target = exact ? out : work.results.data();
+        dense(table, work.gradients.data() + bank.grids, packed, &target, exact && !first);
+        if (!exact) close_rows(table, target, out, !first);
+        packed += table.packed;
+        first = false;
+    }
+}
+
+// Add the gradients of packed weights by one image, whose positive values lie in `work.inputs`.
+template <class T> void dense_weights(const DenseState<T>& state, const DenseWork<T>& work, T* packed) {
+    for (const DenseBank<T>& bank : state.banks) {
+        dense_weights(*bank.forward, work.inputs.data(), work.gradients.data() + bank.grids, packed);
+        packed += bank.forward->packed;
+    }
+}
+
+}  // namespace darts
