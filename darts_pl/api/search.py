@@ -62,7 +62,7 @@ def search_architecture(
         known = nearest(config.hypergradient, HYPERGRADIENTS)
         raise ConfigError(f"hypergradient={config.hypergradient!r} does not exist. {known}")
     precision = "auto" if config.use_amp else "32-true"
-    hardware = Hardware(**Hardware.of_device(device), precision=precision)
+    hardware = Hardware(**Hardware.of_device(device), precision=precision, engine=config.engine)
     _check_counts(config)
     check_warmup(config.alpha_warmup_epochs, config.epochs)
     _check_parts(config)

@@ -40,9 +40,10 @@ class SearchConfig:
     `python -m darts_pl.search +experiment=cifar_first_order`.
 
     `batch_size` and `num_workers` apply where data sets are given instead of loaders. `use_amp` asks for mixed
-    precision where the device has it. `hypergradient` is `first`, `finite_difference`, `exact` or `fixed` (alphas that
-    are not trained). `relaxation`, `mixing` and `rules` make the method, see the packages of these names. `guards`
-    warns in the log of a search that collapses, see `darts_pl.callbacks.CollapseGuards`.
+    precision where the device has it, `engine` for a way to run cells, see `darts_pl.engine`. `hypergradient` is
+    `first`, `finite_difference`, `exact` or `fixed` (alphas that are not trained). `relaxation`, `mixing` and `rules`
+    make the method, see the packages of these names. `guards` warns in the log of a search that collapses, see
+    `darts_pl.callbacks.CollapseGuards`.
 
     `space` takes the place of the cell space (whose settings are `layers`, `init_channels`, `num_nodes`, `primitives`,
     `operations` and `stem`): `darts_pl.ModuleSpace` of one's own network, or another of `darts_pl.spaces`. `task` says
@@ -81,6 +82,7 @@ class SearchConfig:
     weights_optimizer: OptimizerFactory | None = None
     num_workers: int = 0
     use_amp: bool = False
+    engine: str = MISSING
     seed: int = MISSING
 
 

@@ -11,11 +11,11 @@ computed, and each result is added to the node that it enters. Against the walk 
 
 from collections.abc import Sequence
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from darts_pl.engine.candidates import Candidate, Terms, knows_draws, terms_of
+from darts_pl.engine.convolutions import depthwise, pointwise
 from darts_pl.engine.nodes import Node
 from darts_pl.engine.norms import batch_norm, takes_batch_statistics
 from darts_pl.engine.recipes import Halving, Identity, Nothing, Pooling, Stage, Stages
@@ -83,8 +83,8 @@ def _add_candidate(candidate: Candidate, state: State, node: Node, divisor: int)
     if isinstance(recipe, Pooling):
         _add_pooling(recipe, candidate, state, node, divisor)
         return strided(size, recipe.stride)
-    if isinstance(recipe, Stages) and (conv := recipe.stages[0].first).dilation == (2, 2) and len(recipe.stages) == 1:
-        stride = conv.stride[0]
+    if isinstance(recipe, Stages) and recipe.is_dilated:
+        stride = recipe.stride
         if _is_laid_apart(state.x, stride) and candidate.mask is None:
             y = _stage(
                 recipe.stages[0],
@@ -128,17 +128,12 @@ def _stages(recipe: Stages, state: State, candidate: Candidate) -> Tensor:
 
 def _stage(stage: Stage, x: Tensor, gate: Tensor | None, undilated: bool = False) -> Tensor:
     """A stage behind its ReLU. `undilated`: of pixels that lie apart by phases."""
-    if stage.depthwise is not None:
-        x = _convolved(stage.depthwise, x, undilated)
-        return batch_norm(F.conv2d(x, stage.conv.weight), stage.norm, gate)
-    return batch_norm(_convolved(stage.conv, x, undilated), stage.norm, gate)
-
-
-def _convolved(conv: torch.nn.Conv2d, x: Tensor, undilated: bool) -> Tensor:
-    if not undilated:
-        return conv(x)
-    padding = conv.kernel_size[0] // 2
-    return F.conv2d(x, conv.weight, None, 1, padding, 1, conv.groups)
+    first, conv = stage.depthwise, stage.conv
+    if first is not None:
+        stride, dilation = (1, 1) if undilated else (first.stride[0], first.dilation[0])
+        x = depthwise(x, first.weight, stride, dilation)
+    x = pointwise(x, conv.weight) if conv.kernel_size == (1, 1) and conv.stride == (1, 1) else conv(x)
+    return batch_norm(x, stage.norm, gate)
 
 
 def _is_laid_apart(x: Tensor, stride: int) -> bool:

@@ -63,6 +63,12 @@ class Stages(NamedTuple):
         """By height and width."""
         return self.stages[0].first.stride[0]
 
+    @property
+    def is_dilated(self) -> bool:
+        """Whether this is one stage with a depthwise convolution of dilation 2."""
+        stage = self.stages[0]
+        return len(self.stages) == 1 and stage.depthwise is not None and stage.first.dilation == (2, 2)
+
 
 class Halving(NamedTuple):
     """norm(conv_1(even pixels) beside conv_2(odd pixels)) of ReLU(x), see `FactorizedReduce`."""

@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from darts_pl.engine.choosing import check_engine
 from darts_pl.errors import ConfigError, nearest
 from darts_pl.ops.strided import may_corrupt
 
@@ -36,6 +37,7 @@ class Hardware:
         deterministic: ask torch for deterministic kernels, with a warning where there is none.
         index: which GPU, where there are several.
         recompute: run cells again in the backward pass instead of keeping what they computed.
+        engine: how the cells of a network are run, see `darts_pl.engine.choosing.running_by`.
         batch_size, workers: of a search and of the pipeline, where nothing else says them; configurations refer to
             them here.
         assumes: what a profile takes for granted, told by `apply`.
@@ -51,6 +53,7 @@ class Hardware:
     deterministic: bool = False
     index: int = 0
     recompute: bool = False
+    engine: str = "auto"
     batch_size: int | None = None
     workers: int | None = None
     assumes: str | None = None
@@ -60,6 +63,7 @@ class Hardware:
         object.__setattr__(self, "precision", precision)
         if self.accelerator == "gpu" and not (torch.cuda.is_available() or torch.backends.mps.is_available()):
             raise ConfigError("accelerator=gpu: torch sees no GPU. Use accelerator=cpu")
+        check_engine(self.engine)
         if self.precision not in PRECISIONS:
             raise ConfigError(f"hardware.precision={self.precision!r}. {nearest(self.precision, PRECISIONS)}")
         if self.accelerator not in ACCELERATORS:

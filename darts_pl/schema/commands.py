@@ -43,6 +43,7 @@ class SearchCommand:
     seed: int = within(high=LARGEST_SEED)
     resume: str | None = MISSING
     trust: bool = MISSING
+    engine: str = MISSING
     epochs: int = within(low=1)
     batch_size: int = within(low=1)
     learning_rate: float = within()
@@ -83,6 +84,7 @@ class RetrainCommand:
     seed: int = within(high=LARGEST_SEED)
     resume: str | None = MISSING
     trust: bool = MISSING
+    engine: str = MISSING
     checkpoint_every_s: float = within()
     space: dict[str, Any] = field(default_factory=dict)
     data: dict[str, Any] = field(default_factory=dict)

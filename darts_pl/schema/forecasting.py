@@ -125,6 +125,7 @@ class DARTSConfig:
     seed: int = within(high=LARGEST_SEED)
     resume: str | None = MISSING
     trust: bool = MISSING
+    engine: str = MISSING
     checkpoint_every_s: float = within()
     space: DARTSSearchSpaceConfig = field(default_factory=DARTSSearchSpaceConfig)
     train: DARTSTrainConfig = field(default_factory=DARTSTrainConfig)

@@ -19,6 +19,7 @@ from darts_pl.callbacks import (
     without_thread_tracebacks,
 )
 from darts_pl.data.base import FitData
+from darts_pl.engine.choosing import running_by
 from darts_pl.errors import ConfigError, RunError, TrainingError
 from darts_pl.hardware import Hardware
 from darts_pl.lit.base import StepModule
@@ -135,7 +136,8 @@ def fit_here(
     module.accumulate(trainer.accumulates)
     module.batch_size = data.batch_size
     memory = memory_errors(data.batch_size, lambda: module.steps_done)
-    with without_thread_tracebacks(), memory, recomputing(module, hardware.recompute):
+    engine, recompute = running_by(module, hardware.engine), recomputing(module, hardware.recompute)
+    with without_thread_tracebacks(), memory, engine, recompute:
         fitted.fit(module, datamodule=data, ckpt_path=point, weights_only=True)
     fitted.loggers = []  # what they wrote is complete: a test would open some anew
     if folder is None:

@@ -9,9 +9,9 @@ from typing import Any
 _DEVICES, _WATCHING = ("devices", "num_nodes", "strategy"), ("enable_model_summary", "log_every_n_steps", "profiler")
 _FLAGS = (*_DEVICES, *_WATCHING, "enable_autolog_hparams", "max_time", "model_registry")
 VOLATILE = (
-    *("resume", "trust", "checkpoint_every_s", "logger", "callbacks", "multi_fidelity.max_workers"),
+    *("resume", "trust", "checkpoint_every_s", "logger", "callbacks", "multi_fidelity.max_workers", "engine"),
     *(f"trainer.{name}" for name in _FLAGS),
-    *(f"hardware.{name}" for name in ("assumes", "recompute", "workers")),
+    *(f"hardware.{name}" for name in ("assumes", "engine", "recompute", "workers")),
 )
 
 

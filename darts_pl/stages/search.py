@@ -14,6 +14,7 @@ from torch import Tensor
 from darts_pl import genotype as genotypes
 from darts_pl.callbacks import ArchitectureBoard, CollapseGuards, SearchHistory, peak_memory_mib
 from darts_pl.data.base import PairedDataModule, SearchData
+from darts_pl.engine.choosing import running_by
 from darts_pl.errors import ConfigError
 from darts_pl.genotype import AnyGenotype, check_readable, from_json
 from darts_pl.hardware import Hardware
@@ -192,7 +193,8 @@ class Search:
             folder=folder / "selection",
             trainer=self.trainer,
         )
-        return selection(trained)
+        with running_by(module, self.hardware.engine):
+            return selection(trained)
 
 
 def search(

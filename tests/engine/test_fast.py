@@ -1,7 +1,6 @@
 """The fast engine computes what the modules compute one by one."""
 
 import pytest
-import torch
 from engine_cases import CASES, images, largest_difference, passed, supernet
 
 
