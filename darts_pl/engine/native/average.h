@@ -2,7 +2,7 @@
 #pragma once
 #include "flat.h"
 
-namespace darts {
+namespace darts::dense {
 
 template <class T> class Average {
 public:
@@ -63,4 +63,4 @@ private:
     std::vector<T> share;  // of a pixel by its column
 };
 
-}  // namespace darts
+}  // namespace darts::dense

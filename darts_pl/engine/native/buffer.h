@@ -5,7 +5,7 @@
 
 #include "vectors.h"
 
-namespace darts {
+namespace darts::dense {
 
 // `count` Ts, as they come or all zero; freed with the buffer.
 template <class T> class Buffer {
@@ -30,4 +30,4 @@ private:
     T* values = nullptr;
 };
 
-}  // namespace darts
+}  // namespace darts::dense

@@ -3,11 +3,11 @@
 #pragma once
 #include "dense_table.h"
 
-namespace darts {
+namespace darts::dense {
 
 // `vectors` x `positions` sums over all values of all runs, held in registers.
 template <class T, int VECTORS, int POSITIONS>
-INLINE void dense_tile(const T* source, const int* from, const Program& p, const T* weights, T* const* results,
+INLINE void tile(const T* source, const int* from, const Program& p, const T* weights, T* const* results,
                        const int* into, bool add) {
     Vec<T> sum[POSITIONS][VECTORS];
     const T* at[POSITIONS];
@@ -51,7 +51,7 @@ INLINE void dense_tile(const T* source, const int* from, const Program& p, const
 }
 
 template <class T, int VECTORS>
-void dense_program(const DenseTable<T>& table, const Program& p, const T* source, const T* packed, T* const* targets,
+void program(const DenseTable<T>& table, const Program& p, const T* source, const T* packed, T* const* targets,
                    bool add) {
     constexpr int TILE = positions_of(VECTORS);
     const std::vector<int>&from = table.from[p.phase], &into = table.into[p.phase];
@@ -60,8 +60,8 @@ void dense_program(const DenseTable<T>& table, const Program& p, const T* source
     for (int v = 0; v < VECTORS; v++) results[v] = targets[p.members[v].convolution] + p.members[v].block * LANES<T>;
     int k = 0;
     for (; k + TILE <= positions; k += TILE)
-        dense_tile<T, VECTORS, TILE>(source, &from[k], p, packed + p.at, results, &into[k], add);
-    for (; k < positions; k++) dense_tile<T, VECTORS, 1>(source, &from[k], p, packed + p.at, results, &into[k], add);
+        tile<T, VECTORS, TILE>(source, &from[k], p, packed + p.at, results, &into[k], add);
+    for (; k < positions; k++) tile<T, VECTORS, 1>(source, &from[k], p, packed + p.at, results, &into[k], add);
 }
 
 // The results of one image, in rows of `table.result_row()`. Forward a target a convolution from one source; backward
@@ -69,11 +69,11 @@ void dense_program(const DenseTable<T>& table, const Program& p, const T* source
 //
 // packed: see `DenseTable::pack`, aligned. add: to what lies in the targets.
 template <class T>
-void dense(const DenseTable<T>& table, const T* source, const T* packed, T* const* targets, bool add = false) {
+void convolve(const DenseTable<T>& table, const T* source, const T* packed, T* const* targets, bool add = false) {
     for (const Program& p : table.programs) switch (p.members.size()) {
-            case 1: dense_program<T, 1>(table, p, source, packed, targets, add); break;
-            case 2: dense_program<T, 2>(table, p, source, packed, targets, add); break;
-            default: dense_program<T, 3>(table, p, source, packed, targets, add); break;
+            case 1: program<T, 1>(table, p, source, packed, targets, add); break;
+            case 2: program<T, 2>(table, p, source, packed, targets, add); break;
+            default: program<T, 3>(table, p, source, packed, targets, add); break;
         }
 }
 
@@ -92,7 +92,7 @@ template <class T> void close_rows(const DenseTable<T>& table, const T* results,
 
 // Weight gradients: VALUES source values x VECTORS vectors of output gradients, summed over all positions.
 template <class T, int VECTORS, int VALUES>
-INLINE void dense_weights_tile(const DenseTable<T>& table, int phase, const T* source, const T* const* gradients,
+INLINE void weights_tile(const DenseTable<T>& table, int phase, const T* source, const T* const* gradients,
                                T* out, int values) {
     Vec<T> sum[VALUES][VECTORS] = {};
     const int step = table.source_step(), lanes = table.grouping.pixels * table.target.channels;
@@ -120,7 +120,7 @@ INLINE void dense_weights_tile(const DenseTable<T>& table, int phase, const T* s
 }
 
 template <class T, int VECTORS>
-void dense_weights_program(const DenseTable<T>& table, const Program& p, const T* source, const T* gradients,
+void weights_program(const DenseTable<T>& table, const Program& p, const T* source, const T* gradients,
                            T* packed) {
     constexpr int TILE = positions_of(VECTORS);
     const T* targets[VECTORS];
@@ -131,7 +131,7 @@ void dense_weights_program(const DenseTable<T>& table, const Program& p, const T
     for (const Run& run : p.runs)
         for (int i = 0; i < run.count; i += TILE) {  // the last tile reads past its run, into what lies behind
             const int values = std::min(TILE, run.count - i);
-            dense_weights_tile<T, VECTORS, TILE>(table, p.phase, source + run.offset + i, targets, out, values);
+            weights_tile<T, VECTORS, TILE>(table, p.phase, source + run.offset + i, targets, out, values);
             out += size_t(values) * VECTORS * LANES<T>;
         }
 }
@@ -141,12 +141,12 @@ void dense_weights_program(const DenseTable<T>& table, const Program& p, const T
 // gradients: of the outputs, a `target` grid a convolution, `target.size()` apart. Source and gradients need
 // `SLACK` values behind them.
 template <class T>
-void dense_weights(const DenseTable<T>& table, const T* source, const T* gradients, T* packed) {
+void convolve_weights(const DenseTable<T>& table, const T* source, const T* gradients, T* packed) {
     for (const Program& p : table.programs) switch (p.members.size()) {
-            case 1: dense_weights_program<T, 1>(table, p, source, gradients, packed); break;
-            case 2: dense_weights_program<T, 2>(table, p, source, gradients, packed); break;
-            default: dense_weights_program<T, 3>(table, p, source, gradients, packed); break;
+            case 1: weights_program<T, 1>(table, p, source, gradients, packed); break;
+            case 2: weights_program<T, 2>(table, p, source, gradients, packed); break;
+            default: weights_program<T, 3>(table, p, source, gradients, packed); break;
         }
 }
 
-}  // namespace darts
+}  // namespace darts::dense

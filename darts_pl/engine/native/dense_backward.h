@@ -7,7 +7,7 @@
 #include "dense_state.h"
 #include "threads.h"
 
-namespace darts {
+namespace darts::dense {
 
 template <class T> class DenseBackward {
 public:
@@ -81,12 +81,12 @@ private:
                 const T* g = gradients[cell.convolution[q].target] + at;
                 normalisation_into(flat, g, saved.z[q] + at, slopes[q].data(), grid.height, row, into, grid.row());
             }
-        if (packed) dense_backward(state, work, packed, out);
+        if (packed) backward_of_image(state, work, packed, out);
         if (!weights) return;
         const Grid& inputs = state.inputs;
         const T* x = state_of(cell.convolution[state.banks[0].members[0]].source) + at;
         relu_into(x, inputs.height, row, work.inputs.data() + inputs.origin(), inputs.row());
-        dense_weights(state, work, weights);
+        weights_of_image(state, work, weights);
     }
 
     // Sums of one image over the products of a state's gradient with its terms, behind them that of the gradient.
@@ -217,4 +217,4 @@ private:
     std::vector<Buffer<T>> slopes;  // of convolutions, c1, c2 and c3 laid out
 };
 
-}  // namespace darts
+}  // namespace darts::dense

@@ -3,7 +3,7 @@
 #include "dense_backward.h"
 #include "dense_forward.h"
 
-using namespace darts;
+using namespace darts::dense;
 
 size_t dense_cell_saved(const DenseCell* cell, int is_double) {
     return is_double ? DenseSaved<double>(*cell).bytes : DenseSaved<float>(*cell).bytes;

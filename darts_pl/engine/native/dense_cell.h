@@ -12,6 +12,7 @@ extern "C" {
 struct DenseConvolution {
     int source, target, kernel, dilation;
     int coefficient;       // which, -1: 1
+    int channels_last;     // whether weights lie as (C_out, k, k, C_in), else as (C_out, C_in, k, k)
     int batch_statistics;  // whether it is normalised by the batch at hand, else by the running statistics
     double eps;
     double momentum;  // by which running statistics take the batch's, negative: they do not

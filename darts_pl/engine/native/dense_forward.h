@@ -8,7 +8,7 @@
 #include "dense_state.h"
 #include "threads.h"
 
-namespace darts {
+namespace darts::dense {
 
 template <class T> class DenseForward {
 public:
@@ -45,7 +45,7 @@ private:
                   double* found) {
         std::vector<T*> z(cell.convolutions);
         for (int q = 0; q < cell.convolutions; q++) z[q] = saved.z[q] + image * saved.values;
-        dense_forward(state, work, x, packed, z.data());
+        forward_of_image(state, work, x, packed, z.data());
         for (const DenseBank<T>& bank : state.banks)
             for (int q : bank.members) moments(flat, z[q], found + size_t(q) * 2 * cell.channels);
     }
@@ -132,4 +132,4 @@ private:
     const Chunks chunks;
 };
 
-}  // namespace darts
+}  // namespace darts::dense

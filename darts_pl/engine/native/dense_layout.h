@@ -11,7 +11,7 @@
 
 #include "vectors.h"
 
-namespace darts {
+namespace darts::dense {
 
 // An image (height, width, channels) in memory, channels last, inside a margin of zeros.
 struct Grid {
@@ -23,9 +23,15 @@ struct Grid {
     size_t size() const { return size_t(top + height + bottom) * row(); }
 };
 
-// Kernel, stride and dilation; padded so that a stride of 1 keeps the size.
+// Kernel, stride and dilation; padded so that a stride of 1 keeps the size. Weights lie as (C_out, C_in, k, k), or
+// channels last, as (C_out, k, k, C_in).
 struct Geometry {
     int kernel, stride, dilation;
+    bool channels_last;
+
+    bool operator==(const Geometry& o) const {
+        return kernel == o.kernel && stride == o.stride && dilation == o.dilation && channels_last == o.channels_last;
+    }
 
     int padding() const { return dilation * (kernel - 1) / 2; }
     int outputs(int inputs) const { return (inputs - 1) / stride + 1; }
@@ -127,4 +133,4 @@ template <class T> void align_rows(Grid& grid) {
     while ((grid.left + grid.width + grid.right) % filling) grid.right++;
 }
 
-}  // namespace darts
+}  // namespace darts::dense

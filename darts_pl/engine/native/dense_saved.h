@@ -3,7 +3,7 @@
 #include "dense_cell.h"
 #include "flat.h"
 
-namespace darts {
+namespace darts::dense {
 
 // All tensors are batches of `values` = height x width x channels values an image.
 template <class T> struct DenseSaved {
@@ -62,4 +62,4 @@ template <class T> double parameter(const void* values, int channel, double othe
     return values ? double(static_cast<const T*>(values)[channel]) : otherwise;
 }
 
-}  // namespace darts
+}  // namespace darts::dense

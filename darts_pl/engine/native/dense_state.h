@@ -5,7 +5,7 @@
 #include "dense_cell.h"
 #include "flat.h"
 
-namespace darts {
+namespace darts::dense {
 
 // Convolutions of one geometry.
 template <class T> struct DenseBank {
@@ -26,8 +26,8 @@ public:
         size_t grids = 0;
         for (DenseBank<T>& bank : banks) {
             const int many = int(bank.members.size());
-            bank.forward = dense_table<T>({geometry(bank), false}, inputs, outputs, many);
-            bank.backward = dense_table<T>({geometry(bank), true}, outputs, {cell.height, cell.width, cell.channels}, many);
+            bank.forward = dense_table<T>({geometry(bank.members[0]), false}, inputs, outputs, many);
+            bank.backward = dense_table<T>({geometry(bank.members[0]), true}, outputs, {cell.height, cell.width, cell.channels}, many);
             bank.grids = grids;
             grids += many * outputs.size();
             results = std::max({results, many * bank.forward->result_size(), bank.backward->result_size()});
@@ -64,19 +64,16 @@ public:
     size_t gradients = 0;  // values in the grids of all output gradients
 
 private:
-    Geometry geometry(const DenseBank<T>& bank) const {
-        const DenseConvolution& first = cell.convolution[bank.members[0]];
-        return {first.kernel, 1, first.dilation};
+    Geometry geometry(int q) const {
+        const DenseConvolution& own = cell.convolution[q];
+        return {own.kernel, 1, own.dilation, own.channels_last != 0};
     }
 
     void add(int q) {
-        const DenseConvolution& own = cell.convolution[q];
-        for (DenseBank<T>& bank : banks) {
-            const Geometry g = geometry(bank);
-            if (g.kernel == own.kernel && g.dilation == own.dilation) return bank.members.push_back(q);
-        }
+        for (DenseBank<T>& bank : banks)
+            if (geometry(bank.members[0]) == geometry(q)) return bank.members.push_back(q);
         banks.push_back({{q}, nullptr, nullptr, 0});
-        widen_margins<T>(geometry(banks.back()), inputs, outputs);
+        widen_margins<T>(geometry(q), inputs, outputs);
     }
 };
 
@@ -91,7 +88,7 @@ template <class T> struct DenseWork {
 
 // The convolutions of one image of a state: z[q] (height, width, channels) for every convolution q that reads it.
 template <class T>
-void dense_forward(const DenseState<T>& state, const DenseWork<T>& work, const T* image, const T* packed, T* const* z) {
+void forward_of_image(const DenseState<T>& state, const DenseWork<T>& work, const T* image, const T* packed, T* const* z) {
     const Grid& grid = state.inputs;
     relu_into(image, grid.height, grid.width * grid.channels, work.inputs.data() + grid.origin(), grid.row());
     for (const DenseBank<T>& bank : state.banks) {
@@ -99,7 +96,7 @@ void dense_forward(const DenseState<T>& state, const DenseWork<T>& work, const T
         std::vector<T*> targets;
         for (size_t m = 0; m < bank.members.size(); m++)
             targets.push_back(table.grouping.exact ? z[bank.members[m]] : work.results.data() + m * table.result_size());
-        dense(table, work.inputs.data(), packed, targets.data());
+        convolve(table, work.inputs.data(), packed, targets.data());
         if (!table.grouping.exact)
             for (size_t m = 0; m < bank.members.size(); m++) close_rows(table, targets[m], z[bank.members[m]]);
         packed += table.packed;
@@ -107,13 +104,13 @@ void dense_forward(const DenseState<T>& state, const DenseWork<T>& work, const T
 }
 
 // The gradient of the positive values of an image by those in `work.gradients`, into `out` (height, width, channels).
-template <class T> void dense_backward(const DenseState<T>& state, const DenseWork<T>& work, const T* packed, T* out) {
+template <class T> void backward_of_image(const DenseState<T>& state, const DenseWork<T>& work, const T* packed, T* out) {
     bool first = true;
     for (const DenseBank<T>& bank : state.banks) {
         const DenseTable<T>& table = *bank.backward;
         const bool exact = table.grouping.exact;
         T* target = exact ? out : work.results.data();
-        dense(table, work.gradients.data() + bank.grids, packed, &target, exact && !first);
+        convolve(table, work.gradients.data() + bank.grids, packed, &target, exact && !first);
         if (!exact) close_rows(table, target, out, !first);
         packed += table.packed;
         first = false;
@@ -121,11 +118,11 @@ template <class T> void dense_backward(const DenseState<T>& state, const DenseWo
 }
 
 // Add the gradients of packed weights by one image, whose positive values lie in `work.inputs`.
-template <class T> void dense_weights(const DenseState<T>& state, const DenseWork<T>& work, T* packed) {
+template <class T> void weights_of_image(const DenseState<T>& state, const DenseWork<T>& work, T* packed) {
     for (const DenseBank<T>& bank : state.banks) {
-        dense_weights(*bank.forward, work.inputs.data(), work.gradients.data() + bank.grids, packed);
+        convolve_weights(*bank.forward, work.inputs.data(), work.gradients.data() + bank.grids, packed);
         packed += bank.forward->packed;
     }
 }
 
-}  // namespace darts
+}  // namespace darts::dense

@@ -11,7 +11,7 @@
 
 #include "dense_layout.h"
 
-namespace darts {
+namespace darts::dense {
 
 // Register tiles of vectors x positions sums, of 32 registers with AVX-512, of 16 otherwise.
 constexpr bool MANY_REGISTERS = VECTOR_BYTES == 64;
@@ -36,7 +36,7 @@ struct Program {
     int phase;  // of the target rows
     std::vector<Run> runs;
     std::vector<Member> members;  // the vectors that are computed together
-    std::vector<int> weights;     // for every packed weight its place in (C_out, C_in, k, k), -1: zero
+    std::vector<int> weights;     // for every packed weight its place in those of a convolution, -1: zero
     size_t at;                    // where its packed weights begin
 };
 
@@ -68,7 +68,7 @@ public:
     // Where the first group of target row `y` reads.
     int source_row(int y) const { return source.origin() + relation.advance(y - y % phases()) * source.row(); }
 
-    // Weights (C_out, C_in, k, k) of each convolution, in the order in which programs read them.
+    // The weights of each convolution in the order in which programs read them.
     void pack(const T* const* weights, T* out) const {
         for (const Program& p : programs) {
             const int* place = p.weights.data();
@@ -81,7 +81,7 @@ public:
         }
     }
 
-    // Add gradients of the packed weights of a forward table to those of each convolution, (C_out, C_in, k, k).
+    // Add gradients of the packed weights of a forward table to those of each convolution.
     void unpack(const T* gradients, T* const* out) const {
         for (const Program& p : programs)
             for (size_t i = 0; i < p.weights.size(); i++, gradients++) {
@@ -137,9 +137,12 @@ private:
         const int reader = value / target.channels, own = value % target.channels, k = relation.geometry.kernel;
         if (reader >= grouping.pixels) return -1;
         const int out = relation.backward ? channel : own, in = relation.backward ? own : channel;
+        const int inputs = relation.backward ? target.channels : source.channels;
         for (int tap = 0; tap < k; tap++)
-            if (relation.source(reader, tap) == pixel)
-                return ((out * (relation.backward ? target.channels : source.channels) + in) * k + row_tap) * k + tap;
+            if (relation.source(reader, tap) == pixel) {
+                if (relation.geometry.channels_last) return ((out * k + row_tap) * k + tap) * inputs + in;
+                return ((out * inputs + in) * k + row_tap) * k + tap;
+            }
         return -1;
     }
 
@@ -161,7 +164,7 @@ std::shared_ptr<const DenseTable<T>> dense_table(Relation relation, Grid source,
         return std::make_tuple(g.height, g.width, g.channels, g.top, g.left, g.bottom, g.right);
     };
     const Geometry& g = relation.geometry;
-    const auto all = std::make_tuple(g.kernel, g.stride, g.dilation, relation.backward, key(source), key(target), convolutions);
+    const auto all = std::make_tuple(g.kernel, g.stride, g.dilation, g.channels_last, relation.backward, key(source), key(target), convolutions);
     static std::mutex mutex;
     static std::map<decltype(all), std::shared_ptr<const DenseTable<T>>> made;
     std::lock_guard<std::mutex> guard(mutex);
@@ -170,4 +173,4 @@ std::shared_ptr<const DenseTable<T>> dense_table(Relation relation, Grid source,
     return found;
 }
 
-}  // namespace darts
+}  // namespace darts::dense

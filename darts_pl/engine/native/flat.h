@@ -6,7 +6,7 @@
 
 #include "vectors.h"
 
-namespace darts {
+namespace darts::dense {
 
 // `values` in a row, the channel of value v being v % channels.
 template <class T> struct Flat {
@@ -177,4 +177,4 @@ template <class T> void relu_backward(const Flat<T>& f, const T* x, const T* g, 
     }
 }
 
-}  // namespace darts
+}  // namespace darts::dense
