@@ -47,7 +47,12 @@ def _zeros_like(parameter: Tensor) -> Tensor:
 def will_run(function: Any) -> bool:
     """Whether the backward pass that is running wants the gradient that goes to `function`, None: nobody does. The
     pass of an architecture step wants none of the weights'."""
-    return function is not None and bool(torch._C._will_engine_execute_node(function))
+    if function is None:
+        return False
+    try:
+        return bool(torch._C._will_engine_execute_node(function))
+    except RuntimeError:  # a leaf that `torch.autograd.grad` was asked for: others are answered with False
+        return True
 
 
 class DenseCellFunction(torch.autograd.Function):
