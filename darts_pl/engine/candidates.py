@@ -6,7 +6,7 @@ from typing import NamedTuple
 import torch.nn as nn
 from torch import Tensor
 
-from darts_pl.engine.recipes import Recipe, recipe_of
+from darts_pl.engine.recipes import Recipe, Recipes
 from darts_pl.ops.image import Skip
 from darts_pl.relaxations.mixing import MixingFunction, PartialChannels, SinglePath, as_mixing, is_full
 from darts_pl.spaces.mixed import MixedOperation, is_droppable, path_mask
@@ -73,7 +73,7 @@ def divisor_of(mixing: MixingFunction) -> int:
     return _inner_and_divisor(mixing)[1]
 
 
-def terms_of(cell: SearchedCell | DerivedCell, link: Link, like: Tensor) -> Terms | None:
+def terms_of(cell: SearchedCell | DerivedCell, link: Link, like: Tensor, recipes: Recipes) -> Terms | None:
     """The terms of a link, None where its mixing is not known here.
 
     Args:
@@ -81,7 +81,7 @@ def terms_of(cell: SearchedCell | DerivedCell, link: Link, like: Tensor) -> Term
     """
     if isinstance(cell, DerivedCell):
         dropping = cell.drop_path_probability if cell.training else 0.0
-        return Terms([_candidate(link.operation, link.weight, dropping, like)])
+        return Terms([_candidate(link.operation, link.weight, dropping, like, recipes)])
     operation, gate = link.operation, link.gate
     if not isinstance(operation, MixedOperation) or gate is None or not knows_mixing(operation.mixing):
         return None
@@ -89,13 +89,13 @@ def terms_of(cell: SearchedCell | DerivedCell, link: Link, like: Tensor) -> Term
     row = operation.left(gate)
     scaled = row if link.weight is None else row * link.weight
     if is_full(inner):
-        terms = Terms(_candidates(operation, range(len(row)), scaled, like))
+        terms = Terms(_candidates(operation, range(len(row)), scaled, like, recipes))
     else:
-        terms = _single_path(operation, row, scaled, like)
+        terms = _single_path(operation, row, scaled, like, recipes)
     if divisor > 1:
         passes = (row != 0).any().to(row.dtype)
         terms = terms._replace(divisor=divisor, bypass=passes if link.weight is None else passes * link.weight)
-    return terms._replace(auxiliary=_auxiliary(cell, link, row))
+    return terms._replace(auxiliary=_auxiliary(cell, link, row, recipes))
 
 
 def _inner_and_divisor(mixing: MixingFunction) -> tuple[MixingFunction, int]:
@@ -103,31 +103,35 @@ def _inner_and_divisor(mixing: MixingFunction) -> tuple[MixingFunction, int]:
     return (found.inner, found.channel_divisor) if isinstance(found, PartialChannels) else (found, 1)
 
 
-def _candidates(operation: MixedOperation, places: Iterable[int], scaled: Tensor, like: Tensor) -> list[Candidate]:
+def _candidates(
+    operation: MixedOperation, places: Iterable[int], scaled: Tensor, like: Tensor, recipes: Recipes
+) -> list[Candidate]:
     modules, rows = list(operation.candidates.values()), scaled.unbind()
     dropping = operation.drop_path_probability if operation.dropping else 0.0
-    return [_candidate(modules[k], rows[k], dropping, like) for k in places]
+    return [_candidate(modules[k], rows[k], dropping, like, recipes) for k in places]
 
 
-def _candidate(operation: nn.Module, coefficient: Tensor | None, dropping: float, like: Tensor) -> Candidate:
+def _candidate(
+    operation: nn.Module, coefficient: Tensor | None, dropping: float, like: Tensor, recipes: Recipes
+) -> Candidate:
     mask = path_mask(like, dropping) if dropping > 0 and is_droppable(operation) else None
-    return Candidate(recipe_of(operation), operation, coefficient, mask)
+    return Candidate(recipes.of(operation), operation, coefficient, mask)
 
 
-def _single_path(operation: MixedOperation, row: Tensor, scaled: Tensor, like: Tensor) -> Terms:
+def _single_path(operation: MixedOperation, row: Tensor, scaled: Tensor, like: Tensor, recipes: Recipes) -> Terms:
     """See `SinglePath`: what was drawn runs, the gates of the others are added as they are."""
     values = row.tolist()
     running = [k for k, value in enumerate(values) if value != 0] or [0]
     others = [k for k in range(len(values)) if k not in running]
     constant = scaled[others].sum() if others and row.requires_grad else None
-    return Terms(_candidates(operation, running, scaled, like), constant=constant)
+    return Terms(_candidates(operation, running, scaled, like, recipes), constant=constant)
 
 
-def _auxiliary(cell: SearchedCell, link: Link, row: Tensor) -> Candidate | None:
+def _auxiliary(cell: SearchedCell, link: Link, row: Tensor, recipes: Recipes) -> Candidate | None:
     operation = link.operation
     assert isinstance(operation, MixedOperation)  # `terms_of` has asked
     module, weight = operation.auxiliary, operation.auxiliary_weight
     if module is None or not weight or cell.without_auxiliary:
         return None
     coefficient = row.new_tensor(weight) if link.weight is None else weight * link.weight
-    return Candidate(recipe_of(module), module, coefficient)
+    return Candidate(recipes.of(module), module, coefficient)

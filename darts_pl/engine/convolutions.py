@@ -6,6 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from darts_pl.engine.wanted import is_wanted
+
 FAST_WIDTH = 3  # filters of up to so many columns have a fast gradient in oneDNN
 
 
@@ -30,10 +32,10 @@ class WideDepthwise(torch.autograd.Function):
         x, weight = ctx.saved_tensors
         (gradient,) = gradients
         of_x = of_weight = None
-        if ctx.needs_input_grad[0]:
+        if is_wanted(ctx, 0):
             padding = [weight.shape[-1] // 2] * 2
             of_x, _ = _gradients(gradient, x, weight, ctx.stride, padding, (True, False))
-        if ctx.needs_input_grad[1]:
+        if is_wanted(ctx, 1):
             of_weight = _weight_gradient(gradient, x, weight, ctx.stride)
         return of_x, of_weight, None
 

@@ -11,6 +11,7 @@ computed, and each result is added to the node that it enters. Against the walk 
 
 from collections.abc import Sequence
 
+import torch.nn as nn
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -18,7 +19,7 @@ from darts_pl.engine.candidates import Candidate, Terms, knows_draws, terms_of
 from darts_pl.engine.convolutions import depthwise, pointwise
 from darts_pl.engine.nodes import Node
 from darts_pl.engine.norms import batch_norm, takes_batch_statistics
-from darts_pl.engine.recipes import Halving, Identity, Nothing, Pooling, Stage, Stages
+from darts_pl.engine.recipes import Halving, Identity, Nothing, Pooling, Recipes, Stage, Stages
 from darts_pl.engine.state import State, strided
 from darts_pl.spaces.walk import DerivedCell, GraphCell, SearchedCell, walk
 
@@ -26,19 +27,35 @@ from darts_pl.spaces.walk import DerivedCell, GraphCell, SearchedCell, walk
 class FastEngine:
     """See the module."""
 
+    def __init__(self) -> None:
+        self._recipes = Recipes()
+
     def run(self, cell: GraphCell, inputs: Sequence[Tensor]) -> Tensor:
         """See `darts_pl.spaces.walk.Engine`."""
         if not isinstance(cell, SearchedCell | DerivedCell) or not knows_draws(cell):
             return walk(cell, inputs)
-        return cell.join(states_of(cell, cell.first_states(*inputs)))
+        return cell.join(states_of(cell, first_states(cell, inputs, self._recipes), self._recipes))
 
 
-def states_of(cell: SearchedCell | DerivedCell, states: Sequence[Tensor]) -> list[Tensor]:
+def first_states(cell: GraphCell, inputs: Sequence[Tensor], recipes: Recipes) -> list[Tensor]:
+    """See `GraphCell.first_states`."""
+    modules = cell.input_modules()
+    if not modules:
+        return cell.first_states(*inputs)
+    return [_projected(module, x, recipes) for module, x in zip(modules, inputs, strict=True)]
+
+
+def _projected(module: nn.Module, x: Tensor, recipes: Recipes) -> Tensor:
+    recipe = recipes.of(module)
+    return _stages(recipe, F.relu(x), None) if isinstance(recipe, Stages) else module(x)
+
+
+def states_of(cell: SearchedCell | DerivedCell, states: Sequence[Tensor], recipes: Recipes) -> list[Tensor]:
     """All states of `cell` by those that it begins with, (B, C, H, W) each."""
     found = list(states)
     links = cell.links()
     # in the order of a walk by nodes, since this is where paths are dropped
-    terms = [[(link, terms_of(cell, link, found[0])) for link in entering] for entering in links]
+    terms = [[(link, terms_of(cell, link, found[0], recipes)) for link in entering] for entering in links]
     nodes = [Node() for _ in links]
     for source in range(len(states) + len(nodes)):
         if source >= len(states):
@@ -89,15 +106,17 @@ def _add_candidate(candidate: Candidate, state: State, node: Node, divisor: int)
             y = _stage(
                 recipe.stages[0],
                 state.phased(stride),
-                _scale(candidate, recipe.stages[0].norm.num_features),
+                _scale(candidate.coefficient, recipe.stages[0].norm.num_features),
                 undilated=True,
             )
             (node.apart(divisor) if stride == 1 else node.part(divisor)).add(y)
             return strided(size, stride)
     if isinstance(recipe, Stages):
-        y = _stages(recipe, state, candidate)
+        y = _stages(recipe, state.relu(), candidate.coefficient)
     elif isinstance(recipe, Halving):
-        y = batch_norm(recipe.module.halves(state.relu()), recipe.norm, _scale(candidate, recipe.norm.num_features))
+        y = batch_norm(
+            recipe.module.halves(state.relu()), recipe.norm, _scale(candidate.coefficient, recipe.norm.num_features)
+        )
     else:
         y = candidate.operation(state.x)
         node.part(divisor).add_shared(y if candidate.mask is None else y * candidate.mask, candidate.coefficient)
@@ -117,13 +136,12 @@ def _add_pooling(recipe: Pooling, candidate: Candidate, state: State, node: Node
     node.part(divisor).add_shared(y if mask is None else y * mask, candidate.coefficient)
 
 
-def _stages(recipe: Stages, state: State, candidate: Candidate) -> Tensor:
-    """The last normalisation takes the gate as its scale."""
-    x = state.relu()
+def _stages(recipe: Stages, x: Tensor, gate: Tensor | None) -> Tensor:
+    """The stages behind the first ReLU; the last normalisation takes the gate as its scale."""
     *before, last = recipe.stages
     for stage in before:
         x = F.relu(_stage(stage, x, None), inplace=True)
-    return _stage(last, x, _scale(candidate, last.norm.num_features))
+    return _stage(last, x, _scale(gate, last.norm.num_features))
 
 
 def _stage(stage: Stage, x: Tensor, gate: Tensor | None, undilated: bool = False) -> Tensor:
@@ -142,8 +160,7 @@ def _is_laid_apart(x: Tensor, stride: int) -> bool:
     return x.device.type == "cpu" and stride in (1, 2) and (stride == 2 or even)
 
 
-def _scale(candidate: Candidate, channels: int) -> Tensor | None:
-    """The coefficient in each place [C]. Its memory is its own: torch's backward pass of batch normalisation on CPUs
+def _scale(gate: Tensor | None, channels: int) -> Tensor | None:
+    """The gate in each place [C]. Its memory is its own: torch's backward pass of batch normalisation on CPUs
     reads beyond an expanded one."""
-    gate = candidate.coefficient
     return None if gate is None else gate.expand(channels).contiguous()

@@ -6,6 +6,7 @@ expected has none, and an engine calls it as it is.
 
 from collections.abc import Sequence
 from typing import NamedTuple
+from weakref import WeakKeyDictionary
 
 import torch.nn as nn
 
@@ -83,6 +84,23 @@ class Halving(NamedTuple):
 
 
 Recipe = Nothing | Identity | Pooling | Stages | Halving
+
+
+class Recipes:
+    """The recipes of the operations of a network, each looked for once: what is hooked or replaced within an operation
+    after its first pass goes unseen. A copy begins anew."""
+
+    def __init__(self) -> None:
+        self._found: WeakKeyDictionary[nn.Module, Recipe | None] = WeakKeyDictionary()
+
+    def __reduce__(self) -> tuple[type["Recipes"], tuple[()]]:
+        return type(self), ()
+
+    def of(self, operation: nn.Module) -> Recipe | None:
+        """As `recipe_of`."""
+        if operation not in self._found:
+            self._found[operation] = recipe_of(operation)
+        return self._found[operation]
 
 
 def recipe_of(operation: nn.Module) -> Recipe | None:

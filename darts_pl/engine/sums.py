@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from darts_pl.engine.wanted import is_wanted
 from darts_pl.spaces.walk import add
 
 
@@ -28,12 +29,13 @@ class WeightedSum(torch.autograd.Function):
         (gradient,) = gradients
         coefficients, *terms = ctx.saved_tensors
         of_coefficients = None
-        if ctx.needs_input_grad[0]:
+        if is_wanted(ctx, 0):
             flat = _flat(gradient)
             products = [torch.dot(flat, _flat(term.to(gradient.dtype))) for term in terms]
             of_coefficients = torch.stack(products).to(coefficients.dtype)
         weights = coefficients.unbind()
-        of_terms = [gradient * weight if needed else None for weight, needed in zip(weights, ctx.needs_input_grad[1:])]
+        wanted = [is_wanted(ctx, index) for index in range(1, 1 + len(terms))]
+        of_terms = [gradient * weight if each else None for weight, each in zip(weights, wanted)]
         return of_coefficients, *of_terms
 
 

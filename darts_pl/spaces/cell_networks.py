@@ -56,10 +56,9 @@ class SearchCell(SearchedCell):
             {edge_key(state, source): make_choice(spec.channels, _stride(spec, source)) for state, source in edges}
         )
 
-    def first_states(self, *inputs: Tensor) -> list[Tensor]:
-        """Outputs of the two preceding cells → two states (B, C, H, W)."""
-        before_last, last = inputs
-        return [self.preprocess0(before_last), self.preprocess1(last)]
+    def input_modules(self) -> Sequence[nn.Module]:
+        """Of the outputs of the two preceding cells."""
+        return self.preprocess0, self.preprocess1
 
     def freeze(self, chosen: Chosen) -> "ChosenCell":
         """The cell of these operations alone, with their weights."""
@@ -119,10 +118,9 @@ class ChosenCell(DerivedCell):
         self.preprocess0, self.preprocess1 = preprocessing
         self.nodes = ModuleList(ModuleList(node) for node in operations)
 
-    def first_states(self, *inputs: Tensor) -> list[Tensor]:
+    def input_modules(self) -> Sequence[nn.Module]:
         """As of `SearchCell`."""
-        before_last, last = inputs
-        return [self.preprocess0(before_last), self.preprocess1(last)]
+        return self.preprocess0, self.preprocess1
 
     def edge_modules(self) -> Iterator[nn.Module]:
         """See `GraphCell.edge_modules`."""

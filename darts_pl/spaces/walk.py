@@ -58,9 +58,14 @@ class GraphCell(nn.Module):
     concat: Sequence[int]
     output: str = "concat"
 
+    def input_modules(self) -> Sequence[nn.Module]:
+        """What makes a state (B, C, ...) of each input; none where inputs are states themselves."""
+        return ()
+
     def first_states(self, *inputs: Tensor) -> list[Tensor]:
-        """The states that are no nodes: the inputs, or projections of them to (B, C, ...)."""
-        return list(inputs)
+        """The states that are no nodes."""
+        modules = self.input_modules()
+        return [module(x) for module, x in zip(modules, inputs, strict=True)] if modules else list(inputs)
 
     def edge_modules(self) -> Iterable[nn.Module]:
         """What stands on the edges, node by node in the order of `sources`."""

@@ -5,8 +5,8 @@
 
 using namespace darts::dense;
 
-size_t dense_cell_saved(const DenseCell* cell, int is_double) {
-    return is_double ? DenseSaved<double>(*cell).bytes : DenseSaved<float>(*cell).bytes;
+void dense_cell_saved(const DenseCell* cell, int is_double, int64_t* bytes) {
+    *bytes = is_double ? DenseSaved<double>(*cell).bytes : DenseSaved<float>(*cell).bytes;
 }
 
 void dense_cell_forward(const DenseCell* cell, int is_double) {

@@ -4,7 +4,7 @@
 // States 0 to `states` - 1 are images (height, width, channels); state 0 is the input, the last one the output, each
 // other the sum of the terms into it. All tensors are of one type, float or double, batches of images channels last.
 #pragma once
-#include <cstddef>
+#include <cstdint>
 
 extern "C" {
 
@@ -39,7 +39,7 @@ struct DenseCell {
     const DenseTerm* term;
     const void* coefficients;
     const void* input;
-    void* saved;  // of dense_cell_saved(...) bytes, aligned to 64, what the backward pass needs
+    void* saved;  // as many bytes as dense_cell_saved says, aligned to 64, what the backward pass needs
     void* output;
     const void* output_gradient;
     void* input_gradient;          // nullptr: not wanted
@@ -47,7 +47,7 @@ struct DenseCell {
 };
 
 // `is_double`: of which type the tensors are.
-size_t dense_cell_saved(const DenseCell* cell, int is_double);
+void dense_cell_saved(const DenseCell* cell, int is_double, int64_t* bytes);
 void dense_cell_forward(const DenseCell* cell, int is_double);
 void dense_cell_backward(const DenseCell* cell, int is_double);
 }

@@ -1,72 +1,147 @@
 """Cells of dense convolutions, as those of NAS-Bench-201 are: one call of the kernels forward, one backward."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
+from weakref import WeakKeyDictionary
 
 import torch
+import torch.nn as nn
 from torch import Tensor
 
-from darts_pl.engine.candidates import knows_draws
+from darts_pl.engine.candidates import divisor_of, knows_mixing
 from darts_pl.engine.native.dense_call import DenseCall, weight_layout
-from darts_pl.engine.native.dense_plan import Convolution, Passage, knows, passage
+from darts_pl.engine.native.dense_plan import Layout, drawn_layout, fixed_layout, is_known, operations_of
+from darts_pl.engine.recipes import Recipes
+from darts_pl.engine.wanted import is_wanted
 from darts_pl.errors import ConfigError
+from darts_pl.ops.image import Skip
+from darts_pl.relaxations.mixing import is_full
+from darts_pl.spaces.mixed import MixedOperation
 from darts_pl.spaces.walk import DerivedCell, GraphCell, SearchedCell
 
 
-def supports(cell: GraphCell, inputs: Sequence[Tensor]) -> bool:
-    """Whether `run` computes the pass of `cell` on `inputs`."""
-    if not isinstance(cell, SearchedCell | DerivedCell) or len(inputs) != 1:
+class Known(NamedTuple):
+    """What was found out about a cell, and by which it is seen that the cell has changed since.
+
+    Args:
+        layout: of its full sum, None where that is not all of its pass. skips: its identities that may drop values.
+        seen: of every edge the candidates and the mixing that were found there.
+    """
+
+    layout: Layout | None
+    skips: list[Skip]
+    seen: list[tuple[object, object]]
+
+
+class DenseCells:
+    """Runs the cells of a network that consist of dense convolutions that keep the shape, averages, identities and
+    nothing, have one input, and put out their last state."""
+
+    def __init__(self) -> None:
+        self._recipes = Recipes()
+        self._known: WeakKeyDictionary[nn.Module, Known | None] = WeakKeyDictionary()
+
+    def __reduce__(self) -> tuple[type["DenseCells"], tuple[()]]:
+        return type(self), ()
+
+    def run(self, cell: GraphCell, inputs: Sequence[Tensor]) -> Tensor | None:
+        """(B, C, H, W) → the output of `cell` (B, C, H, W), as its walk gives it; None: these kernels do not run it.
+
+        Raises:
+            BuildError: there are no kernels. ConfigError: in the backward pass, where it is to be differentiated in
+                turn.
+        """
+        if not isinstance(cell, SearchedCell | DerivedCell) or len(inputs) != 1 or not _takes(inputs[0]):
+            return None
+        known, (x,) = self._of(cell), inputs
+        if known is None or _draws(cell, known) or (cell.training and x.numel() == x.shape[1]):
+            return None  # the last: a value a channel has no variance, which torch says
+        coefficients: Tensor | None = None
+        if known.layout is None or _has_auxiliary(cell):
+            layout, coefficients = drawn_layout(cell, x, self._recipes)
+        else:
+            layout = known.layout
+            if isinstance(cell, SearchedCell):
+                coefficients = _gates(cell).reshape(-1)
+        parameters = layout.parameters()
+        if any(p.dtype != x.dtype or p.device != x.device for p in parameters):
+            return None
+        y: Tensor = DenseCellFunction.apply(layout, x, coefficients, *parameters)
+        return y
+
+    def _of(self, cell: SearchedCell | DerivedCell) -> Known | None:
+        known = self._known.get(cell)
+        if cell not in self._known or (known is not None and known.seen != _seen(cell)):
+            known = self._known[cell] = self._found(cell)
+        return known
+
+    def _found(self, cell: SearchedCell | DerivedCell) -> Known | None:
+        modules, last = list(cell.edge_modules()), len(cell.sources)
+        if cell.output != "last" and tuple(cell.concat) != (last,):
+            return None
+        if any(max(sources) > node for node, sources in enumerate(cell.sources)):
+            return None  # it has more inputs than one
+        operations = [operation for module in modules for operation in operations_of(module)]
+        if not all(is_known(self._recipes.of(operation)) for operation in operations):
+            return None
+        mixings = [module.mixing for module in modules if isinstance(module, MixedOperation)]
+        if not all(knows_mixing(mixing) and divisor_of(mixing) == 1 for mixing in mixings):
+            return None
+        layout = fixed_layout(cell, self._recipes) if all(map(is_full, mixings)) else None
+        return Known(layout, [each for each in operations if isinstance(each, Skip)], _seen(cell))
+
+
+def _takes(x: Tensor) -> bool:
+    numbers = x.dtype in (torch.float32, torch.float64) and x.dim() == 4 and x.numel() > 0
+    return numbers and x.device.type == "cpu" and not torch.is_autocast_enabled("cpu")
+
+
+def _seen(cell: GraphCell) -> list[tuple[object, object]]:
+    # compared by `is` first, as the modules are
+    return [
+        (module.candidates, module.mixing) if isinstance(module, MixedOperation) else (module, None)
+        for module in cell.edge_modules()
+    ]
+
+
+def _draws(cell: SearchedCell | DerivedCell, known: Known) -> bool:
+    """Whether this pass drops paths or values."""
+    if not cell.training:
         return False
-    (x,) = inputs
-    if x.dim() != 4 or x.device.type != "cpu" or x.dtype not in (torch.float32, torch.float64) or x.numel() == 0:
-        return False
-    if cell.training and x.numel() == x.shape[1]:
-        return False  # a value a channel has no variance, which torch says
-    parameters = all(p.dtype == x.dtype and p.device == x.device for p in cell.parameters())
-    return parameters and not torch.is_autocast_enabled("cpu") and knows_draws(cell) and knows(cell)
-
-
-def run(cell: SearchedCell | DerivedCell, x: Tensor) -> Tensor:
-    """(B, C, H, W) → the output of `cell` (B, C, H, W), as its walk gives it."""
-    found = passage(cell, x)
-    parameters = [p for each in found.convolutions for p in _parameters(each) if p is not None]
-    y: Tensor = DenseCellFunction.apply(found._replace(coefficients=None), x, found.coefficients, *parameters)
-    return y
-
-
-def _parameters(convolution: Convolution) -> tuple[Tensor, Tensor | None, Tensor | None]:
-    stage = convolution.stage
-    return stage.conv.weight, stage.norm.weight, stage.norm.bias
-
-
-def _zeros_like(parameter: Tensor) -> Tensor:
-    layout = weight_layout(parameter) if parameter.dim() == 4 else torch.contiguous_format
-    return torch.zeros_like(parameter, memory_format=layout)
-
-
-def will_run(function: Any) -> bool:
-    """Whether the backward pass that is running wants the gradient that goes to `function`, None: nobody does. The
-    pass of an architecture step wants none of the weights'."""
-    if function is None:
-        return False
-    try:
-        return bool(torch._C._will_engine_execute_node(function))
-    except RuntimeError:  # a leaf that `torch.autograd.grad` was asked for: others are answered with False
+    if isinstance(cell, DerivedCell) and cell.drop_path_probability > 0:
         return True
+    if any(skip.rate > 0 and skip.training for skip in known.skips):
+        return True
+    return any(module.dropping for module in cell.edge_modules() if isinstance(module, MixedOperation))
+
+
+def _has_auxiliary(cell: SearchedCell | DerivedCell) -> bool:
+    modules = [module for module in cell.edge_modules() if isinstance(module, MixedOperation)]
+    return any(module.auxiliary is not None and module.auxiliary_weight for module in modules)
+
+
+def _gates(cell: SearchedCell) -> Tensor:
+    """The coefficients [E, K] of the full sum."""
+    gates = cell.gates
+    if gates is None:
+        cell.rows()  # says that there are none
+    assert gates is not None
+    return gates if cell.edge_weights is None else gates * cell.edge_weights.unsqueeze(1)
 
 
 class DenseCellFunction(torch.autograd.Function):
     """The output of a cell, differentiable once."""
 
     @staticmethod
-    def forward(ctx: Any, found: Passage, x: Tensor, coefficients: Tensor | None, *parameters: Tensor) -> Tensor:
+    def forward(ctx: Any, layout: Layout, x: Tensor, coefficients: Tensor | None, *parameters: Tensor) -> Tensor:
         """x (B, C, H, W), coefficients [M], the parameters of all convolutions → (B, C, H, W)."""
         x = x.contiguous(memory_format=torch.channels_last)
-        call = DenseCall(found, x, coefficients, parameters)
+        coefficients = None if coefficients is None else coefficients.to(x.dtype).contiguous()
+        call = DenseCall(layout, x, coefficients, parameters)
         call.track()
         y, saved = torch.empty_like(x), call.saved()
         call.forward(saved, y)
-        ctx.found, ctx.batch_statistics = found, call.batch_statistics
+        ctx.layout, ctx.batch_statistics = layout, call.batch_statistics
         ctx.save_for_backward(x, coefficients, saved, *parameters)
         return y
 
@@ -80,14 +155,14 @@ class DenseCellFunction(torch.autograd.Function):
         if torch.is_grad_enabled():
             raise ConfigError("engine=native has no second derivatives. Take engine=fast or engine=plain")
         x, coefficients, saved, *parameters = ctx.saved_tensors
-        wanted = iter([will_run(function) for function, _ in ctx.next_functions])
-        of_x = torch.empty_like(x) if next(wanted) else None
-        of_coefficients = None
-        if coefficients is not None:
-            next(wanted)  # they cost nothing
-            of_coefficients = coefficients.new_zeros(coefficients.shape, dtype=torch.float64)
-        of_parameters = [_zeros_like(p) if want else None for p, want in zip(parameters, wanted, strict=True)]
-        call = DenseCall(ctx.found, x, coefficients, parameters)
+        first = 1 if coefficients is None else 2
+        of_x = torch.empty_like(x) if is_wanted(ctx, 0) else None
+        of_coefficients = None if coefficients is None else torch.zeros(len(coefficients), dtype=torch.float64)
+        of_parameters = [
+            torch.zeros_like(p, memory_format=weight_layout(p)) if is_wanted(ctx, first + index) else None
+            for index, p in enumerate(parameters)
+        ]
+        call = DenseCall(ctx.layout, x, coefficients, parameters)
         call.batch_statistics = ctx.batch_statistics
         call.backward(saved, gradients[0], of_x, of_coefficients, of_parameters)
         return None, of_x, None if of_coefficients is None else of_coefficients.to(x.dtype), *of_parameters

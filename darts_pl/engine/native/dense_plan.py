@@ -1,14 +1,15 @@
 """What a pass through a cell of dense convolutions consists of, and its description for the kernels."""
 
 import ctypes
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
 import torch.nn as nn
 from torch import Tensor
 
-from darts_pl.engine.candidates import Candidate, divisor_of, knows_mixing, terms_of
-from darts_pl.engine.recipes import Identity, Nothing, Pooling, Recipe, Stage, Stages, recipe_of
+from darts_pl.engine.candidates import Candidate, terms_of
+from darts_pl.engine.recipes import Identity, Nothing, Pooling, Recipe, Recipes, Stage, Stages
 from darts_pl.spaces.mixed import MixedOperation
 from darts_pl.spaces.walk import DerivedCell, SearchedCell
 
@@ -68,51 +69,35 @@ class Term(NamedTuple):
     coefficient: int
 
 
-class Passage(NamedTuple):
-    """A pass through a cell of `states` states, its input among them.
+class Layout:
+    """What a pass through a cell sums, and the modules that it reads.
 
     Args:
-        convolutions, terms: what is summed. coefficients: [M], None where all are 1.
+        states: how many there are, the input among them.
+
+    Attributes:
+        structures, term_structures: as the kernels take them, without addresses.
     """
 
-    states: int
-    convolutions: list[Convolution]
-    terms: list[Term]
-    coefficients: Tensor | None
+    def __init__(self, states: int, convolutions: Sequence[Convolution], terms: Sequence[Term]):
+        self.states = states
+        self.stages = [each.stage for each in convolutions]
+        self.norms = [stage.norm for stage in self.stages]
+        self.structures = (ConvolutionStructure * len(convolutions))()
+        for into, each in zip(self.structures, convolutions):
+            conv = each.stage.conv
+            into.source, into.target, into.coefficient = each.source, each.target, each.coefficient
+            into.kernel, into.dilation, into.eps = conv.kernel_size[0], conv.dilation[0], each.stage.norm.eps
+        self.term_structures = (TermStructure * len(terms))(*terms)
 
-
-def knows(cell: SearchedCell | DerivedCell) -> bool:
-    """Whether all that stands on the edges of `cell` is dense convolutions that keep the shape, averages, identities and
-    nothing, the cell has one input, and its last state is its output."""
-    last = len(cell.sources)
-    if (cell.output != "last" and tuple(cell.concat) != (last,)) or min(map(min, cell.sources)) != 0:
-        return False
-    if any(max(sources) > node for node, sources in enumerate(cell.sources)):
-        return False  # more inputs than one
-    if isinstance(cell, DerivedCell) and cell.training and cell.drop_path_probability > 0:
-        return False
-    return all(_knows(module) for module in cell.edge_modules())
-
-
-def _knows(module: nn.Module) -> bool:
-    if not isinstance(module, MixedOperation):
-        return _is_known(recipe_of(module))
-    operations = [*module.candidates.values(), *([] if module.auxiliary is None else [module.auxiliary])]
-    dropping = module.dropping and module.drop_path_probability > 0
-    plain = knows_mixing(module.mixing) and divisor_of(module.mixing) == 1 and not dropping
-    return plain and all(_is_known(recipe_of(operation)) for operation in operations)
-
-
-def _is_known(recipe: Recipe | None) -> bool:
-    if isinstance(recipe, Nothing):
-        return recipe.stride == 1
-    if isinstance(recipe, Pooling):
-        return not recipe.largest and recipe.stride == 1 and recipe.norm is None
-    if isinstance(recipe, Stages):
-        first = recipe.stages[0]
-        alone = len(recipe.stages) == 1 and first.depthwise is None and recipe.stride == 1
-        return alone and first.conv.groups == 1 and first.conv.in_channels == first.conv.out_channels
-    return isinstance(recipe, Identity)
+    def parameters(self) -> list[nn.Parameter]:
+        """Weight, scale and shift of every convolution, without what a normalisation does not have."""
+        found = []
+        for stage in self.stages:
+            norm = stage.norm
+            found += [stage.conv.weight, *([] if norm.weight is None else [norm.weight])]
+            found += [] if norm.bias is None else [norm.bias]
+        return found
 
 
 class Collector:
@@ -123,15 +108,17 @@ class Collector:
         self.terms: list[Term] = []
         self.coefficients: list[Tensor] = []
 
-    def add(self, candidate: Candidate, source: int, target: int) -> None:
-        """Add a candidate of the edge from state `source` to `target`."""
-        recipe = candidate.recipe
+    def add(self, recipe: Recipe, source: int, target: int, number: int) -> None:
+        """Add an operation on the edge from state `source` to `target`, by its coefficient's number."""
         if isinstance(recipe, Stages):
-            number = self.number(candidate.coefficient)
             self.convolutions.append(Convolution(source, target, number, recipe.stages[0]))
         elif not isinstance(recipe, Nothing):
-            kind = AVERAGE if isinstance(recipe, Pooling) else IDENTITY
-            self.terms.append(Term(kind, source, target, self.number(candidate.coefficient)))
+            self.terms.append(Term(AVERAGE if isinstance(recipe, Pooling) else IDENTITY, source, target, number))
+
+    def add_candidate(self, candidate: Candidate, source: int, target: int) -> None:
+        """Add a candidate, whose recipe is known."""
+        assert candidate.recipe is not None
+        self.add(candidate.recipe, source, target, self.number(candidate.coefficient))
 
     def number(self, coefficient: Tensor | None) -> int:
         """Which of the coefficients this one, a scalar, is from now on."""
@@ -141,19 +128,62 @@ class Collector:
         return len(self.coefficients) - 1
 
 
-def passage(cell: SearchedCell | DerivedCell, x: Tensor) -> Passage:
-    """The pass through a cell that `knows` knows, by its gates and edge weights; x (B, C, H, W)."""
+def is_known(recipe: Recipe | None) -> bool:
+    """Whether an operation is a dense convolution that keeps the shape, an average, an identity or nothing."""
+    if isinstance(recipe, Nothing):
+        return recipe.stride == 1
+    if isinstance(recipe, Pooling):
+        return not recipe.largest and recipe.stride == 1 and recipe.norm is None
+    if isinstance(recipe, Stages):
+        first = recipe.stages[0]
+        alone = len(recipe.stages) == 1 and first.depthwise is None and recipe.stride == 1
+        return alone and first.conv.in_channels == first.conv.out_channels
+    return isinstance(recipe, Identity)
+
+
+def operations_of(module: nn.Module) -> list[nn.Module]:
+    """What may run on an edge."""
+    if not isinstance(module, MixedOperation):
+        return [module]
+    return [*module.candidates.values(), *([] if module.auxiliary is None else [module.auxiliary])]
+
+
+def fixed_layout(cell: SearchedCell | DerivedCell, recipes: Recipes) -> Layout:
+    """The layout of a derived cell, or of the full sum by gates [E, K], whose coefficient e · K + k is gate (e, k)."""
     found = Collector()
-    links = cell.links()
-    for target, entering in enumerate(links, start=1):
+    modules = iter(cell.edge_modules())
+    edges = [(source, target) for target, sources in enumerate(cell.sources, start=1) for source in sources]
+    for row, ((source, target), module) in enumerate(zip(edges, modules, strict=True)):
+        if not isinstance(module, MixedOperation):
+            found.add(_recipe(module, recipes), source, target, ONE)
+            continue
+        for k, name in enumerate(module.names):
+            if name in module.candidates:
+                recipe = _recipe(module.candidates[name], recipes)
+                found.add(recipe, source, target, row * len(module.names) + k)
+    return Layout(1 + len(cell.sources), found.convolutions, found.terms)
+
+
+def drawn_layout(
+    cell: SearchedCell | DerivedCell, like: Tensor, recipes: Recipes
+) -> tuple[Layout, Tensor | None]:
+    """The layout of a pass by what its gates leave running, and the coefficients [M] of it."""
+    found = Collector()
+    for target, entering in enumerate(cell.links(), start=1):
         for link in entering:
-            terms = terms_of(cell, link, x)
-            assert terms is not None, "mixings are asked for by `knows`"
+            terms = terms_of(cell, link, like, recipes)
+            assert terms is not None, "mixings that are not known do not come here"
             for candidate in terms.candidates:
-                found.add(candidate, link.source, target)
+                found.add_candidate(candidate, link.source, target)
             if terms.auxiliary is not None:
-                found.add(terms.auxiliary, link.source, target)
+                found.add_candidate(terms.auxiliary, link.source, target)
             if terms.constant is not None:
                 found.terms.append(Term(CONSTANT, 0, target, found.number(terms.constant)))
     coefficients = torch.stack(found.coefficients) if found.coefficients else None
-    return Passage(1 + len(links), found.convolutions, found.terms, coefficients)
+    return Layout(1 + len(cell.sources), found.convolutions, found.terms), coefficients
+
+
+def _recipe(module: nn.Module, recipes: Recipes) -> Recipe:
+    recipe = recipes.of(module)
+    assert recipe is not None, "cells of other operations do not come here"
+    return recipe
