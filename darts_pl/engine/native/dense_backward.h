@@ -31,13 +31,13 @@ public:
 private:
     void pass(int s) {
         const DenseState<T> state(cell, s);
-        const DenseTerms<T> entering(cell, saved, s);
+        const Entering entering(cell, saved, s);
         const Leaving leaving(*this, s);
         const bool weights = wants_weights(state), needed = gradients[s] != nullptr, given = s == cell.states - 1;
         const Buffer<T> packed = state.packed(true);
         const size_t weight_values = weights ? state.values_packed(false) : 0;
         Buffer<T> by_chunk(chunks.count * weight_values, true);
-        const size_t sums = (entering.tensors.size() + 1) * cell.channels;
+        const size_t sums = (entering.count() + 1) * cell.channels;
         Buffer<double> sums_by_chunk(chunks.count * sums, true);
         std::vector<DenseWork<T>> works;
         for (int worker = 0; worker < cell.threads; worker++) works.emplace_back(state, true);
@@ -48,11 +48,11 @@ private:
                     convolve(state, works[worker], image, needed ? packed.data() : nullptr, images.inner.data(),
                              weights ? by_chunk.data() + chunk * weight_values : nullptr);
                 if (!given && needed) leaving.add(image, state.empty() ? nullptr : images.inner.data(), images);
-                if (s > 0) multiply(entering, s, image, sums_by_chunk.data() + chunk * sums);
+                if (s > 0) multiply(entering, s, image, images, sums_by_chunk.data() + chunk * sums);
             }
         });
         if (weights) add_up_weights(state, by_chunk.data(), weight_values);
-        if (s > 0) add_up_sums(entering, s, sums_by_chunk.data(), sums);
+        if (s > 0) add_up_sums(entering, sums_by_chunk.data(), sums);
     }
 
     struct Images {
@@ -66,7 +66,19 @@ private:
         return false;
     }
 
-    const T* state_of(int s) const { return s ? saved.states[s] : static_cast<const T*>(cell.input); }
+    // The tensors that a state's gradient is multiplied with; those of averages are multiplied with what the gradient
+    // makes of a gradient of the averaged tensor.
+    struct Entering {
+        const DenseTerms terms;
+        std::vector<const T*> direct, averaged;
+
+        Entering(const DenseCell& cell, const DenseSaved<T>& saved, int target) : terms(cell, target) {
+            for (int q : terms.convolutions) direct.push_back(saved.z[q]);
+            for (int t : terms.identities) direct.push_back(saved.states[cell.term[t].source]);
+            for (int t : terms.averages) averaged.push_back(saved.states[cell.term[t].source]);
+        }
+        size_t count() const { return direct.size() + averaged.size(); }
+    };
 
     // Gradients of one image through the convolutions that read a state: of its positive values into `out` where there
     // are packed weights, of the packed weights added to `weights` unless it is nullptr.
@@ -84,21 +96,32 @@ private:
         if (packed) backward_of_image(state, work, packed, out);
         if (!weights) return;
         const Grid& inputs = state.inputs;
-        const T* x = state_of(cell.convolution[state.banks[0].members[0]].source) + at;
+        const T* x = saved.states[cell.convolution[state.banks[0].members[0]].source] + at;
         relu_into(x, inputs.height, row, work.inputs.data() + inputs.origin(), inputs.row());
         weights_of_image(state, work, weights);
     }
 
     // Sums of one image over the products of a state's gradient with its terms, behind them that of the gradient.
-    void multiply(const DenseTerms<T>& entering, int s, int image, double* sums) {
+    void multiply(const Entering& entering, int s, int image, const Images& images, double* sums) {
         const size_t at = image * saved.values;
+        const T* g = gradients[s] + at;
+        double* total = sums + entering.count() * cell.channels;
+        sums = multiply(entering.direct, at, g, sums, total);
+        if (entering.averaged.empty()) return;
+        average.backward(g, images.pooled.data(), images.row.data());
+        multiply(entering.averaged, at, images.pooled.data(), sums, nullptr);
+    }
+
+    double* multiply(const std::vector<const T*>& tensors, size_t at, const T* g, double* sums, double* total) {
         std::vector<const T*> x;
         std::vector<double*> out;
-        for (const T* tensor : entering.tensors) {
-            out.push_back(sums + x.size() * cell.channels);
+        for (const T* tensor : tensors) {
             x.push_back(tensor + at);
+            out.push_back(sums);
+            sums += cell.channels;
         }
-        products(flat, x.data(), int(x.size()), gradients[s] + at, out.data(), sums + x.size() * cell.channels);
+        products(flat, x.data(), int(x.size()), g, out.data(), total);
+        return sums;
     }
 
     void add_up_weights(const DenseState<T>& state, T* by_chunk, size_t values) {
@@ -114,21 +137,21 @@ private:
 
     // Of the sums over a state's gradient: gradients of coefficients and of normalisations' parameters, and by which
     // slopes the gradient goes on to the convolutions.
-    void add_up_sums(const DenseTerms<T>& entering, int s, double* by_chunk, size_t sums) {
+    void add_up_sums(const Entering& entering, double* by_chunk, size_t sums) {
         for (int chunk = 1; chunk < chunks.count; chunk++)
             for (size_t v = 0; v < sums; v++) by_chunk[v] += by_chunk[chunk * sums + v];
         const double* total = by_chunk + sums - cell.channels;
         const double* own = by_chunk;
-        for (int q : entering.convolutions) {
+        for (int q : entering.terms.convolutions) {
             normalise(q, own, total);
             own += cell.channels;
         }
-        for (int t : entering.others) {
-            add_coefficient(cell.term[t].coefficient, own);
-            own += cell.channels;
-        }
-        for (int t = 0; t < cell.terms; t++)
-            if (cell.term[t].kind == CONSTANT && cell.term[t].target == s) add_coefficient(cell.term[t].coefficient, total);
+        for (const std::vector<int>* terms : {&entering.terms.identities, &entering.terms.averages})
+            for (int t : *terms) {
+                add_coefficient(cell.term[t].coefficient, own);
+                own += cell.channels;
+            }
+        for (int t : entering.terms.constants) add_coefficient(cell.term[t].coefficient, total);
     }
 
     void add_coefficient(int index, const double* by_channel) {
@@ -163,48 +186,36 @@ private:
     // What reaches a state from the states that it is a term of, beside its convolutions.
     class Leaving {
     public:
-        Leaving(const DenseBackward& pass, int source) : pass(pass), source(source), ones(pass.flat.tiled()) {
-            const std::vector<double> equal(pass.cell.channels, 1.0);
-            lay_out(pass.flat, equal.data(), ones.data());
+        Leaving(const DenseBackward& pass, int source)
+            : pass(pass), source(source), identities(pass.flat), averages(pass.flat) {
             for (int t = 0; t < pass.cell.terms; t++) {
                 const DenseTerm& term = pass.cell.term[t];
                 if (term.source != source || term.kind == CONSTANT) continue;
-                const std::vector<double> each(pass.cell.channels, coefficient<T>(pass.cell, term.coefficient));
-                (term.kind == AVERAGE ? averages : identities).push_back(t);
-                (term.kind == AVERAGE ? of_averages : of_identities).emplace_back(pass.flat.tiled());
-                lay_out(pass.flat, each.data(), (term.kind == AVERAGE ? of_averages : of_identities).back().data());
+                Terms<T>& terms = term.kind == AVERAGE ? averages : identities;
+                terms.add(pass.gradients[term.target], coefficient<T>(pass.cell, term.coefficient));
             }
         }
 
         // The gradient of image `image`; `inner`: that of its positive values, nullptr: none.
         void add(int image, const T* inner, const Images& images) const {
             const size_t at = image * pass.saved.values;
-            std::vector<Term<T>> terms = scaled(identities, of_identities, at);
+            const T* pooled = nullptr;
             if (!averages.empty()) {
-                const std::vector<Term<T>> averaged = scaled(averages, of_averages, at);
-                weighted_sum(pass.flat, averaged.data(), int(averaged.size()), (const T*)nullptr, images.more.data());
+                averages.sum(at, nullptr, nullptr, images.more.data());
                 pass.average.backward(images.more.data(), images.pooled.data(), images.row.data());
-                terms.push_back({images.pooled.data(), ones.data()});
+                pooled = images.pooled.data();
             }
             T* out = pass.gradients[source] + at;
-            T* others = inner ? images.more.data() : out;
-            if (!inner || !terms.empty()) weighted_sum(pass.flat, terms.data(), int(terms.size()), (const T*)nullptr, others);
-            if (inner) relu_backward(pass.flat, pass.state_of(source) + at, inner, terms.empty() ? nullptr : others, out);
+            if (!inner) return identities.sum(at, nullptr, pooled, out);
+            if (!identities.empty()) identities.sum(at, nullptr, pooled, images.more.data());
+            const T* more = identities.empty() ? pooled : images.more.data();
+            relu_backward(pass.flat, pass.saved.states[source] + at, inner, more, out);
         }
 
     private:
-        std::vector<Term<T>> scaled(const std::vector<int>& terms, const std::vector<Buffer<T>>& by, size_t at) const {
-            std::vector<Term<T>> found;
-            for (size_t k = 0; k < terms.size(); k++)
-                found.push_back({pass.gradients[pass.cell.term[terms[k]].target] + at, by[k].data()});
-            return found;
-        }
-
         const DenseBackward& pass;
         const int source;
-        std::vector<int> identities, averages;
-        std::vector<Buffer<T>> of_identities, of_averages;  // coefficients laid out
-        Buffer<T> ones;
+        Terms<T> identities, averages;
     };
 
     const DenseCell& cell;

@@ -29,11 +29,10 @@ private:
         std::vector<DenseWork<T>> works;
         for (int worker = 0; worker < cell.threads; worker++) works.emplace_back(state, false);
         parallel(chunks.count, cell.threads, [&](int chunk, int worker) {
-            Buffer<T> row(average.work(), true);
+            Buffer<T> scaled(saved.values), averaged(saved.values), row(average.work(), true);
             double* found = moments_by_chunk.data() + size_t(chunk) * cell.convolutions * 2 * cell.channels;
             for (int image = chunks.begin(chunk); image < chunks.end(chunk); image++) {
-                const T* x = sum.of(image);
-                if (saved.averages[s]) average.forward(x, saved.averages[s] + image * saved.values, row.data());
+                const T* x = sum.of(image, scaled.data(), averaged.data(), row.data());
                 if (!state.empty()) convolve(state, works[worker], x, packed.data(), image, found);
             }
         });
@@ -74,39 +73,41 @@ private:
         }
     }
 
-    // A state as the sum of its terms.
+    // A state as the sum of its terms. The average of a sum is taken in place of the sum of averages.
     class Sum {
     public:
         Sum(const DenseForward& pass, int target)
-            : pass(pass), target(target), all(pass.cell, pass.saved, target), first(pass.cell.channels),
-              laid_out(all.tensors.size() * pass.flat.tiled()), bias(pass.flat.tiled()) {
-            T* at = laid_out.data();
-            for (int q : all.convolutions) at = add_convolution(q, at);
-            for (int t : all.others) {
-                const std::vector<double> equal(pass.cell.channels, coefficient<T>(pass.cell, pass.cell.term[t].coefficient));
-                lay_out(pass.flat, equal.data(), at);
-                at += pass.flat.tiled();
-            }
-            for (int t = 0; t < pass.cell.terms; t++)
-                if (const DenseTerm& term = pass.cell.term[t]; term.kind == CONSTANT && term.target == target)
-                    for (double& value : first) value += coefficient<T>(pass.cell, term.coefficient);
+            : pass(pass), target(target), terms(pass.flat), averages(pass.flat), bias(pass.flat.tiled()) {
+            const DenseCell& cell = pass.cell;
+            const DenseTerms all(cell, target);
+            std::vector<double> first(cell.channels);  // what is added to each channel
+            for (int q : all.convolutions) add_convolution(q, first);
+            for (int t : all.identities) terms.add(pass.saved.states[cell.term[t].source], coefficient_of(t));
+            for (int t : all.averages) averages.add(pass.saved.states[cell.term[t].source], coefficient_of(t));
+            for (int t : all.constants)
+                for (double& value : first) value += coefficient_of(t);
             lay_out(pass.flat, first.data(), bias.data());
         }
 
-        // Image `image` of the state, computed now unless it is the input.
-        const T* of(int image) const {
+        // Image `image` of the state, computed now unless it is the input. The other arguments are memory to work in.
+        const T* of(int image, T* scaled, T* averaged, T* row) const {
             const size_t at = image * pass.saved.values;
-            if (target == 0) return static_cast<const T*>(pass.cell.input) + at;
-            std::vector<Term<T>> terms;
-            for (size_t k = 0; k < all.tensors.size(); k++)
-                terms.push_back({all.tensors[k] + at, laid_out.data() + k * pass.flat.tiled()});
-            T* out = target == pass.cell.states - 1 ? static_cast<T*>(pass.cell.output) : pass.saved.states[target];
-            weighted_sum(pass.flat, terms.data(), int(terms.size()), bias.data(), out + at);
+            if (target == 0) return pass.saved.states[0] + at;
+            T* out = target == pass.cell.states - 1 ? static_cast<T*>(pass.cell.output) : const_cast<T*>(pass.saved.states[target]);
+            const T* more = nullptr;
+            if (!averages.empty()) {
+                averages.sum(at, nullptr, nullptr, scaled);
+                pass.average.forward(scaled, averaged, row);
+                more = averaged;
+            }
+            terms.sum(at, bias.data(), more, out + at);
             return out + at;
         }
 
     private:
-        T* add_convolution(int q, T* at) {
+        double coefficient_of(int t) const { return coefficient<T>(pass.cell, pass.cell.term[t].coefficient); }
+
+        void add_convolution(int q, std::vector<double>& first) {
             const DenseConvolution& own = pass.cell.convolution[q];
             const double weight = coefficient<T>(pass.cell, own.coefficient);
             std::vector<double> slope(pass.cell.channels);
@@ -114,15 +115,13 @@ private:
                 slope[c] = weight * parameter<T>(own.scale, c, 1) * pass.saved.reciprocal[q][c];
                 first[c] += weight * parameter<T>(own.shift, c, 0) - slope[c] * pass.saved.mean[q][c];
             }
-            lay_out(pass.flat, slope.data(), at);
-            return at + pass.flat.tiled();
+            terms.add(pass.saved.z[q], slope.data());
         }
 
         const DenseForward& pass;
         const int target;
-        const DenseTerms<T> all;
-        std::vector<double> first;  // what is added to each channel
-        Buffer<T> laid_out, bias;
+        Terms<T> terms, averages;
+        Buffer<T> bias;
     };
 
     const DenseCell& cell;

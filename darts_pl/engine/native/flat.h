@@ -33,27 +33,28 @@ template <class T> struct Term {
 namespace flat {
 
 template <class T> INLINE Vec<T> sum_at(const Term<T>* terms, int count, Vec<T> sum, int lane, int at, int some) {
-    for (int q = 0; q < count; q++) {
-        const Vec<T> x = some ? load_some(terms[q].values + at, some) : load_any(terms[q].values + at);
-        sum += load(terms[q].coefficient + lane) * x;
-    }
+    for (int q = 0; q < count; q++)
+        sum += load_any(terms[q].coefficient + lane) * load_some(terms[q].values + at, some);
     return sum;
 }
 
 }  // namespace flat
 
-// out = bias + the sum of all terms; bias laid out, nullptr: zero.
-template <class T> void weighted_sum(const Flat<T>& f, const Term<T>* terms, int count, const T* bias, T* out) {
+// out = bias + more + the sum of all terms; bias laid out. nullptr: nothing.
+template <class T>
+void weighted_sum(const Flat<T>& f, const Term<T>* terms, int count, const T* bias, const T* more, T* out) {
     constexpr int AT_ONCE = 4;
     for (int phase = 0; phase < f.period; phase++) {
         const int lane = phase * LANES<T>;
-        const Vec<T> first = bias ? load(bias + lane) : zero<T>();
+        const Vec<T> first = bias ? load_any(bias + lane) : zero<T>();
         int v = phase;
         for (; v + (AT_ONCE - 1) * f.period < f.vectors; v += AT_ONCE * f.period) {
             Vec<T> sum[AT_ONCE];
-            for (int k = 0; k < AT_ONCE; k++) sum[k] = first;
+#pragma GCC unroll 4
+            for (int k = 0; k < AT_ONCE; k++)
+                sum[k] = more ? first + load_any(more + (v + k * f.period) * LANES<T>) : first;
             for (int q = 0; q < count; q++) {
-                const Vec<T> c = load(terms[q].coefficient + lane);
+                const Vec<T> c = load_any(terms[q].coefficient + lane);
                 const T* x = terms[q].values;
 #pragma GCC unroll 4
                 for (int k = 0; k < AT_ONCE; k++) sum[k] += c * load_any(x + (v + k * f.period) * LANES<T>);
@@ -61,12 +62,46 @@ template <class T> void weighted_sum(const Flat<T>& f, const Term<T>* terms, int
 #pragma GCC unroll 4
             for (int k = 0; k < AT_ONCE; k++) store_any(out + (v + k * f.period) * LANES<T>, sum[k]);
         }
-        for (; v < f.vectors; v += f.period)
-            store_any(out + v * LANES<T>, flat::sum_at(terms, count, first, lane, v * LANES<T>, 0));
-        if (v == f.vectors && f.rest)
-            store_some(out + v * LANES<T>, flat::sum_at(terms, count, first, lane, v * LANES<T>, f.rest), f.rest);
+        for (; v <= f.vectors; v += f.period) {
+            const int at = v * LANES<T>, some = v < f.vectors ? LANES<T> : f.rest;
+            if (!some) break;
+            const Vec<T> begin = more ? first + load_some(more + at, some) : first;
+            store_some(out + at, flat::sum_at(terms, count, begin, lane, at, some), some);
+        }
     }
 }
+
+// Terms whose coefficients are laid out in a block of memory of their own.
+template <class T> class Terms {
+public:
+    explicit Terms(const Flat<T>& flat) : flat(flat) {}
+
+    // Add a term of a batch of tensors.
+    template <class S> void add(const T* tensor, const S* by_channel) {
+        tensors.push_back(tensor);
+        const size_t at = laid_out.size();
+        laid_out.resize(at + flat.tiled());
+        lay_out(flat, by_channel, &laid_out[at]);
+    }
+    void add(const T* tensor, double coefficient) {
+        const std::vector<double> equal(flat.channels, coefficient);
+        add(tensor, equal.data());
+    }
+
+    bool empty() const { return tensors.empty(); }
+
+    // out = bias + more + the sum over the terms at `offset` in their tensors.
+    void sum(size_t offset, const T* bias, const T* more, T* out) const {
+        std::vector<Term<T>> terms(tensors.size());
+        for (size_t q = 0; q < terms.size(); q++) terms[q] = {tensors[q] + offset, &laid_out[q * flat.tiled()]};
+        weighted_sum(flat, terms.data(), int(terms.size()), bias, more, out);
+    }
+
+private:
+    const Flat<T>& flat;
+    std::vector<const T*> tensors;
+    std::vector<T> laid_out;
+};
 
 namespace flat {
 
