@@ -1,0 +1,238 @@
+// The forward pass of a cell. Source state by source state: its sum, ReLU, and all units that begin at it while they are
+// in the cache; then the units behind those.
+#include <algorithm>
+
+#include "pass.h"
+#include "pointwise.h"
+#include "sums.h"
+
+namespace darts {
+namespace {
+
+template <class T> struct Forward : Pass<T> {
+    using Base = Pass<T>;
+    using Base::blocks, Base::lanes, Base::plan, Base::V, Base::count;
+    const T* const* inputs;
+    T* output;
+    std::vector<T*> taps, matrices;  // packed, of every unit
+    std::vector<char*> scratch;      // of every worker
+    double* moments;                 // [chunks][units][2][lanes]
+    size_t used;                     // bytes of `work`
+
+    Forward(const Plan& plan, const Pointers& pointers, const T* const* inputs, const T* gates, char* saved, char* work,
+            T* output, int threads)
+        : Base(plan, pointers, gates, saved, threads), inputs(inputs), output(output) {
+        char* place = work;
+        for (const Unit& u : plan.units) {
+            taps.push_back(take<T>(place, this->taps_count(u)));
+            matrices.push_back(take<T>(place, this->matrix_count(u)));
+        }
+        moments = take<double>(place, (size_t)this->chunks.count * plan.units.size() * 2 * lanes);
+        for (int w = 0; w < threads; w++) scratch.push_back(take<char>(place, scratch_bytes()));
+        used = place - work;
+    }
+
+    size_t scratch_bytes() const {
+        size_t padded = 0, strip = 0;
+        for (int s = 0; s < plan.states; s++)
+            for (int level = 0; level < plan.levels(s); level++) {
+                const auto units = plan.units_at(s, level);
+                for (int u : units) {
+                    padded = std::max(padded, padded_count<T>(plan.units[u].in, plan.pad_of(units), blocks));
+                    const Size out = plan.units[u].out;
+                    strip = std::max(strip, (size_t)strip_rows(out) * out.width * lanes * plan.units[u].copies());
+                }
+            }
+        const size_t terms = plan.terms.size() + 1;
+        return aligned(padded * sizeof(T)) + aligned(strip * sizeof(T)) + aligned(2 * lanes * sizeof(T)) +
+               aligned(terms * lanes * sizeof(T)) + aligned(terms * sizeof(Scaled<T>));
+    }
+
+    void run() {
+        parallel((int)plan.units.size(), this->threads, [&](int u, int) { pack(u); });
+        std::fill_n(moments, (size_t)this->chunks.count * plan.units.size() * 2 * lanes, 0.0);
+        for (int s = 0; s < plan.states; s++) {
+            const auto first = plan.units_at(s, 0);
+            for_images(*this, [&](int image, int chunk, int worker) {
+                make_state(s, image, scratch[worker]);
+                run_units(first, image, chunk, scratch[worker]);
+            });
+            normalize(first);
+            for (int level = 1; level < plan.levels(s); level++) {
+                const auto units = plan.units_at(s, level);
+                for_images(*this, [&](int image, int chunk, int worker) {
+                    for (int u : units) run_units({u}, image, chunk, scratch[worker]);
+                });
+                normalize(units);
+            }
+        }
+    }
+
+    void pack(int u) {
+        const Unit& unit = plan.units[u];
+        if (unit.operation == STAGE) this->pack_taps(u, taps[u]);
+        if (!unit.is_matrix()) return;
+        for (int i = 0; i < lanes * unit.copies(); i++)
+            for (int o = 0; o < lanes; o++) matrices[u][(long)i * lanes + o] = this->weight(u, o, i);
+    }
+
+    void make_state(int s, int image, char* place) {
+        const long pixels = plan.sizes[s].pixels();
+        T* x = this->state(s, image);
+        if (s < plan.inputs)
+            to_blocks(inputs[s] + image * pixels * plan.channels, (long)plan.channels, x, pixels, plan.channels);
+        else
+            sum_node(s, image, x, place);
+        if (plan.slot[s] < 0) return;
+        const long step = (long)plan.slots * plan.channels;
+        from_blocks(x, output + image * pixels * step + plan.slot[s] * plan.channels, step, pixels, plan.channels);
+    }
+
+    void sum_node(int node, int image, T* y, char* place) {
+        T* constant = take<T>(place, lanes);
+        const auto chosen = plan.terms_into(node);
+        Scaled<T>* terms = take<Scaled<T>>(place, chosen.size());
+        std::fill_n(constant, lanes, T(0));
+        int n = 0;
+        for (int k : chosen) {
+            const Term& t = plan.terms[k];
+            T* coefficients = take<T>(place, lanes);
+            const double gate = this->gate(t) * (t.mask < 0 ? 1.0 : (double)this->mask(t.mask)[image]);
+            for (int c = 0; c < lanes; c++) {
+                double factor = 1, offset = 0;
+                if (t.norm >= 0 && c < plan.channels) this->affine(t.norm, c, factor, offset);
+                if (t.unit == CONSTANT) factor = 0, offset = 1;
+                coefficients[c] = c < plan.channels ? gate * factor : 0;
+                constant[c] += c < plan.channels ? gate * offset : 0;
+            }
+            if (t.unit != CONSTANT)
+                terms[n++] = {t.unit == IDENTITY ? this->state(t.source, image) : this->map(t.unit, image), coefficients};
+        }
+        sum_maps(terms, n, constant, plan.sizes[node].pixels(), blocks, y);
+    }
+
+    double* moments_of(int chunk, int u) { return moments + ((size_t)chunk * plan.units.size() + u) * 2 * lanes; }
+
+    // Units that have one input.
+    void run_units(const std::vector<int>& units, int image, int chunk, char* place) {
+        if (units.empty()) return;
+        const Unit& any = plan.units[units[0]];
+        const bool reads_padded = std::any_of(units.begin(), units.end(), [&](int u) { return plan.units[u].is_matrix(); });
+        const int pad = plan.pad_of(units);
+        const Padded<T> x = {take<T>(place, padded_count<T>(any.in, pad, blocks)), any.in, pad};
+        T* coefficients = take<T>(place, 2 * lanes);
+        if (reads_padded) this->pad_input(any, image, x, coefficients);
+        for (int u : units) {
+            if (plan.units[u].operation == POOLING)
+                pool(u, image, moments_of(chunk, u));
+            else
+                run_matrix(u, image, x, moments_of(chunk, u), reinterpret_cast<T*>(place));
+        }
+    }
+
+    void pool(int u, int image, double* sums) {
+        const Unit& unit = plan.units[u];
+        const long in = unit.in.pixels() * V, out = unit.out.pixels() * V;
+        const T* x = this->input(unit, image);
+        T* y = this->map(u, image);
+        for (int block = 0; block < blocks; block++)
+            if (unit.largest)
+                max_pool<T>(x + block * in, unit.in, y + block * out, this->place(u, image) + block * out, unit.out,
+                            unit.kernel.stride);
+            else
+                average_pool<T>(x + block * in, unit.in, y + block * out, unit.out, unit.kernel.stride);
+        add_moments<T>(y, unit.out.pixels(), blocks, sums);
+    }
+
+    // A stage or a halving, strip by strip.
+    void run_matrix(int u, int image, const Padded<T>& x, double* sums, T* strip) {
+        const Unit& unit = plan.units[u];
+        const Size out = unit.out;
+        T* y = this->map(u, image);
+        const int rows = strip_rows(out), copies = unit.copies();
+        for (int begin = 0; begin < out.height; begin += rows) {
+            const int end = std::min(begin + rows, out.height);
+            const long pixels = (long)(end - begin) * out.width;
+            if (unit.operation == HALVING)
+                this->gather_halves(x, out, begin, end, strip);
+            else
+                for (int block = 0; block < blocks; block++)
+                    convolve<T>(x, block, taps[u] + (long)block * unit.kernel.taps() * V, unit.kernel,
+                                strip + block * pixels * V, out.width, begin, end);
+            multiply<T>({strip, pixels, blocks * copies, matrices[u], y + (long)begin * out.width * V, out.pixels(), blocks},
+                        pixels, sums);
+        }
+    }
+
+    // The statistics of what normalises `units`, and the running ones.
+    void normalize(const std::vector<int>& units) {
+        for (size_t m = 0; m < plan.norms.size(); m++) {
+            const Norm& norm = plan.norms[m];
+            if (std::find(units.begin(), units.end(), norm.unit) == units.end()) continue;
+            const double n = (double)plan.batch * plan.units[norm.unit].out.pixels();
+            double momentum = norm.momentum;
+            if (norm.tracks) {
+                const int64_t batches = this->batches(m) ? ++*this->batches(m) : 0;
+                if (momentum < 0) momentum = batches ? 1.0 / (double)batches : 0.0;
+            }
+            for (int c = 0; c < lanes; c++) {
+                double mean = 0, var = 0;
+                if (c < plan.channels) statistics(m, c, n, momentum, mean, var);
+                this->means[m][c] = mean;
+                this->rates[m][c] = 1 / std::sqrt(var + norm.eps);
+            }
+        }
+    }
+
+    void statistics(int m, int c, double n, double momentum, double& mean, double& var) {
+        const Norm& norm = plan.norms[m];
+        if (!norm.of_batch) {
+            mean = this->running_mean(m)[c], var = this->running_var(m)[c];
+            return;
+        }
+        double sum = 0, squares = 0;
+        for (int chunk = 0; chunk < this->chunks.count; chunk++) {
+            sum += moments_of(chunk, norm.unit)[c];
+            squares += moments_of(chunk, norm.unit)[lanes + c];
+        }
+        mean = sum / n;
+        var = std::max(0.0, squares / n - mean * mean);
+        if (!norm.tracks) return;
+        T &running_mean = this->running_mean(m)[c], &running_var = this->running_var(m)[c];
+        running_mean = (1 - momentum) * running_mean + momentum * mean;
+        running_var = (1 - momentum) * running_var + momentum * (var * n / (n - 1));
+    }
+};
+
+template <class T>
+void forward(const int64_t* numbers, const double* reals, const Pointers& pointers, const void* const* inputs,
+             const void* gates, char* saved, char* work, void* output, int threads) {
+    const Plan plan(numbers, reals);
+    Forward<T>(plan, pointers, reinterpret_cast<const T* const*>(inputs), static_cast<const T*>(gates), saved, work,
+               static_cast<T*>(output), threads)
+        .run();
+}
+
+template <class T> void sizes(const int64_t* numbers, const double* reals, int threads, int64_t* bytes) {
+    const Plan plan(numbers, reals);
+    char* const nowhere = reinterpret_cast<char*>(ALIGNMENT);  // for the distances alone
+    const Forward<T> pass(plan, {}, nullptr, nullptr, nowhere, nowhere, nullptr, threads);
+    bytes[0] = pass.end_of_saved - nowhere;
+    bytes[1] = (int64_t)pass.used;
+}
+
+}  // namespace
+}  // namespace darts
+
+extern "C" {
+// bytes: of what is kept for the backward pass, and of what the forward pass needs besides.
+void cell_forward_bytes(int is_double, const int64_t* numbers, const double* reals, int threads, int64_t* bytes) {
+    (is_double ? darts::sizes<double> : darts::sizes<float>)(numbers, reals, threads, bytes);
+}
+
+void cell_forward(int is_double, const int64_t* numbers, const double* reals, const darts::Pointers* pointers,
+                  const void* const* inputs, const void* gates, char* saved, char* work, void* output, int threads) {
+    (is_double ? darts::forward<double> : darts::forward<float>)(numbers, reals, *pointers, inputs, gates, saved, work,
+                                                                 output, threads);
+}
+}
