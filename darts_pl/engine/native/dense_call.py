@@ -8,6 +8,7 @@ from torch import Tensor
 
 from darts_pl.engine.native.build import library
 from darts_pl.engine.native.dense_plan import CellStructure, ConvolutionStructure, Layout
+from darts_pl.engine.native.memory import store
 from darts_pl.engine.norms import takes_batch_statistics, tracking_rate
 
 
@@ -52,7 +53,7 @@ class DenseCall:
         """Memory for what the backward pass needs."""
         size = ctypes.c_int64()
         library().dense_cell_saved(ctypes.byref(self.cell), self.is_double, ctypes.byref(size))
-        return torch.empty(size.value, dtype=torch.uint8)
+        return store.lend(max(1, size.value))
 
     def forward(self, saved: Tensor, y: Tensor) -> None:
         """Compute y (B, C, H, W), in channels-last memory."""
