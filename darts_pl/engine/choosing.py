@@ -6,12 +6,13 @@ from contextlib import contextmanager
 import torch.nn as nn
 
 from darts_pl.engine.fast import FastEngine
+from darts_pl.engine.native.cell import NativeEngine
 from darts_pl.engine.recipes import recipe_of
 from darts_pl.errors import ConfigError, nearest
 from darts_pl.spaces.mixed import MixedOperation
 from darts_pl.spaces.walk import Engine, GraphCell
 
-ENGINES = ("auto", "plain", "fast")
+ENGINES = ("auto", "plain", "fast", "native")
 AUTO = "fast"
 
 
@@ -27,8 +28,9 @@ def running_by(network: nn.Module, name: str = "auto") -> Iterator[None]:
     parameters, buffers and state dict are those of the cells.
 
     Args:
-        name: `plain`, module by module; `fast`, by PyTorch with what edges share computed once; `auto`, the best for
-            each cell. Cells of which the engine knows no operation run plainly.
+        name: `plain`, module by module; `fast`, by PyTorch with what edges share computed once; `native`, whole cells
+            on kernels of this package's own, where a CPU has a compiler, all else by `fast`; `auto`, the best for each
+            cell. Cells of which the engine knows no operation run plainly.
 
     Raises:
         ConfigError: no such engine.
@@ -46,7 +48,9 @@ def running_by(network: nn.Module, name: str = "auto") -> Iterator[None]:
 
 
 def _engine(name: str) -> Engine | None:
-    return FastEngine() if name == "fast" else None
+    if name == "plain":
+        return None
+    return FastEngine() if name == "fast" else NativeEngine()
 
 
 def _known(cell: GraphCell) -> bool:

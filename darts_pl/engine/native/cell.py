@@ -1,5 +1,6 @@
 """The native engine: cells of known operations on C++ kernels, all others by PyTorch."""
 
+import dataclasses
 import logging
 from collections.abc import Sequence
 
@@ -7,39 +8,102 @@ import torch
 import torch.nn as nn
 from torch import Tensor
 
-from darts_pl.engine.candidates import Candidate, Terms, knows_draws, knows_mixing, terms_of
-from darts_pl.engine.fast import FastEngine, first_states, states_of
+from darts_pl.engine.candidates import terms_of
+from darts_pl.engine.fast import FastEngine, first_states
 from darts_pl.engine.native.build import BuildError, library
-from darts_pl.engine.native.function import run_cell
-from darts_pl.engine.native.plan import NotNative, Plan, Size
-from darts_pl.engine.norms import takes_batch_statistics
-from darts_pl.engine.recipes import recipe_of
-from darts_pl.relaxations.mixing import as_mixing
-from darts_pl.spaces.mixed import MixedOperation
+from darts_pl.engine.native.function import Call, run_cell
+from darts_pl.engine.native.kernels import Kernels
+from darts_pl.engine.native.plan import Links, NotNative, Plan
+from darts_pl.engine.recipes import Recipes
 from darts_pl.spaces.walk import DerivedCell, GraphCell, SearchedCell
 
 log = logging.getLogger("darts_pl")
 
 DTYPES = (torch.float32, torch.float64)
+MOST_PLANS = 256  # a single path draws other candidates in every pass
 _told: set[str] = set()
 
 
 class NativeEngine:
-    """See the module."""
+    """See the module. It keeps what it finds out about the cells of a network, see `Recipes`."""
 
     def __init__(self) -> None:
-        self._fast = FastEngine()
+        self._fast, self._recipes, self._plans = FastEngine(), Recipes(), Plans()
 
     def run(self, cell: GraphCell, inputs: Sequence[Tensor]) -> Tensor:
         """See `darts_pl.spaces.walk.Engine`."""
-        if not isinstance(cell, SearchedCell | DerivedCell) or not knows_draws(cell) or not _is_plain(cell, inputs):
+        if not isinstance(cell, SearchedCell | DerivedCell) or not _only_computes(inputs) or not is_available():
             return self._fast.run(cell, inputs)
-        states = first_states(cell, inputs)
-        if not supports(cell, states) or not is_available():
-            return cell.join(states_of(cell, states))
+        states = first_states(cell, inputs, self._recipes)
+        drawn = torch.get_rng_state()
         # in the order of a walk by nodes, since this is where paths are dropped
-        links = [[(link.source, terms_of(cell, link, states[0])) for link in node] for node in cell.links()]
-        return run_cell(_plan(cell, states, links), states)
+        nodes = [
+            [(link.source, terms_of(cell, link, states[0], self._recipes)) for link in node] for node in cell.links()
+        ]
+        links = Links(nodes)
+        planned = self._plans.find(cell, states, links)
+        if planned is None:
+            torch.set_rng_state(drawn)
+            return self._fast.run_on(cell, states)
+        plan, kernels = planned
+        gates, masks = links.values()
+        return run_cell(Call(plan, kernels, masks), states, gates, plan.parameters())
+
+
+class Plans:
+    """The plans of the cells of a network, each made once."""
+
+    def __init__(self) -> None:
+        self._found: dict[tuple[object, ...], _Found] = {}
+
+    def __reduce__(self) -> tuple[type["Plans"], tuple[()]]:
+        return type(self), ()  # a copy begins anew
+
+    def find(
+        self, cell: SearchedCell | DerivedCell, states: Sequence[Tensor], links: Links
+    ) -> tuple[Plan, Kernels] | None:
+        """The plan of a pass, None where the kernels cannot compute it."""
+        key = (states[0].dtype, *(state.shape for state in states), *links.key())
+        if key not in self._found:
+            if len(self._found) >= MOST_PLANS:
+                self._found.clear()
+            self._found[key] = _Found(links.recipes(), _plan(cell, states, links))
+        found = self._found[key]
+        if found.plan is None:
+            return None
+        norms = found.plan.norm_state()
+        if found.kernels is None or found.norms != norms:
+            found.kernels, found.norms = Kernels(found.plan, states[0].dtype), norms
+        return found.plan, found.kernels
+
+
+@dataclasses.dataclass
+class _Found:
+    """A plan, and the kernels for what the normalisations were when it was last asked for."""
+
+    recipes: Sequence[object]  # kept, since their identities are in the key
+    plan: Plan | None
+    kernels: Kernels | None = None
+    norms: object = None
+
+
+def _plan(cell: SearchedCell | DerivedCell, states: Sequence[Tensor], links: Links) -> Plan | None:
+    concat = cell.concat[-1:] if cell.output == "last" else cell.concat
+    batch, channels = states[0].shape[:2]
+    if cell.output not in ("concat", "last") and len(concat) > 1:
+        return None
+    if any(state.shape[:2] != (batch, channels) for state in states):
+        return None
+    try:
+        plan = Plan(batch, channels, [(state.shape[2], state.shape[3]) for state in states], links, concat)
+    except NotNative:
+        return None
+    numbers = [*plan.parameters(), *(each for each in plan.buffers() if each is not None and each.is_floating_point())]
+    return plan if all(_alike(each, states[0]) for each in numbers) else None
+
+
+def _alike(tensor: Tensor, state: Tensor) -> bool:
+    return tensor.dtype == state.dtype and tensor.device == state.device and type(tensor) in (Tensor, nn.Parameter)
 
 
 def is_available() -> bool:
@@ -54,56 +118,11 @@ def is_available() -> bool:
     return True
 
 
-def supports(cell: SearchedCell | DerivedCell, states: Sequence[Tensor]) -> bool:
-    """Whether the kernels compute `cell` from `states`, those that are no nodes (B, C, H, W)."""
-    try:
-        plan = _plan(cell, states, _whole(cell))
-    except NotNative:
-        return False
-    return not any(takes_batch_statistics(norm) and plan.batch * _pixels(plan.sizes) == 1 for norm in plan.norms)
-
-
-def _is_plain(cell: GraphCell, inputs: Sequence[Tensor]) -> bool:
-    """Whether `inputs` and parameters are numbers in the memory of the host, all of one type, and the cell is only
-    run, not recorded or compiled."""
-    tensors = [*inputs, *cell.parameters()]
+def _only_computes(inputs: Sequence[Tensor]) -> bool:
+    """Whether `inputs` are numbers in the memory of the host, and the pass is only run, not recorded or compiled."""
     if torch.is_autocast_enabled("cpu") or torch.compiler.is_compiling() or torch.jit.is_tracing():
         return False
-    return inputs[0].dtype in DTYPES and all(
-        each.device.type == "cpu" and each.dtype == inputs[0].dtype and type(each) in (Tensor, nn.Parameter)
-        for each in tensors
+    return all(
+        type(each) is Tensor and each.device.type == "cpu" and each.dtype in DTYPES and each.dim() == 4
+        for each in inputs
     )
-
-
-def _plan(
-    cell: SearchedCell | DerivedCell, states: Sequence[Tensor], links: Sequence[Sequence[tuple[int, Terms | None]]]
-) -> Plan:
-    """Raises NotNative where the kernels cannot compute it."""
-    if cell.output != "concat" and len(cell.concat) != 1:
-        raise NotNative(f"nodes joined by {cell.output}")
-    batch, channels = states[0].shape[:2]
-    if any(state.dim() != 4 or state.shape[:2] != (batch, channels) for state in states):
-        raise NotNative("states of several shapes")
-    sizes = [(state.shape[2], state.shape[3]) for state in states]
-    return Plan(batch, channels, sizes, links, cell.concat[-1:] if cell.output == "last" else cell.concat)
-
-
-def _pixels(sizes: Sequence[Size]) -> int:
-    """Of the smallest map; what is normalised has the size of a state."""
-    return min(height * width for height, width in sizes)
-
-
-def _whole(cell: SearchedCell | DerivedCell) -> list[list[tuple[int, Terms | None]]]:
-    """The links of `cell` with all their candidates, whatever the gates are."""
-    modules = iter(cell.edge_modules())
-    return [[(source, _all_terms(next(modules))) for source in sources] for sources in cell.sources]
-
-
-def _all_terms(operation: nn.Module) -> Terms | None:
-    if not isinstance(operation, MixedOperation):
-        return Terms([Candidate(recipe_of(operation), operation, None)])
-    if not knows_mixing(operation.mixing):
-        return None
-    candidates = [*operation.candidates.values(), *([] if operation.auxiliary is None else [operation.auxiliary])]
-    divisor = as_mixing(operation.mixing).channel_divisor
-    return Terms([Candidate(recipe_of(each), each, None) for each in candidates], divisor)

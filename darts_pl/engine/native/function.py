@@ -13,26 +13,27 @@ from darts_pl.errors import ConfigError
 
 
 class Call(NamedTuple):
-    """What a pass through a cell takes beside its states and its parameters."""
+    """What a pass through a cell takes beside tensors that may want gradients."""
 
     plan: Plan
     kernels: Kernels
+    masks: Sequence[Tensor]
 
 
-def run_cell(plan: Plan, states: Sequence[Tensor]) -> Tensor:
+def run_cell(
+    call: Call, states: Sequence[Tensor], gates: Sequence[Tensor], parameters: Sequence[Tensor]
+) -> Tensor:
     """The output of a cell, (B, len(concat) · C, H, W) in channels-last memory.
 
     Args:
-        states: those that are no nodes, (B, C, H, W).
+        states: those that are no nodes, (B, C, H, W). gates: scalars, in the order of the plan. parameters: those of
+            the plan.
 
     Raises:
         ConfigError: in the backward pass, where it is to be differentiated in turn.
     """
-    weights = [module.weight for unit in plan.units for module in unit.modules if module is not None]
-    affine = [each for norm in plan.norms for each in (norm.weight, norm.bias) if each is not None]
-    row = torch.stack(plan.gates) if plan.gates else None
-    call = Call(plan, Kernels(plan, states[0].dtype))
-    output: Tensor = _CellFunction.apply(call, len(states), row, *states, *weights, *affine)
+    row = torch.stack(list(gates)) if gates else None
+    output: Tensor = _CellFunction.apply(call, len(states), row, *states, *parameters)
     return output
 
 
@@ -40,16 +41,13 @@ class _CellFunction(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, call: Call, inputs: int, gates: Tensor | None, *tensors: Tensor) -> Tensor:
         plan = call.plan
-        states = [_channels_last(state) for state in tensors[:inputs]]
-        tensors = tuple(tensors[inputs:])
-        threads = torch.get_num_threads()
+        states, parameters = [_channels_last(state) for state in tensors[:inputs]], tensors[inputs:]
         height, width = plan.sizes[plan.concat[0]]
-        output = states[0].new_empty((plan.batch, len(plan.concat) * plan.channels, height, width))
-        output = torch.empty_like(output, memory_format=torch.channels_last)
-        saved = call.kernels.forward(_pointers(call, tensors), states, gates, output, threads)
-        ctx.call, ctx.has_gates = call, gates is not None
-        ctx.shapes = [state.shape for state in states]
-        ctx.save_for_backward(saved, *([] if gates is None else [gates]), *tensors)
+        output = _empty((plan.batch, len(plan.concat) * plan.channels, height, width), states[0])
+        pointers = _pointers(call, parameters, plan.buffers())
+        saved = call.kernels.forward(pointers, states, gates, output)
+        ctx.call, ctx.has_gates, ctx.shapes = call, gates is not None, [state.shape for state in states]
+        ctx.save_for_backward(saved, *([] if gates is None else [gates]), *parameters)
         return output
 
     @staticmethod
@@ -62,29 +60,27 @@ class _CellFunction(torch.autograd.Function):
         call: Call = ctx.call
         saved, *tensors = ctx.saved_tensors
         gates = tensors.pop(0) if ctx.has_gates else None
-        first = 1 if ctx.has_gates else 0
-        count = len(ctx.shapes)
-        of_inputs = [
-            _empty_channels_last(shape, gradients[0]) if is_wanted(ctx, first + index) else None
+        first = 1 if ctx.has_gates else 0  # where the states begin among the tensors
+        of_states = [
+            _empty(shape, gradients[0]) if is_wanted(ctx, first + index) else None
             for index, shape in enumerate(ctx.shapes)
         ]
-        wants = any(is_wanted(ctx, first + count + index) for index in range(len(tensors)))
-        of_tensors = _flat_like(tensors) if wants else [None] * len(tensors)
-        of_gates = torch.empty(len(call.plan.gates), dtype=torch.float64)
-        of_weights, of_norms = _spread(call.plan, of_tensors)
-        target = Gradients(of_inputs, of_gates, of_weights, of_norms, wants)
-        call.kernels.backward(
-            _pointers(call, tensors), gates, saved, _channels_last(gradients[0]), target, torch.get_num_threads()
-        )
-        return None, None, None if gates is None else of_gates.to(gates.dtype), *of_inputs, *of_tensors
+        first += len(ctx.shapes)
+        wants_parameters = any(is_wanted(ctx, first + index) for index in range(len(tensors)))
+        of_parameters = _flat_like(tensors) if wants_parameters else [None] * len(tensors)
+        of_gates = torch.empty(call.plan.gates, dtype=torch.float64)
+        target = Gradients(of_states, of_gates, *call.plan.spread(of_parameters), wants_parameters)
+        pointers = _pointers(call, tensors, [None] * (3 * len(call.plan.norms)))
+        call.kernels.backward(pointers, gates, saved, _channels_last(gradients[0]), target)
+        return None, None, None if gates is None else of_gates.to(gates.dtype), *of_states, *of_parameters
 
 
 def _channels_last(x: Tensor) -> Tensor:
     return x.contiguous(memory_format=torch.channels_last)
 
 
-def _empty_channels_last(shape: torch.Size, like: Tensor) -> Tensor:
-    return torch.empty(shape, dtype=like.dtype, memory_format=torch.channels_last)
+def _empty(shape: Sequence[int], like: Tensor) -> Tensor:
+    return torch.empty(tuple(shape), dtype=like.dtype, memory_format=torch.channels_last)
 
 
 def _flat_like(tensors: Sequence[Tensor]) -> list[Tensor]:
@@ -93,20 +89,10 @@ def _flat_like(tensors: Sequence[Tensor]) -> list[Tensor]:
     return list(torch._C._nn.unflatten_dense_tensors(flat, list(tensors)))
 
 
-def _spread(plan: Plan, tensors: Sequence[Tensor | None]) -> tuple[list[Tensor | None], list[Tensor | None]]:
-    """What stands for the parameters, in their order, as (three of every unit, two of every normalisation)."""
-    left = iter(tensors)
-    weights = [None if module is None else next(left) for unit in plan.units for module in unit.modules]
-    norms = [
-        None if parameter is None else next(left) for norm in plan.norms for parameter in (norm.weight, norm.bias)
-    ]
-    return weights, norms
-
-
-def _pointers(call: Call, tensors: Sequence[Tensor]) -> Pointers:
-    weights, affine = _spread(call.plan, tensors)
+def _pointers(call: Call, parameters: Sequence[Tensor], buffers: Sequence[Tensor | None]) -> Pointers:
+    weights, affine = call.plan.spread(parameters)
     norms: list[Tensor | None] = []
-    for index, norm in enumerate(call.plan.norms):
+    for index in range(len(call.plan.norms)):
         norms += affine[2 * index : 2 * index + 2]
-        norms += [norm.running_mean, norm.running_var, norm.num_batches_tracked]
-    return Pointers(weights, norms, call.plan.masks)
+        norms += buffers[3 * index : 3 * index + 3]
+    return Pointers(weights, norms, call.masks)

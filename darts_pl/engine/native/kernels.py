@@ -31,9 +31,10 @@ class Kernels:
         self._reals = (ctypes.c_double * max(1, len(reals)))(*reals)
 
     def forward(
-        self, pointers: "Pointers", inputs: Sequence[Tensor], gates: Tensor | None, output: Tensor, threads: int
+        self, pointers: "Pointers", inputs: Sequence[Tensor], gates: Tensor | None, output: Tensor
     ) -> Tensor:
         """Fill `output` (B, len(concat) · C, H, W), channels-last; returns the bytes that `backward` reads."""
+        threads = torch.get_num_threads()
         kept, needed = self._bytes(self._library.cell_forward_bytes, 2, threads)
         saved = store.lend(kept)
         work = store.lend(needed)
@@ -55,9 +56,9 @@ class Kernels:
         saved: Tensor,
         gradient: Tensor,
         gradients: "Gradients",
-        threads: int,
     ) -> None:
         """Fill `gradients` by the gradient of the output, channels-last."""
+        threads = torch.get_num_threads()
         (needed,) = self._bytes(self._library.cell_backward_bytes, 1, threads)
         work = store.lend(needed)
         self._library.cell_backward(
