@@ -8,6 +8,10 @@
 
 #include "vectors.h"
 
+// For functions of headers that have static variables, which would otherwise be shared by the libraries of several
+// targets that a process has loaded.
+#define OF_THIS_LIBRARY __attribute__((visibility("hidden")))
+
 namespace darts::dense {
 
 // Blocks that were given back and wait to be used again: new ones come from the system page by page, zeroed.
@@ -45,7 +49,7 @@ public:
         free(block);
     }
 
-    static BlockStore& shared() {
+    OF_THIS_LIBRARY static BlockStore& shared() {
         static BlockStore* store = new BlockStore;  // never destroyed: threads may end later
         return *store;
     }

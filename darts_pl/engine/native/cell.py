@@ -11,6 +11,7 @@ from torch import Tensor
 from darts_pl.engine.candidates import terms_of
 from darts_pl.engine.fast import FastEngine, first_states
 from darts_pl.engine.native.build import BuildError, library
+from darts_pl.engine.native.dense_cell import DenseCells
 from darts_pl.engine.native.function import Call, run_cell
 from darts_pl.engine.native.kernels import Kernels
 from darts_pl.engine.native.plan import Links, NotNative, Plan
@@ -29,11 +30,15 @@ class NativeEngine:
 
     def __init__(self) -> None:
         self._fast, self._recipes, self._plans = FastEngine(), Recipes(), Plans()
+        self._dense = DenseCells(self._recipes)
 
     def run(self, cell: GraphCell, inputs: Sequence[Tensor]) -> Tensor:
         """See `darts_pl.spaces.walk.Engine`."""
         if not isinstance(cell, SearchedCell | DerivedCell) or not _only_computes(inputs) or not is_available():
             return self._fast.run(cell, inputs)
+        output = self._dense.run(cell, inputs)
+        if output is not None:
+            return output
         states = first_states(cell, inputs, self._recipes)
         drawn = torch.get_rng_state()
         # in the order of a walk by nodes, since this is where paths are dropped

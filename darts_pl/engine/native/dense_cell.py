@@ -37,25 +37,27 @@ class DenseCells:
     """Runs the cells of a network that consist of dense convolutions that keep the shape, averages, identities and
     nothing, have one input, and put out their last state."""
 
-    def __init__(self) -> None:
-        self._recipes = Recipes()
+    def __init__(self, recipes: Recipes) -> None:
+        self._recipes = recipes
         self._known: WeakKeyDictionary[nn.Module, Known | None] = WeakKeyDictionary()
 
-    def __reduce__(self) -> tuple[type["DenseCells"], tuple[()]]:
-        return type(self), ()
+    def __reduce__(self) -> tuple[type["DenseCells"], tuple[Recipes]]:
+        return type(self), (self._recipes,)  # a copy begins anew
 
     def run(self, cell: GraphCell, inputs: Sequence[Tensor]) -> Tensor | None:
-        """(B, C, H, W) → the output of `cell` (B, C, H, W), as its walk gives it; None: these kernels do not run it.
+        """(B, C, H, W) on a CPU → the output of `cell` (B, C, H, W), as its walk gives it; None: these kernels do not
+        run it.
 
         Raises:
-            BuildError: there are no kernels. ConfigError: in the backward pass, where it is to be differentiated in
-                turn.
+            ConfigError: in the backward pass, where it is to be differentiated in turn.
         """
-        if not isinstance(cell, SearchedCell | DerivedCell) or len(inputs) != 1 or not _takes(inputs[0]):
+        if not isinstance(cell, SearchedCell | DerivedCell) or len(inputs) != 1:
             return None
         known, (x,) = self._of(cell), inputs
-        if known is None or _draws(cell, known) or (cell.training and x.numel() == x.shape[1]):
-            return None  # the last: a value a channel has no variance, which torch says
+        if known is None or _draws(cell, known) or x.numel() == 0:
+            return None
+        if cell.training and x.numel() == x.shape[1]:
+            return None  # a value a channel has no variance, which torch says
         coefficients: Tensor | None = None
         if known.layout is None or _has_auxiliary(cell):
             layout, coefficients = drawn_layout(cell, x, self._recipes)
@@ -89,11 +91,6 @@ class DenseCells:
             return None
         layout = fixed_layout(cell, self._recipes) if all(map(is_full, mixings)) else None
         return Known(layout, [each for each in operations if isinstance(each, Skip)], _seen(cell))
-
-
-def _takes(x: Tensor) -> bool:
-    numbers = x.dtype in (torch.float32, torch.float64) and x.dim() == 4 and x.numel() > 0
-    return numbers and x.device.type == "cpu" and not torch.is_autocast_enabled("cpu")
 
 
 def _seen(cell: GraphCell) -> list[tuple[object, object]]:

@@ -88,11 +88,11 @@ class Layout:
             conv = each.stage.conv
             into.source, into.target, into.coefficient = each.source, each.target, each.coefficient
             into.kernel, into.dilation, into.eps = conv.kernel_size[0], conv.dilation[0], each.stage.norm.eps
-        self.term_structures = (TermStructure * len(terms))(*terms)
+        self.term_structures = (TermStructure * len(terms))(*(TermStructure(*term) for term in terms))
 
-    def parameters(self) -> list[nn.Parameter]:
+    def parameters(self) -> list[Tensor]:
         """Weight, scale and shift of every convolution, without what a normalisation does not have."""
-        found = []
+        found: list[Tensor] = []
         for stage in self.stages:
             norm = stage.norm
             found += [stage.conv.weight, *([] if norm.weight is None else [norm.weight])]
@@ -164,9 +164,7 @@ def fixed_layout(cell: SearchedCell | DerivedCell, recipes: Recipes) -> Layout:
     return Layout(1 + len(cell.sources), found.convolutions, found.terms)
 
 
-def drawn_layout(
-    cell: SearchedCell | DerivedCell, like: Tensor, recipes: Recipes
-) -> tuple[Layout, Tensor | None]:
+def drawn_layout(cell: SearchedCell | DerivedCell, like: Tensor, recipes: Recipes) -> tuple[Layout, Tensor | None]:
     """The layout of a pass by what its gates leave running, and the coefficients [M] of it."""
     found = Collector()
     for target, entering in enumerate(cell.links(), start=1):

@@ -9,6 +9,7 @@
 #include <mutex>
 #include <tuple>
 
+#include "buffer.h"
 #include "dense_layout.h"
 
 namespace darts::dense {
@@ -159,7 +160,7 @@ private:
 
 // The table of these arguments, made once a process.
 template <class T>
-std::shared_ptr<const DenseTable<T>> dense_table(Relation relation, Grid source, Grid target, int convolutions) {
+OF_THIS_LIBRARY std::shared_ptr<const DenseTable<T>> dense_table(Relation relation, Grid source, Grid target, int convolutions) {
     const auto key = [](const Grid& g) {
         return std::make_tuple(g.height, g.width, g.channels, g.top, g.left, g.bottom, g.right);
     };
