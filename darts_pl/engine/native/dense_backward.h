@@ -5,7 +5,6 @@
 #include "average.h"
 #include "dense_saved.h"
 #include "dense_state.h"
-#include "threads.h"
 
 namespace darts::dense {
 
@@ -17,8 +16,9 @@ public:
         const size_t tensor = cell.batch * saved.values;
         for (int s = 0; s < cell.states; s++) {
             const bool own = s > 0 && s < cell.states - 1;
-            buffers.emplace_back(own ? tensor : 0);
-            gradients.push_back(own ? buffers.back().data() : nullptr);
+            const size_t shift = (cell.convolutions + s) * STAGGER / sizeof(T);
+            buffers.emplace_back(own ? tensor + shift : 0);
+            gradients.push_back(own ? buffers.back().data() + shift : nullptr);
         }
         gradients[cell.states - 1] = static_cast<T*>(const_cast<void*>(cell.output_gradient));
         gradients[0] = static_cast<T*>(cell.input_gradient);
@@ -40,23 +40,30 @@ private:
         const size_t sums = (entering.count() + 1) * cell.channels;
         Buffer<double> sums_by_chunk(chunks.count * sums, true);
         std::vector<DenseWork<T>> works;
-        for (int worker = 0; worker < cell.threads; worker++) works.emplace_back(state, true);
-        parallel(chunks.count, cell.threads, [&](int chunk, int worker) {
-            Images images{Buffer<T>(saved.values), Buffer<T>(saved.values), Buffer<T>(saved.values), Buffer<T>(average.work(), true)};
-            for (int image = chunks.begin(chunk); image < chunks.end(chunk); image++) {
-                if (!state.empty() && (needed || weights))
-                    convolve(state, works[worker], image, needed ? packed.data() : nullptr, images.inner.data(),
-                             weights ? by_chunk.data() + chunk * weight_values : nullptr);
-                if (!given && needed) leaving.add(image, state.empty() ? nullptr : images.inner.data(), images);
-                if (s > 0) multiply(entering, s, image, images, sums_by_chunk.data() + chunk * sums);
-            }
+        std::vector<Images> images;
+        for (int worker = 0; worker < cell.threads; worker++) {
+            works.emplace_back(state, true);
+            images.emplace_back(*this);
+        }
+        for_images(chunks, cell.threads, (cell.states - s) % 2, [&](int image, int chunk, int worker) {
+            const Images& own = images[worker];
+            T* of_weights = weights ? by_chunk.data() + chunk * weight_values : nullptr;
+            if (!state.empty() && (needed || weights))
+                convolve(state, works[worker], image, needed ? packed.data() : nullptr, own.inner.data(), of_weights);
+            if (!given && needed) leaving.add(image, state.empty() ? nullptr : own.inner.data(), own);
+            if (s > 0) multiply(entering, s, image, own, sums_by_chunk.data() + chunk * sums);
         });
         if (weights) add_up_weights(state, by_chunk.data(), weight_values);
         if (s > 0) add_up_sums(entering, sums_by_chunk.data(), sums);
     }
 
+    // What a thread works in beside its grids.
     struct Images {
         Buffer<T> inner, more, pooled, row;
+
+        explicit Images(const DenseBackward& pass)
+            : inner(pass.saved.values), more(pass.saved.values), pooled(pass.saved.values),
+              row(pass.average.work(), true) {}
     };
 
     bool wants_weights(const DenseState<T>& state) const {

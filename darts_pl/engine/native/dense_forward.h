@@ -6,7 +6,6 @@
 #include "average.h"
 #include "dense_saved.h"
 #include "dense_state.h"
-#include "threads.h"
 
 namespace darts::dense {
 
@@ -27,18 +26,27 @@ private:
         const Buffer<T> packed = state.packed(false);
         Buffer<double> moments_by_chunk(size_t(chunks.count) * cell.convolutions * 2 * cell.channels, true);
         std::vector<DenseWork<T>> works;
-        for (int worker = 0; worker < cell.threads; worker++) works.emplace_back(state, false);
-        parallel(chunks.count, cell.threads, [&](int chunk, int worker) {
-            Buffer<T> scaled(saved.values), averaged(saved.values), row(average.work(), true);
+        std::vector<Images> images;
+        for (int worker = 0; worker < cell.threads; worker++) {
+            works.emplace_back(state, false);
+            images.emplace_back(*this);
+        }
+        for_images(chunks, cell.threads, s % 2, [&](int image, int chunk, int worker) {
+            const T* x = sum.of(image, images[worker]);
             double* found = moments_by_chunk.data() + size_t(chunk) * cell.convolutions * 2 * cell.channels;
-            for (int image = chunks.begin(chunk); image < chunks.end(chunk); image++) {
-                const T* x = sum.of(image, scaled.data(), averaged.data(), row.data());
-                if (!state.empty()) convolve(state, works[worker], x, packed.data(), image, found);
-            }
+            if (!state.empty()) convolve(state, works[worker], x, packed.data(), image, found);
         });
         for (const DenseBank<T>& bank : state.banks)
             for (int q : bank.members) normalise(q, moments_by_chunk.data() + size_t(q) * 2 * cell.channels);
     }
+
+    // What a thread works in beside its grids.
+    struct Images {
+        Buffer<T> scaled, averaged, row;
+
+        explicit Images(const DenseForward& pass)
+            : scaled(pass.saved.values), averaged(pass.saved.values), row(pass.average.work(), true) {}
+    };
 
     void convolve(const DenseState<T>& state, const DenseWork<T>& work, const T* x, const T* packed, int image,
                   double* found) {
@@ -89,16 +97,16 @@ private:
             lay_out(pass.flat, first.data(), bias.data());
         }
 
-        // Image `image` of the state, computed now unless it is the input. The other arguments are memory to work in.
-        const T* of(int image, T* scaled, T* averaged, T* row) const {
+        // Image `image` of the state, computed now unless it is the input.
+        const T* of(int image, const Images& images) const {
             const size_t at = image * pass.saved.values;
             if (target == 0) return pass.saved.states[0] + at;
             T* out = target == pass.cell.states - 1 ? static_cast<T*>(pass.cell.output) : const_cast<T*>(pass.saved.states[target]);
             const T* more = nullptr;
             if (!averages.empty()) {
-                averages.sum(at, nullptr, nullptr, scaled);
-                pass.average.forward(scaled, averaged, row);
-                more = averaged;
+                averages.sum(at, nullptr, nullptr, images.scaled.data());
+                pass.average.forward(images.scaled.data(), images.averaged.data(), images.row.data());
+                more = images.averaged.data();
             }
             terms.sum(at, bias.data(), more, out + at);
             return out + at;

@@ -5,6 +5,10 @@
 
 namespace darts::dense {
 
+// Tensors that are read side by side begin at different places in a page, lest they meet in the same few lines of the
+// cache: behind each lie so many bytes.
+constexpr size_t STAGGER = 17 * ALIGNMENT;
+
 // All tensors are batches of `values` = height x width x channels values an image.
 template <class T> struct DenseSaved {
     size_t values;
@@ -16,7 +20,7 @@ template <class T> struct DenseSaved {
     explicit DenseSaved(const DenseCell& cell)
         : values(size_t(cell.height) * cell.width * cell.channels), states(cell.states) {
         char* place = static_cast<char*>(cell.saved);
-        const size_t tensor = cell.batch * values;
+        const size_t tensor = cell.batch * values + STAGGER / sizeof(T);
         states[0] = static_cast<const T*>(cell.input);
         for (int s = 1; s < cell.states - 1; s++) states[s] = take<T>(place, tensor);
         for (int q = 0; q < cell.convolutions; q++) {

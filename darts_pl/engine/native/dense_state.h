@@ -4,6 +4,7 @@
 #include "dense.h"
 #include "dense_cell.h"
 #include "flat.h"
+#include "threads.h"
 
 namespace darts::dense {
 
@@ -76,6 +77,16 @@ private:
         widen_margins<T>(geometry(q), inputs, outputs);
     }
 };
+
+// Runs body(image, chunk, worker) for all images, from the last one to the first where `backwards`: a pass that begins
+// where the one before it has ended finds something of it in the cache.
+template <class F> void for_images(const Chunks& chunks, int threads, bool backwards, F&& body) {
+    parallel(chunks.count, threads, [&](int index, int worker) {
+        const int chunk = backwards ? chunks.count - 1 - index : index;
+        const int begin = chunks.begin(chunk), end = chunks.end(chunk);
+        for (int k = begin; k < end; k++) body(backwards ? begin + end - 1 - k : k, chunk, worker);
+    });
+}
 
 // What one thread works in while it goes through images of a state: grids whose margins are zero.
 template <class T> struct DenseWork {
