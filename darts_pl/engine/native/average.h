@@ -1,4 +1,4 @@
-// Average pooling 3x3 of stride 1 over the pixels that are there, and its transpose, whole rows at a time.
+// Average pooling over the pixels that are there, and its transpose: 3x3 of stride 1, and 2x2 of stride 2.
 #pragma once
 #include "flat.h"
 
@@ -61,6 +61,45 @@ private:
 
     int height, width, channels, row;
     std::vector<T> share;  // of a pixel by its column
+};
+
+// 2x2 pixels side by side become one; the last row or column of an odd map is averaged over what is there.
+template <class T> class Halving {
+public:
+    Halving(int height, int width, int channels) : height(height), width(width), channels(channels) {}
+
+    // out = the halved x, added to what lies there where `add`.
+    void forward(const T* x, bool add, T* out) const {
+        for (int y = 0; y < height; y += 2)
+            for (int column = 0; column < width; column += 2, out += channels) {
+                const T share = T(1) / (there(y, height) * there(column, width));
+                for (int c = 0; c < channels; c++) {
+                    T sum = 0;
+                    for (int i = y; i < y + there(y, height); i++)
+                        for (int j = column; j < column + there(column, width); j++)
+                            sum += x[(i * width + j) * channels + c];
+                    out[c] = sum * share + (add ? out[c] : T(0));
+                }
+            }
+    }
+
+    // out = the gradient of x, `g` being that of the result; added to what lies there where `add`.
+    void backward(const T* g, bool add, T* out) const {
+        for (int y = 0; y < height; y += 2)
+            for (int column = 0; column < width; column += 2, g += channels) {
+                const T share = T(1) / (there(y, height) * there(column, width));
+                for (int i = y; i < y + there(y, height); i++)
+                    for (int j = column; j < column + there(column, width); j++) {
+                        T* o = out + (i * width + j) * channels;
+                        for (int c = 0; c < channels; c++) o[c] = g[c] * share + (add ? o[c] : T(0));
+                    }
+            }
+    }
+
+private:
+    static int there(int place, int length) { return place + 1 < length ? 2 : 1; }
+
+    int height, width, channels;
 };
 
 }  // namespace darts::dense

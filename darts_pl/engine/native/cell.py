@@ -34,11 +34,13 @@ class NativeEngine:
 
     def run(self, cell: GraphCell, inputs: Sequence[Tensor]) -> Tensor:
         """See `darts_pl.spaces.walk.Engine`."""
-        if not isinstance(cell, SearchedCell | DerivedCell) or not _only_computes(inputs) or not is_available():
+        if not _only_computes(inputs) or not is_available():
             return self._fast.run(cell, inputs)
         output = self._dense.run(cell, inputs)
         if output is not None:
             return output
+        if not isinstance(cell, SearchedCell | DerivedCell):
+            return self._fast.run(cell, inputs)
         states = first_states(cell, inputs, self._recipes)
         drawn = torch.get_rng_state()
         # in the order of a walk by nodes, since this is where paths are dropped

@@ -24,13 +24,13 @@ class DenseCall:
 
     def __init__(self, layout: Layout, x: Tensor, coefficients: Tensor | None, parameters: Sequence[Tensor]):
         self.layout, self.is_double = layout, int(x.dtype == torch.float64)
-        self.batch_statistics = [takes_batch_statistics(norm) for norm in layout.norms]
+        self.batch_statistics = [norm is not None and takes_batch_statistics(norm) for norm in layout.norms]
         self.held: list[Tensor | None] = [x, coefficients, *parameters]  # what lies at the addresses
         self.convolutions = _copied(layout.structures)
-        batch, channels, height, width = x.shape
+        self.shapes = layout.shapes(x)
         self.cell = CellStructure(
-            batch, height, width, channels, layout.states, len(layout.stages), len(layout.term_structures),
-            torch.get_num_threads(), self.convolutions, layout.term_structures, _address(coefficients), x.data_ptr(),
+            x.shape[0], len(self.shapes), len(self.convolutions), len(layout.term_structures), torch.get_num_threads(),
+            self.shapes, self.convolutions, layout.term_structures, _address(coefficients), x.data_ptr(),
         )  # fmt: skip
         addresses = iter(parameters)
         for into, norm in zip(self.convolutions, layout.norms):
@@ -39,14 +39,16 @@ class DenseCall:
             kept = weight.contiguous(memory_format=laid)
             self.held.append(kept)
             into.channels_last, into.weight = laid == torch.channels_last, kept.data_ptr()
-            into.scale = None if norm.weight is None else next(addresses).data_ptr()
-            into.shift = None if norm.bias is None else next(addresses).data_ptr()
+            if norm is None:
+                continue
+            if norm.weight is not None:
+                into.scale, into.shift = next(addresses).data_ptr(), next(addresses).data_ptr()
             into.running_mean, into.running_var = _address(norm.running_mean), _address(norm.running_var)
 
     def track(self) -> None:
         """Let running statistics go along with this pass."""
         for into, norm in zip(self.convolutions, self.layout.norms):
-            rate = tracking_rate(norm)
+            rate = None if norm is None else tracking_rate(norm)
             into.momentum = -1.0 if rate is None else rate
 
     def saved(self) -> Tensor:
@@ -55,11 +57,15 @@ class DenseCall:
         library().dense_cell_saved(ctypes.byref(self.cell), self.is_double, ctypes.byref(size))
         return store.lend(max(1, size.value))
 
-    def forward(self, saved: Tensor, y: Tensor) -> None:
-        """Compute y (B, C, H, W), in channels-last memory."""
+    def forward(self, saved: Tensor, like: Tensor) -> Tensor:
+        """The output (B, C', H', W'), in channels-last memory and of the type of `like`."""
+        last = self.shapes[-1]
+        shape = (like.shape[0], last.channels, last.height, last.width)
+        y = torch.empty(shape, dtype=like.dtype, memory_format=torch.channels_last)
         self.cell.output = y.data_ptr()
         self._describe(saved)
         library().dense_cell_forward(ctypes.byref(self.cell), self.is_double)
+        return y
 
     def backward(
         self, saved: Tensor, g: Tensor, of_x: Tensor | None, of_coefficients: Tensor | None,
@@ -77,8 +83,8 @@ class DenseCall:
         gradients = iter(of_parameters)
         for into, norm in zip(self.convolutions, self.layout.norms):
             into.weight_gradient = _address(next(gradients))
-            into.scale_gradient = None if norm.weight is None else _address(next(gradients))
-            into.shift_gradient = None if norm.bias is None else _address(next(gradients))
+            if norm is not None and norm.weight is not None:
+                into.scale_gradient, into.shift_gradient = _address(next(gradients)), _address(next(gradients))
         self._describe(saved)
         library().dense_cell_backward(ctypes.byref(self.cell), self.is_double)
 

@@ -1,16 +1,23 @@
 // A cell of dense convolutions, averages and identities, as Python describes it: plain structures, filled by
 // darts_pl/engine/native/dense_plan.py in the same order.
 //
-// States 0 to `states` - 1 are images (height, width, channels); state 0 is the input, the last one the output, each
-// other the sum of the terms into it. All tensors are of one type, float or double, batches of images channels last.
+// State 0 is the input, the last one the output; each but the first is the sum of the terms into it. All tensors are of
+// one type, float or double, batches of images channels last.
 #pragma once
 #include <cstdint>
 
 extern "C" {
 
-// coefficient * norm(convolution(relu(state `source`))), a term of state `target`.
+struct DenseShape {
+    int height, width, channels;
+};
+
+// coefficient * norm(convolution(relu(state `source`))), a term of state `target`. All convolutions of a state are
+// rectified, or none is.
 struct DenseConvolution {
-    int source, target, kernel, dilation;
+    int source, target, kernel, stride, dilation;
+    int rectified;         // whether there is a ReLU
+    int normalised;        // whether there is a normalisation
     int coefficient;       // which, -1: 1
     int channels_last;     // whether weights lie as (C_out, k, k, C_in), else as (C_out, C_in, k, k)
     int batch_statistics;  // whether it is normalised by the batch at hand, else by the running statistics
@@ -26,15 +33,17 @@ struct DenseConvolution {
     void* shift_gradient;
 };
 
-enum DenseTermKind { IDENTITY = 0, AVERAGE = 1, CONSTANT = 2 };
+enum DenseTermKind { IDENTITY = 0, AVERAGE = 1, CONSTANT = 2, HALVED = 3 };
 
-// coefficient * (state `source`, its average 3x3 or 1), a term of state `target`.
+// coefficient * (state `source`, its average 3x3, ones, or averages of 2x2 pixels side by side), a term of state
+// `target`. Halved states have no coefficient, and are not averaged for the same target.
 struct DenseTerm {
     int kind, source, target, coefficient;
 };
 
 struct DenseCell {
-    int batch, height, width, channels, states, convolutions, terms, threads;
+    int batch, states, convolutions, terms, threads;
+    const DenseShape* shape;  // of the states
     const DenseConvolution* convolution;
     const DenseTerm* term;
     const void* coefficients;

@@ -10,13 +10,22 @@ from torch import Tensor
 
 from darts_pl.engine.candidates import divisor_of, knows_mixing
 from darts_pl.engine.native.dense_call import DenseCall, weight_layout
-from darts_pl.engine.native.dense_plan import Layout, drawn_layout, fixed_layout, is_known, operations_of
+from darts_pl.engine.native.dense_plan import (
+    Layout,
+    block_layout,
+    drawn_layout,
+    fixed_layout,
+    is_known,
+    operations_of,
+)
+from darts_pl.engine.norms import takes_batch_statistics
 from darts_pl.engine.recipes import Recipes
 from darts_pl.engine.wanted import is_wanted
 from darts_pl.errors import ConfigError
 from darts_pl.ops.image import Skip
 from darts_pl.relaxations.mixing import is_full
 from darts_pl.spaces.mixed import MixedOperation
+from darts_pl.spaces.nasbench201_network import ResidualBlock
 from darts_pl.spaces.walk import DerivedCell, GraphCell, SearchedCell
 
 
@@ -51,33 +60,34 @@ class DenseCells:
         Raises:
             ConfigError: in the backward pass, where it is to be differentiated in turn.
         """
-        if not isinstance(cell, SearchedCell | DerivedCell) or len(inputs) != 1:
+        if not isinstance(cell, SearchedCell | DerivedCell | ResidualBlock) or len(inputs) != 1:
             return None
         known, (x,) = self._of(cell), inputs
-        if known is None or _draws(cell, known) or x.numel() == 0:
+        if known is None or _draws(cell, known):
             return None
-        if cell.training and x.numel() == x.shape[1]:
-            return None  # a value a channel has no variance, which torch says
         coefficients: Tensor | None = None
-        if known.layout is None or _has_auxiliary(cell):
+        layout = known.layout
+        if not isinstance(cell, ResidualBlock) and (layout is None or _has_auxiliary(cell)):
             layout, coefficients = drawn_layout(cell, x, self._recipes)
-        else:
-            layout = known.layout
-            if isinstance(cell, SearchedCell):
-                coefficients = _gates(cell).reshape(-1)
+        elif isinstance(cell, SearchedCell):
+            coefficients = _gates(cell).reshape(-1)
+        assert layout is not None  # that of a block
         parameters = layout.parameters()
-        if any(p.dtype != x.dtype or p.device != x.device for p in parameters):
+        if any(p.dtype != x.dtype or p.device != x.device for p in parameters) or not _has_size(layout, x):
             return None
         y: Tensor = DenseCellFunction.apply(layout, x, coefficients, *parameters)
         return y
 
-    def _of(self, cell: SearchedCell | DerivedCell) -> Known | None:
+    def _of(self, cell: SearchedCell | DerivedCell | ResidualBlock) -> Known | None:
         known = self._known.get(cell)
         if cell not in self._known or (known is not None and known.seen != _seen(cell)):
             known = self._known[cell] = self._found(cell)
         return known
 
-    def _found(self, cell: SearchedCell | DerivedCell) -> Known | None:
+    def _found(self, cell: SearchedCell | DerivedCell | ResidualBlock) -> Known | None:
+        if isinstance(cell, ResidualBlock):
+            layout = block_layout(cell, self._recipes)
+            return None if layout is None else Known(layout, [], _seen(cell))
         modules, last = list(cell.edge_modules()), len(cell.sources)
         if cell.output != "last" and tuple(cell.concat) != (last,):
             return None
@@ -89,8 +99,22 @@ class DenseCells:
         mixings = [module.mixing for module in modules if isinstance(module, MixedOperation)]
         if not all(knows_mixing(mixing) and divisor_of(mixing) == 1 for mixing in mixings):
             return None
-        layout = fixed_layout(cell, self._recipes) if all(map(is_full, mixings)) else None
+        channels = {conv.in_channels for module in operations for conv in module.modules() if isinstance(conv, nn.Conv2d)}
+        if len(channels) > 1:
+            return None
+        layout = None
+        if all(map(is_full, mixings)):
+            layout = fixed_layout(cell, *channels, self._recipes)
         return Known(layout, [each for each in operations if isinstance(each, Skip)], _seen(cell))
+
+
+def _has_size(layout: Layout, x: Tensor) -> bool:
+    """Whether x (B, C, H, W) is what the layout takes, and no normalisation sees a single value a channel, of which
+    torch says that it has no variance."""
+    if x.shape[1] != layout.states[0][1] or x.numel() == 0:
+        return False
+    batched = any(norm is not None and takes_batch_statistics(norm) for norm in layout.norms)
+    return not batched or min(x.shape[0] * shape.height * shape.width for shape in layout.shapes(x)) > 1
 
 
 def _seen(cell: GraphCell) -> list[tuple[object, object]]:
@@ -101,7 +125,7 @@ def _seen(cell: GraphCell) -> list[tuple[object, object]]:
     ]
 
 
-def _draws(cell: SearchedCell | DerivedCell, known: Known) -> bool:
+def _draws(cell: GraphCell, known: Known) -> bool:
     """Whether this pass drops paths or values."""
     if not cell.training:
         return False
@@ -136,8 +160,8 @@ class DenseCellFunction(torch.autograd.Function):
         coefficients = None if coefficients is None else coefficients.to(x.dtype).contiguous()
         call = DenseCall(layout, x, coefficients, parameters)
         call.track()
-        y, saved = torch.empty_like(x), call.saved()
-        call.forward(saved, y)
+        saved = call.saved()
+        y = call.forward(saved, x)
         ctx.layout, ctx.batch_statistics = layout, call.batch_statistics
         ctx.save_for_backward(x, coefficients, saved, *parameters)
         return y

@@ -1,6 +1,7 @@
 // A cell of dense convolutions forward: state by state, each computed from its terms image by image and convolved while
 // it lies in the cache.
 #pragma once
+#include <algorithm>
 #include <cmath>
 
 #include "average.h"
@@ -12,8 +13,12 @@ namespace darts::dense {
 template <class T> class DenseForward {
 public:
     explicit DenseForward(const DenseCell& cell)
-        : cell(cell), saved(cell), flat(int(saved.values), cell.channels),
-          average(cell.height, cell.width, cell.channels), chunks(cell.batch) {}
+        : cell(cell), saved(cell), flat(flats<T>(cell)), chunks(cell.batch) {
+        for (int q = 0; q < cell.convolutions; q++) {
+            moments_at.push_back(moments_of_chunk);
+            moments_of_chunk += 2 * channels_of(q);
+        }
+    }
 
     void run() {
         for (int s = 0; s < cell.states; s++) pass(s);
@@ -24,60 +29,65 @@ private:
         const DenseState<T> state(cell, s);
         const Sum sum(*this, s);
         const Buffer<T> packed = state.packed(false);
-        Buffer<double> moments_by_chunk(size_t(chunks.count) * cell.convolutions * 2 * cell.channels, true);
+        Buffer<double> moments_by_chunk(chunks.count * moments_of_chunk, true);
         std::vector<DenseWork<T>> works;
         std::vector<Images> images;
         for (int worker = 0; worker < cell.threads; worker++) {
             works.emplace_back(state, false);
-            images.emplace_back(*this);
+            images.emplace_back(*this, s);
         }
         for_images(chunks, cell.threads, s % 2, [&](int image, int chunk, int worker) {
             const T* x = sum.of(image, images[worker]);
-            double* found = moments_by_chunk.data() + size_t(chunk) * cell.convolutions * 2 * cell.channels;
+            double* found = moments_by_chunk.data() + chunk * moments_of_chunk;
             if (!state.empty()) convolve(state, works[worker], x, packed.data(), image, found);
         });
         for (const DenseBank<T>& bank : state.banks)
-            for (int q : bank.members) normalise(q, moments_by_chunk.data() + size_t(q) * 2 * cell.channels);
+            for (int q : bank.members) normalise(q, moments_by_chunk.data() + moments_at[q]);
     }
 
     // What a thread works in beside its grids.
     struct Images {
         Buffer<T> scaled, averaged, row;
 
-        explicit Images(const DenseForward& pass)
-            : scaled(pass.saved.values), averaged(pass.saved.values), row(pass.average.work(), true) {}
+        Images(const DenseForward& pass, int s)
+            : scaled(*std::max_element(pass.saved.values.begin(), pass.saved.values.end())),
+              averaged(pass.saved.values[s]), row(pass.average(s).work(), true) {}
     };
+
+    Average<T> average(int s) const { return {cell.shape[s].height, cell.shape[s].width, cell.shape[s].channels}; }
+    int target_of(int q) const { return cell.convolution[q].target; }
+    int channels_of(int q) const { return cell.shape[target_of(q)].channels; }
 
     void convolve(const DenseState<T>& state, const DenseWork<T>& work, const T* x, const T* packed, int image,
                   double* found) {
         std::vector<T*> z(cell.convolutions);
-        for (int q = 0; q < cell.convolutions; q++) z[q] = saved.z[q] + image * saved.values;
+        for (int q = 0; q < cell.convolutions; q++) z[q] = saved.z[q] + image * saved.values[target_of(q)];
         forward_of_image(state, work, x, packed, z.data());
         for (const DenseBank<T>& bank : state.banks)
-            for (int q : bank.members) moments(flat, z[q], found + size_t(q) * 2 * cell.channels);
+            for (int q : bank.members)
+                if (cell.convolution[q].batch_statistics) moments(flat[target_of(q)], z[q], found + moments_at[q]);
     }
 
     // By what convolution `q` is normalised; `found`: sums and sums of squares of the first chunk.
     void normalise(int q, const double* found) {
         const DenseConvolution& own = cell.convolution[q];
-        const double count = double(cell.batch) * cell.height * cell.width;
+        const DenseShape& shape = cell.shape[own.target];
+        const double count = double(cell.batch) * shape.height * shape.width;
         T *running_mean = static_cast<T*>(own.running_mean), *running_var = static_cast<T*>(own.running_var);
-        for (int c = 0; c < cell.channels; c++) {
+        for (int c = 0; c < shape.channels; c++) {
             double sum = 0, squares = 0;
             for (int chunk = 0; chunk < chunks.count; chunk++) {
-                const double* at = found + size_t(chunk) * cell.convolutions * 2 * cell.channels;
-                sum += at[c];
-                squares += at[cell.channels + c];
+                sum += found[chunk * moments_of_chunk + c];
+                squares += found[chunk * moments_of_chunk + shape.channels + c];
             }
-            double mean = sum / count, var = squares / count - mean * mean;
-            if (var < 0) var = 0;
+            double mean = sum / count, var = std::max(0.0, squares / count - mean * mean);
             if (own.batch_statistics && own.momentum >= 0) {
                 running_mean[c] += T(own.momentum * (mean - running_mean[c]));
                 running_var[c] += T(own.momentum * (var * count / (count - 1) - running_var[c]));
             }
-            if (!own.batch_statistics) mean = running_mean[c], var = running_var[c];
-            saved.mean[q][c] = mean;
-            saved.reciprocal[q][c] = 1 / std::sqrt(var + own.eps);
+            if (!own.batch_statistics && own.normalised) mean = running_mean[c], var = running_var[c];
+            saved.mean[q][c] = own.normalised ? mean : 0;
+            saved.reciprocal[q][c] = own.normalised ? 1 / std::sqrt(var + own.eps) : 1;
         }
     }
 
@@ -85,41 +95,49 @@ private:
     class Sum {
     public:
         Sum(const DenseForward& pass, int target)
-            : pass(pass), target(target), terms(pass.flat), averages(pass.flat), bias(pass.flat.tiled()) {
-            const DenseCell& cell = pass.cell;
-            const DenseTerms all(cell, target);
-            std::vector<double> first(cell.channels);  // what is added to each channel
+            : pass(pass), target(target), flat(pass.flat[target]), all(pass.cell, target), terms(flat), averages(flat),
+              average(pass.average(target)), bias(flat.tiled()) {
+            std::vector<double> first(flat.channels);  // what is added to each channel
             for (int q : all.convolutions) add_convolution(q, first);
-            for (int t : all.identities) terms.add(pass.saved.states[cell.term[t].source], coefficient_of(t));
-            for (int t : all.averages) averages.add(pass.saved.states[cell.term[t].source], coefficient_of(t));
-            for (int t : all.constants)
+            for (int t : all.by_kind[IDENTITY]) terms.add(state_of(t), coefficient_of(t));
+            for (int t : all.by_kind[AVERAGE]) averages.add(state_of(t), coefficient_of(t));
+            for (int t : all.by_kind[CONSTANT])
                 for (double& value : first) value += coefficient_of(t);
-            lay_out(pass.flat, first.data(), bias.data());
+            lay_out(flat, first.data(), bias.data());
         }
 
         // Image `image` of the state, computed now unless it is the input.
         const T* of(int image, const Images& images) const {
-            const size_t at = image * pass.saved.values;
+            const size_t at = image * pass.saved.values[target];
             if (target == 0) return pass.saved.states[0] + at;
-            T* out = target == pass.cell.states - 1 ? static_cast<T*>(pass.cell.output) : const_cast<T*>(pass.saved.states[target]);
+            const bool is_last = target == pass.cell.states - 1;
+            T* out = (is_last ? static_cast<T*>(pass.cell.output) : const_cast<T*>(pass.saved.states[target])) + at;
             const T* more = nullptr;
             if (!averages.empty()) {
                 averages.sum(at, nullptr, nullptr, images.scaled.data());
-                pass.average.forward(images.scaled.data(), images.averaged.data(), images.row.data());
+                average.forward(images.scaled.data(), images.averaged.data(), images.row.data());
                 more = images.averaged.data();
             }
-            terms.sum(at, bias.data(), more, out + at);
-            return out + at;
+            for (int t : all.by_kind[HALVED]) {
+                const int source = pass.cell.term[t].source;
+                const DenseShape& shape = pass.cell.shape[source];
+                const T* x = pass.saved.states[source] + image * pass.saved.values[source];
+                Halving<T>(shape.height, shape.width, shape.channels).forward(x, more != nullptr, images.averaged.data());
+                more = images.averaged.data();
+            }
+            terms.sum(at, bias.data(), more, out);
+            return out;
         }
 
     private:
         double coefficient_of(int t) const { return coefficient<T>(pass.cell, pass.cell.term[t].coefficient); }
+        const T* state_of(int t) const { return pass.saved.states[pass.cell.term[t].source]; }
 
         void add_convolution(int q, std::vector<double>& first) {
             const DenseConvolution& own = pass.cell.convolution[q];
             const double weight = coefficient<T>(pass.cell, own.coefficient);
-            std::vector<double> slope(pass.cell.channels);
-            for (int c = 0; c < pass.cell.channels; c++) {
+            std::vector<double> slope(flat.channels);
+            for (int c = 0; c < flat.channels; c++) {
                 slope[c] = weight * parameter<T>(own.scale, c, 1) * pass.saved.reciprocal[q][c];
                 first[c] += weight * parameter<T>(own.shift, c, 0) - slope[c] * pass.saved.mean[q][c];
             }
@@ -128,15 +146,19 @@ private:
 
         const DenseForward& pass;
         const int target;
+        const Flat<T>& flat;
+        const DenseTerms all;
         Terms<T> terms, averages;
+        const Average<T> average;
         Buffer<T> bias;
     };
 
     const DenseCell& cell;
     const DenseSaved<T> saved;
-    const Flat<T> flat;
-    const Average<T> average;
+    const std::vector<Flat<T>> flat;  // of states
     const Chunks chunks;
+    std::vector<size_t> moments_at;  // of convolutions: where their sums lie among those of a chunk
+    size_t moments_of_chunk = 0;
 };
 
 }  // namespace darts::dense

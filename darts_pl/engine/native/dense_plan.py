@@ -9,21 +9,29 @@ import torch.nn as nn
 from torch import Tensor
 
 from darts_pl.engine.candidates import Candidate, terms_of
-from darts_pl.engine.recipes import Identity, Nothing, Pooling, Recipe, Recipes, Stage, Stages
+from darts_pl.engine.recipes import Identity, Nothing, Pooling, Recipe, Recipes, Stages, is_hooked
+from darts_pl.ops.strided import SlicedPointwise
 from darts_pl.spaces.mixed import MixedOperation
+from darts_pl.spaces.nasbench201_network import ResidualBlock
 from darts_pl.spaces.walk import DerivedCell, SearchedCell
 
-IDENTITY, AVERAGE, CONSTANT = range(3)  # `DenseTermKind` of dense_cell.h
+IDENTITY, AVERAGE, CONSTANT, HALVED = range(4)  # `DenseTermKind` of dense_cell.h
 ONE = -1  # in place of the number of a coefficient
 pointer, integer = ctypes.c_void_p, ctypes.c_int
+
+
+class ShapeStructure(ctypes.Structure):
+    """`DenseShape` of dense_cell.h."""
+
+    _fields_ = [(name, integer) for name in ("height", "width", "channels")]
 
 
 class ConvolutionStructure(ctypes.Structure):
     """`DenseConvolution` of dense_cell.h."""
 
     _fields_ = [
-        *((name, integer) for name in ("source", "target", "kernel", "dilation", "coefficient")),
-        *((name, integer) for name in ("channels_last", "batch_statistics")),
+        *((name, integer) for name in ("source", "target", "kernel", "stride", "dilation", "rectified", "normalised")),
+        *((name, integer) for name in ("coefficient", "channels_last", "batch_statistics")),
         ("eps", ctypes.c_double),
         ("momentum", ctypes.c_double),
         *((name, pointer) for name in ("weight", "scale", "shift", "running_mean", "running_var")),
@@ -41,8 +49,8 @@ class CellStructure(ctypes.Structure):
     """`DenseCell` of dense_cell.h."""
 
     _fields_ = [
-        *((name, integer) for name in ("batch", "height", "width", "channels", "states")),
-        *((name, integer) for name in ("convolutions", "terms", "threads")),
+        *((name, integer) for name in ("batch", "states", "convolutions", "terms", "threads")),
+        ("shape", ctypes.POINTER(ShapeStructure)),
         ("convolution", ctypes.POINTER(ConvolutionStructure)),
         ("term", ctypes.POINTER(TermStructure)),
         *((name, pointer) for name in ("coefficients", "input", "saved", "output", "output_gradient")),
@@ -52,12 +60,18 @@ class CellStructure(ctypes.Structure):
 
 
 class Convolution(NamedTuple):
-    """A term coefficient · norm(conv(ReLU(state `source`))) of state `target`; coefficient: its number, or ONE."""
+    """A term coefficient · norm(conv(ReLU(state `source`))) of state `target`; coefficient: its number, or ONE.
+
+    Args:
+        norm: None: there is none. rectified: whether there is a ReLU.
+    """
 
     source: int
     target: int
     coefficient: int
-    stage: Stage
+    conv: nn.Conv2d
+    norm: nn.BatchNorm2d | None
+    rectified: bool = True
 
 
 class Term(NamedTuple):
@@ -73,30 +87,38 @@ class Layout:
     """What a pass through a cell sums, and the modules that it reads.
 
     Args:
-        states: how many there are, the input among them.
+        states: (stride, channels) of all states, the input first; against the height and width of the input.
 
     Attributes:
         structures, term_structures: as the kernels take them, without addresses.
     """
 
-    def __init__(self, states: int, convolutions: Sequence[Convolution], terms: Sequence[Term]):
-        self.states = states
-        self.stages = [each.stage for each in convolutions]
-        self.norms = [stage.norm for stage in self.stages]
+    def __init__(self, states: Sequence[tuple[int, int]], convolutions: Sequence[Convolution], terms: Sequence[Term]):
+        self.states = list(states)
+        self.convolutions = [each.conv for each in convolutions]
+        self.norms = [each.norm for each in convolutions]
         self.structures = (ConvolutionStructure * len(convolutions))()
         for into, each in zip(self.structures, convolutions):
-            conv = each.stage.conv
+            conv = each.conv
             into.source, into.target, into.coefficient = each.source, each.target, each.coefficient
-            into.kernel, into.dilation, into.eps = conv.kernel_size[0], conv.dilation[0], each.stage.norm.eps
+            into.kernel, into.stride, into.dilation = conv.kernel_size[0], conv.stride[0], conv.dilation[0]
+            into.rectified, into.normalised = each.rectified, each.norm is not None
+            into.eps = 0.0 if each.norm is None else each.norm.eps
         self.term_structures = (TermStructure * len(terms))(*(TermStructure(*term) for term in terms))
+
+    def shapes(self, x: Tensor) -> "ctypes.Array[ShapeStructure]":
+        """The shapes of all states by the input (B, C, H, W)."""
+        height, width = x.shape[2:]
+        shapes = [(-(-height // stride), -(-width // stride), channels) for stride, channels in self.states]
+        return (ShapeStructure * len(shapes))(*(ShapeStructure(*shape) for shape in shapes))
 
     def parameters(self) -> list[Tensor]:
         """Weight, scale and shift of every convolution, without what a normalisation does not have."""
         found: list[Tensor] = []
-        for stage in self.stages:
-            norm = stage.norm
-            found += [stage.conv.weight, *([] if norm.weight is None else [norm.weight])]
-            found += [] if norm.bias is None else [norm.bias]
+        for conv, norm in zip(self.convolutions, self.norms):
+            found.append(conv.weight)
+            if norm is not None and norm.weight is not None:
+                found += [norm.weight, norm.bias]
         return found
 
 
@@ -111,7 +133,8 @@ class Collector:
     def add(self, recipe: Recipe, source: int, target: int, number: int) -> None:
         """Add an operation on the edge from state `source` to `target`, by its coefficient's number."""
         if isinstance(recipe, Stages):
-            self.convolutions.append(Convolution(source, target, number, recipe.stages[0]))
+            stage = recipe.stages[0]
+            self.convolutions.append(Convolution(source, target, number, stage.conv, stage.norm))
         elif not isinstance(recipe, Nothing):
             self.terms.append(Term(AVERAGE if isinstance(recipe, Pooling) else IDENTITY, source, target, number))
 
@@ -148,7 +171,7 @@ def operations_of(module: nn.Module) -> list[nn.Module]:
     return [*module.candidates.values(), *([] if module.auxiliary is None else [module.auxiliary])]
 
 
-def fixed_layout(cell: SearchedCell | DerivedCell, recipes: Recipes) -> Layout:
+def fixed_layout(cell: SearchedCell | DerivedCell, channels: int, recipes: Recipes) -> Layout:
     """The layout of a derived cell, or of the full sum by gates [E, K], whose coefficient e · K + k is gate (e, k)."""
     found = Collector()
     modules = iter(cell.edge_modules())
@@ -161,7 +184,7 @@ def fixed_layout(cell: SearchedCell | DerivedCell, recipes: Recipes) -> Layout:
             if name in module.candidates:
                 recipe = _recipe(module.candidates[name], recipes)
                 found.add(recipe, source, target, row * len(module.names) + k)
-    return Layout(1 + len(cell.sources), found.convolutions, found.terms)
+    return Layout([(1, channels)] * (1 + len(cell.sources)), found.convolutions, found.terms)
 
 
 def drawn_layout(cell: SearchedCell | DerivedCell, like: Tensor, recipes: Recipes) -> tuple[Layout, Tensor | None]:
@@ -178,7 +201,29 @@ def drawn_layout(cell: SearchedCell | DerivedCell, like: Tensor, recipes: Recipe
             if terms.constant is not None:
                 found.terms.append(Term(CONSTANT, 0, target, found.number(terms.constant)))
     coefficients = torch.stack(found.coefficients) if found.coefficients else None
-    return Layout(1 + len(cell.sources), found.convolutions, found.terms), coefficients
+    states = [(1, like.shape[1])] * (1 + len(cell.sources))
+    return Layout(states, found.convolutions, found.terms), coefficients
+
+
+def block_layout(block: ResidualBlock, recipes: Recipes) -> Layout | None:
+    """The layout of a residual block of NAS-Bench-201, None where something in it has changed: its input, the input
+    halved, the state between the two convolutions, its output."""
+    first, second = (recipes.of(module) for module in (block.conv_a, block.conv_b))
+    pooling, shortcut = block.shortcut
+    if not isinstance(first, Stages) or not isinstance(second, Stages) or any(map(is_hooked, block.shortcut.modules())):
+        return None
+    (one,), (two,) = first.stages, second.stages
+    halves = isinstance(pooling, nn.AvgPool2d) and (pooling.kernel_size, pooling.stride, pooling.padding) == (2, 2, 0)
+    if not halves or type(shortcut) not in (nn.Conv2d, SlicedPointwise) or shortcut.bias is not None:
+        return None
+    inner, outer = one.conv.out_channels, two.conv.out_channels
+    states = [(1, one.conv.in_channels), (2, shortcut.in_channels), (2, inner), (2, outer)]
+    convolutions = [
+        Convolution(0, 2, ONE, one.conv, one.norm),
+        Convolution(2, 3, ONE, two.conv, two.norm),
+        Convolution(1, 3, ONE, shortcut, None, rectified=False),
+    ]
+    return Layout(states, convolutions, [Term(HALVED, 0, 1, ONE)])
 
 
 def _recipe(module: nn.Module, recipes: Recipes) -> Recipe:

@@ -9,24 +9,27 @@ namespace darts::dense {
 // cache: behind each lie so many bytes.
 constexpr size_t STAGGER = 17 * ALIGNMENT;
 
-// All tensors are batches of `values` = height x width x channels values an image.
 template <class T> struct DenseSaved {
-    size_t values;
+    std::vector<size_t> values;             // of an image of every state
     std::vector<const T*> states;           // but the output
     std::vector<T*> z;                      // of convolutions, not yet normalised
     std::vector<double*> mean, reciprocal;  // by which each z was normalised, [channels]: mean and 1 / deviation
     size_t bytes;
 
     explicit DenseSaved(const DenseCell& cell)
-        : values(size_t(cell.height) * cell.width * cell.channels), states(cell.states) {
+        : states(cell.states) {
         char* place = static_cast<char*>(cell.saved);
-        const size_t tensor = cell.batch * values + STAGGER / sizeof(T);
+        for (int s = 0; s < cell.states; s++) {
+            const DenseShape& shape = cell.shape[s];
+            values.push_back(size_t(shape.height) * shape.width * shape.channels);
+        }
+        const auto tensor = [&](int s) { return take<T>(place, cell.batch * values[s] + STAGGER / sizeof(T)); };
         states[0] = static_cast<const T*>(cell.input);
-        for (int s = 1; s < cell.states - 1; s++) states[s] = take<T>(place, tensor);
+        for (int s = 1; s < cell.states - 1; s++) states[s] = tensor(s);
         for (int q = 0; q < cell.convolutions; q++) {
-            z.push_back(take<T>(place, tensor));
-            mean.push_back(take<double>(place, cell.channels));
-            reciprocal.push_back(take<double>(place, cell.channels));
+            z.push_back(tensor(cell.convolution[q].target));
+            mean.push_back(take<double>(place, cell.shape[cell.convolution[q].target].channels));
+            reciprocal.push_back(take<double>(place, cell.shape[cell.convolution[q].target].channels));
         }
         bytes = place - static_cast<char*>(cell.saved);
     }
@@ -34,19 +37,25 @@ template <class T> struct DenseSaved {
 
 // The terms of a state, by their numbers in the cell.
 struct DenseTerms {
-    std::vector<int> convolutions, identities, averages, constants;
+    std::vector<int> convolutions, by_kind[4];
 
     DenseTerms(const DenseCell& cell, int target) {
         for (int q = 0; q < cell.convolutions; q++)
             if (cell.convolution[q].target == target) convolutions.push_back(q);
         for (int t = 0; t < cell.terms; t++)
-            if (cell.term[t].target == target) of_kind(cell.term[t].kind).push_back(t);
-    }
-
-    std::vector<int>& of_kind(int kind) {
-        return kind == AVERAGE ? averages : kind == IDENTITY ? identities : constants;
+            if (cell.term[t].target == target) by_kind[cell.term[t].kind].push_back(t);
     }
 };
+
+// Channelwise work on images of every state.
+template <class T> std::vector<Flat<T>> flats(const DenseCell& cell) {
+    std::vector<Flat<T>> found;
+    for (int s = 0; s < cell.states; s++) {
+        const DenseShape& shape = cell.shape[s];
+        found.emplace_back(shape.height * shape.width * shape.channels, shape.channels);
+    }
+    return found;
+}
 
 template <class T> double coefficient(const DenseCell& cell, int index) {
     return index < 0 ? 1.0 : double(static_cast<const T*>(cell.coefficients)[index]);

@@ -12,28 +12,26 @@ namespace darts::dense {
 template <class T> struct DenseBank {
     std::vector<int> members;  // which convolutions of the cell
     std::shared_ptr<const DenseTable<T>> forward, backward;
+    Grid outputs;
     size_t grids;  // where the grids of their output gradients begin
 };
 
 template <class T> class DenseState {
 public:
-    // `source`: the state that the convolutions read, all in the shape of `cell`.
-    DenseState(const DenseCell& cell, int source) : cell(cell) {
-        inputs = outputs = {cell.height, cell.width, cell.channels};
+    // `source`: the state that the convolutions read.
+    DenseState(const DenseCell& cell, int source) : cell(cell), source(source), inputs(grid(source)) {
         for (int q = 0; q < cell.convolutions; q++)
             if (cell.convolution[q].source == source) add(q);
         align_rows<T>(inputs);
-        align_rows<T>(outputs);
-        size_t grids = 0;
         for (DenseBank<T>& bank : banks) {
+            align_rows<T>(bank.outputs);
             const int many = int(bank.members.size());
-            bank.forward = dense_table<T>({geometry(bank.members[0]), false}, inputs, outputs, many);
-            bank.backward = dense_table<T>({geometry(bank.members[0]), true}, outputs, {cell.height, cell.width, cell.channels}, many);
-            bank.grids = grids;
-            grids += many * outputs.size();
+            bank.forward = dense_table<T>({geometry(bank.members[0]), false}, inputs, bank.outputs, many);
+            bank.backward = dense_table<T>({geometry(bank.members[0]), true}, bank.outputs, grid(source), many);
+            bank.grids = gradients;
+            gradients += many * bank.outputs.size();
             results = std::max({results, many * bank.forward->result_size(), bank.backward->result_size()});
         }
-        gradients = grids;
     }
 
     bool empty() const { return banks.empty(); }
@@ -58,23 +56,30 @@ public:
         return values;
     }
 
+    bool rectified() const { return !empty() && cell.convolution[banks[0].members[0]].rectified; }
+
     const DenseCell& cell;
-    Grid inputs, outputs;
+    const int source;
+    Grid inputs;
     std::vector<DenseBank<T>> banks;
     size_t results = 0;    // values that results of a bank may need
     size_t gradients = 0;  // values in the grids of all output gradients
 
 private:
+    Grid grid(int s) const { return {cell.shape[s].height, cell.shape[s].width, cell.shape[s].channels}; }
+
     Geometry geometry(int q) const {
         const DenseConvolution& own = cell.convolution[q];
-        return {own.kernel, 1, own.dilation, own.channels_last != 0};
+        return {own.kernel, own.stride, own.dilation, own.channels_last != 0};
     }
 
     void add(int q) {
+        const Grid outputs = grid(cell.convolution[q].target);
         for (DenseBank<T>& bank : banks)
-            if (geometry(bank.members[0]) == geometry(q)) return bank.members.push_back(q);
-        banks.push_back({{q}, nullptr, nullptr, 0});
-        widen_margins<T>(geometry(q), inputs, outputs);
+            if (geometry(bank.members[0]) == geometry(q) && bank.outputs.channels == outputs.channels)
+                return bank.members.push_back(q);
+        banks.push_back({{q}, nullptr, nullptr, outputs, 0});
+        widen_margins<T>(geometry(q), inputs, banks.back().outputs);
     }
 };
 
@@ -97,11 +102,11 @@ template <class T> struct DenseWork {
           results(state.results + SLACK) {}
 };
 
-// The convolutions of one image of a state: z[q] (height, width, channels) for every convolution q that reads it.
+// The convolutions of one image of a state: z[q] (height, width, channels) of its target for every convolution q that reads it.
 template <class T>
 void forward_of_image(const DenseState<T>& state, const DenseWork<T>& work, const T* image, const T* packed, T* const* z) {
     const Grid& grid = state.inputs;
-    relu_into(image, grid.height, grid.width * grid.channels, work.inputs.data() + grid.origin(), grid.row());
+    lay_into(image, state.rectified(), grid.height, grid.width * grid.channels, work.inputs.data() + grid.origin(), grid.row());
     for (const DenseBank<T>& bank : state.banks) {
         const DenseTable<T>& table = *bank.forward;
         std::vector<T*> targets;
@@ -114,7 +119,7 @@ void forward_of_image(const DenseState<T>& state, const DenseWork<T>& work, cons
     }
 }
 
-// The gradient of the positive values of an image by those in `work.gradients`, into `out` (height, width, channels).
+// The gradient of what convolutions read of an image by those in `work.gradients`, into `out` (height, width, channels).
 template <class T> void backward_of_image(const DenseState<T>& state, const DenseWork<T>& work, const T* packed, T* out) {
     bool first = true;
     for (const DenseBank<T>& bank : state.banks) {
@@ -128,7 +133,7 @@ template <class T> void backward_of_image(const DenseState<T>& state, const Dens
     }
 }
 
-// Add the gradients of packed weights by one image, whose positive values lie in `work.inputs`.
+// Add the gradients of packed weights by one image, which lies in `work.inputs`.
 template <class T> void weights_of_image(const DenseState<T>& state, const DenseWork<T>& work, T* packed) {
     for (const DenseBank<T>& bank : state.banks) {
         convolve_weights(*bank.forward, work.inputs.data(), work.gradients.data() + bank.grids, packed);

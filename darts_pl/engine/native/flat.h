@@ -1,6 +1,7 @@
 // Channelwise work on whole images as flat rows of values, channels last: pixels are not told apart, and what differs
 // by channel is laid out until it begins anew at the start of a vector. Any number of channels fills all lanes.
 #pragma once
+#include <limits>
 #include <numeric>
 #include <vector>
 
@@ -175,12 +176,21 @@ template <class T> void moments(const Flat<T>& f, const T* x, double* out) {
     }
 }
 
-// The positive values of x, laid into a grid row by row.
-template <class T> void relu_into(const T* x, int height, int row, T* grid, int grid_row) {
+namespace flat {
+
+// Keeps what is no number, as torch does.
+template <class T> INLINE Vec<T> at_least(Vec<T> x, Vec<T> least) { return x < least ? least : x; }
+
+}  // namespace flat
+
+// x, its positive values alone where `rectified`, laid into a grid row by row.
+template <class T> void lay_into(const T* x, bool rectified, int height, int row, T* grid, int grid_row) {
+    const Vec<T> least = rectified ? zero<T>() : all<T>(-std::numeric_limits<T>::infinity());
     const int whole = row / LANES<T> * LANES<T>;
     for (int y = 0; y < height; y++, x += row, grid += grid_row) {
-        for (int v = 0; v < whole; v += LANES<T>) store_any(grid + v, larger<T>(load_any(x + v), zero<T>()));
-        if (whole < row) store_some(grid + whole, larger<T>(load_some(x + whole, row - whole), zero<T>()), row - whole);
+        for (int v = 0; v < whole; v += LANES<T>) store_any(grid + v, flat::at_least<T>(load_any(x + v), least));
+        if (const int some = row - whole)
+            store_some(grid + whole, flat::at_least<T>(load_some(x + whole, some), least), some);
     }
 }
 
@@ -202,11 +212,12 @@ void normalisation_into(const Flat<T>& f, const T* g, const T* z, const T* c, in
     }
 }
 
-// g where x is positive, else 0, plus `more` (nullptr: nothing).
+// g, where x is positive and 0 elsewhere (x nullptr: everywhere), plus `more` (nullptr: nothing).
 template <class T> void relu_backward(const Flat<T>& f, const T* x, const T* g, const T* more, T* out) {
     for (int v = 0; v < f.values; v += LANES<T>) {
         const int some = v + LANES<T> <= f.values ? LANES<T> : f.rest;
-        Vec<T> d = load_some(x + v, some) > zero<T>() ? load_some(g + v, some) : zero<T>();
+        Vec<T> d = load_some(g + v, some);
+        if (x) d = load_some(x + v, some) <= zero<T>() ? zero<T>() : d;
         if (more) d += load_some(more + v, some);
         store_some(out + v, d, some);
     }
