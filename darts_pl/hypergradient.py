@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from darts_pl.engine.twice import differentiated_twice
 from darts_pl.errors import ConfigError
 
 
@@ -100,12 +101,18 @@ def exact(problem: Bilevel) -> list[Tensor]:
     xi = problem.step.learning_rate
     with restored(problem.buffers):
         direct, direction = _gradients_at_virtual_weights(problem)
-        inner = _grad(problem.train_loss(), problem.weights, create_graph=True)
-        pairs = [(g, d) for g, d in zip(inner, direction) if g.requires_grad]
-        product = _grad([g for g, _ in pairs], problem.alphas, grad_outputs=[d for _, d in pairs]) if pairs else None
+        product = _mixed_product(problem, direction)
     if product is None:
         return problem.reduce(direct)
     return problem.reduce([g - xi * p for g, p in zip(direct, product)])
+
+
+@differentiated_twice()
+def _mixed_product(problem: Bilevel, direction: Sequence[Tensor]) -> list[Tensor] | None:
+    """∂²_{α,w} L_train · d, None where no gradient depends on alpha."""
+    inner = _grad(problem.train_loss(), problem.weights, create_graph=True)
+    pairs = [(g, d) for g, d in zip(inner, direction) if g.requires_grad]
+    return _grad([g for g, _ in pairs], problem.alphas, grad_outputs=[d for _, d in pairs]) if pairs else None
 
 
 def _gradients_at_virtual_weights(problem: Bilevel) -> tuple[list[Tensor], list[Tensor]]:

@@ -13,7 +13,7 @@ from darts_pl.spaces.mixed import MixedOperation
 from darts_pl.spaces.walk import Engine, GraphCell
 
 ENGINES = ("auto", "plain", "fast", "native")
-AUTO = "fast"
+AUTO = "native"  # which runs by `fast` what it cannot run itself
 
 
 def check_engine(name: str) -> None:

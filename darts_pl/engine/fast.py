@@ -21,7 +21,7 @@ from darts_pl.engine.nodes import Node
 from darts_pl.engine.norms import batch_norm, takes_batch_statistics
 from darts_pl.engine.recipes import Halving, Identity, Nothing, Pooling, Recipes, Stage, Stages
 from darts_pl.engine.state import State, strided
-from darts_pl.spaces.walk import DerivedCell, GraphCell, SearchedCell, walk, walk_on
+from darts_pl.spaces.walk import DerivedCell, GraphCell, SearchedCell, walk
 
 
 class FastEngine:
@@ -32,15 +32,9 @@ class FastEngine:
 
     def run(self, cell: GraphCell, inputs: Sequence[Tensor]) -> Tensor:
         """See `darts_pl.spaces.walk.Engine`."""
-        if not isinstance(cell, SearchedCell | DerivedCell):
+        if not isinstance(cell, SearchedCell | DerivedCell) or not knows_draws(cell):
             return walk(cell, inputs)
-        return self.run_on(cell, first_states(cell, inputs, self._recipes))
-
-    def run_on(self, cell: SearchedCell | DerivedCell, states: Sequence[Tensor]) -> Tensor:
-        """As `run`, from the states that are no nodes."""
-        if not knows_draws(cell):
-            return walk_on(cell, states)
-        return cell.join(states_of(cell, states, self._recipes))
+        return cell.join(states_of(cell, first_states(cell, inputs, self._recipes), self._recipes))
 
 
 def first_states(cell: GraphCell, inputs: Sequence[Tensor], recipes: Recipes) -> list[Tensor]:

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from darts_pl.engine.twice import differentiated_twice
 from darts_pl.errors import ConfigError
 from darts_pl.rules.base import Combination, EpochEnd, Reduce, Rule, Stop
 
@@ -134,6 +135,7 @@ class EigenvalueStop(Rule):
         self.epochs, self.values = list(state["epochs"]), list(state["values"])
 
 
+@differentiated_twice()
 def dominant_eigenvalue(
     loss: Callable[[], Tensor],
     parameters: Sequence[Tensor],

@@ -91,12 +91,7 @@ class GraphCell(nn.Module):
 
 def walk(cell: GraphCell, inputs: Sequence[Tensor], context: tuple[object, ...] = ()) -> Tensor:
     """The output of `cell` on `inputs`; `context`, such as a mask, goes to every operation."""
-    return walk_on(cell, cell.first_states(*inputs), context)
-
-
-def walk_on(cell: GraphCell, states: Sequence[Tensor], context: tuple[object, ...] = ()) -> Tensor:
-    """As `walk`, from the states that are no nodes."""
-    states = list(states)
+    states = cell.first_states(*inputs)
     for node in cell.links():
         terms = [cell.term(link, states[link.source], context) for link in node]
         states.append(add(terms))

@@ -87,7 +87,7 @@ def test_every_setting_is_read(whole: FinishedRun, csv: Path, tmp_path: Path, mo
     folder = Path(shutil.copytree(whole.path, tmp_path / "run"))
     run = RunFolder(folder, read_manifest(folder), resumed=True)
     find_forecaster(run, None, config, build_plan(config, data), data)
-    for file in ("pipeline.yaml", "hydra/default.yaml"):
+    for file in ("pipeline.yaml", "hydra/default.yaml", "hardware/auto.yaml"):
         text = (conf_dir() / file).read_text(encoding="utf-8")
         seen |= set(re.findall(r"\$\{([\w.]+)\}", text))
     assert sorted(set(FIELDS) - seen) == []

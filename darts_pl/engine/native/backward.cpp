@@ -24,7 +24,7 @@ template <class T> struct Backward : Pass<T> {
     const Gradients& to;
     const T* output;                 // the gradient of the output
     std::vector<T*> taps, matrices;  // packed, of every unit; its matrix [outputs][inputs]
-    std::vector<T*> nodes;           // the gradients of the states that are nodes
+    std::vector<T*> nodes;           // the gradients of the states that are nodes or made of an input
     std::vector<T*> behind;          // of every unit: the gradient of its normalised map, where another unit reads it
     std::vector<T*> partial;         // of every unit: the gradients of its weights in every chunk
     double *node_sums, *products;    // [states][batch][lanes]: Σ g; [chunks][terms][2][lanes]: Σ g, Σ g · x
@@ -43,7 +43,7 @@ template <class T> struct Backward : Pass<T> {
             matrices.push_back(take<T>(place, this->matrix_count(u)));
         }
         for (int s = 0; s < plan.states; s++)
-            nodes.push_back(s < plan.inputs ? nullptr : take<T>(place, plan.batch * count(plan.sizes[s])));
+            nodes.push_back(is_kept(s) ? take<T>(place, plan.batch * count(plan.sizes[s])) : nullptr);
         node_sums = take<double>(place, (size_t)plan.states * plan.batch * lanes);
         products = take<double>(place, many * terms * 2 * lanes);
         behind_sums = take<double>(place, many * units * 2 * lanes);
@@ -57,7 +57,10 @@ template <class T> struct Backward : Pass<T> {
             for (size_t u = 0; u < units; u++)
                 if (plan.units[u].source == s) {
                     const Unit& unit = plan.units[u];
-                    if (unit.norm >= 0) behind[u] = take<T>(place, plan.batch * count(unit.out));
+                    if (unit.input == RAW)
+                        behind[u] = nodes[s];
+                    else if (unit.norm >= 0)
+                        behind[u] = take<T>(place, plan.batch * count(unit.out));
                     partial[u] = take<T>(place, many * weights_count(unit));
                 }
             end = std::max(end, place);
@@ -67,24 +70,27 @@ template <class T> struct Backward : Pass<T> {
         used = place - work;
     }
 
+    bool is_kept(int s) const { return s >= plan.inputs || plan.projection(s) >= 0; }
+
     size_t weights_count(const Unit& u) const { return this->taps_count(u) + this->matrix_count(u); }
 
     size_t scratch_bytes() const {
         size_t padded = 0, strip = 0, input = 0;
         for (int s = 0; s < plan.states; s++) {
             input = std::max(input, (size_t)count(plan.sizes[s]));
-            for (int level = 0; level < plan.levels(s); level++) {
+            for (int level = -1; level < plan.levels(s); level++) {
                 const auto units = plan.units_at(s, level);
                 for (int u : units) {
-                    padded = std::max(padded, padded_count<T>(plan.units[u].in, plan.pad_of(units), blocks));
-                    const Size out = plan.units[u].out;
-                    strip = std::max(strip, (size_t)strip_rows(out) * out.width * lanes);
-                    input = std::max(input, (size_t)count(out));  // the gradient of a pooled map
+                    const Unit& unit = plan.units[u];
+                    if (level >= 0) padded = std::max(padded, padded_count<T>(unit.in, plan.pad_of(units), blocks));
+                    strip = std::max(strip, (size_t)this->rows(unit) * unit.out.width * (this->in_blocks(unit) + 1) * V);
+                    strip = std::max(strip, (size_t)this->rows(unit) * unit.out.width * lanes);
+                    input = std::max(input, (size_t)count(unit.out));  // the gradient of a pooled map
                 }
             }
         }
         const size_t terms = plan.terms.size() + 2;
-        return 3 * aligned(padded * sizeof(T)) + 5 * aligned(strip * sizeof(T)) + 2 * aligned(input * sizeof(T)) +
+        return 3 * aligned(padded * sizeof(T)) + 3 * aligned(strip * sizeof(T)) + 2 * aligned(input * sizeof(T)) +
                aligned(2 * lanes * sizeof(T)) + 2 * (aligned(terms * lanes * sizeof(T)) + aligned(terms * sizeof(Scaled<T>)));
     }
 
@@ -96,7 +102,8 @@ template <class T> struct Backward : Pass<T> {
         std::fill_n(behind_sums, many * units * 2 * lanes, 0.0);
         std::fill_n(node_sums, (size_t)plan.states * plan.batch * lanes, 0.0);
         for (int s = plan.states - 1; s >= 0; s--) {
-            for (int level = plan.levels(s) - 1; level > 0; level--) {
+            const bool wanted = s >= plan.inputs || to.inputs[s] || to.wants_weights;
+            for (int level = plan.levels(s) - 1; wanted && level > 0; level--) {
                 const auto chosen = plan.units_at(s, level);
                 clear_partial(chosen);
                 for_images(*this, [&](int image, int chunk, int worker) {
@@ -108,10 +115,11 @@ template <class T> struct Backward : Pass<T> {
             const auto chosen = plan.units_at(s, 0), next = plan.terms_from(s - 1);
             clear_partial(chosen);
             for_images(*this, [&](int image, int chunk, int worker) {
-                back_to_state(s, chosen, image, chunk, scratch[worker]);
+                if (wanted) back_to_state(s, chosen, image, chunk, scratch[worker]);
                 for (int t : next) add_term_products(t, image, chunk);
             });
             finish_weights(chosen);
+            if (wanted && s < plan.inputs && plan.projection(s) >= 0) back_to_input(plan.projection(s));
             for (int u = 0; u < (int)units; u++)
                 if (plan.units[u].source == s - 1) std::fill_n(factors(u, 0), 3 * lanes, T(0));
             for (int t : next) back_through_term(t);
@@ -121,10 +129,7 @@ template <class T> struct Backward : Pass<T> {
     void pack(int u) {
         const Unit& unit = plan.units[u];
         if (unit.operation == STAGE) this->pack_taps(u, taps[u]);
-        if (!unit.is_matrix()) return;
-        const int row = lanes * unit.copies();
-        for (int o = 0; o < lanes; o++)
-            for (int i = 0; i < row; i++) matrices[u][(long)o * row + i] = this->weight(u, o, i);
+        if (unit.is_matrix()) this->pack_matrix(u, matrices[u], false);
     }
 
     T* node(int s, int image) const { return nodes[s] + image * count(plan.sizes[s]); }
@@ -249,8 +254,67 @@ template <class T> struct Backward : Pass<T> {
         back_through_matrix(u, image, chunk, x, gx, place);
         T* g = behind[from] + image * count(unit.in);
         unpad(x, gx, g);
-        add_products<T>(g, nullptr, unit.in.pixels(), blocks, behind_sums_of(chunk, from));
-        add_products<T>(g, this->map(from, image), unit.in.pixels(), blocks, behind_sums_of(chunk, from) + lanes);
+        add_behind_sums(from, image, chunk);
+    }
+
+    void add_behind_sums(int u, int image, int chunk) {
+        const long pixels = plan.units[u].out.pixels();
+        const T* g = behind[u] + image * count(plan.units[u].out);
+        add_products<T>(g, nullptr, pixels, blocks, behind_sums_of(chunk, u));
+        add_products<T>(g, this->map(u, image), pixels, blocks, behind_sums_of(chunk, u) + lanes);
+    }
+
+    // Through a projection, whose state's gradient is known.
+    void back_to_input(int u) {
+        back_through_inner_norm(u);
+        clear_partial({u});
+        for_images(*this, [&](int image, int chunk, int worker) { back_to_raw(u, image, chunk, scratch[worker]); });
+        finish_weights({u});
+    }
+
+    void back_to_raw(int u, int image, int chunk, char* place) {
+        const Unit& unit = plan.units[u];
+        const long size = unit.in.pixels() * unit.in_channels;
+        const T* x = this->raw(unit, image);
+        T* gx = to.inputs[unit.source] ? static_cast<T*>(to.inputs[unit.source]) + image * size : nullptr;
+        if (gx && unit.operation == HALVING) std::fill_n(gx, size, T(0));  // some pixels are read by no output
+        for_strips(
+            u, image, chunk, place, [&](Rows rows, T* d) { this->gather_raw(unit, image, rows, d); },
+            [&](Rows rows, const T* g, T* gd) {
+                if (!gx) return;
+                const long pixels = (long)rows.count() * unit.out.width;
+                multiply<T>({g, pixels, blocks, matrices[u], gd, pixels, this->in_blocks(unit)}, pixels, nullptr);
+                this->for_raw(unit, rows, [&](long pixel, int c, int some, long from) {
+                    const long at = pixel * unit.in_channels + c;
+                    if (pixel >= 0)
+                        store_some(gx + at, load_some(x + at, some) > zero<T>() ? load(gd + from) : zero<T>(), some);
+                });
+            });
+    }
+
+    // Strip by strip the gradient g of a unit's map; that of its matrix, where weights' are wanted, by what `fill` puts
+    // into d; then body(rows, g, memory for the gradient of d).
+    template <class Fill, class Body>
+    void for_strips(int u, int image, int chunk, char*& place, Fill&& fill, Body&& body) {
+        const Unit& unit = plan.units[u];
+        const int step = this->rows(unit), inner = this->in_blocks(unit);
+        Scaled<T>* terms = take<Scaled<T>>(place, plan.terms.size() + 2);
+        const int n = map_terms(u, image, terms, place);
+        const size_t most = (size_t)step * unit.out.width * V;
+        T *g = take<T>(place, most * blocks), *d = take<T>(place, most * inner), *gd = take<T>(place, most * inner);
+        for (int begin = 0; begin < unit.out.height; begin += step) {
+            const Rows rows = {begin, std::min(begin + step, unit.out.height)};
+            const long pixels = (long)rows.count() * unit.out.width;
+            for (int block = 0; block < blocks; block++)
+                sum_block(terms, n, factors(u, 2), (block * unit.out.pixels() + (long)begin * unit.out.width) * V, pixels,
+                          block * V, g + block * pixels * V);
+            if (to.wants_weights) {
+                fill(rows, d);
+                T* of_matrix = partial_of(chunk, u) + this->taps_count(unit);
+                multiply_weights<T>(g, pixels, blocks, d, pixels, inner, pixels, of_matrix);
+            }
+            body(rows, g, gd);
+        }
     }
 
     // g = gx where x, behind its ReLU, is more than zero.
@@ -265,60 +329,56 @@ template <class T> struct Backward : Pass<T> {
 
     // gx += the gradient of a stage's or a halving's padded input; its weights' gradients.
     void back_through_matrix(int u, int image, int chunk, const Padded<T>& x, const Padded<T>& gx, char* place) {
-        const Unit& unit = plan.units[u];
-        const Size out = unit.out;
-        const int rows = strip_rows(out), inner = blocks * unit.copies(), pad = unit.operation == STAGE ? x.pad : 0;
-        Scaled<T>* terms = take<Scaled<T>>(place, plan.terms.size() + 2);
-        const int n = map_terms(u, image, terms, place);
-        const size_t strip = (size_t)rows * out.width * lanes;
-        T *g = take<T>(place, strip), *d = take<T>(place, 2 * strip), *gd = take<T>(place, 2 * strip);
-        const Padded<T> gs = {take<T>(place, padded_count<T>(out, pad, blocks)), out, pad};
-        if (unit.operation == STAGE) zero_border(gs, blocks);
-        T* const of_taps = partial_of(chunk, u);
-        T* const of_matrix = of_taps + this->taps_count(unit);
-        for (int begin = 0; begin < out.height; begin += rows) {
-            const int end = std::min(begin + rows, out.height);
-            const long pixels = (long)(end - begin) * out.width;
-            for (int block = 0; block < blocks; block++)
-                sum_block(terms, n, factors(u, 2), (block * out.pixels() + (long)begin * out.width) * V, pixels, block * V,
-                          g + block * pixels * V);
-            if (to.wants_weights) {
-                again(u, x, begin, end, d);
-                multiply_weights<T>(g, pixels, blocks, d, pixels, inner, pixels, of_matrix);
-            }
-            if (unit.operation == HALVING) {
-                multiply<T>({g, pixels, blocks, matrices[u], gd, pixels, inner}, pixels, nullptr);
-                scatter_halves(gd, out, begin, end, gx);
-                continue;
-            }
-            for (int i = begin; i < end; i++)
-                multiply<T>({g + (long)(i - begin) * out.width * V, pixels, blocks, matrices[u], gs.at(0, i, 0), gs.pixels(),
-                             blocks},
-                            out.width, nullptr);
-        }
-        if (unit.operation == HALVING) return;
-        for (int block = 0; block < blocks; block++) {
-            const long first = (long)block * unit.kernel.taps() * V;
-            if (to.wants_weights) convolve_weights<T>(x, gs, block, unit.kernel, of_taps + first);
-            convolve_back<T>(gs, block, taps[u] + first, unit.kernel, gx);
-        }
+        if (plan.units[u].operation == HALVING)
+            back_through_halving(u, image, chunk, x, gx, place);
+        else
+            back_through_stage(u, image, chunk, x, gx, place);
     }
 
-    // What the matrix of a unit reads, rows `begin` to `end`.
-    void again(int u, const Padded<T>& x, int begin, int end, T* d) const {
+    void back_through_halving(int u, int image, int chunk, const Padded<T>& x, const Padded<T>& gx, char* place) {
+        const Size out = plan.units[u].out;
+        for_strips(
+            u, image, chunk, place, [&](Rows rows, T* d) { this->gather_halves(x, out, rows, d); },
+            [&](Rows rows, const T* g, T* gd) {
+                const long pixels = (long)rows.count() * out.width;
+                multiply<T>({g, pixels, blocks, matrices[u], gd, pixels, 2 * blocks}, pixels, nullptr);
+                scatter_halves(gd, out, rows, gx);
+            });
+    }
+
+    void back_through_stage(int u, int image, int chunk, const Padded<T>& x, const Padded<T>& gx, char* place) {
         const Unit& unit = plan.units[u];
-        if (unit.operation == HALVING) return this->gather_halves(x, unit.out, begin, end, d);
-        const long step = (long)(end - begin) * unit.out.width * V;
-        for (int block = 0; block < blocks; block++)
-            convolve<T>(x, block, taps[u] + (long)block * unit.kernel.taps() * V, unit.kernel, d + block * step,
-                        unit.out.width, begin, end);
+        const Size out = unit.out;
+        const long taps_step = (long)unit.kernel.taps() * V;
+        const Padded<T> gs = {take<T>(place, padded_count<T>(out, x.pad, blocks)), out, x.pad};
+        zero_border(gs, blocks);
+        for_strips(
+            u, image, chunk, place,
+            [&](Rows rows, T* d) {  // computed anew
+                for (int block = 0; block < blocks; block++)
+                    convolve<T>(x, block, taps[u] + block * taps_step, unit.kernel,
+                                d + (long)block * rows.count() * out.width * V, out.width, rows.begin, rows.end);
+            },
+            [&](Rows rows, const T* g, T*) {
+                const long step = (long)rows.count() * out.width;
+                for (int i = 0; i < rows.count(); i++) {
+                    const T* row = g + (long)i * out.width * V;
+                    multiply<T>({row, step, blocks, matrices[u], gs.at(0, rows.begin + i, 0), gs.pixels(), blocks},
+                                out.width, nullptr);
+                }
+            });
+        for (int block = 0; block < blocks; block++) {
+            if (to.wants_weights)
+                convolve_weights<T>(x, gs, block, unit.kernel, partial_of(chunk, u) + block * taps_step);
+            convolve_back<T>(gs, block, taps[u] + block * taps_step, unit.kernel, gx);
+        }
     }
 
     // The inverse of `gather_halves`, added.
-    void scatter_halves(const T* g, Size out, int begin, int end, const Padded<T>& gx) const {
+    void scatter_halves(const T* g, Size out, Rows rows, const Padded<T>& gx) const {
         for (int half = 0; half < 2; half++)
             for (int block = 0; block < blocks; block++)
-                for (int i = begin; i < end; i++) {
+                for (int i = rows.begin; i < rows.end; i++) {
                     T* y = gx.at(block, 2 * i + half, half);
                     for (int j = 0; j < out.width; j++, g += V) store(y + 2 * j * V, load(y + 2 * j * V) + load(g));
                 }
@@ -328,8 +388,7 @@ template <class T> struct Backward : Pass<T> {
     void back_to_state(int s, const std::vector<int>& units, int image, int chunk, char* place) {
         const Size size = plan.sizes[s];
         const long pixels = size.pixels();
-        if (s < plan.inputs && !to.inputs[s] && !to.wants_weights) return;
-        T* g = s < plan.inputs ? take<T>(place, count(size)) : node(s, image);
+        T* g = is_kept(s) ? node(s, image) : take<T>(place, count(size));
         begin_gradient(s, image, g);
         const bool padded = std::any_of(units.begin(), units.end(), [&](int u) { return plan.units[u].is_matrix(); });
         if (padded) {
@@ -346,6 +405,7 @@ template <class T> struct Backward : Pass<T> {
             if (!plan.units[u].is_matrix()) back_through_pool(u, image, g, place);
         add_identities(s, image, g, place);
         if (s >= plan.inputs) return add_products<T>(g, nullptr, pixels, blocks, node_sum(s, image));
+        if (is_kept(s)) return add_behind_sums(plan.projection(s), image, chunk);
         if (T* gx = static_cast<T*>(to.inputs[s]))
             from_blocks(g, gx + image * pixels * plan.channels, (long)plan.channels, pixels, plan.channels);
     }
@@ -410,16 +470,16 @@ template <class T> struct Backward : Pass<T> {
             T* sum = partial_of(0, u);
             for (int chunk = 1; chunk < this->chunks.count; chunk++)
                 for (size_t i = 0; i < n; i++) sum[i] += partial_of(chunk, u)[i];
-            const int k = unit.operation == STAGE ? unit.kernel.taps() : 0, row = lanes * unit.copies();
+            const int k = unit.operation == STAGE ? unit.kernel.taps() : 0;
             if (T* of_taps = static_cast<T*>(to.weights[3 * u]))
                 for (int c = 0; c < channels; c++)
                     for (int i = 0; i < k; i++) of_taps[(long)c * k + i] = sum[((long)(c / V) * k + i) * V + c % V];
-            const int even = unit.operation == HALVING ? channels - channels / 2 : channels;
+            const int even = this->evens(unit), columns = this->in_blocks(unit) * V, in = unit.in_channels;
             for (int o = 0; unit.is_matrix() && o < channels; o++) {
                 const int copy = o < even ? 0 : 1;
                 T* of_matrix = static_cast<T*>(to.weights[3 * u + 1 + copy]);
-                const T* from = sum + this->taps_count(unit) + (long)o * row + copy * lanes;
-                if (of_matrix) std::copy_n(from, channels, of_matrix + (long)(copy ? o - even : o) * channels);
+                const T* from = sum + this->taps_count(unit) + (long)o * columns + copy * columns / 2;
+                if (of_matrix) std::copy_n(from, in, of_matrix + (long)(copy ? o - even : o) * in);
             }
         });
     }

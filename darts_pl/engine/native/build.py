@@ -77,7 +77,7 @@ def library() -> ctypes.CDLL:
     return _library(native_target(), cache_dir(), os.environ.get("CXX"))
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def _library(target: str, cache: Path, named: str | None) -> ctypes.CDLL:
     compiler = _compiler(named)
     flags = (*FLAGS, *QUIET, *TARGETS[target])

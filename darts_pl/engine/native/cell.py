@@ -9,13 +9,14 @@ import torch.nn as nn
 from torch import Tensor
 
 from darts_pl.engine.candidates import terms_of
-from darts_pl.engine.fast import FastEngine, first_states
+from darts_pl.engine.fast import FastEngine
 from darts_pl.engine.native.build import BuildError, library
 from darts_pl.engine.native.dense_cell import DenseCells
 from darts_pl.engine.native.function import Call, run_cell
 from darts_pl.engine.native.kernels import Kernels
 from darts_pl.engine.native.plan import Links, NotNative, Plan
 from darts_pl.engine.recipes import Recipes
+from darts_pl.engine.twice import is_differentiated_twice
 from darts_pl.spaces.walk import DerivedCell, GraphCell, SearchedCell
 
 log = logging.getLogger("darts_pl")
@@ -41,20 +42,20 @@ class NativeEngine:
             return output
         if not isinstance(cell, SearchedCell | DerivedCell):
             return self._fast.run(cell, inputs)
-        states = first_states(cell, inputs, self._recipes)
         drawn = torch.get_rng_state()
-        # in the order of a walk by nodes, since this is where paths are dropped
-        nodes = [
-            [(link.source, terms_of(cell, link, states[0], self._recipes)) for link in node] for node in cell.links()
-        ]
-        links = Links(nodes)
-        planned = self._plans.find(cell, states, links)
+        links = self._links(cell, inputs[0])
+        planned = self._plans.find(cell, inputs, links)
         if planned is None:
             torch.set_rng_state(drawn)
-            return self._fast.run_on(cell, states)
+            return self._fast.run(cell, inputs)
         plan, kernels = planned
         gates, masks = links.values()
-        return run_cell(Call(plan, kernels, masks), states, gates, plan.parameters())
+        return run_cell(Call(plan, kernels, masks), inputs, gates, plan.parameters())
+
+    def _links(self, cell: SearchedCell | DerivedCell, like: Tensor) -> Links:
+        # in the order of a walk by nodes, since this is where paths are dropped
+        nodes = [[(link.source, terms_of(cell, link, like, self._recipes)) for link in node] for node in cell.links()]
+        return Links(nodes, [self._recipes.of(module) for module in cell.input_modules()])
 
 
 class Plans:
@@ -67,20 +68,20 @@ class Plans:
         return type(self), ()  # a copy begins anew
 
     def find(
-        self, cell: SearchedCell | DerivedCell, states: Sequence[Tensor], links: Links
+        self, cell: SearchedCell | DerivedCell, inputs: Sequence[Tensor], links: Links
     ) -> tuple[Plan, Kernels] | None:
         """The plan of a pass, None where the kernels cannot compute it."""
-        key = (states[0].dtype, *(state.shape for state in states), *links.key())
+        key = (inputs[0].dtype, *(x.shape for x in inputs), *links.key())
         if key not in self._found:
             if len(self._found) >= MOST_PLANS:
                 self._found.clear()
-            self._found[key] = _Found(links.recipes(), _plan(cell, states, links))
+            self._found[key] = _Found(links.recipes(), _plan(cell, inputs, links))
         found = self._found[key]
         if found.plan is None:
             return None
         norms = found.plan.norm_state()
         if found.kernels is None or found.norms != norms:
-            found.kernels, found.norms = Kernels(found.plan, states[0].dtype), norms
+            found.kernels, found.norms = Kernels(found.plan, inputs[0].dtype), norms
         return found.plan, found.kernels
 
 
@@ -94,23 +95,22 @@ class _Found:
     norms: object = None
 
 
-def _plan(cell: SearchedCell | DerivedCell, states: Sequence[Tensor], links: Links) -> Plan | None:
+def _plan(cell: SearchedCell | DerivedCell, inputs: Sequence[Tensor], links: Links) -> Plan | None:
     concat = cell.concat[-1:] if cell.output == "last" else cell.concat
-    batch, channels = states[0].shape[:2]
     if cell.output not in ("concat", "last") and len(concat) > 1:
         return None
-    if any(state.shape[:2] != (batch, channels) for state in states):
+    if any(x.shape[0] != inputs[0].shape[0] or x.dtype != inputs[0].dtype for x in inputs):
         return None
     try:
-        plan = Plan(batch, channels, [(state.shape[2], state.shape[3]) for state in states], links, concat)
+        plan = Plan(inputs[0].shape[0], [x.shape[1:] for x in inputs], links, concat)
     except NotNative:
         return None
     numbers = [*plan.parameters(), *(each for each in plan.buffers() if each is not None and each.is_floating_point())]
-    return plan if all(_alike(each, states[0]) for each in numbers) else None
+    return plan if all(_alike(each, inputs[0]) for each in numbers) else None
 
 
-def _alike(tensor: Tensor, state: Tensor) -> bool:
-    return tensor.dtype == state.dtype and tensor.device == state.device and type(tensor) in (Tensor, nn.Parameter)
+def _alike(tensor: Tensor, x: Tensor) -> bool:
+    return tensor.dtype == x.dtype and tensor.device == x.device and type(tensor) in (Tensor, nn.Parameter)
 
 
 def is_available() -> bool:
@@ -126,8 +126,11 @@ def is_available() -> bool:
 
 
 def _only_computes(inputs: Sequence[Tensor]) -> bool:
-    """Whether `inputs` are numbers in the memory of the host, and the pass is only run, not recorded or compiled."""
-    if torch.is_autocast_enabled("cpu") or torch.compiler.is_compiling() or torch.jit.is_tracing():
+    """Whether `inputs` are numbers in the memory of the host, and the pass is only run and differentiated once, not
+    recorded or compiled."""
+    if is_differentiated_twice() or torch.is_autocast_enabled("cpu"):
+        return False
+    if torch.compiler.is_compiling() or torch.jit.is_tracing():
         return False
     return all(
         type(each) is Tensor and each.device.type == "cpu" and each.dtype in DTYPES and each.dim() == 4

@@ -12,16 +12,14 @@ namespace {
 template <class T> struct Forward : Pass<T> {
     using Base = Pass<T>;
     using Base::blocks, Base::lanes, Base::plan, Base::V, Base::count;
-    const T* const* inputs;
     T* output;
     std::vector<T*> taps, matrices;  // packed, of every unit
     std::vector<char*> scratch;      // of every worker
     double* moments;                 // [chunks][units][2][lanes]
     size_t used;                     // bytes of `work`
 
-    Forward(const Plan& plan, const Pointers& pointers, const T* const* inputs, const T* gates, char* saved, char* work,
-            T* output, int threads)
-        : Base(plan, pointers, gates, saved, threads), inputs(inputs), output(output) {
+    Forward(const Plan& plan, const Pointers& pointers, const T* gates, char* saved, char* work, T* output, int threads)
+        : Base(plan, pointers, gates, saved, threads), output(output) {
         char* place = work;
         for (const Unit& u : plan.units) {
             taps.push_back(take<T>(place, this->taps_count(u)));
@@ -35,12 +33,12 @@ template <class T> struct Forward : Pass<T> {
     size_t scratch_bytes() const {
         size_t padded = 0, strip = 0;
         for (int s = 0; s < plan.states; s++)
-            for (int level = 0; level < plan.levels(s); level++) {
+            for (int level = -1; level < plan.levels(s); level++) {
                 const auto units = plan.units_at(s, level);
                 for (int u : units) {
-                    padded = std::max(padded, padded_count<T>(plan.units[u].in, plan.pad_of(units), blocks));
-                    const Size out = plan.units[u].out;
-                    strip = std::max(strip, (size_t)strip_rows(out) * out.width * lanes * plan.units[u].copies());
+                    const Unit& unit = plan.units[u];
+                    if (level >= 0) padded = std::max(padded, padded_count<T>(unit.in, plan.pad_of(units), blocks));
+                    strip = std::max(strip, (size_t)this->rows(unit) * unit.out.width * this->in_blocks(unit) * V);
                 }
             }
         const size_t terms = plan.terms.size() + 1;
@@ -51,6 +49,7 @@ template <class T> struct Forward : Pass<T> {
     void run() {
         parallel((int)plan.units.size(), this->threads, [&](int u, int) { pack(u); });
         std::fill_n(moments, (size_t)this->chunks.count * plan.units.size() * 2 * lanes, 0.0);
+        project_inputs();
         for (int s = 0; s < plan.states; s++) {
             const auto first = plan.units_at(s, 0);
             for_images(*this, [&](int image, int chunk, int worker) {
@@ -71,21 +70,60 @@ template <class T> struct Forward : Pass<T> {
     void pack(int u) {
         const Unit& unit = plan.units[u];
         if (unit.operation == STAGE) this->pack_taps(u, taps[u]);
-        if (!unit.is_matrix()) return;
-        for (int i = 0; i < lanes * unit.copies(); i++)
-            for (int o = 0; o < lanes; o++) matrices[u][(long)i * lanes + o] = this->weight(u, o, i);
+        if (unit.is_matrix()) this->pack_matrix(u, matrices[u], true);
+    }
+
+    // The maps that states are made of, before their normalisation.
+    void project_inputs() {
+        std::vector<int> units;
+        for (int s = 0; s < plan.inputs; s++)
+            if (plan.projection(s) >= 0) units.push_back(plan.projection(s));
+        if (units.empty()) return;
+        for_images(*this, [&](int image, int chunk, int worker) {
+            for (int u : units) {
+                const Unit& unit = plan.units[u];
+                T* strip = reinterpret_cast<T*>(scratch[worker]);
+                for_strips(u, image, moments_of(chunk, u), strip,
+                           [&](Rows rows) { this->gather_raw(unit, image, rows, strip); });
+            }
+        });
+        normalize(units);
+    }
+
+    // y = the product of a unit's matrix with what `fill` puts into `strip`, strip by strip.
+    template <class F> void for_strips(int u, int image, double* sums, T* strip, F&& fill) {
+        const Unit& unit = plan.units[u];
+        const Size out = unit.out;
+        const int step = this->rows(unit);
+        for (int begin = 0; begin < out.height; begin += step) {
+            const Rows rows = {begin, std::min(begin + step, out.height)};
+            const long pixels = (long)rows.count() * out.width;
+            fill(rows);
+            T* y = this->map(u, image) + (long)begin * out.width * V;
+            multiply<T>({strip, pixels, this->in_blocks(unit), matrices[u], y, out.pixels(), blocks}, pixels, sums);
+        }
     }
 
     void make_state(int s, int image, char* place) {
         const long pixels = plan.sizes[s].pixels();
         T* x = this->state(s, image);
-        if (s < plan.inputs)
-            to_blocks(inputs[s] + image * pixels * plan.channels, (long)plan.channels, x, pixels, plan.channels);
+        if (s < plan.inputs && plan.projection(s) >= 0)
+            normalize_map(plan.projection(s), image, x, place);
+        else if (s < plan.inputs)
+            to_blocks(static_cast<const T*>(this->pointers.inputs[s]) + image * pixels * plan.channels, (long)plan.channels,
+                      x, pixels, plan.channels);
         else
             sum_node(s, image, x, place);
         if (plan.slot[s] < 0) return;
         const long step = (long)plan.slots * plan.channels;
         from_blocks(x, output + image * pixels * step + plan.slot[s] * plan.channels, step, pixels, plan.channels);
+    }
+
+    void normalize_map(int u, int image, T* y, char* place) {
+        T *factors = take<T>(place, lanes), *offsets = take<T>(place, lanes);
+        this->inner_affine(plan.units[u].norm, factors, offsets);
+        const Scaled<T> term = {this->map(u, image), factors};
+        sum_maps(&term, 1, offsets, plan.units[u].out.pixels(), blocks, y);
     }
 
     void sum_node(int node, int image, T* y, char* place) {
@@ -144,24 +182,15 @@ template <class T> struct Forward : Pass<T> {
         add_moments<T>(y, unit.out.pixels(), blocks, sums);
     }
 
-    // A stage or a halving, strip by strip.
+    // A stage or a halving.
     void run_matrix(int u, int image, const Padded<T>& x, double* sums, T* strip) {
         const Unit& unit = plan.units[u];
-        const Size out = unit.out;
-        T* y = this->map(u, image);
-        const int rows = strip_rows(out), copies = unit.copies();
-        for (int begin = 0; begin < out.height; begin += rows) {
-            const int end = std::min(begin + rows, out.height);
-            const long pixels = (long)(end - begin) * out.width;
-            if (unit.operation == HALVING)
-                this->gather_halves(x, out, begin, end, strip);
-            else
-                for (int block = 0; block < blocks; block++)
-                    convolve<T>(x, block, taps[u] + (long)block * unit.kernel.taps() * V, unit.kernel,
-                                strip + block * pixels * V, out.width, begin, end);
-            multiply<T>({strip, pixels, blocks * copies, matrices[u], y + (long)begin * out.width * V, out.pixels(), blocks},
-                        pixels, sums);
-        }
+        for_strips(u, image, sums, strip, [&](Rows rows) {
+            if (unit.operation == HALVING) return this->gather_halves(x, unit.out, rows, strip);
+            for (int block = 0; block < blocks; block++)
+                convolve<T>(x, block, taps[u] + (long)block * unit.kernel.taps() * V, unit.kernel,
+                            strip + (long)block * rows.count() * unit.out.width * V, unit.out.width, rows.begin, rows.end);
+        });
     }
 
     // The statistics of what normalises `units`, and the running ones.
@@ -205,18 +234,16 @@ template <class T> struct Forward : Pass<T> {
 };
 
 template <class T>
-void forward(const int64_t* numbers, const double* reals, const Pointers& pointers, const void* const* inputs,
-             const void* gates, char* saved, char* work, void* output, int threads) {
+void forward(const int64_t* numbers, const double* reals, const Pointers& pointers, const void* gates, char* saved,
+             char* work, void* output, int threads) {
     const Plan plan(numbers, reals);
-    Forward<T>(plan, pointers, reinterpret_cast<const T* const*>(inputs), static_cast<const T*>(gates), saved, work,
-               static_cast<T*>(output), threads)
-        .run();
+    Forward<T>(plan, pointers, static_cast<const T*>(gates), saved, work, static_cast<T*>(output), threads).run();
 }
 
 template <class T> void sizes(const int64_t* numbers, const double* reals, int threads, int64_t* bytes) {
     const Plan plan(numbers, reals);
     char* const nowhere = reinterpret_cast<char*>(ALIGNMENT);  // for the distances alone
-    const Forward<T> pass(plan, {}, nullptr, nullptr, nowhere, nowhere, nullptr, threads);
+    const Forward<T> pass(plan, {}, nullptr, nowhere, nowhere, nullptr, threads);
     bytes[0] = pass.end_of_saved - nowhere;
     bytes[1] = (int64_t)pass.used;
 }
@@ -231,8 +258,8 @@ void cell_forward_bytes(int is_double, const int64_t* numbers, const double* rea
 }
 
 void cell_forward(int is_double, const int64_t* numbers, const double* reals, const darts::Pointers* pointers,
-                  const void* const* inputs, const void* gates, char* saved, char* work, void* output, int threads) {
-    (is_double ? darts::forward<double> : darts::forward<float>)(numbers, reals, *pointers, inputs, gates, saved, work,
-                                                                 output, threads);
+                  const void* gates, char* saved, char* work, void* output, int threads) {
+    (is_double ? darts::forward<double> : darts::forward<float>)(numbers, reals, *pointers, gates, saved, work, output,
+                                                                 threads);
 }
 }

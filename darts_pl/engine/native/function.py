@@ -20,34 +20,31 @@ class Call(NamedTuple):
     masks: Sequence[Tensor]
 
 
-def run_cell(
-    call: Call, states: Sequence[Tensor], gates: Sequence[Tensor], parameters: Sequence[Tensor]
-) -> Tensor:
+def run_cell(call: Call, inputs: Sequence[Tensor], gates: Sequence[Tensor], parameters: Sequence[Tensor]) -> Tensor:
     """The output of a cell, (B, len(concat) · C, H, W) in channels-last memory.
 
     Args:
-        states: those that are no nodes, (B, C, H, W). gates: scalars, in the order of the plan. parameters: those of
+        inputs: of the cell, (B, C', H', W'). gates: scalars, in the order of the plan. parameters: those of
             the plan.
 
     Raises:
         ConfigError: in the backward pass, where it is to be differentiated in turn.
     """
     row = torch.stack(list(gates)) if gates else None
-    output: Tensor = _CellFunction.apply(call, len(states), row, *states, *parameters)
+    output: Tensor = _CellFunction.apply(call, row, *inputs, *parameters)
     return output
 
 
 class _CellFunction(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, call: Call, inputs: int, gates: Tensor | None, *tensors: Tensor) -> Tensor:
+    def forward(ctx: Any, call: Call, gates: Tensor | None, *tensors: Tensor) -> Tensor:
         plan = call.plan
-        states, parameters = [_channels_last(state) for state in tensors[:inputs]], tensors[inputs:]
+        inputs, parameters = [_channels_last(x) for x in tensors[: plan.inputs]], tensors[plan.inputs :]
         height, width = plan.sizes[plan.concat[0]]
-        output = _empty((plan.batch, len(plan.concat) * plan.channels, height, width), states[0])
-        pointers = _pointers(call, parameters, plan.buffers())
-        saved = call.kernels.forward(pointers, states, gates, output)
-        ctx.call, ctx.has_gates, ctx.shapes = call, gates is not None, [state.shape for state in states]
-        ctx.save_for_backward(saved, *([] if gates is None else [gates]), *parameters)
+        output = _empty((plan.batch, len(plan.concat) * plan.channels, height, width), inputs[0])
+        saved = call.kernels.forward(_pointers(call, inputs, parameters, plan.buffers()), gates, output)
+        ctx.call, ctx.has_gates = call, gates is not None
+        ctx.save_for_backward(saved, *([] if gates is None else [gates]), *inputs, *parameters)
         return output
 
     @staticmethod
@@ -58,21 +55,19 @@ class _CellFunction(torch.autograd.Function):
                 "engine=plain"
             )
         call: Call = ctx.call
+        plan = call.plan
         saved, *tensors = ctx.saved_tensors
         gates = tensors.pop(0) if ctx.has_gates else None
-        first = 1 if ctx.has_gates else 0  # where the states begin among the tensors
-        of_states = [
-            _empty(shape, gradients[0]) if is_wanted(ctx, first + index) else None
-            for index, shape in enumerate(ctx.shapes)
-        ]
-        first += len(ctx.shapes)
-        wants_parameters = any(is_wanted(ctx, first + index) for index in range(len(tensors)))
-        of_parameters = _flat_like(tensors) if wants_parameters else [None] * len(tensors)
-        of_gates = torch.empty(call.plan.gates, dtype=torch.float64)
-        target = Gradients(of_states, of_gates, *call.plan.spread(of_parameters), wants_parameters)
-        pointers = _pointers(call, tensors, [None] * (3 * len(call.plan.norms)))
+        inputs, parameters = tensors[: plan.inputs], tensors[plan.inputs :]
+        first = 1 if ctx.has_gates else 0  # where the inputs begin among the tensors
+        of_inputs = [_empty(x.shape, x) if is_wanted(ctx, first + index) else None for index, x in enumerate(inputs)]
+        wants_parameters = any(is_wanted(ctx, index) for index in range(first + len(inputs), len(ctx.next_functions)))
+        of_parameters = _flat_like(parameters) if wants_parameters else [None] * len(parameters)
+        of_gates = torch.empty(plan.gates, dtype=torch.float64)
+        target = Gradients(of_inputs, of_gates, *plan.spread(of_parameters), wants_parameters)
+        pointers = _pointers(call, inputs, parameters, [None] * (3 * len(plan.norms)))
         call.kernels.backward(pointers, gates, saved, _channels_last(gradients[0]), target)
-        return None, None, None if gates is None else of_gates.to(gates.dtype), *of_states, *of_parameters
+        return None, None if gates is None else of_gates.to(gates.dtype), *of_inputs, *of_parameters
 
 
 def _channels_last(x: Tensor) -> Tensor:
@@ -89,10 +84,12 @@ def _flat_like(tensors: Sequence[Tensor]) -> list[Tensor]:
     return list(torch._C._nn.unflatten_dense_tensors(flat, list(tensors)))
 
 
-def _pointers(call: Call, parameters: Sequence[Tensor], buffers: Sequence[Tensor | None]) -> Pointers:
+def _pointers(
+    call: Call, inputs: Sequence[Tensor], parameters: Sequence[Tensor], buffers: Sequence[Tensor | None]
+) -> Pointers:
     weights, affine = call.plan.spread(parameters)
     norms: list[Tensor | None] = []
     for index in range(len(call.plan.norms)):
         norms += affine[2 * index : 2 * index + 2]
         norms += buffers[3 * index : 3 * index + 3]
-    return Pointers(weights, norms, call.masks)
+    return Pointers(inputs, weights, norms, call.masks)

@@ -30,9 +30,7 @@ class Kernels:
         self._numbers = (ctypes.c_int64 * len(numbers))(*numbers)
         self._reals = (ctypes.c_double * max(1, len(reals)))(*reals)
 
-    def forward(
-        self, pointers: "Pointers", inputs: Sequence[Tensor], gates: Tensor | None, output: Tensor
-    ) -> Tensor:
+    def forward(self, pointers: "Pointers", gates: Tensor | None, output: Tensor) -> Tensor:
         """Fill `output` (B, len(concat) · C, H, W), channels-last; returns the bytes that `backward` reads."""
         threads = torch.get_num_threads()
         kept, needed = self._bytes(self._library.cell_forward_bytes, 2, threads)
@@ -40,7 +38,6 @@ class Kernels:
         work = store.lend(needed)
         self._library.cell_forward(
             *self._head(pointers),
-            addresses(inputs),
             address(gates),
             address(saved),
             address(work),
@@ -81,19 +78,23 @@ class Kernels:
 
 
 class _PointersStruct(ctypes.Structure):
-    _fields_ = [("weights", Pointer), ("norms", Pointer), ("masks", Pointer)]
+    _fields_ = [("inputs", Pointer), ("weights", Pointer), ("norms", Pointer), ("masks", Pointer)]
 
 
 class Pointers:
-    """Parameters, running statistics and masks in the order of plan.h; None: there is none.
+    """Inputs (channels-last), parameters, running statistics and masks in the order of plan.h; None: there is none.
 
     The tensors must live until the kernels have run.
     """
 
     def __init__(
-        self, weights: Sequence[Tensor | None], norms: Sequence[Tensor | None], masks: Sequence[Tensor | None]
+        self,
+        inputs: Sequence[Tensor],
+        weights: Sequence[Tensor | None],
+        norms: Sequence[Tensor | None],
+        masks: Sequence[Tensor],
     ):
-        self._held = addresses(weights), addresses(norms), addresses(masks)
+        self._held = addresses(inputs), addresses(weights), addresses(norms), addresses(masks)
         self.struct = _PointersStruct(*(ctypes.cast(each, Pointer) for each in self._held))
 
 

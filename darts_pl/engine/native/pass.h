@@ -1,5 +1,6 @@
 // What the forward and the backward pass of a cell share: where everything lies.
 #pragma once
+#include <algorithm>
 #include <cmath>
 
 #include "plan.h"
@@ -10,9 +11,16 @@ namespace darts {
 
 // Pointers that Python gives, in the order of the plan.
 struct Pointers {
+    void* const* inputs;   // channels-last
     void* const* weights;  // every unit: taps, matrix, second matrix (null where there is none)
     void* const* norms;    // every norm: scale, shift, running mean, running variance, number of batches (or null)
     void* const* masks;    // every mask: [batch]
+};
+
+// The rows `begin` to `end` of an image's output.
+struct Rows {
+    int begin, end;
+    int count() const { return end - begin; }
 };
 
 template <class T> struct Pass {
@@ -72,49 +80,91 @@ template <class T> struct Pass {
         offset = shift_of(m, c) - factor * means[m][c];
     }
 
+    // The same for all channels, zeros in the lanes behind them.
+    void inner_affine(int m, T* factors, T* offsets) const {
+        for (int c = 0; c < lanes; c++) {
+            double factor = 0, offset = 0;
+            if (c < plan.channels) affine(m, c, factor, offset);
+            factors[c] = factor, offsets[c] = offset;
+        }
+    }
+
     size_t taps_count(const Unit& u) const { return u.operation == STAGE ? (size_t)u.kernel.taps() * lanes : 0; }
-    size_t matrix_count(const Unit& u) const { return u.is_matrix() ? (size_t)lanes * lanes * u.copies() : 0; }
+    int in_blocks(const Unit& u) const { return blocks_of(u.in_channels, V) * u.copies(); }  // that its matrix reads
+    size_t matrix_count(const Unit& u) const { return u.is_matrix() ? (size_t)lanes * in_blocks(u) * V : 0; }
+    int rows(const Unit& u) const { return strip_rows(u.out, in_blocks(u) * V); }
+    const T* raw(const Unit& u, int image) const {
+        return static_cast<const T*>(pointers.inputs[u.source]) + image * u.in.pixels() * u.in_channels;
+    }
 
     // Filters [channels][k · k] → [blocks][k · k][LANES].
     void pack_taps(int u, T* to) const {
         const int k = plan.units[u].kernel.taps();
-        for (int c = 0; c < lanes; c++)
-            for (int i = 0; i < k; i++)
-                to[((long)(c / V) * k + i) * V + c % V] = c < plan.channels ? taps(u)[(long)c * k + i] : T(0);
+        std::fill_n(to, (size_t)k * lanes, T(0));
+        for (int c = 0; c < plan.channels; c++)
+            for (int i = 0; i < k; i++) to[((long)(c / V) * k + i) * V + c % V] = taps(u)[(long)c * k + i];
     }
 
-    // The weight of input i for output o; the inputs of a halving are the channels of the even and of the odd pixels.
-    T weight(int u, int o, int i) const {
-        const int channels = plan.channels, copy = i / lanes, c = i % lanes;
-        if (o >= channels || c >= channels) return T(0);
-        if (plan.units[u].operation == STAGE) return matrix(u, 0)[(long)o * channels + c];
-        const int even = channels - channels / 2;
-        if ((copy == 0) != (o < even)) return T(0);
-        return matrix(u, copy)[(long)(copy ? o - even : o) * channels + c];
+    // Of a halving the first `even` outputs are made of the even pixels' channels, the others of the odd ones'.
+    int evens(const Unit& u) const { return u.operation == HALVING ? plan.channels - plan.channels / 2 : plan.channels; }
+
+    // The matrix [outputs][inputs] of a unit, zeros where it has no weight: → [lanes][in_blocks · LANES], or transposed
+    // if the inputs come first.
+    void pack_matrix(int u, T* to, bool inputs_first) const {
+        const Unit& unit = plan.units[u];
+        const int even = evens(unit), columns = in_blocks(unit) * V, in = unit.in_channels;
+        std::fill_n(to, matrix_count(unit), T(0));
+        for (int copy = 0; copy < unit.copies(); copy++) {
+            const int first = copy ? even : 0, last = copy ? plan.channels : even, offset = copy * columns / 2;
+            for (int i = 0; i < in; i += V)  // a few columns at a time, so that what is written to stays in the cache
+                for (int o = first; o < last; o++) {
+                    const T* from = matrix(u, copy) + (long)(o - first) * in;
+                    for (int k = i; k < i + V && k < in; k++)
+                        to[inputs_first ? (long)(offset + k) * lanes + o : (long)o * columns + offset + k] = from[k];
+                }
+        }
     }
 
     // A unit's padded input, for all of one source and level: ReLU of the state, or of the normalised map before.
     void pad_input(const Unit& u, int image, const Padded<T>& to, T* coefficients) const {
         if (u.input < 0) return pad_relu<T>(state(u.source, image), nullptr, nullptr, to, blocks);
         T *factors = coefficients, *offsets = coefficients + lanes;
-        const int m = plan.units[u.input].norm;
-        for (int c = 0; c < lanes; c++) {
-            double factor = m < 0 ? 1 : 0, offset = 0;
-            if (m >= 0 && c < plan.channels) affine(m, c, factor, offset);
-            factors[c] = factor, offsets[c] = offset;
-        }
+        inner_affine(plan.units[u.input].norm, factors, offsets);
         pad_relu<T>(map(u.input, image), factors, offsets, to, blocks);
     }
 
-    // Every second pixel of a padded map, the even ones and behind them the odd ones: rows `begin` to `end` of the
-    // output, [2 · blocks][rows · width][LANES].
-    void gather_halves(const Padded<T>& x, Size out, int begin, int end, T* to) const {
+    // Every second pixel of a padded map, the even ones and behind them the odd ones, [2 · blocks][pixels][LANES].
+    void gather_halves(const Padded<T>& x, Size out, Rows rows, T* to) const {
         for (int half = 0; half < 2; half++)
             for (int block = 0; block < blocks; block++)
-                for (int i = begin; i < end; i++) {
+                for (int i = rows.begin; i < rows.end; i++) {
                     const T* from = x.at(block, 2 * i + half, half);
                     for (int j = 0; j < out.width; j++, to += V) store(to, load(from + (long)j * 2 * V));
                 }
+    }
+
+    // Calls with (pixel of the raw input, -1 where there is none; first channel, how many; offset in the gathered ones)
+    // for all vectors of a strip: [in_blocks][pixels][LANES].
+    template <class F> void for_raw(const Unit& u, Rows rows, F&& call) const {
+        long to = 0;
+        for (int half = 0; half < u.copies(); half++)
+            for (int c = 0; c < u.in_channels; c += V)
+                for (int i = rows.begin; i < rows.end; i++) {
+                    const int stride = u.copies(), row = i * stride + half, count = std::min(V, u.in_channels - c);
+                    for (int j = 0; j < u.out.width; j++, to += V) {
+                        const int column = j * stride + half;
+                        const bool outside = row >= u.in.height || column >= u.in.width;
+                        call(outside ? -1 : (long)row * u.in.width + column, c, count, to);
+                    }
+                }
+    }
+
+    // ReLU of what a projection reads.
+    void gather_raw(const Unit& u, int image, Rows rows, T* to) const {
+        const T* x = raw(u, image);
+        for_raw(u, rows, [&](long pixel, int c, int count, long place) {
+            store(to + place, pixel < 0 ? zero<T>() : larger<T>(load_some(x + pixel * u.in_channels + c, count), zero<T>()));
+        });
     }
 };
 

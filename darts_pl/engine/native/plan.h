@@ -1,6 +1,6 @@
 // A cell as the engine runs it, read from the numbers that plan.py writes.
 //
-// Its states are the inputs and the nodes. Units make maps of a state, or of the unit before them; terms add the maps
+// Its states are made of the inputs, or are the inputs, and the nodes. Units make maps of a state, or of the unit before; terms add the maps
 // of units, or states as they are, to nodes: node = Σ coefficient · (normalised) map. A map may have several terms, as
 // the pooling of a state has for all edges that leave it.
 #pragma once
@@ -12,15 +12,18 @@
 
 namespace darts {
 
-enum Operation { POOLING, STAGE, HALVING };
+enum Operation { POOLING, STAGE, HALVING, PROJECTION };
+
+constexpr int STATE = -1, RAW = -2;  // what a unit reads
 
 struct Unit {
     int operation, source;  // source: the state that it begins at
-    int input;              // the unit before it, -1: the state itself
+    int input;              // the unit before it, or STATE, or RAW: it makes its source of an input
     Kernel kernel;          // of a stage; of pooling and halving the stride counts
     bool largest;           // pooling: the maximum, else the average
     int norm;               // what normalises the map for the unit behind, -1: none is
-    int level;              // how many units are before it
+    int level;              // how many units are before it, -1 of those that make a state
+    int in_channels;
     Size in, out;
     bool is_matrix() const { return operation != POOLING; }
     int copies() const { return operation == HALVING ? 2 : 1; }  // of the input's channels that its matrix reads
@@ -58,12 +61,12 @@ struct Plan {
         }
         for (Unit& u : units) {
             u.operation = n[0], u.source = n[1], u.input = n[2], u.kernel = {(int)n[3], (int)n[4], (int)n[5]};
-            u.largest = n[6], u.norm = n[7];
-            u.level = u.input < 0 ? 0 : units[u.input].level + 1;
-            u.in = u.input < 0 ? sizes[u.source] : units[u.input].out;
+            u.largest = n[6], u.norm = n[7], u.in_channels = n[8];
+            u.level = u.input >= 0 ? units[u.input].level + 1 : u.input == STATE ? 0 : -1;
+            u.in = u.input >= 0 ? units[u.input].out : u.input == STATE ? sizes[u.source] : Size{(int)n[9], (int)n[10]};
             const int stride = u.kernel.stride;
             u.out = {(u.in.height + stride - 1) / stride, (u.in.width + stride - 1) / stride};
-            n += 8;
+            n += 11;
         }
         for (Term& t : terms) {
             t = {(int)n[0], (int)n[1], (int)n[2], (int)n[3], (int)n[4], (int)n[5]};
@@ -89,6 +92,12 @@ struct Plan {
         return found;
     }
 
+    // The unit that makes a state of an input, -1: the input is the state.
+    int projection(int state) const {
+        const auto found = units_at(state, -1);
+        return found.empty() ? -1 : found[0];
+    }
+
     std::vector<int> terms_into(int node) const {
         std::vector<int> found;
         for (int t = 0; t < (int)terms.size(); t++)
@@ -112,7 +121,10 @@ struct Plan {
     }
 };
 
-// How many rows of a map of this width are worked on at a time, so that they stay in the first cache.
-inline int strip_rows(Size size) { return std::max(1, std::min(size.height, 128 / size.width)); }
+// How many rows of a map are worked on at a time, so that these channels of them stay in the first cache.
+inline int strip_rows(Size size, int channels) {
+    const int pixels = std::max(32, std::min(128, 8192 / channels));
+    return std::max(1, std::min(size.height, pixels / size.width));
+}
 
 }  // namespace darts

@@ -13,9 +13,11 @@ from darts_pl.errors import DartsError
 from darts_pl.ops.image import Skip
 
 Size = tuple[int, int]  # (H, W)
+Place = tuple[nn.Module, str]  # a module and the name that it holds a parameter by
 T = TypeVar("T")
 
-POOLING, STAGE, HALVING = range(3)
+POOLING, STAGE, HALVING, PROJECTION = range(4)
+STATE, RAW = -1, -2  # what a unit reads, beside other units
 NONE, IDENTITY, CONSTANT = -1, -1, -2
 CUMULATIVE = -1.0  # a momentum: the mean over all batches so far
 
@@ -25,9 +27,11 @@ class NotNative(DartsError):
 
 
 class Unit(NamedTuple):
-    """What makes a map of a state, or of the map of another unit. The fields up to `norm` are those of plan.h.
+    """What makes a map of a state, of the map of another unit or of an input. The fields up to `in_size` are those of
+    plan.h.
 
     Args:
+        in_size: (H, W) of the input that a state is made of, else of no meaning.
         modules: the convolutions whose weights it reads: filters, matrix, second matrix; None where it has none.
     """
 
@@ -39,6 +43,8 @@ class Unit(NamedTuple):
     stride: int
     largest: bool
     norm: int
+    in_channels: int
+    in_size: Size
     modules: tuple[nn.Conv2d | None, nn.Conv2d | None, nn.Conv2d | None]
 
 
@@ -54,13 +60,20 @@ class Term(NamedTuple):
 
 
 class Links(NamedTuple):
-    """The edges of a cell as one pass takes them: of every node the sources and the terms of its edges."""
+    """The edges of a cell as one pass takes them.
+
+    Args:
+        nodes: of every node the sources and the terms of its edges. inputs: what makes a state of every input; empty
+            where inputs are states.
+    """
 
     nodes: Sequence[Sequence[tuple[int, Terms | None]]]
+    inputs: Sequence[Recipe | None]
 
     def key(self) -> tuple[object, ...]:
         """What plans have in common that differ in numbers only."""
-        return tuple(
+        made = tuple(map(id, self.inputs))
+        return made + tuple(
             (source, terms and (terms.divisor, terms.constant is None, tuple(map(_key, _candidates(terms)))))
             for node in self.nodes
             for source, terms in (*node, (NONE, None))
@@ -68,7 +81,8 @@ class Links(NamedTuple):
 
     def recipes(self) -> list[Recipe | None]:
         """Of all candidates."""
-        return [each.recipe for node in self.nodes for _, terms in node if terms for each in _candidates(terms)]
+        edges = [each.recipe for node in self.nodes for _, terms in node if terms for each in _candidates(terms)]
+        return [*self.inputs, *edges]
 
     def values(self) -> tuple[list[Tensor], list[Tensor]]:
         """(gates, scalars; masks, (B, 1, 1, 1)), as the terms of a plan count them."""
@@ -88,47 +102,56 @@ def _candidates(terms: Terms) -> list[Candidate]:
     return terms.candidates if terms.auxiliary is None else [*terms.candidates, terms.auxiliary]
 
 
-def _key(candidate: Candidate) -> tuple[object, ...]:
+def _key(candidate: Candidate) -> int:
+    """A number for each way of running a recipe: addresses of objects have their last bits free."""
     operation = candidate.operation
     drops = type(operation) is Skip and operation.rate > 0
-    return id(candidate.recipe), candidate.coefficient is None, candidate.mask is None, drops
+    return id(candidate.recipe) + (candidate.coefficient is None) + 2 * (candidate.mask is None) + 4 * drops
 
 
 class Plan:
     """The numbers of a cell, and the modules that hold its parameters.
 
     Args:
-        channels: of every state. sizes: (H, W) of the states that are no nodes. concat: the states that make the
-            output.
+        shapes: (C, H, W) of the inputs. concat: the states that make the output.
 
     Attributes:
-        sizes: of all states. norms: in the order of plan.h. gates, masks: how many there are.
+        channels: of every state. sizes: (H, W) of all states. norms: in the order of plan.h. gates, masks: how
+            many there are.
 
     Raises:
         NotNative: the kernels cannot compute it.
     """
 
-    def __init__(self, batch: int, channels: int, sizes: Sequence[Size], links: Links, concat: Sequence[int]):
-        self.batch, self.channels, self.inputs = batch, channels, len(sizes)
-        self.sizes, self.concat = list(sizes), tuple(concat)
+    def __init__(self, batch: int, shapes: Sequence[Sequence[int]], links: Links, concat: Sequence[int]):
+        self.batch, self.inputs, self.concat = batch, len(shapes), tuple(concat)
+        self.channels = shapes[0][0]
+        self.sizes: list[Size] = []
         self.units: list[Unit] = []
         self.terms: list[Term] = []
         self.norms: list[nn.BatchNorm2d] = []
         self.norm_units: list[int] = []
         self.gates = self.masks = 0
         self._poolings: dict[tuple[int, bool, int], int] = {}
+        if links.inputs:
+            self.channels = _channels_made(links.inputs[0], shapes[0][0])
+            for shape, recipe in zip(shapes, links.inputs, strict=True):
+                self._add_projection(shape, recipe)
+        else:
+            self._check_channels(*(shape[0] for shape in shapes))
+            self.sizes += [(height, width) for _, height, width in shapes]
         for entering in links.nodes:
             self._add_node(entering)
         if batch * min(height * width for height, width in self.sizes) == 1:
             raise NotNative("one pixel of one image, of which PyTorch refuses to take statistics")
-        self.weights = [module and (module, "weight") for unit in self.units for module in unit.modules]
-        self.affine = [
-            None if getattr(norm, name) is None else (norm, name) for norm in self.norms for name in ("weight", "bias")
-        ]
+        modules = [module for unit in self.units for module in unit.modules]
+        self.weights: list[Place | None] = [None if module is None else (module, "weight") for module in modules]
+        places = [(norm, name) for norm in self.norms for name in ("weight", "bias")]
+        self.affine: list[Place | None] = [None if getattr(*place) is None else place for place in places]
 
     def parameters(self) -> list[Tensor]:
         """Those that this pass reads: weights, then scales and shifts."""
-        return [getattr(*place) for place in (*self.weights, *self.affine) if place is not None]
+        return [getattr(*place) for place in self.weights + self.affine if place is not None]
 
     def spread(self, tensors: Sequence[T]) -> tuple[list[T | None], list[T | None]]:
         """What stands for `parameters()`, in their order, as (three of every unit, two of every normalisation)."""
@@ -153,7 +176,7 @@ class Plan:
         for state, size in enumerate(self.sizes):
             found += [*size, slots.get(state, NONE)]
         for unit in self.units:
-            found += [int(field) for field in unit[:-1]]
+            found += [int(field) for field in (*unit[:-2], *unit.in_size)]
         for term in self.terms:
             found += term
         for norm, unit_index in zip(self.norms, self.norm_units):
@@ -211,18 +234,16 @@ class Plan:
         if isinstance(recipe, Pooling):
             key = (source, recipe.largest, recipe.stride)
             if key not in self._poolings:
-                pooling = Unit(POOLING, source, NONE, 3, 1, recipe.stride, recipe.largest, NONE, (None, None, None))
-                self._poolings[key] = self._add_unit(pooling)
+                self._poolings[key] = self._add_unit(POOLING, source, STATE, recipe.stride, largest=recipe.largest)
             unit = self._poolings[key]
             return unit, NONE if recipe.norm is None else self._add_norm(recipe.norm, unit)
         if isinstance(recipe, Halving):
             module = recipe.module
             self._check_channels(module.conv_1.in_channels, recipe.norm.num_features)
-            modules = (None, module.conv_1, module.conv_2)
-            unit = self._add_unit(Unit(HALVING, source, NONE, 1, 1, 2, False, NONE, modules))
+            unit = self._add_unit(HALVING, source, STATE, 2, (None, module.conv_1, module.conv_2))
             return unit, self._add_norm(recipe.norm, unit)
         assert isinstance(recipe, Stages)
-        unit = NONE
+        unit = STATE
         for index, stage in enumerate(recipe.stages):
             unit = self._add_stage(source, unit, stage)
             norm = self._add_norm(stage.norm, unit)
@@ -238,23 +259,73 @@ class Plan:
         kernel, stride, dilation = depthwise.kernel_size[0], depthwise.stride[0], depthwise.dilation[0]
         if stride not in (1, 2) or dilation not in (1, 2):
             raise NotNative(f"a depthwise convolution of stride {stride} and dilation {dilation}")
-        modules = (depthwise, stage.conv, None)
-        return self._add_unit(Unit(STAGE, source, before, kernel, dilation, stride, False, NONE, modules))
+        return self._add_unit(STAGE, source, before, stride, (depthwise, stage.conv, None), kernel, dilation)
+
+    def _add_projection(self, shape: Sequence[int], recipe: Recipe | None) -> None:
+        """What makes a state of an input of `shape` (C, H, W)."""
+        channels, height, width = shape
+        source, size = len(self.sizes), (height, width)
+        if isinstance(recipe, Identity):
+            self._check_channels(channels)
+            self.sizes.append(size)
+            return
+        if isinstance(recipe, Halving):
+            first, second, norm = recipe.module.conv_1, recipe.module.conv_2, recipe.norm
+            unit = self._add_unit(HALVING, source, RAW, 2, (None, first, second), in_channels=channels, in_size=size)
+        elif isinstance(recipe, Stages) and len(recipe.stages) == 1 and _is_pointwise(recipe.stages[0]):
+            first, norm = recipe.stages[0].conv, recipe.stages[0].norm
+            unit = self._add_unit(PROJECTION, source, RAW, 1, (None, first, None), in_channels=channels, in_size=size)
+        else:
+            raise NotNative("an input that is made a state in a way that is not known")
+        if first.in_channels != channels:
+            raise NotNative(f"an input of {channels} channels where {first.in_channels} are expected")
+        self._check_channels(norm.num_features)
+        self.units[unit] = self.units[unit]._replace(norm=self._add_norm(norm, unit))
+        stride = self.units[unit].stride
+        self.sizes.append((-(-height // stride), -(-width // stride)))
 
     def _check_channels(self, *found: int) -> None:
         if any(channels != self.channels for channels in found):
             raise NotNative(f"an operation of {found} channels in a cell of {self.channels}")
 
-    def _add_unit(self, unit: Unit) -> int:
-        if unit.stride not in (1, 2):
-            raise NotNative(f"an operation of stride {unit.stride}")
-        self.units.append(unit)
+    def _add_unit(
+        self,
+        operation: int,
+        source: int,
+        before: int,
+        stride: int,
+        modules: tuple[nn.Conv2d | None, nn.Conv2d | None, nn.Conv2d | None] = (None, None, None),
+        kernel: int = 1,
+        dilation: int = 1,
+        largest: bool = False,
+        in_channels: int = 0,
+        in_size: Size = (0, 0),
+    ) -> int:
+        if stride not in (1, 2):
+            raise NotNative(f"an operation of stride {stride}")
+        numbers = (operation, source, before, kernel, dilation, stride, largest, NONE, in_channels or self.channels)
+        self.units.append(Unit(*numbers, in_size, modules))
         return len(self.units) - 1
 
     def _add_norm(self, norm: nn.BatchNorm2d, unit: int) -> int:
         self.norms.append(norm)
         self.norm_units.append(unit)
         return len(self.norms) - 1
+
+
+def _channels_made(recipe: Recipe | None, channels: int) -> int:
+    """Those of the state that is made of an input of so many."""
+    if isinstance(recipe, Identity):
+        return channels
+    if isinstance(recipe, Halving):
+        return recipe.norm.num_features
+    if isinstance(recipe, Stages):
+        return recipe.stages[-1].norm.num_features
+    raise NotNative("an input that is made a state in a way that is not known")
+
+
+def _is_pointwise(stage: Stage) -> bool:
+    return stage.depthwise is None and stage.conv.kernel_size == (1, 1) and stage.conv.stride == (1, 1)
 
 
 def _stride(recipe: Recipe) -> int:
