@@ -15,7 +15,9 @@ from darts_pl.ops.image import convolution
 from darts_pl.relaxations import Softmax
 from darts_pl.relaxations.mixing import SinglePath, full
 from darts_pl.spaces import Nasbench201Space
+from darts_pl.spaces.nasbench201_network import ResidualBlock
 
+ENGINES_RUN = 5  # three cells and two residual blocks
 HERE = native_target()  # the widest vectors that this processor has
 CASES = {
     "fewer channels than a vector": Case(space="nasbench201", channels=4),
@@ -58,7 +60,7 @@ def test_it_is_the_plain_network(name: str, target: str, ran: list[str]) -> None
     found, expected = (passed(network, images(case), engine) for engine in ("native", "plain"))
     difference, where = largest_difference(found, expected)
     assert difference < 1e-10, where
-    assert len(ran) == 2 * len(network.cells)
+    assert len(ran) == 2 * ENGINES_RUN
 
 
 def test_running_statistics_normalise_in_eval_mode(ran: list[str]) -> None:
@@ -100,7 +102,7 @@ def test_derived_networks(affine: bool, ran: list[str]) -> None:
     found, expected = (passed(network, x, engine) for engine in ("native", "plain"))
     difference, where = largest_difference(found, expected)
     assert difference < 1e-10, where
-    assert len(ran) == 2 * len(network.cells)
+    assert len(ran) == 2 * ENGINES_RUN
 
 
 def test_kernels_of_ones_own(ran: list[str]) -> None:
@@ -114,6 +116,30 @@ def test_kernels_of_ones_own(ran: list[str]) -> None:
     found, expected = (passed(network, x, engine) for engine in ("native", "plain"))
     assert largest_difference(found, expected)[0] < 1e-10
     assert ran
+
+
+@pytest.mark.parametrize("size", [(8, 8), (7, 5), (2, 1), (1, 6)])
+@pytest.mark.parametrize("channels", [(8, 16), (3, 5), (20, 36)])
+def test_residual_blocks(channels: tuple[int, int], size: tuple[int, int], target: str, ran: list[str]) -> None:
+    torch.manual_seed(0)
+    block = ResidualBlock(*channels).double()
+    for norm in (block.conv_a.bn, block.conv_b.bn):
+        torch.nn.init.normal_(norm.weight)
+        torch.nn.init.normal_(norm.bias)
+    x = torch.randn(3, channels[0], *size, dtype=torch.float64)
+    found, expected = (passed(block, x, engine) for engine in ("native", "plain"))
+    difference, where = largest_difference(found, expected)
+    assert difference < 1e-10, where
+    assert ran
+
+
+def test_a_residual_block_with_a_hook_runs_as_it_is(ran: list[str]) -> None:
+    block, seen = ResidualBlock(4, 8), []
+    block.shortcut[1].register_forward_hook(lambda *given: seen.append(given))
+    with running_by(block, "native"):
+        block(torch.randn(2, 4, 6, 6))
+    assert seen
+    assert not ran
 
 
 def test_any_number_of_threads_gives_the_same_bits() -> None:

@@ -1,20 +1,15 @@
-#include "dense_cell.h"
-
-#include "dense_backward.h"
-#include "dense_forward.h"
+#include "dense_passes.h"
 
 using namespace darts::dense;
 
 void dense_cell_saved(const DenseCell* cell, int is_double, int64_t* bytes) {
-    *bytes = is_double ? DenseSaved<double>(*cell).bytes : DenseSaved<float>(*cell).bytes;
+    *bytes = is_double ? saved_bytes<double>(*cell) : saved_bytes<float>(*cell);
 }
 
 void dense_cell_forward(const DenseCell* cell, int is_double) {
-    if (is_double) DenseForward<double>(*cell).run();
-    else DenseForward<float>(*cell).run();
+    is_double ? forward<double>(*cell) : forward<float>(*cell);
 }
 
 void dense_cell_backward(const DenseCell* cell, int is_double) {
-    if (is_double) DenseBackward<double>(*cell).run();
-    else DenseBackward<float>(*cell).run();
+    is_double ? backward<double>(*cell) : backward<float>(*cell);
 }

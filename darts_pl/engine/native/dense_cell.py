@@ -99,12 +99,12 @@ class DenseCells:
         mixings = [module.mixing for module in modules if isinstance(module, MixedOperation)]
         if not all(knows_mixing(mixing) and divisor_of(mixing) == 1 for mixing in mixings):
             return None
-        channels = {conv.in_channels for module in operations for conv in module.modules() if isinstance(conv, nn.Conv2d)}
-        if len(channels) > 1:
+        channels = {conv.in_channels for each in operations for conv in each.modules() if isinstance(conv, nn.Conv2d)}
+        if len(channels) != 1:
             return None
         layout = None
         if all(map(is_full, mixings)):
-            layout = fixed_layout(cell, *channels, self._recipes)
+            layout = fixed_layout(cell, channels.pop(), self._recipes)
         return Known(layout, [each for each in operations if isinstance(each, Skip)], _seen(cell))
 
 
