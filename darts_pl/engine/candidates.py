@@ -68,6 +68,11 @@ def knows_mixing(mixing: MixingFunction) -> bool:
     return is_full(inner) or isinstance(as_mixing(inner), SinglePath)
 
 
+def inner_of(mixing: MixingFunction) -> MixingFunction:
+    """How `mixing` mixes the channels that it mixes."""
+    return _inner_and_divisor(mixing)[0]
+
+
 def divisor_of(mixing: MixingFunction) -> int:
     """One part in how many of the channels `mixing` mixes."""
     return _inner_and_divisor(mixing)[1]

@@ -13,7 +13,7 @@ from darts_pl.errors import ConfigError
 from darts_pl.genotype import Nasbench201Genotype
 from darts_pl.ops.image import convolution
 from darts_pl.relaxations import Softmax
-from darts_pl.relaxations.mixing import SinglePath, full
+from darts_pl.relaxations.mixing import PartialChannels, SinglePath, full
 from darts_pl.spaces import Nasbench201Space
 from darts_pl.spaces.nasbench201_network import ResidualBlock
 
@@ -29,6 +29,11 @@ CASES = {
     "more images than chunks": Case(space="nasbench201", size=(4, 4), batch=35),
     "auxiliary skips": Case(space="nasbench201", auxiliary=True),
     "single path": Case(space="nasbench201", mixing=SinglePath(), hard=True),
+    "partial": Case(space="nasbench201", mixing=PartialChannels(), channels=8),
+    "partial, odd": Case(space="nasbench201", mixing=PartialChannels(3), channels=9, size=(5, 7), batch=2),
+    "partial single path": Case(
+        space="nasbench201", mixing=PartialChannels(2, False, SinglePath()), hard=True, channels=6, size=(7, 9)
+    ),
     "gumbel": Case(space="nasbench201", hard=True),
 }
 

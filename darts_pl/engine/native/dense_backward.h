@@ -5,6 +5,7 @@
 #include "average.h"
 #include "dense_saved.h"
 #include "dense_state.h"
+#include "partial.h"
 
 namespace darts::dense {
 
@@ -12,13 +13,17 @@ template <class T> class DenseBackward {
 public:
     explicit DenseBackward(const DenseCell& cell)
         : cell(cell), saved(cell), flat(flats<T>(cell)), chunks(cell.batch), slopes(cell.convolutions) {
-        for (int s = 0; s < cell.states; s++) {
-            const bool own = s > 0 && s < cell.states - 1;
+        const int last = cell.states - 1;
+        const bool is_partial = cell.divisor > 1;
+        for (int s = 0; s <= last; s++) {
             const size_t shift = (cell.convolutions + s) * STAGGER / sizeof(T);
+            const bool own = s > 0 && (s < last || is_partial), by = s > 0 && is_partial;
             buffers.emplace_back(own ? cell.batch * saved.values[s] + shift : 0);
             gradients.push_back(own ? buffers.back().data() + shift : nullptr);
+            buffers.emplace_back(by ? cell.batch * saved.values[s] * cell.divisor + 3 * shift : 0);
+            others.push_back(by ? buffers.back().data() + 3 * shift : nullptr);
         }
-        gradients[cell.states - 1] = static_cast<T*>(const_cast<void*>(cell.output_gradient));
+        if (!is_partial) gradients[last] = static_cast<T*>(const_cast<void*>(cell.output_gradient));
         gradients[0] = static_cast<T*>(cell.input_gradient);
     }
 
@@ -27,6 +32,8 @@ public:
     }
 
 private:
+    class Whole;
+
     void pass(int s) {
         const DenseState<T> state(cell, s);
         const Entering entering(cell, saved, s);
@@ -36,7 +43,8 @@ private:
         const Buffer<T> packed = state.packed(true);
         const size_t weight_values = weights ? state.values_packed(false) : 0;
         Buffer<T> by_chunk(chunks.count * weight_values, true);
-        const size_t sums = (entering.count() + 1) * flat[s].channels;
+        const Whole whole(*this, s);
+        const size_t sums = (entering.count() + 1) * flat[s].channels + whole.sums();
         Buffer<double> sums_by_chunk(chunks.count * sums, true);
         std::vector<DenseWork<T>> works;
         std::vector<Images> images;
@@ -49,19 +57,28 @@ private:
             T* of_weights = weights ? by_chunk.data() + chunk * weight_values : nullptr;
             if (!state.empty() && (needed || weights))
                 convolve(state, works[worker], image, needed ? packed.data() : nullptr, own.inner.data(), of_weights);
-            if (!given && needed) leaving.add(image, state.empty() ? nullptr : own.inner.data(), state.rectified(), own);
-            if (s > 0) multiply(entering, s, image, average, own, sums_by_chunk.data() + chunk * sums);
+            if (cell.divisor > 1) {
+                if (!given && needed) leaving.add(image, state.empty() ? nullptr : own.inner.data(), state.rectified(), own, own.part.data());
+                if (given || needed) whole.add(image, own);
+            } else if (!given && needed)
+                leaving.add(image, state.empty() ? nullptr : own.inner.data(), state.rectified(), own, gradients[s] + image * saved.values[s]);
+            if (s == 0) return;
+            double* found = sums_by_chunk.data() + chunk * sums;
+            multiply(entering, s, image, average, own, found);
+            whole.multiply(image, found + sums - whole.sums());
         });
         if (weights) add_up_weights(state, by_chunk.data(), weight_values);
-        if (s > 0) add_up_sums(entering, flat[s].channels, sums_by_chunk.data(), sums);
+        if (s > 0) add_up_sums(entering, whole, flat[s].channels, sums_by_chunk.data(), sums);
     }
 
     // What a thread works in beside its grids.
     struct Images {
-        Buffer<T> inner, more, pooled, row;
+        Buffer<T> inner, more, pooled, part, whole, row;
 
         Images(const DenseBackward& pass, int s)
             : inner(pass.saved.values[s]), more(pass.saved.values[s]), pooled(pass.saved.values[s]),
+              part(pass.cell.divisor > 1 ? pass.saved.values[s] : 0),
+              whole(pass.cell.divisor > 1 ? pass.saved.values[s] * pass.cell.divisor : 0),
               row(pass.cell.shape[s].channels * (pass.cell.shape[s].width + 2) + LANES<T>, true) {}
     };
 
@@ -144,10 +161,11 @@ private:
 
     // Of the sums over a state's gradient: gradients of coefficients and of normalisations' parameters, and by which
     // slopes the gradient goes on to the convolutions.
-    void add_up_sums(const Entering& entering, int channels, double* by_chunk, size_t sums) {
+    void add_up_sums(const Entering& entering, const Whole& whole, int channels, double* by_chunk, size_t sums) {
         for (int chunk = 1; chunk < chunks.count; chunk++)
             for (size_t v = 0; v < sums; v++) by_chunk[v] += by_chunk[chunk * sums + v];
-        const double* total = by_chunk + sums - channels;
+        whole.add_up(by_chunk + sums - whole.sums());
+        const double* total = by_chunk + sums - whole.sums() - channels;
         const double* own = by_chunk;
         for (int q : entering.terms.convolutions) {
             normalise(q, own, total);
@@ -161,7 +179,7 @@ private:
         for (int t : entering.terms.by_kind[CONSTANT]) add_coefficient(cell.term[t].coefficient, channels, total);
     }
 
-    void add_coefficient(int index, int channels, const double* by_channel) {
+    void add_coefficient(int index, int channels, const double* by_channel) const {
         if (index < 0) return;
         for (int c = 0; c < channels; c++) cell.coefficient_gradient[index] += by_channel[c];
     }
@@ -200,19 +218,18 @@ private:
             : pass(pass), source(source), average(average), identities(pass.flat[source]), averages(pass.flat[source]) {
             for (int t = 0; t < pass.cell.terms; t++) {
                 const DenseTerm& term = pass.cell.term[t];
-                if (term.source != source || term.kind == CONSTANT) continue;
+                if (term.source != source || term.kind == CONSTANT || term.kind == BYPASS) continue;
                 if (term.kind == HALVED) halved.push_back(term.target);
                 else (term.kind == AVERAGE ? averages : identities)
                         .add(pass.gradients[term.target], coefficient<T>(pass.cell, term.coefficient));
             }
         }
 
-        // The gradient of image `image`; `inner`: that of what convolutions read of it, nullptr: none. `rectified`:
+        // out = the gradient of image `image`; `inner`: that of what convolutions read of it, nullptr: none. `rectified`:
         // whether they read positive values alone.
-        void add(int image, const T* inner, bool rectified, const Images& images) const {
+        void add(int image, const T* inner, bool rectified, const Images& images, T* out) const {
             const size_t at = image * pass.saved.values[source];
             const T* pooled = pool(image, images);
-            T* out = pass.gradients[source] + at;
             if (!inner) return identities.sum(at, nullptr, pooled, out);
             if (!identities.empty()) identities.sum(at, nullptr, pooled, images.more.data());
             const T* more = identities.empty() ? pooled : images.more.data();
@@ -244,12 +261,71 @@ private:
         std::vector<int> halved;  // targets
     };
 
+    // The gradient of all channels of a state, where only some are mixed.
+    class Whole {
+    public:
+        Whole(const DenseBackward& pass, int s)
+            : pass(pass), s(s), part(pass.flat[s]), flat(part.values * pass.cell.divisor, part.channels * pass.cell.divisor),
+              partial(part.values / part.channels, part.channels, pass.cell.divisor), leaving(flat) {
+            for (int t = 0; t < pass.cell.terms; t++) {
+                const DenseTerm& term = pass.cell.term[t];
+                if (term.kind != BYPASS) continue;
+                if (term.source == s) leaving.add(pass.others[term.target], coefficient<T>(pass.cell, term.coefficient));
+                if (term.target == s) entering.push_back(t);
+            }
+        }
+
+        // Sums of a chunk, those of `multiply`.
+        size_t sums() const { return entering.size() * flat.channels; }
+
+        // From the gradient of the mixed channels and those of later states to the gradient of an image, and what it is
+        // to the mixed channels and to the others of the state's own sum.
+        void add(int image, const Images& images) const {
+            const size_t at = image * size_t(flat.values);
+            const T* found = static_cast<const T*>(pass.cell.output_gradient) + at;
+            if (s < pass.cell.states - 1) {
+                T* out = s ? images.whole.data() : static_cast<T*>(pass.cell.input_gradient) + at;
+                leaving.sum(at, nullptr, nullptr, out);
+                partial.add(images.part.data(), out);
+                found = out;
+            }
+            if (s) partial.unshuffle(found, pass.gradients[s] + image * size_t(part.values), pass.others[s] + at);
+        }
+
+        // Sums over the products of an image's gradient of the others with the states that they come from.
+        void multiply(int image, double* sums) const {
+            const size_t at = image * size_t(flat.values);
+            std::vector<const T*> x;
+            std::vector<double*> out;
+            for (size_t k = 0; k < entering.size(); k++) {
+                x.push_back(pass.saved.wholes[pass.cell.term[entering[k]].source] + at);
+                out.push_back(sums + k * flat.channels);
+            }
+            if (!x.empty()) products(flat, x.data(), int(x.size()), pass.others[s] + at, out.data(), nullptr);
+        }
+
+        void add_up(const double* sums) const {
+            for (size_t k = 0; k < entering.size(); k++)
+                pass.add_coefficient(pass.cell.term[entering[k]].coefficient, flat.channels, sums + k * flat.channels);
+        }
+
+    private:
+        const DenseBackward& pass;
+        const int s;
+        const Flat<T>& part;
+        const Flat<T> flat;
+        const Partial<T> partial;
+        Terms<T> leaving;
+        std::vector<int> entering;
+    };
+
     const DenseCell& cell;
     const DenseSaved<T> saved;
     const std::vector<Flat<T>> flat;  // of states
     const Chunks chunks;
     std::vector<Buffer<T>> buffers;
-    std::vector<T*> gradients;      // of states
+    std::vector<T*> gradients;      // of states, what of them is mixed
+    std::vector<T*> others;         // of what goes by into states, the mixed channels zero
     std::vector<Buffer<T>> slopes;  // of convolutions, c1, c2 and c3 laid out
 };
 

@@ -30,7 +30,8 @@ class DenseCall:
         self.shapes = layout.shapes(x)
         self.cell = CellStructure(
             x.shape[0], len(self.shapes), len(self.convolutions), len(layout.term_structures), torch.get_num_threads(),
-            self.shapes, self.convolutions, layout.term_structures, _address(coefficients), x.data_ptr(),
+            layout.divisor, self.shapes, self.convolutions, layout.term_structures, _address(coefficients),
+            x.data_ptr(),
         )  # fmt: skip
         addresses = iter(parameters)
         for into, norm in zip(self.convolutions, layout.norms):
@@ -60,7 +61,7 @@ class DenseCall:
     def forward(self, saved: Tensor, like: Tensor) -> Tensor:
         """The output (B, C', H', W'), in channels-last memory and of the type of `like`."""
         last = self.shapes[-1]
-        shape = (like.shape[0], last.channels, last.height, last.width)
+        shape = (like.shape[0], last.channels * self.layout.divisor, last.height, last.width)
         y = torch.empty(shape, dtype=like.dtype, memory_format=torch.channels_last)
         self.cell.output = y.data_ptr()
         self._describe(saved)

@@ -33,17 +33,19 @@ struct DenseConvolution {
     void* shift_gradient;
 };
 
-enum DenseTermKind { IDENTITY = 0, AVERAGE = 1, CONSTANT = 2, HALVED = 3 };
+enum DenseTermKind { IDENTITY = 0, AVERAGE = 1, CONSTANT = 2, HALVED = 3, BYPASS = 4 };
 
 // coefficient * (state `source`, its average 3x3, ones, or averages of 2x2 pixels side by side), a term of state
-// `target`. Halved states have no coefficient, and are not averaged for the same target.
+// `target`. Halved states have no coefficient, and are not averaged for the same target. BYPASS: the channels that are
+// not mixed.
 struct DenseTerm {
     int kind, source, target, coefficient;
 };
 
 struct DenseCell {
     int batch, states, convolutions, terms, threads;
-    const DenseShape* shape;  // of the states
+    int divisor;              // one channel in how many is mixed; above 1 all states are of one shape
+    const DenseShape* shape;  // of the states, what of them is mixed
     const DenseConvolution* convolution;
     const DenseTerm* term;
     const void* coefficients;

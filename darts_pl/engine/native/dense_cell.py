@@ -8,7 +8,7 @@ import torch
 import torch.nn as nn
 from torch import Tensor
 
-from darts_pl.engine.candidates import divisor_of, knows_mixing
+from darts_pl.engine.candidates import divisor_of, inner_of, knows_mixing
 from darts_pl.engine.native.dense_call import DenseCall, weight_layout
 from darts_pl.engine.native.dense_plan import (
     Layout,
@@ -33,11 +33,13 @@ class Known(NamedTuple):
     """What was found out about a cell, and by which it is seen that the cell has changed since.
 
     Args:
-        layout: of its full sum, None where that is not all of its pass. skips: its identities that may drop values.
+        layout: of its full sum, None where that is not all of its pass. divisor: one channel in how many is mixed.
+        skips: its identities that may drop values.
         seen: of every edge the candidates and the mixing that were found there.
     """
 
     layout: Layout | None
+    divisor: int
     skips: list[Skip]
     seen: list[tuple[object, object]]
 
@@ -67,11 +69,14 @@ class DenseCells:
             return None
         coefficients: Tensor | None = None
         layout = known.layout
-        if not isinstance(cell, ResidualBlock) and (layout is None or _has_auxiliary(cell)):
+        auxiliary = _has_auxiliary(cell)
+        if auxiliary and known.divisor > 1:
+            return None  # it is of all channels
+        if layout is None or auxiliary:
+            assert not isinstance(cell, ResidualBlock)
             layout, coefficients = drawn_layout(cell, x, self._recipes)
         elif isinstance(cell, SearchedCell):
-            coefficients = _gates(cell).reshape(-1)
-        assert layout is not None  # that of a block
+            coefficients = _coefficients(cell, layout)
         parameters = layout.parameters()
         if any(p.dtype != x.dtype or p.device != x.device for p in parameters) or not _has_size(layout, x):
             return None
@@ -87,7 +92,7 @@ class DenseCells:
     def _found(self, cell: SearchedCell | DerivedCell | ResidualBlock) -> Known | None:
         if isinstance(cell, ResidualBlock):
             layout = block_layout(cell, self._recipes)
-            return None if layout is None else Known(layout, [], _seen(cell))
+            return None if layout is None else Known(layout, 1, [], _seen(cell))
         modules, last = list(cell.edge_modules()), len(cell.sources)
         if cell.output != "last" and tuple(cell.concat) != (last,):
             return None
@@ -97,21 +102,23 @@ class DenseCells:
         if not all(is_known(self._recipes.of(operation)) for operation in operations):
             return None
         mixings = [module.mixing for module in modules if isinstance(module, MixedOperation)]
-        if not all(knows_mixing(mixing) and divisor_of(mixing) == 1 for mixing in mixings):
+        divisors = {divisor_of(mixing) for mixing in mixings} or {1}
+        if not all(map(knows_mixing, mixings)) or len(divisors) != 1:
             return None
+        (divisor,) = divisors
         channels = {conv.in_channels for each in operations for conv in each.modules() if isinstance(conv, nn.Conv2d)}
         if len(channels) != 1:
             return None
         layout = None
-        if all(map(is_full, mixings)):
-            layout = fixed_layout(cell, channels.pop(), self._recipes)
-        return Known(layout, [each for each in operations if isinstance(each, Skip)], _seen(cell))
+        if all(is_full(inner_of(mixing)) for mixing in mixings):
+            layout = fixed_layout(cell, channels.pop(), divisor, self._recipes)
+        return Known(layout, divisor, [each for each in operations if isinstance(each, Skip)], _seen(cell))
 
 
 def _has_size(layout: Layout, x: Tensor) -> bool:
     """Whether x (B, C, H, W) is what the layout takes, and no normalisation sees a single value a channel, of which
     torch says that it has no variance."""
-    if x.shape[1] != layout.states[0][1] or x.numel() == 0:
+    if x.shape[1] != layout.states[0][1] * layout.divisor or x.numel() == 0:
         return False
     batched = any(norm is not None and takes_batch_statistics(norm) for norm in layout.norms)
     return not batched or min(x.shape[0] * shape.height * shape.width for shape in layout.shapes(x)) > 1
@@ -136,18 +143,22 @@ def _draws(cell: GraphCell, known: Known) -> bool:
     return any(module.dropping for module in cell.edge_modules() if isinstance(module, MixedOperation))
 
 
-def _has_auxiliary(cell: SearchedCell | DerivedCell) -> bool:
+def _has_auxiliary(cell: GraphCell) -> bool:
     modules = [module for module in cell.edge_modules() if isinstance(module, MixedOperation)]
     return any(module.auxiliary is not None and module.auxiliary_weight for module in modules)
 
 
-def _gates(cell: SearchedCell) -> Tensor:
-    """The coefficients [E, K] of the full sum."""
-    gates = cell.gates
+def _coefficients(cell: SearchedCell, layout: Layout) -> Tensor:
+    """Those of `fixed_layout`."""
+    gates, weights = cell.gates, cell.edge_weights
     if gates is None:
         cell.rows()  # says that there are none
     assert gates is not None
-    return gates if cell.edge_weights is None else gates * cell.edge_weights.unsqueeze(1)
+    scaled = gates if weights is None else gates * weights.unsqueeze(1)
+    if layout.divisor == 1:
+        return scaled.reshape(-1)
+    passes = (gates != 0).any(dim=1).to(gates.dtype)
+    return torch.cat([scaled.reshape(-1), passes if weights is None else passes * weights])
 
 
 class DenseCellFunction(torch.autograd.Function):

@@ -7,6 +7,7 @@
 #include "average.h"
 #include "dense_saved.h"
 #include "dense_state.h"
+#include "partial.h"
 
 namespace darts::dense {
 
@@ -47,11 +48,12 @@ private:
 
     // What a thread works in beside its grids.
     struct Images {
-        Buffer<T> scaled, averaged, row;
+        Buffer<T> scaled, averaged, row, mixed, others;
 
         Images(const DenseForward& pass, int s)
             : scaled(*std::max_element(pass.saved.values.begin(), pass.saved.values.end())),
-              averaged(pass.saved.values[s]), row(pass.average(s).work(), true) {}
+              averaged(pass.saved.values[s]), row(pass.average(s).work(), true), mixed(pass.saved.values[s]),
+              others(pass.cell.divisor > 1 ? pass.saved.values[s] * pass.cell.divisor : 0) {}
     };
 
     Average<T> average(int s) const { return {cell.shape[s].height, cell.shape[s].width, cell.shape[s].channels}; }
@@ -96,22 +98,39 @@ private:
     public:
         Sum(const DenseForward& pass, int target)
             : pass(pass), target(target), flat(pass.flat[target]), all(pass.cell, target), terms(flat), averages(flat),
-              average(pass.average(target)), bias(flat.tiled()) {
+              average(pass.average(target)), bias(flat.tiled()), partial(flat.values / flat.channels, flat.channels, pass.cell.divisor),
+              whole(flat.values * pass.cell.divisor, flat.channels * pass.cell.divisor), bypass(whole) {
             std::vector<double> first(flat.channels);  // what is added to each channel
             for (int q : all.convolutions) add_convolution(q, first);
             for (int t : all.by_kind[IDENTITY]) terms.add(state_of(t), coefficient_of(t));
             for (int t : all.by_kind[AVERAGE]) averages.add(state_of(t), coefficient_of(t));
             for (int t : all.by_kind[CONSTANT])
                 for (double& value : first) value += coefficient_of(t);
+            for (int t : all.by_kind[BYPASS]) bypass.add(pass.saved.wholes[pass.cell.term[t].source], coefficient_of(t));
             lay_out(flat, first.data(), bias.data());
         }
 
-        // Image `image` of the state, computed now unless it is the input.
+        // Image `image` of the state, what of it is mixed; computed now unless it is the input.
         const T* of(int image, const Images& images) const {
-            const size_t at = image * pass.saved.values[target];
-            if (target == 0) return pass.saved.states[0] + at;
-            const bool is_last = target == pass.cell.states - 1;
-            T* out = (is_last ? static_cast<T*>(pass.cell.output) : const_cast<T*>(pass.saved.states[target])) + at;
+            const bool is_partial = pass.cell.divisor > 1, is_last = target == pass.cell.states - 1;
+            const size_t at = image * size_t(flat.values), at_whole = image * size_t(whole.values);
+            T* own = is_last ? images.mixed.data() : const_cast<T*>(pass.saved.states[target]) + at;
+            if (target > 0) {
+                T* to = is_partial ? images.mixed.data() : is_last ? static_cast<T*>(pass.cell.output) + at : own;
+                mix(image, images, to);
+                if (!is_partial) return to;
+                bypass.sum(at_whole, nullptr, nullptr, images.others.data());
+                T* out = is_last ? static_cast<T*>(pass.cell.output) : const_cast<T*>(pass.saved.wholes[target]);
+                partial.shuffle(images.mixed.data(), images.others.data(), out + at_whole);
+                if (is_last) return nullptr;
+            }
+            if (is_partial) partial.take(pass.saved.wholes[target] + at_whole, own);
+            return own;
+        }
+
+    private:
+        void mix(int image, const Images& images, T* out) const {
+            const size_t at = image * size_t(flat.values);
             const T* more = nullptr;
             if (!averages.empty()) {
                 averages.sum(at, nullptr, nullptr, images.scaled.data());
@@ -126,10 +145,8 @@ private:
                 more = images.averaged.data();
             }
             terms.sum(at, bias.data(), more, out);
-            return out;
         }
 
-    private:
         double coefficient_of(int t) const { return coefficient<T>(pass.cell, pass.cell.term[t].coefficient); }
         const T* state_of(int t) const { return pass.saved.states[pass.cell.term[t].source]; }
 
@@ -151,6 +168,9 @@ private:
         Terms<T> terms, averages;
         const Average<T> average;
         Buffer<T> bias;
+        const Partial<T> partial;
+        const Flat<T> whole;
+        Terms<T> bypass;
     };
 
     const DenseCell& cell;

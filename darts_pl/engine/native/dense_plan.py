@@ -15,7 +15,7 @@ from darts_pl.spaces.mixed import MixedOperation
 from darts_pl.spaces.nasbench201_network import ResidualBlock
 from darts_pl.spaces.walk import DerivedCell, SearchedCell
 
-IDENTITY, AVERAGE, CONSTANT, HALVED = range(4)  # `DenseTermKind` of dense_cell.h
+IDENTITY, AVERAGE, CONSTANT, HALVED, BYPASS = range(5)  # `DenseTermKind` of dense_cell.h
 ONE = -1  # in place of the number of a coefficient
 pointer, integer = ctypes.c_void_p, ctypes.c_int
 
@@ -49,7 +49,7 @@ class CellStructure(ctypes.Structure):
     """`DenseCell` of dense_cell.h."""
 
     _fields_ = [
-        *((name, integer) for name in ("batch", "states", "convolutions", "terms", "threads")),
+        *((name, integer) for name in ("batch", "states", "convolutions", "terms", "threads", "divisor")),
         ("shape", ctypes.POINTER(ShapeStructure)),
         ("convolution", ctypes.POINTER(ConvolutionStructure)),
         ("term", ctypes.POINTER(TermStructure)),
@@ -87,14 +87,19 @@ class Layout:
     """What a pass through a cell sums, and the modules that it reads.
 
     Args:
-        states: (stride, channels) of all states, the input first; against the height and width of the input.
+        states: (stride, channels) of all states, the input first; against the height and width of the input, and with
+            partial channels those that are mixed.
+        divisor: one channel in how many is mixed.
 
     Attributes:
         structures, term_structures: as the kernels take them, without addresses.
     """
 
-    def __init__(self, states: Sequence[tuple[int, int]], convolutions: Sequence[Convolution], terms: Sequence[Term]):
-        self.states = list(states)
+    def __init__(
+        self, states: Sequence[tuple[int, int]], convolutions: Sequence[Convolution], terms: Sequence[Term],
+        divisor: int = 1,
+    ):  # fmt: skip
+        self.states, self.divisor = list(states), divisor
         self.convolutions = [each.conv for each in convolutions]
         self.norms = [each.norm for each in convolutions]
         self.structures = (ConvolutionStructure * len(convolutions))()
@@ -171,8 +176,13 @@ def operations_of(module: nn.Module) -> list[nn.Module]:
     return [*module.candidates.values(), *([] if module.auxiliary is None else [module.auxiliary])]
 
 
-def fixed_layout(cell: SearchedCell | DerivedCell, channels: int, recipes: Recipes) -> Layout:
-    """The layout of a derived cell, or of the full sum by gates [E, K], whose coefficient e · K + k is gate (e, k)."""
+def fixed_layout(cell: SearchedCell | DerivedCell, channels: int, divisor: int, recipes: Recipes) -> Layout:
+    """The layout of a derived cell, or of the full sum by gates [E, K], whose coefficient e · K + k is gate (e, k);
+    with partial channels coefficient E · K + e is that of the channels which edge e lets by.
+
+    Args:
+        channels: of the states, what of them is mixed. divisor: one channel in how many.
+    """
     found = Collector()
     modules = iter(cell.edge_modules())
     edges = [(source, target) for target, sources in enumerate(cell.sources, start=1) for source in sources]
@@ -184,12 +194,14 @@ def fixed_layout(cell: SearchedCell | DerivedCell, channels: int, recipes: Recip
             if name in module.candidates:
                 recipe = _recipe(module.candidates[name], recipes)
                 found.add(recipe, source, target, row * len(module.names) + k)
-    return Layout([(1, channels)] * (1 + len(cell.sources)), found.convolutions, found.terms)
+        if divisor > 1:
+            found.terms.append(Term(BYPASS, source, target, len(edges) * len(module.names) + row))
+    return Layout([(1, channels)] * (1 + len(cell.sources)), found.convolutions, found.terms, divisor)
 
 
 def drawn_layout(cell: SearchedCell | DerivedCell, like: Tensor, recipes: Recipes) -> tuple[Layout, Tensor | None]:
     """The layout of a pass by what its gates leave running, and the coefficients [M] of it."""
-    found = Collector()
+    found, divisor = Collector(), 1
     for target, entering in enumerate(cell.links(), start=1):
         for link in entering:
             terms = terms_of(cell, link, like, recipes)
@@ -200,9 +212,12 @@ def drawn_layout(cell: SearchedCell | DerivedCell, like: Tensor, recipes: Recipe
                 found.add_candidate(terms.auxiliary, link.source, target)
             if terms.constant is not None:
                 found.terms.append(Term(CONSTANT, 0, target, found.number(terms.constant)))
+            if terms.bypass is not None:
+                divisor = terms.divisor
+                found.terms.append(Term(BYPASS, link.source, target, found.number(terms.bypass)))
     coefficients = torch.stack(found.coefficients) if found.coefficients else None
-    states = [(1, like.shape[1])] * (1 + len(cell.sources))
-    return Layout(states, found.convolutions, found.terms), coefficients
+    states = [(1, like.shape[1] // divisor)] * (1 + len(cell.sources))
+    return Layout(states, found.convolutions, found.terms, divisor), coefficients
 
 
 def block_layout(block: ResidualBlock, recipes: Recipes) -> Layout | None:

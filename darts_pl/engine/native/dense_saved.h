@@ -11,23 +11,31 @@ constexpr size_t STAGGER = 17 * ALIGNMENT;
 
 template <class T> struct DenseSaved {
     std::vector<size_t> values;             // of an image of every state
-    std::vector<const T*> states;           // but the output
+    std::vector<const T*> states;           // but the output, what of them is mixed
+    std::vector<const T*> wholes;           // but the output, all channels; the same where all are mixed
     std::vector<T*> z;                      // of convolutions, not yet normalised
     std::vector<double*> mean, reciprocal;  // by which each z was normalised, [channels]: mean and 1 / deviation
     size_t bytes;
 
     explicit DenseSaved(const DenseCell& cell)
-        : states(cell.states) {
+        : states(cell.states), wholes(cell.states) {
         char* place = static_cast<char*>(cell.saved);
         for (int s = 0; s < cell.states; s++) {
             const DenseShape& shape = cell.shape[s];
             values.push_back(size_t(shape.height) * shape.width * shape.channels);
         }
-        const auto tensor = [&](int s) { return take<T>(place, cell.batch * values[s] + STAGGER / sizeof(T)); };
-        states[0] = static_cast<const T*>(cell.input);
-        for (int s = 1; s < cell.states - 1; s++) states[s] = tensor(s);
+        const auto tensor = [&](int s, int times) {
+            return take<T>(place, cell.batch * values[s] * times + STAGGER / sizeof(T));
+        };
+        const int divisor = cell.divisor;
+        wholes[0] = static_cast<const T*>(cell.input);
+        states[0] = divisor > 1 ? tensor(0, 1) : wholes[0];
+        for (int s = 1; s < cell.states - 1; s++) {
+            states[s] = tensor(s, 1);
+            wholes[s] = divisor > 1 ? tensor(s, divisor) : states[s];
+        }
         for (int q = 0; q < cell.convolutions; q++) {
-            z.push_back(tensor(cell.convolution[q].target));
+            z.push_back(tensor(cell.convolution[q].target, 1));
             mean.push_back(take<double>(place, cell.shape[cell.convolution[q].target].channels));
             reciprocal.push_back(take<double>(place, cell.shape[cell.convolution[q].target].channels));
         }
@@ -37,7 +45,7 @@ template <class T> struct DenseSaved {
 
 // The terms of a state, by their numbers in the cell.
 struct DenseTerms {
-    std::vector<int> convolutions, by_kind[4];
+    std::vector<int> convolutions, by_kind[5];
 
     DenseTerms(const DenseCell& cell, int target) {
         for (int q = 0; q < cell.convolutions; q++)
