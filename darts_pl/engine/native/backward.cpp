@@ -2,6 +2,7 @@
 // the first. The gradient of a normalised map is three coefficients a channel, c1 · g + c2 · x + c3, once Σ g and Σ g · x
 // are known; what a depthwise convolution gave is computed anew.
 #include <algorithm>
+#include <utility>
 
 #include "pass.h"
 #include "pointwise.h"
@@ -250,8 +251,7 @@ template <class T> struct Backward : Pass<T> {
         const Padded<T> x = {take<T>(place, padded_count<T>(unit.in, pad, blocks)), unit.in, pad};
         const Padded<T> gx = {take<T>(place, padded_count<T>(unit.in, pad, blocks)), unit.in, pad};
         this->pad_input(unit, image, x, take<T>(place, 2 * lanes));
-        std::fill_n(gx.data, gx.pixels() * lanes, T(0));
-        back_through_matrix(u, image, chunk, x, gx, place);
+        back_through_matrix(u, image, chunk, x, gx, true, place);
         T* g = behind[from] + image * count(unit.in);
         unpad(x, gx, g);
         add_behind_sums(from, image, chunk);
@@ -327,12 +327,16 @@ template <class T> struct Backward : Pass<T> {
             }
     }
 
-    // gx += the gradient of a stage's or a halving's padded input; its weights' gradients.
-    void back_through_matrix(int u, int image, int chunk, const Padded<T>& x, const Padded<T>& gx, char* place) {
-        if (plan.units[u].operation == HALVING)
+    // gx += the gradient of a stage's or a halving's padded input, of which this is the `first` one or not; its weights'
+    // gradients.
+    void back_through_matrix(int u, int image, int chunk, const Padded<T>& x, const Padded<T>& gx, bool first, char* place) {
+        const Unit& unit = plan.units[u];
+        const bool fills = unit.operation == STAGE && unit.kernel.stride == 1;  // every pixel
+        if (first && !fills) std::fill_n(gx.data, gx.pixels() * lanes, T(0));
+        if (unit.operation == HALVING)
             back_through_halving(u, image, chunk, x, gx, place);
         else
-            back_through_stage(u, image, chunk, x, gx, place);
+            back_through_stage(u, image, chunk, x, gx, first && fills, place);
     }
 
     void back_through_halving(int u, int image, int chunk, const Padded<T>& x, const Padded<T>& gx, char* place) {
@@ -346,7 +350,7 @@ template <class T> struct Backward : Pass<T> {
             });
     }
 
-    void back_through_stage(int u, int image, int chunk, const Padded<T>& x, const Padded<T>& gx, char* place) {
+    void back_through_stage(int u, int image, int chunk, const Padded<T>& x, const Padded<T>& gx, bool first, char* place) {
         const Unit& unit = plan.units[u];
         const Size out = unit.out;
         const long taps_step = (long)unit.kernel.taps() * V;
@@ -370,7 +374,7 @@ template <class T> struct Backward : Pass<T> {
         for (int block = 0; block < blocks; block++) {
             if (to.wants_weights)
                 convolve_weights<T>(x, gs, block, unit.kernel, partial_of(chunk, u) + block * taps_step);
-            convolve_back<T>(gs, block, taps[u] + block * taps_step, unit.kernel, gx);
+            convolve_back<T>(gs, block, taps[u] + block * taps_step, unit.kernel, gx, first);
         }
     }
 
@@ -396,9 +400,9 @@ template <class T> struct Backward : Pass<T> {
             const Padded<T> x = {take<T>(place, padded_count<T>(size, pad, blocks)), size, pad};
             const Padded<T> gx = {take<T>(place, padded_count<T>(size, pad, blocks)), size, pad};
             this->pad_input(plan.units[units[0]], image, x, nullptr);
-            std::fill_n(gx.data, gx.pixels() * lanes, T(0));
+            bool first = true;
             for (int u : units)
-                if (plan.units[u].is_matrix()) back_through_matrix(u, image, chunk, x, gx, place);
+                if (plan.units[u].is_matrix()) back_through_matrix(u, image, chunk, x, gx, std::exchange(first, false), place);
             add_unpadded(x, gx, g);
         }
         for (int u : units)

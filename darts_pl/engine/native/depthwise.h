@@ -70,17 +70,20 @@ void convolve(const Padded<T>& x, int block, const T* taps, Kernel kernel, T* y,
 // How many pixels r from `first` on in steps of 2 lie below `length`.
 inline int every_second(int first, int length) { return first < length ? (length - first + 1) / 2 : 0; }
 
-// gx += the gradient of a block's input. g: of the output, padded by kernel.pad() or more with zeros; gx is of the
-// padded input's size, of which only the map's own pixels are written.
+// gx += the gradient of a block's input, or gx = it if this is the `first` one of stride 1. g: of the output, padded by
+// kernel.pad() or more with zeros; gx is of the padded input's size, of which only the map's own pixels are written.
 template <class T>
-void convolve_back(const Padded<T>& g, int block, const T* taps, Kernel kernel, const Padded<T>& gx) {
+void convolve_back(const Padded<T>& g, int block, const T* taps, Kernel kernel, const Padded<T>& gx, bool first) {
     constexpr int V = LANES<T>;
     const int k = kernel.size, d = kernel.dilation, p = kernel.pad();
     const long row = (long)g.pitch() * V;
     if (kernel.stride == 1) {  // output row r + p - d u has input row r under tap u
         const Steps steps = {k, k, -d * row, -(long)d * V, (long)k * V, V};
         for (int r = 0; r < gx.size.height; r++)
-            convolve_row<T, 1, 1, true>(g.at(block, r + p, p), taps, gx.at(block, r, 0), gx.size.width, steps);
+            if (first)
+                convolve_row<T, 1, 1, false>(g.at(block, r + p, p), taps, gx.at(block, r, 0), gx.size.width, steps);
+            else
+                convolve_row<T, 1, 1, true>(g.at(block, r + p, p), taps, gx.at(block, r, 0), gx.size.width, steps);
         return;
     }
     // Of stride 2, output row i has input row r under tap u if 2 i + d u = r + p: for the rows r of a parity the taps
