@@ -28,6 +28,7 @@ log = logging.getLogger("darts_pl")
 
 VARIABLE = "DARTS_PL_NATIVE"
 OFF = "off"
+DECIDING = (VARIABLE, "CXX", "DARTS_PL_CACHE", "XDG_CACHE_HOME", "HOME")  # variables on which the library depends
 TARGETS: dict[str, tuple[str, ...]] = {
     "avx512": (
         "-DVECTOR_BYTES=64",
@@ -74,6 +75,12 @@ def library() -> ctypes.CDLL:
     Raises:
         BuildError: no compiler, one that fails, a cache folder that cannot be written.
     """
+    return _library_by(tuple(map(os.environ.get, DECIDING)))
+
+
+@functools.cache
+def _library_by(environment: tuple[str | None, ...]) -> ctypes.CDLL:
+    """`environment`: the values of DECIDING. Every pass through a cell asks, so that paths are made of them once."""
     return _library(native_target(), cache_dir(), os.environ.get("CXX"))
 
 

@@ -12,87 +12,96 @@ from darts_pl.engine.native.memory import store
 from darts_pl.engine.norms import takes_batch_statistics, tracking_rate
 
 
-class DenseCall:
-    """The description of a pass with the addresses of its tensors.
+class Addresses:
+    """The convolutions of a pass, with the addresses of parameters and running statistics.
 
     Args:
-        x: (B, C, H, W) in channels-last memory. coefficients: [M] in contiguous memory. parameters: those of `layout`.
-
-    Attributes:
-        batch_statistics: for every convolution whether it is normalised by the batch at hand.
+        parameters: those of `layout`.
     """
 
-    def __init__(self, layout: Layout, x: Tensor, coefficients: Tensor | None, parameters: Sequence[Tensor]):
-        self.layout, self.is_double = layout, int(x.dtype == torch.float64)
-        self.batch_statistics = [norm is not None and takes_batch_statistics(norm) for norm in layout.norms]
-        self.held: list[Tensor | None] = [x, coefficients, *parameters]  # what lies at the addresses
-        self.convolutions = _copied(layout.structures)
-        self.shapes = layout.shapes(x)
-        self.cell = CellStructure(
-            x.shape[0], len(self.shapes), len(self.convolutions), len(layout.term_structures), torch.get_num_threads(),
-            layout.divisor, self.shapes, self.convolutions, layout.term_structures, _address(coefficients),
-            x.data_ptr(),
-        )  # fmt: skip
-        addresses = iter(parameters)
-        for into, norm in zip(self.convolutions, layout.norms):
-            weight = next(addresses)
-            laid = weight_layout(weight)
-            kept = weight.contiguous(memory_format=laid)
-            self.held.append(kept)
-            into.channels_last, into.weight = laid == torch.channels_last, kept.data_ptr()
+    def __init__(self, layout: Layout, parameters: Sequence[Tensor]):
+        self.layout = layout
+        self.structures = _copied(layout.structures)
+        self._copies: list[Tensor] = []  # of weights that lie in no way that the kernels know
+        given = iter(parameters)
+        for into, norm in zip(self.structures, layout.norms):
+            into.channels_last, into.weight = self._placed(next(given))
             if norm is None:
                 continue
             if norm.weight is not None:
-                into.scale, into.shift = next(addresses).data_ptr(), next(addresses).data_ptr()
+                into.scale, into.shift = next(given).data_ptr(), next(given).data_ptr()
+            into.batch_statistics = takes_batch_statistics(norm)
             into.running_mean, into.running_var = _address(norm.running_mean), _address(norm.running_var)
 
+    def _placed(self, weight: Tensor) -> tuple[bool, int]:
+        """(whether it lies channels last, its address)."""
+        if weight.is_contiguous():
+            return False, weight.data_ptr()
+        if not weight.is_contiguous(memory_format=torch.channels_last):
+            weight = weight.contiguous(memory_format=torch.channels_last)
+            self._copies.append(weight)
+        return True, weight.data_ptr()
+
     def track(self) -> None:
-        """Let running statistics go along with this pass."""
-        for into, norm in zip(self.convolutions, self.layout.norms):
+        """Let running statistics go along with the pass."""
+        for into, norm in zip(self.structures, self.layout.norms):
             rate = None if norm is None else tracking_rate(norm)
             into.momentum = -1.0 if rate is None else rate
 
-    def saved(self) -> Tensor:
-        """Memory for what the backward pass needs."""
-        size = ctypes.c_int64()
-        library().dense_cell_saved(ctypes.byref(self.cell), self.is_double, ctypes.byref(size))
-        return store.lend(max(1, size.value))
-
-    def forward(self, saved: Tensor, like: Tensor) -> Tensor:
-        """The output (B, C', H', W'), in channels-last memory and of the type of `like`."""
-        last = self.shapes[-1]
-        shape = (like.shape[0], last.channels * self.layout.divisor, last.height, last.width)
-        y = torch.empty(shape, dtype=like.dtype, memory_format=torch.channels_last)
-        self.cell.output = y.data_ptr()
-        self._describe(saved)
-        library().dense_cell_forward(ctypes.byref(self.cell), self.is_double)
-        return y
-
-    def backward(
-        self, saved: Tensor, g: Tensor, of_x: Tensor | None, of_coefficients: Tensor | None,
-        of_parameters: Sequence[Tensor | None],
-    ) -> None:  # fmt: skip
-        """Compute gradients from that of the output, g (B, C, H, W).
-
-        Args:
-            of_x: as x, in channels-last memory. of_coefficients: [M] in float64, zeros. of_parameters: zeros, weights
-                by `weight_layout`. None where one is not wanted.
-        """
-        g = g.contiguous(memory_format=torch.channels_last)
-        self.cell.output_gradient, self.cell.input_gradient = g.data_ptr(), _address(of_x)
-        self.cell.coefficient_gradient = _address(of_coefficients)
-        gradients = iter(of_parameters)
-        for into, norm in zip(self.convolutions, self.layout.norms):
-            into.weight_gradient = _address(next(gradients))
+    def with_gradients(self, gradients: Sequence[Tensor | None]) -> "ctypes.Array[ConvolutionStructure]":
+        """The convolutions with where the gradients of `parameters` go, None where one is not wanted."""
+        structures, given = _copied(self.structures), iter(gradients)
+        for into, norm in zip(structures, self.layout.norms):
+            into.weight_gradient = _address(next(given))
             if norm is not None and norm.weight is not None:
-                into.scale_gradient, into.shift_gradient = _address(next(gradients)), _address(next(gradients))
-        self._describe(saved)
-        library().dense_cell_backward(ctypes.byref(self.cell), self.is_double)
+                into.scale_gradient, into.shift_gradient = _address(next(given)), _address(next(given))
+        return structures
 
-    def _describe(self, saved: Tensor) -> None:
-        self.cell.saved = saved.data_ptr()
-        for into, by_batch in zip(self.convolutions, self.batch_statistics):
-            into.batch_statistics = by_batch
+
+def forward(addresses: Addresses, x: Tensor, coefficients: Tensor | None) -> tuple[Tensor, Tensor]:
+    """The output (B, C', H', W'), and what the backward pass needs.
+
+    Args:
+        x: (B, C, H, W) in channels-last memory. coefficients: [M] in contiguous memory.
+    """
+    layout, is_double, kernels = addresses.layout, x.dtype == torch.float64, library()
+    cell = _described(layout, addresses.structures, x, coefficients)
+    size = ctypes.c_int64()
+    kernels.dense_cell_saved(ctypes.byref(cell), is_double, ctypes.byref(size))
+    saved = store.lend(max(1, size.value))
+    last = layout.shapes(x.shape[2], x.shape[3])[-1]
+    shape = (x.shape[0], last.channels * layout.divisor, last.height, last.width)
+    y = torch.empty(shape, dtype=x.dtype, memory_format=torch.channels_last)
+    cell.saved, cell.output = saved.data_ptr(), y.data_ptr()
+    kernels.dense_cell_forward(ctypes.byref(cell), is_double)
+    return y, saved
+
+
+def backward(
+    addresses: Addresses, x: Tensor, coefficients: Tensor | None, saved: Tensor, g: Tensor, of_x: Tensor | None,
+    of_coefficients: Tensor | None, of_parameters: Sequence[Tensor | None],
+) -> None:  # fmt: skip
+    """Compute gradients from that of the output, g (B, C', H', W').
+
+    Args:
+        x, coefficients, saved: as in `forward`. of_x: as x. of_coefficients: [M] in float64, zeros. of_parameters:
+            zeros, weights by `weight_layout`. None where one is not wanted.
+    """
+    g = g.contiguous(memory_format=torch.channels_last)
+    cell = _described(addresses.layout, addresses.with_gradients(of_parameters), x, coefficients)
+    cell.saved, cell.output_gradient, cell.input_gradient = saved.data_ptr(), g.data_ptr(), _address(of_x)
+    cell.coefficient_gradient = _address(of_coefficients)
+    library().dense_cell_backward(ctypes.byref(cell), x.dtype == torch.float64)
+
+
+def _described(
+    layout: Layout, structures: "ctypes.Array[ConvolutionStructure]", x: Tensor, coefficients: Tensor | None
+) -> CellStructure:
+    shapes, terms = layout.shapes(x.shape[2], x.shape[3]), layout.term_structures
+    return CellStructure(
+        x.shape[0], len(shapes), len(structures), len(terms), torch.get_num_threads(), layout.divisor,
+        shapes, structures, terms, _address(coefficients), x.data_ptr(),
+    )  # fmt: skip
 
 
 def weight_layout(parameter: Tensor) -> torch.memory_format:

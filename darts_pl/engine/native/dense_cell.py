@@ -9,7 +9,7 @@ import torch.nn as nn
 from torch import Tensor
 
 from darts_pl.engine.candidates import divisor_of, inner_of, knows_mixing
-from darts_pl.engine.native.dense_call import DenseCall, weight_layout
+from darts_pl.engine.native.dense_call import Addresses, backward, forward, weight_layout
 from darts_pl.engine.native.dense_plan import (
     Layout,
     block_layout,
@@ -121,7 +121,10 @@ def _has_size(layout: Layout, x: Tensor) -> bool:
     if x.shape[1] != layout.states[0][1] * layout.divisor or x.numel() == 0:
         return False
     batched = any(norm is not None and takes_batch_statistics(norm) for norm in layout.norms)
-    return not batched or min(x.shape[0] * shape.height * shape.width for shape in layout.shapes(x)) > 1
+    return (
+        not batched
+        or min(x.shape[0] * shape.height * shape.width for shape in layout.shapes(x.shape[2], x.shape[3])) > 1
+    )
 
 
 def _seen(cell: GraphCell) -> list[tuple[object, object]]:
@@ -169,11 +172,10 @@ class DenseCellFunction(torch.autograd.Function):
         """x (B, C, H, W), coefficients [M], the parameters of all convolutions → (B, C, H, W)."""
         x = x.contiguous(memory_format=torch.channels_last)
         coefficients = None if coefficients is None else coefficients.to(x.dtype).contiguous()
-        call = DenseCall(layout, x, coefficients, parameters)
-        call.track()
-        saved = call.saved()
-        y = call.forward(saved, x)
-        ctx.layout, ctx.batch_statistics = layout, call.batch_statistics
+        addresses = Addresses(layout, parameters)
+        addresses.track()
+        y, saved = forward(addresses, x, coefficients)
+        ctx.addresses = addresses
         ctx.save_for_backward(x, coefficients, saved, *parameters)
         return y
 
@@ -194,7 +196,5 @@ class DenseCellFunction(torch.autograd.Function):
             torch.zeros_like(p, memory_format=weight_layout(p)) if is_wanted(ctx, first + index) else None
             for index, p in enumerate(parameters)
         ]
-        call = DenseCall(ctx.layout, x, coefficients, parameters)
-        call.batch_statistics = ctx.batch_statistics
-        call.backward(saved, gradients[0], of_x, of_coefficients, of_parameters)
+        backward(ctx.addresses, x, coefficients, saved, gradients[0], of_x, of_coefficients, of_parameters)
         return None, of_x, None if of_coefficients is None else of_coefficients.to(x.dtype), *of_parameters

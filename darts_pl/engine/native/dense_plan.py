@@ -110,21 +110,26 @@ class Layout:
             into.rectified, into.normalised = each.rectified, each.norm is not None
             into.eps = 0.0 if each.norm is None else each.norm.eps
         self.term_structures = (TermStructure * len(terms))(*(TermStructure(*term) for term in terms))
+        self._shapes: dict[tuple[int, int], ctypes.Array[ShapeStructure]] = {}
+        # attributes of modules are found by way of several dictionaries, which takes longer than what is done with them
+        self._own: list[tuple[dict[str, nn.Parameter | None], str]] = []
+        for conv, norm in zip(self.convolutions, self.norms):
+            self._own.append((conv._parameters, "weight"))
+            if norm is not None and norm.weight is not None:
+                self._own += [(norm._parameters, "weight"), (norm._parameters, "bias")]
 
-    def shapes(self, x: Tensor) -> "ctypes.Array[ShapeStructure]":
-        """The shapes of all states by the input (B, C, H, W)."""
-        height, width = x.shape[2:]
-        shapes = [(-(-height // stride), -(-width // stride), channels) for stride, channels in self.states]
-        return (ShapeStructure * len(shapes))(*(ShapeStructure(*shape) for shape in shapes))
+    def shapes(self, height: int, width: int) -> "ctypes.Array[ShapeStructure]":
+        """The shapes of all states by those of the input."""
+        if (height, width) not in self._shapes:
+            shapes = [(-(-height // stride), -(-width // stride), channels) for stride, channels in self.states]
+            made = (ShapeStructure * len(shapes))(*(ShapeStructure(*shape) for shape in shapes))
+            self._shapes[height, width] = made
+        return self._shapes[height, width]
 
     def parameters(self) -> list[Tensor]:
         """Weight, scale and shift of every convolution, without what a normalisation does not have."""
-        found: list[Tensor] = []
-        for conv, norm in zip(self.convolutions, self.norms):
-            found.append(conv.weight)
-            if norm is not None and norm.weight is not None:
-                found += [norm.weight, norm.bias]
-        return found
+        found = [own[name] for own, name in self._own]
+        return [parameter for parameter in found if parameter is not None]
 
 
 class Collector:
