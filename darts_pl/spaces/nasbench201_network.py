@@ -22,6 +22,23 @@ KIND = "cell"
 STAGES = 3
 
 
+class Stem(GraphCell, nn.Sequential):
+    """A 3x3 convolution and batch normalisation: images → states."""
+
+    sources, concat, output = ((0,),), (1,), "last"
+
+    def __init__(self, channels_in: int, channels_out: int):
+        super().__init__(nn.Conv2d(channels_in, channels_out, 3, padding=1, bias=False), nn.BatchNorm2d(channels_out))
+
+    def edge_modules(self) -> Iterable[nn.Module]:
+        """See `GraphCell.edge_modules`; (B, C, H, W) → (B, C', H, W)."""
+        return (self[0],)
+
+    def term(self, link: Link, x: Tensor, context: tuple[object, ...]) -> Tensor:
+        """See `GraphCell.term`."""
+        return cast(Tensor, self[1](link.operation(x)))
+
+
 class ResidualBlock(GraphCell):
     """Halves height and width and doubles the channels: two ReLU-convolution-normalisation groups beside an average
     pooling and a 1x1 convolution (figure 1 of the paper, `ResNetBasicblock` of the released code).
@@ -56,8 +73,7 @@ class Skeleton(nn.Module):
     def __init__(self, channels_in: int, num_classes: int, init_channels: int, layers: int):
         super().__init__()
         c, self.layers = init_channels, layers
-        conv = nn.Conv2d(channels_in, c, 3, padding=1, bias=False)
-        self.stem = nn.Sequential(conv, nn.BatchNorm2d(c))
+        self.stem = Stem(channels_in, c)
         self.reductions = nn.ModuleList([ResidualBlock(c, 2 * c), ResidualBlock(2 * c, 4 * c)])
         self.last = nn.Sequential(nn.BatchNorm2d(4 * c), nn.ReLU())
         self.head = nn.Linear(4 * c, num_classes)

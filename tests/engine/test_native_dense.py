@@ -17,7 +17,7 @@ from darts_pl.relaxations.mixing import PartialChannels, SinglePath, full
 from darts_pl.spaces import Nasbench201Space
 from darts_pl.spaces.nasbench201_network import ResidualBlock
 
-ENGINES_RUN = 5  # three cells and two residual blocks
+ENGINES_RUN = 6  # three cells, two residual blocks and the stem
 HERE = native_target()  # the widest vectors that this processor has
 CASES = {
     "fewer channels than a vector": Case(space="nasbench201", channels=4),

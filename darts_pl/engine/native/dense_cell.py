@@ -17,6 +17,7 @@ from darts_pl.engine.native.dense_plan import (
     fixed_layout,
     is_known,
     operations_of,
+    stem_layout,
 )
 from darts_pl.engine.norms import takes_batch_statistics
 from darts_pl.engine.recipes import Recipes
@@ -25,8 +26,10 @@ from darts_pl.errors import ConfigError
 from darts_pl.ops.image import Skip
 from darts_pl.relaxations.mixing import is_full
 from darts_pl.spaces.mixed import MixedOperation
-from darts_pl.spaces.nasbench201_network import ResidualBlock
+from darts_pl.spaces.nasbench201_network import ResidualBlock, Stem
 from darts_pl.spaces.walk import DerivedCell, GraphCell, SearchedCell
+
+Runs = SearchedCell | DerivedCell | ResidualBlock | Stem
 
 
 class Known(NamedTuple):
@@ -62,7 +65,7 @@ class DenseCells:
         Raises:
             ConfigError: in the backward pass, where it is to be differentiated in turn.
         """
-        if not isinstance(cell, SearchedCell | DerivedCell | ResidualBlock) or len(inputs) != 1:
+        if not isinstance(cell, Runs) or len(inputs) != 1:
             return None
         known, (x,) = self._of(cell), inputs
         if known is None or _draws(cell, known):
@@ -73,7 +76,7 @@ class DenseCells:
         if auxiliary and known.divisor > 1:
             return None  # it is of all channels
         if layout is None or auxiliary:
-            assert not isinstance(cell, ResidualBlock)
+            assert isinstance(cell, SearchedCell | DerivedCell)
             layout, coefficients = drawn_layout(cell, x, self._recipes)
         elif isinstance(cell, SearchedCell):
             coefficients = _coefficients(cell, layout)
@@ -83,15 +86,15 @@ class DenseCells:
         y: Tensor = DenseCellFunction.apply(layout, x, coefficients, *parameters)
         return y
 
-    def _of(self, cell: SearchedCell | DerivedCell | ResidualBlock) -> Known | None:
+    def _of(self, cell: Runs) -> Known | None:
         known = self._known.get(cell)
         if cell not in self._known or (known is not None and known.seen != _seen(cell)):
             known = self._known[cell] = self._found(cell)
         return known
 
-    def _found(self, cell: SearchedCell | DerivedCell | ResidualBlock) -> Known | None:
-        if isinstance(cell, ResidualBlock):
-            layout = block_layout(cell, self._recipes)
+    def _found(self, cell: Runs) -> Known | None:
+        if isinstance(cell, ResidualBlock | Stem):
+            layout = stem_layout(cell) if isinstance(cell, Stem) else block_layout(cell, self._recipes)
             return None if layout is None else Known(layout, 1, [], _seen(cell))
         modules, last = list(cell.edge_modules()), len(cell.sources)
         if cell.output != "last" and tuple(cell.concat) != (last,):

@@ -12,7 +12,7 @@ from darts_pl.engine.candidates import Candidate, terms_of
 from darts_pl.engine.recipes import Identity, Nothing, Pooling, Recipe, Recipes, Stages, is_hooked
 from darts_pl.ops.strided import SlicedPointwise
 from darts_pl.spaces.mixed import MixedOperation
-from darts_pl.spaces.nasbench201_network import ResidualBlock
+from darts_pl.spaces.nasbench201_network import ResidualBlock, Stem
 from darts_pl.spaces.walk import DerivedCell, SearchedCell
 
 IDENTITY, AVERAGE, CONSTANT, HALVED, BYPASS = range(5)  # `DenseTermKind` of dense_cell.h
@@ -244,6 +244,18 @@ def block_layout(block: ResidualBlock, recipes: Recipes) -> Layout | None:
         Convolution(1, 3, ONE, shortcut, None, rectified=False),
     ]
     return Layout(states, convolutions, [Term(HALVED, 0, 1, ONE)])
+
+
+def stem_layout(stem: Stem) -> Layout | None:
+    """The layout of the first layers of a network of NAS-Bench-201, None where something in them has changed."""
+    conv, norm = stem
+    if type(conv) is not nn.Conv2d or type(norm) is not nn.BatchNorm2d or is_hooked(conv) or is_hooked(norm):
+        return None
+    usual = (conv.kernel_size, conv.stride, conv.padding, conv.dilation) == ((3, 3), (1, 1), (1, 1), (1, 1))
+    if not usual or conv.groups != 1 or conv.bias is not None or conv.padding_mode != "zeros":
+        return None
+    states = [(1, conv.in_channels), (1, conv.out_channels)]
+    return Layout(states, [Convolution(0, 1, ONE, conv, norm, rectified=False)], [])
 
 
 def _recipe(module: nn.Module, recipes: Recipes) -> Recipe:
