@@ -55,8 +55,8 @@ def _engine(name: str) -> Engine | None:
 
 
 def _known(cell: GraphCell) -> bool:
-    """Whether any operation on the edges of `cell` has a recipe by which something is saved, or an engine knows the cell
-    itself."""
+    """Whether any operation on the edges of `cell` has a recipe by which something is saved, or an engine knows the
+    cell itself."""
     if isinstance(cell, Stem):
         return True
     for module in cell.edge_modules():
