@@ -1,5 +1,5 @@
 """`python -m darts_pl.benchmark`: search methods and zero-cost proxies measured on NAS-Bench-201, and what a
-step of each method, and of each mode of forecasting networks, costs."""
+step of each method, of each mode of forecasting networks, and by each engine costs."""
 
 import argparse
 import logging
@@ -21,6 +21,8 @@ EXAMPLES = """examples
   python -m darts_pl.benchmark cost                                 seconds a step and memory beside DARTS
   python -m darts_pl.benchmark modes                                seconds a search step of forecasting networks
   python -m darts_pl.benchmark proxies cells=300 jobs=2             how well zero-cost proxies rank cells
+  python -m darts_pl.benchmark speed minutes=3                      how much faster which engine takes a search step
+  python -m darts_pl.benchmark speed network=nasbench201            the same elsewhere: nasbench201, derived, forecast
 
 settings
   method=a,b     which methods; all by default
@@ -30,7 +32,9 @@ settings
   resume=FOLDER  go on with an interrupted benchmark; with trust=true also where it names code of your own
   steps=8 rounds=3   of the benchmarks cost and modes
   key=value      any setting of the searches, such as epochs=5
-  cells=300 channels=16 layers=1 batch=64 shrink=1 repeats=1 proxies=a,b   of the proxies, beside seed, jobs, resume"""
+  cells=300 channels=16 layers=1 batch=64 shrink=1 repeats=1 proxies=a,b   of the proxies, beside seed, jobs, resume
+  network=cifar engine=plain,fast order=first,second batch=16,64 threads=1,all mixing=full rounds=3 minutes=3
+  channels=16 layers=8 side=32 naive=FILE   of speed; FILE is an implementation to compare with, whose code runs"""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -61,6 +65,10 @@ def _run(benchmark: str, arguments: Sequence[str]) -> int:
         from darts_pl.assembly.benchmarks import run_proxies
 
         return run_proxies(arguments)
+    if benchmark == "speed":
+        from darts_pl.assembly.benchmarks import run_speed
+
+        return run_speed(arguments)
     settings = parse(arguments, methods_in(conf_dir()))
     from darts_pl.assembly import benchmarks
 
@@ -89,7 +97,7 @@ def _parser() -> argparse.ArgumentParser:
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("benchmark", choices=("nasbench201", "cost", "modes", "proxies"))
+    parser.add_argument("benchmark", choices=("nasbench201", "cost", "modes", "proxies", "speed"))
     parser.add_argument("settings", nargs="*", metavar="key=value")
     return parser
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from darts_pl.engine.twice import differentiated_twice
+from darts_pl.engine.wanted import differentiated_twice
 from darts_pl.errors import ConfigError
 
 

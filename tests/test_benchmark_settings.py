@@ -67,28 +67,63 @@ def test_bad_settings_stop_the_command_before_any_search(words, message, capsys,
     assert not [*tmp_path.glob("outputs/*/*/*/*")]
 
 
-PUBLISHED = {  # epochs, arch_learning_rate and what else a method has of its own
-    "darts": (50, 3e-4, {}),
-    "gdas": (250, 3e-4, {"weight_decay": 5e-4}),
-    "drnas": (100, 6e-4, {"mixing.edge_normalization": False}),
-    "pcdarts": (50, 6e-4, {"alpha_warmup_epochs": 15}),
+SECOND_ORDER = "darts_pl.hypergradient.finite_difference"
+AUTODL = {"weight_decay": 5e-4, "weights_optimizer.nesterov": True}  # configs/nas-benchmark/algos of AutoDL-Projects
+PLAIN = {"weight_decay": 3e-4, "weights_optimizer.nesterov": False}  # arguments of the methods' own repositories
+PUBLISHED = {  # epochs, arch_learning_rate and what else the authors' code has
+    "darts": (50, 3e-4, {**AUTODL, "batch_size": 64, "arch_weight_decay": 1e-3,
+                         "alphas_optimizer.betas": [0.5, 0.999]}),
+    "darts_second": (50, 3e-4, {"weight_decay": 5e-4}),
+    "gdas": (250, 3e-4, {**AUTODL, "relaxation.tau_start": 10.0, "relaxation.tau_end": 0.1, "mixing.constant": True,
+                         "alphas_optimizer.betas": [0.5, 0.999]}),
+    "random_ws": (250, 3e-4, {**AUTODL, "selection.candidates": 100}),
+    "drnas": (100, 3e-4, {**PLAIN, "mixing.channel_divisor": None, "phases": [], "arch_weight_decay": 1e-3}),
+    "drnas_progressive": (100, 3e-4, {**PLAIN, "phases.0.channel_divisor": 4, "phases.1.channel_divisor": 2,
+                                      "phases.1.keep": 3, "phases.0.alpha_warmup_share": 0.2}),
+    "snas": (100, 3e-4, {**PLAIN, "relaxation.tau_start": 10.0, "relaxation.tau_end": 1.0, "relaxation.hard": False}),
+    "darts_pt": (100, 3e-4, {**PLAIN, "selection.tune_epochs": 5, "selection.learning_rate_factor": 0.1}),
+    "beta_darts": (100, 3e-4, {**PLAIN, "arch_weight_decay": 1e-3, "rules.beta_decay.weight": 50.0}),
+    "lambda_darts": (100, 1e-4, {**PLAIN, "rules.layer_alignment.weight": 0.25, "arch_weight_decay": 1e-3}),
+    "pcdarts": (50, 6e-4, {**PLAIN, "alpha_warmup_epochs": 15, "learning_rate": 0.1, "min_learning_rate": 0.0,
+                           "batch_size": 256}),
+    "pdarts": (75, 6e-4, {"derivation.none": False}),
+    "rdarts_dp": (50, 3e-4, {"rules.drop_path.maximum": 0.2, "data.cutout": 16, "data.cutout_rises": True}),
     "fairdarts": (50, 3e-3, {}),
     "darts_es": (50, 3e-4, {"rules.eigenvalue_stop.window": 5, "rules.eigenvalue_stop.every": 2}),
-    "darts_pt": (50, 3e-4, {"selection.tune_epochs": 10}),
-    "random_ws": (100, 3e-4, {"selection.candidates": 1000}),
-}
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("method", PUBLISHED)
 def test_the_published_scale_leaves_nothing_of_the_small_one(method):
-    assembly.register()
-    with initialize_config_dir(str(conf_dir()), version_base="1.3"):
-        config = compose("search", list(experiment(method, "published", conf_dir())))
     epochs, rate, others = PUBLISHED[method]
-    assert (config.epochs, config.arch_learning_rate, config.learning_rate) == (epochs, rate, 0.025)
+    config = composed(*experiment(method, "published", conf_dir()))
+    assert (config.epochs, config.arch_learning_rate) == (epochs, rate)
     assert (config.space.init_channels, config.space.layers) == (16, 5)
     assert (config.data.shrink, config.data.limit_train) == (1, None)
+    others = {"alpha_warmup_epochs": 0, "learning_rate": 0.025, "min_learning_rate": 0.001, **others}
     assert {key: OmegaConf.select(config, key) for key in others} == others
+
+
+ON_CIFAR = {  # what the authors' code has in the DARTS cell space
+    "gdas": {**AUTODL, "epochs": 250, "batch_size": 256, "learning_rate": 0.025, "arch_learning_rate": 3e-4},
+    "beta_darts": {"epochs": 50, "batch_size": 64, "arch_learning_rate": 3e-4, "arch_weight_decay": 1e-3},
+    "lambda_darts": {"batch_size": 96, "arch_learning_rate": 3e-4, "rules.layer_alignment.weight": 0.25},
+    "rdarts_dp": {"data.cutout": 16, "data.cutout_rises": True, "hypergradient._target_": SECOND_ORDER},
+    "rdarts_l2": {"hypergradient._target_": SECOND_ORDER, "data.cutout": None},
+    "darts_es": {"hypergradient._target_": SECOND_ORDER, "rules.eigenvalue_stop.factor": 1.3},
+}
+
+
+@pytest.mark.parametrize("method", ON_CIFAR)
+def test_experiments_on_cifar_are_as_their_authors_ran_them(method):
+    config = composed(f"+experiment=cifar_{method}")
+    assert {key: OmegaConf.select(config, key) for key in ON_CIFAR[method]} == ON_CIFAR[method]
+
+
+def composed(*words):
+    assembly.register()
+    with initialize_config_dir(str(conf_dir()), version_base="1.3"):
+        return compose("search", list(words))
 
 
 class Script(CommandJob):

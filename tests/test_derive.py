@@ -169,6 +169,14 @@ def test_a_random_node_never_uses_a_source_twice_and_may_keep_fewer():
     assert list(genotype.normal.nodes) == everything
 
 
+def test_none_may_be_left_out_of_every_edge():
+    strengths = torch.tensor([[0.6, 0.1, 0.3], [0.2, 0.5, 0.3], [0.8, 0.1, 0.1]])
+    names = ["none", "skip_connect", "nor_conv_3x3"]
+    with_it, without = (Strongest(none=none)(strengths, names, 2) for none in (True, False))
+    assert [edge.op for node in with_it.nodes for edge in node] == ["none", "skip_connect", "none"]
+    assert [edge.op for node in without.nodes for edge in node] == ["nor_conv_3x3", "skip_connect", "skip_connect"]
+
+
 @pytest.mark.parametrize(
     ("spelled", "derivation"),
     [

@@ -54,11 +54,13 @@ def test_hard_evaluation_takes_the_likeliest():
     torch.testing.assert_close(Gumbel(hard=True).expected(ALPHA), torch.softmax(ALPHA, -1))
 
 
-@pytest.mark.parametrize("mixing", [SinglePath(), full], ids=["single_path", "full"])
+@pytest.mark.parametrize(
+    "mixing", [SinglePath(), SinglePath(constant=False), full], ids=["single_path", "without_constant", "full"]
+)
 @pytest.mark.parametrize("seed", range(4))
 def test_the_straight_through_gradient_is_the_formula_written_out(mixing, seed):
-    """One edge, y = h_k o_k(x) + Σ_{j≠k} h_j (GDAS) or Σ_j h_j o_j(x), loss Σ c y, in float64 by hand:
-    dL/dα = J_softmax(s) · dL/dh / τ, as Σ_j of it is 0 and log softmax(α) hands it on unchanged."""
+    """One edge, y = h_k o_k(x) + Σ_{j≠k} h_j (GDAS), h_k o_k(x) (its later form) or Σ_j h_j o_j(x), loss Σ c y, in
+    float64 by hand: dL/dα = J_softmax(s) · dL/dh / τ, as Σ_j of it is 0 and log softmax(α) hands it on unchanged."""
     tau, x, c = 0.7, np.array([0.5, -1.0, 2.0]), np.array([1.0, 0.3, -0.8])
     alpha = np.array([0.2, -0.5, 1.0])
     candidates = [lambda x: 2 * x, lambda x: x**2, lambda x: torch.cos(x)]
@@ -70,7 +72,7 @@ def test_the_straight_through_gradient_is_the_formula_written_out(mixing, seed):
     drawn = int(soft.argmax())
     by_gate = (c * outputs).sum(axis=1)
     if mixing is not full:
-        by_gate = np.where(np.arange(3) == drawn, by_gate, c.sum())
+        by_gate = np.where(np.arange(3) == drawn, by_gate, c.sum() * mixing.constant)
     expected = soft * (by_gate - soft @ by_gate) / tau
 
     logits = torch.tensor(alpha[None], requires_grad=True)

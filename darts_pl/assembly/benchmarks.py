@@ -4,8 +4,10 @@ import datetime
 import json
 import os
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -21,12 +23,15 @@ from darts_pl.assembly.benchmark_folder import read_settings, resume_command
 from darts_pl.assembly.parts import search_method
 from darts_pl.commands.check import check_config
 from darts_pl.commands.config_files import isolated_hydra
-from darts_pl.commands.explain import explain, resumable_by
+from darts_pl.commands.explain import INTERRUPTED, Stopped, explain, resumable_by
 from darts_pl.data.nasbench201_tables import Tables
+from darts_pl.engine.choosing import ENGINES
+from darts_pl.engine.native.cell import is_available
 from darts_pl.errors import ConfigError, RunError
 from darts_pl.paths import conf_dir, write_text_atomically
 from darts_pl.reports.benchmark_page import markdown, write_benchmark
 from darts_pl.reports.proxies_page import write_proxies
+from darts_pl.reports.speed_page import write_speed
 from darts_pl.schema.values import plain_values
 from darts_pl.stages.benchmark import nasbench201
 from darts_pl.stages.benchmark.cost import cost_jobs, cost_table
@@ -35,6 +40,9 @@ from darts_pl.stages.benchmark.proxies import describe, score_cells
 from darts_pl.stages.benchmark.proxy_ranks import ranking, score_table
 from darts_pl.stages.benchmark.proxy_settings import parse_proxies, setup_json
 from darts_pl.stages.benchmark.settings import FILE, Settings, experiment
+from darts_pl.stages.benchmark.speed.machine import cores, describe_machine
+from darts_pl.stages.benchmark.speed.measuring import Measuring
+from darts_pl.stages.benchmark.speed.settings import Speed, parse_speed
 from darts_pl.stages.jobs import CommandJob, run_commands
 from darts_pl.stages.lock import locked
 
@@ -183,3 +191,53 @@ def run_proxies(arguments: Sequence[str]) -> int:
         get_console().print(text, markup=False, soft_wrap=True)
         print(f"Table   {folder / 'summary.md'}\nFigure  {folder / 'correlations.png'}")
     return 0
+
+
+def run_speed(arguments: Sequence[str]) -> int:
+    """Measure steps by several engines in turns, print and write the table."""
+    speed, notices = _buildable(parse_speed(arguments, [name for name in ENGINES if name != "auto"], cores()))
+    folder = _fresh_folder("speed")
+    command = shlex.join(["python", "-m", "darts_pl.benchmark", "speed", *arguments])
+    beside = "naive, of the file that was named" if speed.naive else "plain; no naive implementation was named"
+    facts = [("command", command), ("compared with", beside)]
+    print(f"{len(speed.cases)} rows in {folder}")
+    write = partial(_write_speed, folder, {**describe_machine(), **dict(facts)}, facts)
+    with locked(folder), _stopping_in(folder):
+        measuring = Measuring(speed, notices, partial(write, "Not all is measured yet, or the benchmark was stopped."))
+        measuring.run()
+        text = write(None, measuring)
+    get_console().print(text, markup=False, soft_wrap=True)
+    print(f"Figures {folder / 'speed.json'}\nTable   {folder / 'speed.md'}\nReport  {folder / 'report.html'}")
+    return 0 if measuring.rows else 1
+
+
+def _buildable(speed: Speed) -> tuple[Speed, list[str]]:
+    """(`speed` without the native engine where it cannot be built, since the fast one would run in its place; what is
+    to be said of it). It is built before anything is measured."""
+    native = [case for case in speed.cases if case.engine == "native"]
+    if not native or is_available():
+        return speed, []
+    others = tuple(case for case in speed.cases if case not in native)
+    return replace(speed, cases=others), ["The native engine cannot be built on this machine."]
+
+
+def _write_speed(
+    folder: Path, machine: dict[str, object], facts: Sequence[tuple[str, str]], notice: str | None, found: Measuring
+) -> str:
+    """What was measured so far, as the table in Markdown too."""
+    notices = [*found.notices, *([notice] if notice else [])]
+    limits = {str(threads): each for threads, each in found.limits.items()}
+    return write_speed(folder, {**machine, "limits": limits}, found.rows, facts, notices)
+
+
+@contextmanager
+def _stopping_in(folder: Path) -> Iterator[None]:
+    """Around work that is not gone on with.
+
+    Raises:
+        Stopped: after Ctrl-C.
+    """
+    try:
+        yield
+    except KeyboardInterrupt as error:
+        raise Stopped(INTERRUPTED, f"stopped; what was measured lies in {folder}") from error

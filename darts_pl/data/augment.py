@@ -26,9 +26,11 @@ class Augment:
         flip: mirror left and right with probability one half.
         cutout: side of the square of zeros, centred anywhere and clipped at the borders (DeVries and Taylor
             2017); 0 cuts nothing.
+        cutout_share: the probability by which an image is cut.
 
     Raises:
-        ConfigError: a negative padding or side, `mean` and `std` of different lengths, a `std` not above 0.
+        ConfigError: a negative padding or side, a share outside [0, 1], `mean` and `std` of different lengths, a `std`
+            not above 0.
     """
 
     mean: Sequence[float]
@@ -36,11 +38,14 @@ class Augment:
     crop_padding: int = 4
     flip: bool = True
     cutout: int = 0
+    cutout_share: float = 1.0
 
     def __post_init__(self) -> None:
         for name in ("crop_padding", "cutout"):
             if getattr(self, name) < 0:
                 raise ConfigError(f"{name}={getattr(self, name)}, expected 0 or more pixels")
+        if not 0 <= self.cutout_share <= 1:
+            raise ConfigError(f"cutout_share={self.cutout_share}, expected a probability from 0 to 1")
         if len(self.mean) != len(self.std) or min(self.std) <= 0:
             raise ConfigError(
                 f"mean={list(self.mean)} and std={list(self.std)}: expected one value a channel, each std above 0"
@@ -82,8 +87,10 @@ class Augment:
         size, _, height, width = x.shape
         inside_row = self._covered(height, size, generator)
         inside_column = self._covered(width, size, generator)
-        square = (inside_row[:, :, None] & inside_column[:, None, :]).to(x.device)  # [B, H, W]
-        return x.masked_fill_(square[:, None], 0.0)
+        square = inside_row[:, :, None] & inside_column[:, None, :]  # [B, H, W]
+        if self.cutout_share < 1:
+            square &= torch.rand(size, 1, 1, generator=generator) < self.cutout_share
+        return x.masked_fill_(square.to(x.device)[:, None], 0.0)
 
     def _covered(self, length: int, size: int, generator: torch.Generator) -> Tensor:
         """bool [B, length]: the positions along one axis that each image's square covers."""

@@ -1,5 +1,6 @@
 """The LightningDataModule of images: paired halves for a search, whole training data for a retraining."""
 
+import dataclasses
 import hashlib
 from collections.abc import Sequence
 from functools import cached_property
@@ -36,7 +37,9 @@ class ImageData(PairedDataModule):
     Args:
         source: loads the images.
         split: "stratified" or "first_last" (the original code's cut), of a search.
-        crop_padding, flip, cutout: see `Augment`.
+        crop_padding, flip, cutout: see `Augment`; in pixels of the images as they are before `shrink`.
+        cutout_rises: let the probability by which an image is cut rise over the epochs of a fit, from 0 in the first
+            to 1 in the last, as R-DARTS does beside `rules.DropPath`.
         mean, std: for each channel, of pixels scaled to 0..1; None computes them from the training images.
         limit_test: use only so many test images, stratified, the same ones for every seed.
         shrink: average blocks of so many pixels in height and width into one, for cheaper searches.
@@ -58,6 +61,7 @@ class ImageData(PairedDataModule):
         crop_padding: int = 4,
         flip: bool = True,
         cutout: int = 0,
+        cutout_rises: bool = False,
         mean: Sequence[float] | None = None,
         std: Sequence[float] | None = None,
         limit_test: int | None = None,
@@ -70,7 +74,7 @@ class ImageData(PairedDataModule):
         _check_choices(split, shrink, storage_device)
         self.source, self.split, self.limit_test, self.shrink = source, split, limit_test, shrink
         self.storage_device = torch.device(storage_device or "cpu")
-        self.crop_padding, self.flip, self.cutout = crop_padding, flip, cutout
+        self.crop_padding, self.flip, self.cutout, self.cutout_rises = crop_padding, flip, cutout, cutout_rises
         self._fixed_statistics = (mean, std)
 
     def use_cutout(self, size: int) -> None:
@@ -112,7 +116,8 @@ class ImageData(PairedDataModule):
         channels = self.input_shape[0]
         if len(mean) != channels:
             raise ConfigError(f"mean={list(mean)} has {len(mean)} values, expected one for each of {channels} channels")
-        return Augment(tuple(mean), tuple(std), crop_padding=self.crop_padding, flip=self.flip, cutout=self.cutout)
+        padding, cutout = (_shrunk_length(length, self.shrink) for length in (self.crop_padding, self.cutout))
+        return Augment(tuple(mean), tuple(std), crop_padding=padding, flip=self.flip, cutout=cutout)
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -190,7 +195,16 @@ class ImageData(PairedDataModule):
         """uint8 [B, C, H, W] to float32, augmented by the key's random numbers; only normalised for -1."""
         if key < 0:
             return self.augment.normalise(x), y
-        return self.augment(x, torch.Generator().manual_seed(key)), y
+        augment = self.augment
+        if self.cutout and self.cutout_rises:
+            augment = dataclasses.replace(augment, cutout_share=self._fitted_share())
+        return augment(x, torch.Generator().manual_seed(key)), y
+
+    def _fitted_share(self) -> float:
+        """epoch / (epochs - 1) of the fit that these data are for; 1 outside of any."""
+        if self.trainer is None or self.trainer.max_epochs is None or self.trainer.max_epochs < 2:
+            return 1.0
+        return min(1.0, self.trainer.current_epoch / (self.trainer.max_epochs - 1))
 
     def _limited(self, x: npt.NDArray[np.uint8], y: Index, n: int | None) -> tuple[npt.NDArray[np.uint8], Index]:
         if n is not None and n < len(y):
@@ -206,6 +220,11 @@ class ImageData(PairedDataModule):
         """Images uint8 [N, C, H, W] and labels on the storage device."""
         images = torch.from_numpy(x).permute(0, 3, 1, 2).contiguous()
         return images.to(self.storage_device), torch.from_numpy(y).to(self.storage_device)
+
+
+def _shrunk_length(length: int, shrink: int) -> int:
+    """A length in pixels where so many are averaged into one, rounded up."""
+    return -(-length // shrink)
 
 
 def _check_choices(split: str, shrink: int, storage_device: str | None) -> None:

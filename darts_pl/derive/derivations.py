@@ -157,8 +157,14 @@ class SkipLimit(TopEdges):
 @dataclass(frozen=True)
 class Strongest(Derivation):
     """The derivation of spaces in which every edge holds one operation, such as NAS-Bench-201: on each edge the
-    operation with the largest gate, "none" included, as the DARTS of NAS-Bench-201 derives (arXiv:2001.00326, released
-    code). Ties go to the earlier primitive."""
+    operation with the largest gate. Ties go to the earlier primitive.
+
+    Args:
+        none: whether "none" may be chosen, as the DARTS of NAS-Bench-201 derives (arXiv:2001.00326, released code);
+            False leaves it out, as P-DARTS does at its end.
+    """
+
+    none: bool = True
 
     @property
     def chooses_inputs(self) -> bool:
@@ -167,7 +173,11 @@ class Strongest(Derivation):
 
     def __call__(self, strengths: Tensor, primitives: Sequence[str], num_nodes: int, kind: str = "normal") -> Cell:
         """See `Derivation`; the last node alone is the output."""
-        return cell_of_all_edges(strongest(strengths, primitives), num_nodes)
+        names = strongest(strengths, primitives)  # for its checks
+        if not self.none:
+            columns = choosable(primitives)
+            names = strongest(strengths[:, columns], [primitives[k] for k in columns])
+        return cell_of_all_edges(names, num_nodes)
 
 
 def strongest(gates: Tensor, primitives: Sequence[str]) -> tuple[str, ...]:

@@ -14,17 +14,15 @@ from darts_pl.spaces.walk import DerivedCell, Link, SearchedCell
 
 
 class Candidate(NamedTuple):
-    """A term of a sum: coefficient · mask · operation(x).
+    """A term of a sum: coefficient · operation(x).
 
     Args:
-        recipe: what the operation is made of, None where that is unknown.
-        coefficient: a scalar; None: 1. mask: (B, 1, 1, 1), zero for samples whose path is dropped; None: 1.
+        recipe: what the operation is made of, None where that is unknown. coefficient: a scalar; None: 1.
     """
 
     recipe: Recipe | None
     operation: nn.Module
     coefficient: Tensor | None
-    mask: Tensor | None = None
 
 
 class Terms(NamedTuple):
@@ -35,19 +33,21 @@ class Terms(NamedTuple):
         divisor: they mix the first C / `divisor` channels, the others pass by (`PartialChannels`).
         bypass: the scalar that the others are multiplied by.
         constant: a scalar that is added to every value of the mixed part, None: nothing (`SinglePath`).
-        auxiliary: a further term, of all channels.
+        mask: (B, 1, 1, 1), what all of the above is multiplied by: zero for samples that are dropped; None: 1.
+        auxiliary: a further term, of all channels, which is never dropped.
     """
 
     candidates: list[Candidate]
     divisor: int = 1
     bypass: Tensor | None = None
     constant: Tensor | None = None
+    mask: Tensor | None = None
     auxiliary: Candidate | None = None
 
 
 def knows_draws(cell: SearchedCell | DerivedCell) -> bool:
     """Whether the random numbers of a pass through `cell` are drawn by `terms_of`, in the order of a walk by nodes:
-    not where an operation draws its own, or a mixing that is not known here calls operations whose paths drop."""
+    not where an operation draws its own, or what a mixing that is not known here gives is dropped."""
     if not cell.training:
         return True
     if any(_draws(module) for module in cell.modules()):
@@ -82,25 +82,28 @@ def terms_of(cell: SearchedCell | DerivedCell, link: Link, like: Tensor, recipes
     """The terms of a link, None where its mixing is not known here.
 
     Args:
-        like: a state of the cell; what dropped paths are drawn for.
+        like: a state of the cell; what dropped samples are drawn for.
     """
     if isinstance(cell, DerivedCell):
-        dropping = cell.drop_path_probability if cell.training else 0.0
-        return Terms([_candidate(link.operation, link.weight, dropping, like, recipes)])
+        dropping = cell.drop_path_probability if cell.training and is_droppable(link.operation) else 0.0
+        terms = Terms([_candidate(link.operation, link.weight, recipes)])
+        return terms._replace(mask=_mask(like, dropping))
     operation, gate = link.operation, link.gate
     if not isinstance(operation, MixedOperation) or gate is None or not knows_mixing(operation.mixing):
         return None
     inner, divisor = _inner_and_divisor(operation.mixing)
     row = operation.left(gate)
     scaled = row if link.weight is None else row * link.weight
-    if is_full(inner):
-        terms = Terms(_candidates(operation, range(len(row)), scaled, like, recipes))
+    single = as_mixing(inner)
+    if isinstance(single, SinglePath):
+        terms = _single_path(single, operation, row, scaled, recipes)
     else:
-        terms = _single_path(operation, row, scaled, like, recipes)
+        terms = Terms(_candidates(operation, range(len(row)), scaled, recipes))
     if divisor > 1:
         passes = (row != 0).any().to(row.dtype)
         terms = terms._replace(divisor=divisor, bypass=passes if link.weight is None else passes * link.weight)
-    return terms._replace(auxiliary=_auxiliary(cell, link, row, recipes))
+    dropping = operation.drop_path_probability if operation.dropping else 0.0
+    return terms._replace(mask=_mask(like, dropping), auxiliary=_auxiliary(cell, link, row, recipes))
 
 
 def _inner_and_divisor(mixing: MixingFunction) -> tuple[MixingFunction, int]:
@@ -108,28 +111,26 @@ def _inner_and_divisor(mixing: MixingFunction) -> tuple[MixingFunction, int]:
     return (found.inner, found.channel_divisor) if isinstance(found, PartialChannels) else (found, 1)
 
 
-def _candidates(
-    operation: MixedOperation, places: Iterable[int], scaled: Tensor, like: Tensor, recipes: Recipes
-) -> list[Candidate]:
+def _mask(like: Tensor, dropping: float) -> Tensor | None:
+    return path_mask(like, dropping) if dropping > 0 else None
+
+
+def _candidates(operation: MixedOperation, places: Iterable[int], scaled: Tensor, recipes: Recipes) -> list[Candidate]:
     modules, rows = list(operation.candidates.values()), scaled.unbind()
-    dropping = operation.drop_path_probability if operation.dropping else 0.0
-    return [_candidate(modules[k], rows[k], dropping, like, recipes) for k in places]
+    return [_candidate(modules[k], rows[k], recipes) for k in places]
 
 
-def _candidate(
-    operation: nn.Module, coefficient: Tensor | None, dropping: float, like: Tensor, recipes: Recipes
-) -> Candidate:
-    mask = path_mask(like, dropping) if dropping > 0 and is_droppable(operation) else None
-    return Candidate(recipes.of(operation), operation, coefficient, mask)
+def _candidate(operation: nn.Module, coefficient: Tensor | None, recipes: Recipes) -> Candidate:
+    return Candidate(recipes.of(operation), operation, coefficient)
 
 
-def _single_path(operation: MixedOperation, row: Tensor, scaled: Tensor, like: Tensor, recipes: Recipes) -> Terms:
+def _single_path(mixing: SinglePath, operation: MixedOperation, row: Tensor, scaled: Tensor, recipes: Recipes) -> Terms:
     """See `SinglePath`: what was drawn runs, the gates of the others are added as they are."""
     values = row.tolist()
     running = [k for k, value in enumerate(values) if value != 0] or [0]
     others = [k for k in range(len(values)) if k not in running]
-    constant = scaled[others].sum() if others and row.requires_grad else None
-    return Terms(_candidates(operation, running, scaled, like, recipes), constant=constant)
+    constant = scaled[others].sum() if mixing.constant and others and row.requires_grad else None
+    return Terms(_candidates(operation, running, scaled, recipes), constant=constant)
 
 
 def _auxiliary(cell: SearchedCell, link: Link, row: Tensor, recipes: Recipes) -> Candidate | None:
@@ -139,4 +140,4 @@ def _auxiliary(cell: SearchedCell, link: Link, row: Tensor, recipes: Recipes) ->
     if module is None or not weight or cell.without_auxiliary:
         return None
     coefficient = row.new_tensor(weight) if link.weight is None else weight * link.weight
-    return Candidate(recipes.of(module), module, coefficient)
+    return _candidate(module, coefficient, recipes)

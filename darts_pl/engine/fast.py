@@ -11,6 +11,7 @@ computed, and each result is added to the node that it enters. Against the walk 
 
 from collections.abc import Sequence
 
+import torch
 import torch.nn as nn
 import torch.nn.functional as F
 from torch import Tensor
@@ -34,6 +35,8 @@ class FastEngine:
         """See `darts_pl.spaces.walk.Engine`."""
         if not isinstance(cell, SearchedCell | DerivedCell) or not knows_draws(cell):
             return walk(cell, inputs)
+        if isinstance(cell, DerivedCell) and not torch.is_grad_enabled():
+            return walk(cell, inputs)  # one operation an edge, nothing to keep: little is shared
         return cell.join(states_of(cell, first_states(cell, inputs, self._recipes), self._recipes))
 
 
@@ -73,6 +76,17 @@ def states_of(cell: SearchedCell | DerivedCell, states: Sequence[Tensor], recipe
 
 
 def _add(terms: Terms, state: State, node: Node) -> None:
+    if terms.mask is None:
+        _add_mixture(terms, state, node)
+    else:
+        edge = Node()  # what is dropped as a whole is summed by itself
+        _add_mixture(terms, state, edge)
+        node.whole.add(edge.total() * terms.mask)
+    if terms.auxiliary is not None:
+        _add_candidate(terms.auxiliary, state, node, 1)
+
+
+def _add_mixture(terms: Terms, state: State, node: Node) -> None:
     divisor = terms.divisor
     part = state if divisor == 1 else state.part(divisor)
     size: tuple[int, ...] = ()
@@ -85,8 +99,6 @@ def _add(terms: Terms, state: State, node: Node) -> None:
     if divisor > 1:
         stride = 1 if size == tuple(part.x.shape[2:]) else 2
         node.bypass(divisor).add_shared(state.bypass(divisor, stride), terms.bypass)
-    if terms.auxiliary is not None:
-        _add_candidate(terms.auxiliary, state, node, 1)
 
 
 def _add_candidate(candidate: Candidate, state: State, node: Node, divisor: int) -> tuple[int, ...]:
@@ -102,7 +114,7 @@ def _add_candidate(candidate: Candidate, state: State, node: Node, divisor: int)
         return strided(size, recipe.stride)
     if isinstance(recipe, Stages) and recipe.is_dilated:
         stride = recipe.stride
-        if _is_laid_apart(state.x, stride) and candidate.mask is None:
+        if _is_laid_apart(state.x, stride):
             y = _stage(
                 recipe.stages[0],
                 state.phased(stride),
@@ -119,21 +131,21 @@ def _add_candidate(candidate: Candidate, state: State, node: Node, divisor: int)
         )
     else:
         y = candidate.operation(state.x)
-        node.part(divisor).add_shared(y if candidate.mask is None else y * candidate.mask, candidate.coefficient)
+        node.part(divisor).add_shared(y, candidate.coefficient)
         return tuple(y.shape[2:])
-    node.part(divisor).add(y if candidate.mask is None else y.mul_(candidate.mask))
+    node.part(divisor).add(y)
     return tuple(y.shape[2:])
 
 
 def _add_pooling(recipe: Pooling, candidate: Candidate, state: State, node: Node, divisor: int) -> None:
-    norm, mask = recipe.norm, candidate.mask
+    norm = recipe.norm
     if norm is None:
         y = state.pooled(recipe)
     elif norm.weight is None and takes_batch_statistics(norm):
         y = state.normalized(recipe, norm)
     else:
         y = batch_norm(state.pooled(recipe), norm)
-    node.part(divisor).add_shared(y if mask is None else y * mask, candidate.coefficient)
+    node.part(divisor).add_shared(y, candidate.coefficient)
 
 
 def _stages(recipe: Stages, x: Tensor, gate: Tensor | None) -> Tensor:

@@ -1,8 +1,29 @@
-"""Which gradients a backward pass asks an autograd function for."""
+"""Which gradients a backward pass asks an autograd function for, and whether they will be differentiated in turn."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import torch
+
+_TWICE = ContextVar("passes are to be differentiated twice", default=False)
+
+
+@contextmanager
+def differentiated_twice() -> Iterator[None]:
+    """Within, cells run by what has second derivatives, whichever engine was chosen: for passes whose gradients are
+    taken with create_graph=True."""
+    token = _TWICE.set(True)
+    try:
+        yield
+    finally:
+        _TWICE.reset(token)
+
+
+def are_second_wanted() -> bool:
+    """Whether the running pass is within `differentiated_twice`."""
+    return _TWICE.get()
 
 
 def is_wanted(ctx: Any, index: int) -> bool:

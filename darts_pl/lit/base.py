@@ -16,7 +16,7 @@ from torchmetrics import Metric
 from darts_pl import last_words, ranks
 from darts_pl.errors import TrainingError
 from darts_pl.ops.strided import slice_narrow_strides
-from darts_pl.seeds import derived_seed
+from darts_pl.seeds import derived_seed, seed_torch
 from darts_pl.tasks import Task
 
 Network = TypeVar("Network", bound=torch.nn.Module)
@@ -80,13 +80,13 @@ class StepModule(LightningModule):
     def seed_step(self, stream: str) -> None:
         """Set torch's generators for what the coming forward pass draws (Gumbel noise, dropped paths), of the batch at
         `place` among those of a step."""
-        torch.manual_seed(derived_seed(self.seed, stream, self.steps_done + self.place))
+        seed_torch(derived_seed(self.seed, stream, self.steps_done + self.place))
 
     def seed_rank(self, stream: str) -> None:
         """Let the other ranks than 0 draw numbers of their own from here on, for their own samples (dropped paths);
         what all ranks must draw alike, such as gates, comes before."""
         if ranks.rank():
-            torch.manual_seed(derived_seed(self.seed, stream, self.steps_done + self.place, "rank", ranks.rank()))
+            seed_torch(derived_seed(self.seed, stream, self.steps_done + self.place, "rank", ranks.rank()))
 
     def on_fit_start(self) -> None:
         """Take Lightning's DDP wrapper off again once it has made all ranks begin with the same weights: gradients are

@@ -11,6 +11,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from darts_pl import ranks
 from darts_pl.errors import ConfigError
 from darts_pl.lit.base import StepModule, in_memory_layout
+from darts_pl.lit.optimizers import stepping_fast
 from darts_pl.lit.search import Batch, OptimizerFactory
 from darts_pl.spaces.base import DerivedNetwork
 from darts_pl.tasks import AnyMetrics, Classification, Task
@@ -168,7 +169,7 @@ class RetrainModule(StepModule):
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """The one optimiser, of all parameters that are trained."""
         trained = [parameter for parameter in self.network.parameters() if parameter.requires_grad]
-        return self.make_optimizer([*self.task_parameters(), *trained])
+        return stepping_fast(self.make_optimizer([*self.task_parameters(), *trained]))
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         super().on_save_checkpoint(checkpoint)

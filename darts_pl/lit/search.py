@@ -12,6 +12,7 @@ from darts_pl import ranks
 from darts_pl.hypergradient import Bilevel, Hypergradient, VirtualStep, first, fixed
 from darts_pl.lit.base import Row, in_memory_layout
 from darts_pl.lit.checks import check_accumulates, check_unrolls, check_warmup, without_arguments
+from darts_pl.lit.optimizers import stepping_fast
 from darts_pl.lit.rule_steps import Batch, RuleSteps
 from darts_pl.rules import PhaseStart, Rule
 from darts_pl.rules.base import Gates
@@ -284,8 +285,8 @@ class SearchModule(RuleSteps):
 
     def configure_optimizers(self) -> list[torch.optim.Optimizer]:
         """Weights first, then alphas."""
-        weights = self.make_weights_optimizer(self.trained_weights())
-        alphas = self.make_alphas_optimizer(self.supernet.arch_parameters())
+        weights = stepping_fast(self.make_weights_optimizer(self.trained_weights()))
+        alphas = stepping_fast(self.make_alphas_optimizer(self.supernet.arch_parameters()))
         if not self._is_first_order():
             check_unrolls(weights)
         return [weights, alphas]

@@ -15,6 +15,7 @@ from torch import Tensor
 from darts_pl.data.base import Classes, InputShape
 from darts_pl.data.preprocessing import Preprocessing
 from darts_pl.data.series.preprocessing import SeriesPreprocessing
+from darts_pl.engine.choosing import make_engine, running_by
 from darts_pl.errors import ConfigError
 from darts_pl.genotype import AnyGenotype
 from darts_pl.spaces.base import call
@@ -47,6 +48,7 @@ class TrainedModel(nn.Module):
         super().__init__()
         self.network, self.preprocessing, self.genotype = network, preprocessing, genotype
         self.classes, self.input_shape, self.details = classes, input_shape, details
+        self._engine = make_engine("auto")
 
     def forward(
         self,
@@ -168,8 +170,9 @@ class TrainedModel(nn.Module):
 
         self.eval()
         try:
-            outputs = (self(apply_to_collection(part, Tensor, moved)) for part in _parts(inputs))
-            found = [apply_to_collection(each, Tensor, Tensor.cpu) for each in outputs]
+            with running_by(self.network, self._engine):
+                outputs = (self(apply_to_collection(part, Tensor, moved)) for part in _parts(inputs))
+                found = [apply_to_collection(each, Tensor, Tensor.cpu) for each in outputs]
         finally:
             self.train(training)
         return _joined(found)

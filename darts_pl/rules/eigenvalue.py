@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from darts_pl.engine.twice import differentiated_twice
+from darts_pl.engine.wanted import differentiated_twice
 from darts_pl.errors import ConfigError
 from darts_pl.rules.base import Combination, EpochEnd, Reduce, Rule, Stop
 

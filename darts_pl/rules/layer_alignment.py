@@ -2,12 +2,13 @@
 
 import math
 from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import torch
-import torch.nn as nn
 from torch import Tensor
 
+from darts_pl.engine.wanted import differentiated_twice
 from darts_pl.errors import ConfigError
 from darts_pl.rules.base import Combination, Rule, WeightStep
 from darts_pl.spaces.base import Supernet
@@ -37,41 +38,40 @@ class LayerAlignment(Rule):
 
         ∇_w Λ = Σ_l (∂g_l/∂w)ᵀ d_l = ∇_w Σ_l ⟨∂L_train/∂p_l, d_l⟩      with d held fixed,
 
-    the derivative of ∇_w L_train along d in the space of all gates p = (p_1 … p_L). By central differences, and with
-    the sign of ascent,
+    which is computed by differentiating twice: the pass that gives the g_l keeps its graph, and the sum of products is
+    differentiated by w. With the sign of ascent, grad_w += -λ ∇_w Λ. Batch and random draws are the step's. Gates of
+    candidates that are not left are no part of p.
 
-        grad_w += λ · [∇_w L_train(p - ε d) - ∇_w L_train(p + ε d)] / (2 ε),     ε = ε₀ / ‖d‖₂, d over all cells.
+    Defaults: λ goes linearly from 0 to `weight` = 0.125 over the search, epoch / (epochs - 1), normal cells only, as in
+    the released code (dr-faustus/Lambda-DARTS; its scripts take λ = 0.25, for NAS-Bench-201 with an alpha learning
+    rate of 1e-4 over 100 epochs).
 
-    Batch and random draws are the step's in all passes. Gates of candidates that are not left are no part of p.
-
-    Defaults: λ goes linearly from 0 to `weight` = 0.125 over the search, ε₀ = 10⁻⁴, normal cells only, as in the
-    released code (dr-faustus/Lambda-DARTS; its script for the DARTS space takes λ = 0.25 and ε₀ = 10⁻³).
-
-    Cost: three passes more a step; one while λ is 0. The authors' code has two more, as it takes g_l from the pass of
-    the weight step itself; here that pass is over when rules see its gradients.
+    Cost: about three passes more a step, one while λ is 0, and the memory of a graph of the first derivatives.
 
     What differs from it, and why:
-    - Its perturbed passes move the running statistics of batch normalisation, here they do not.
+    - There ∇_w Λ is a finite difference, [∇_w L(p - ε d) - ∇_w L(p + ε d)] / 2ε with ε = ε₀ / ‖d‖ and ε₀ from 10⁻⁴ to
+      10⁻³. Behind ReLUs and max-poolings L is smooth in pieces only, and the pieces end within ε: what comes out is the
+      jumps at their borders over 2ε, thirty times as long as the gradient and in no relation to it, in float64 as in
+      float32. Such a term, clipped along with the loss's gradient, keeps the supernet from learning.
+    - Its perturbed passes move the running statistics of batch normalisation, here no further pass does.
     - Its sign variant of the alignment is left out.
-    Under mixed precision these passes run in the weights' own precision: the difference of two nearly equal gradients
-    would drown in rounding. Under float16 the term is scaled as the step's gradients are at that point; where their
-    scale has overflowed the step is left out as a whole. A second-order hypergradient unrolls the plain step, without
-    this term. The paper's gates are softmax; any relaxation with a gradient for every candidate will do.
+    Under mixed precision the term is computed in the weights' own precision. Under float16 it is scaled as the step's
+    gradients are at that point; where their scale has overflowed the step is left out as a whole. A second-order
+    hypergradient unrolls the plain step, without this term. The paper's gates are softmax; any relaxation with a
+    gradient for every candidate will do. Candidates must be differentiable twice, as all of this library's are.
 
     Args:
-        weight: λ at the end of the search. epsilon: ε₀. kind: which cells; None for `normal`, or the only kind.
+        weight: λ at the end of the search. kind: which cells; None for `normal`, or the only kind.
 
     Raises:
-        ConfigError: a weight below 0, an epsilon that is not positive; when training starts, a kind that the space does
-            not have, or fewer than two cells of it.
+        ConfigError: a weight below 0; when training starts, a kind that the space does not have, or fewer than two
+            cells of it.
     """
 
-    def __init__(self, weight: float = 0.125, epsilon: float = 1e-4, kind: str | None = None):
+    def __init__(self, weight: float = 0.125, kind: str | None = None):
         if weight < 0:
             raise ConfigError(f"rules.layer_alignment.weight={weight}: expected 0 or more")
-        if epsilon <= 0:
-            raise ConfigError(f"rules.layer_alignment.epsilon={epsilon}: expected a positive number")
-        self.weight, self.epsilon, self.kind = weight, epsilon, kind
+        self.weight, self.kind = weight, kind
         self.strength = self.alignment = 0.0
 
     def check(self, combination: Combination) -> None:
@@ -98,32 +98,31 @@ class LayerAlignment(Rule):
     def adjust(self, step: WeightStep) -> None:
         """Measure Λ and add the gradient of -λ Λ."""
         device = next(iter(step.gates.values())).device
-        with torch.autocast(device.type, enabled=False):
-            gates, directions = self._directions(step)
+        twice = differentiated_twice() if self.strength else nullcontext()
+        with torch.autocast(device.type, enabled=False), twice:
+            grads = self._gate_gradients(step)
+            left = step.supernet.kept(self._kind_of(step.supernet))
+            averaged = step.reduce([grad.detach() for grad in grads])
+            self.alignment, directions = alignment([grad.masked_fill(~left, 0.0) for grad in averaged])
             if self.strength and any(bool(direction.any()) for direction in directions):
-                self._ascend(step, gates, directions)
+                self._ascend(step, grads, directions)
 
-    def _directions(self, step: WeightStep) -> tuple[list[Tensor], list[Tensor]]:
-        """(the gates of every cell, ∂Λ/∂g of every cell: zeros for cells of another kind)."""
+    def _gate_gradients(self, step: WeightStep) -> list[Tensor]:
+        """g_l [E, K] of every cell of the kind, with a graph where it is to be differentiated by the weights."""
         kind = self._kind_of(step.supernet)
         kinds = [cell.kind for cell in step.supernet.cells]
         gates = [step.gates[each].detach().clone().requires_grad_(each == kind) for each in kinds]
-        copies = [gate for gate in gates if gate.requires_grad]
-        grads = torch.autograd.grad(step.train_loss(gates), copies, allow_unused=True, materialize_grads=True)
-        left = step.supernet.kept(kind)
-        self.alignment, aligned = alignment([grad.masked_fill(~left, 0.0) for grad in step.reduce(grads)])
-        found = iter(aligned)
-        return [g.detach() for g in gates], [next(found) if g.requires_grad else torch.zeros_like(g) for g in gates]
+        copies, twice = [gate for gate in gates if gate.requires_grad], self.strength > 0
+        loss = step.train_loss(gates)
+        return list(torch.autograd.grad(loss, copies, create_graph=twice, allow_unused=True, materialize_grads=True))
 
-    def _ascend(self, step: WeightStep, gates: Sequence[Tensor], directions: Sequence[Tensor]) -> None:
-        radius = self.epsilon / float(torch.stack([direction.norm() for direction in directions]).norm())
+    def _ascend(self, step: WeightStep, grads: Sequence[Tensor], directions: Sequence[Tensor]) -> None:
         weights = [weight for weight in step.supernet.weight_parameters() if weight.grad is not None]
-        below = _weight_grads(step, [g - radius * d for g, d in zip(gates, directions)], weights)
-        above = _weight_grads(step, [g + radius * d for g, d in zip(gates, directions)], weights)
-        difference = step.reduce(torch._foreach_sub(below, above))
-        for weight, change in zip(weights, difference):
+        along = torch.stack([(grad * direction).sum() for grad, direction in zip(grads, directions)]).sum()
+        changes = torch.autograd.grad(along, weights, allow_unused=True, materialize_grads=True)
+        for weight, change in zip(weights, step.reduce(changes)):
             assert weight.grad is not None  # they were chosen by it
-            weight.grad.add_(change, alpha=step.loss_scale * self.strength / (2 * radius))
+            weight.grad.sub_(change, alpha=step.loss_scale * self.strength)
 
     def _kind_of(self, supernet: Supernet) -> str:
         kinds = supernet.kinds
@@ -161,7 +160,3 @@ def alignment(grads: Sequence[Tensor]) -> tuple[float, list[Tensor]]:
     across = total - units * (units @ total).unsqueeze(1)  # [L, E·K], what is left of Σu beside each u_l
     directions = torch.where(norms > 0, across / norms, 0.0) / pairs
     return float(value), [row.view_as(grad) for row, grad in zip(directions, grads)]
-
-
-def _weight_grads(step: WeightStep, gates: list[Tensor], weights: Sequence[nn.Parameter]) -> list[Tensor]:
-    return list(torch.autograd.grad(step.train_loss(gates), list(weights), allow_unused=True, materialize_grads=True))

@@ -29,12 +29,13 @@ class MixedOperation(nn.Module):
         candidates: name → module; the order fixes which gate belongs to which candidate.
         mixing: `(x, candidates, gate row) -> y`, how gates and candidate outputs become one output.
         auxiliary: a module whose output is added to the mixture, `auxiliary_weight` times (DARTS-).
-        droppable: whether paths may be dropped; not where there is no network without one, such as its inputs.
+        droppable: whether the mixture may be dropped; not where no other path leads past it, such as at the inputs of a
+            network or at a place in a chain of layers.
 
     Attributes:
         names: all K candidates, in gate order; `candidates` holds those that `keep` has left.
-        auxiliary_weight, drop_path_probability: set by rules of a search, 0 without them. Paths are dropped in train
-            mode, of each candidate but an identity.
+        auxiliary_weight, drop_path_probability: set by rules of a search, 0 without them. In train mode the mixture of
+            a sample is dropped as a whole, whatever its candidates are; the auxiliary module's output stays.
 
     Raises:
         ConfigError: there is no candidate.
@@ -59,6 +60,8 @@ class MixedOperation(nn.Module):
     def forward(self, x: Any, gate: Tensor, *, without_auxiliary: bool = False) -> Tensor:
         """Mix the candidates' outputs on `x` (a tensor, or a `Call`) by the gate row `gate` [K]."""
         y = self.mixing(x, self.paths(), self.left(gate))
+        if self.dropping:
+            y = drop_path(y, self.drop_path_probability)
         if self.auxiliary is not None and self.auxiliary_weight and not without_auxiliary:
             y = y + self.auxiliary_weight * _run(self.auxiliary, x)
         return y
@@ -71,18 +74,12 @@ class MixedOperation(nn.Module):
 
     @property
     def dropping(self) -> bool:
-        """Whether this pass drops paths."""
+        """Whether this pass drops mixtures."""
         return self.droppable and self.training and self.drop_path_probability > 0
 
     def paths(self) -> list[Callable[[Any], Tensor]]:
-        """What a mixing may call for the candidates that are left, with paths dropped where a rule says so."""
-        return [self._path(candidate) for candidate in self.candidates.values()]
-
-    def _path(self, candidate: nn.Module) -> Callable[[Any], Tensor]:
-        run = partial(_run, candidate)
-        if not self.dropping or not is_droppable(candidate):
-            return run
-        return lambda x: drop_path(run(x), self.drop_path_probability)
+        """What a mixing may call for the candidates that are left."""
+        return [partial(_run, candidate) for candidate in self.candidates.values()]
 
     def keep(self, names: Iterable[str]) -> None:
         """Remove every candidate, with its weights, that is not in `names`."""
@@ -109,7 +106,8 @@ def path_mask(x: Tensor, probability: float) -> Tensor:
 
 
 def is_droppable(operation: nn.Module) -> bool:
-    """Whether the path through an operation may be dropped: not a skip, by which the others are reached."""
+    """Whether the path through an operation of a derived network may be dropped: not an identity, as in the released
+    DARTS code."""
     return not isinstance(operation, nn.Identity)
 
 

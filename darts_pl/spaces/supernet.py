@@ -78,8 +78,9 @@ class Supernet(nn.Module):
         return self.run(x)
 
     def _give_gates(self, gates: Gates, weights: Mapping[str, Tensor], *, without_auxiliary: bool) -> None:
-        by_cell = [gates[cell.kind] for cell in self.cells] if isinstance(gates, Mapping) else gates
-        for cell, rows in zip(self.cells, by_cell, strict=True):
+        cells = list(self.cells)  # once: some supernets look for them
+        by_cell = [gates[cell.kind] for cell in cells] if isinstance(gates, Mapping) else gates
+        for cell, rows in zip(cells, by_cell, strict=True):
             cell.take(rows, weights.get(cell.kind), without_auxiliary=without_auxiliary)
 
     @property

@@ -39,7 +39,8 @@ def check_parts(
     space.check_derivation(derivation)
     if isinstance(derivation, Threshold):
         _check_threshold(relaxation, mixing)
-    if isinstance(derivation, Strongest) and not relaxation.simplex and NONE in space.primitives:
+    may_be_none = isinstance(derivation, Strongest) and derivation.none and NONE in space.primitives
+    if may_be_none and not relaxation.simplex:
         raise ConfigError(
             f"relaxation={type(relaxation).__name__} with derivation=strongest: an independent gate of 'none' gets no "
             "gradient, so chance would decide about it. Leave 'none' out of space.primitives"

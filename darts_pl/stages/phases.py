@@ -10,9 +10,9 @@ begin anew in each phase, the alphas stand still for the first 10 of its 25 epoc
 own. With it belong `SkipDropout` (rule=skip_dropout) and `derive.skip_limit` (derivation=skip_limit). The paper trains
 at batch size 96, learning rate 0.025 → 0, alpha learning rate 6e-4. After the last phase the released code drops all
 but one candidate of each edge, never leaving `none`, and takes the two strongest edges of each node: that is the
-ordinary derivation, so no phase is spent on it here. It derives after the last epoch; we take the best validated epoch
-of the last phase, as every search here does. It also clips the alphas' gradient and validates in the last 5 epochs
-only; we do neither.
+ordinary derivation, so no phase is spent on it here. In NAS-Bench-201, where `none` could be derived, it is
+derivation=strongest with derivation.none=false. The code derives after the last epoch (selection=last, as in the
+experiments). It also clips the alphas' gradient and validates in the last 5 epochs only; we do neither.
 
 DrNAS, progressive (X. Chen et al., arXiv:2006.10355, section 3.3; conf/phases/drnas.yaml). Two phases of 25 epochs with
 partial channels: first all 7 candidates (no `none`) on one channel in 6, then the 4 strongest of each edge on one in 4.

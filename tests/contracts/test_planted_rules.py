@@ -1,4 +1,5 @@
-"""Contract 8 for rules: the operation that is right by construction is found under every rule."""
+"""Contract 8 for rules: the operation that is right by construction is found under every rule; `AuxiliarySkip`, which
+gives it away, has a file of its own."""
 
 import copy
 from functools import partial
@@ -14,7 +15,6 @@ from darts_pl.hypergradient import first
 from darts_pl.relaxations import Softmax
 from darts_pl.relaxations.mixing import full
 from darts_pl.rules import (
-    AuxiliarySkip,
     BetaDecay,
     DropPath,
     EigenvalueStop,
@@ -28,9 +28,6 @@ RULES = {
     "sdarts_rs": [SDARTSRandom()],
     "sdarts_adv": [SDARTSAdversarial(steps=3)],
     "beta_decay": [BetaDecay(weight=0.5)],
-    # While it lasts it does the planted operation's work: from weight 1 on three searches of eight epochs in four are
-    # over before the alphas have come back. At half the weight there is something to gain all the time.
-    "auxiliary_skip": [AuxiliarySkip(start=0.5)],
     "drop_path": [DropPath()],
     "eigenvalue_stop": [EigenvalueStop(every=1, not_before=5)],
     "skip_stop": [SkipStop(not_before=0)],  # nothing here is a skip connection: it must not stop
@@ -41,8 +38,7 @@ def search_planted(rules, seed: int = 0):
     """(supernet, history) after a search with `rules`."""
     torch.manual_seed(seed)
     space = small_space(init_channels=4, layers=4, num_nodes=1, primitives=PRIMITIVES, operations=OPERATIONS)
-    auxiliary = any(rule.auxiliary_skip for rule in rules)
-    supernet = space.supernet((1, 6, 6), 2, relaxation=Softmax(), mixing=full, auxiliary_skip=auxiliary)
+    supernet = space.supernet((1, 6, 6), 2, relaxation=Softmax(), mixing=full)
     derive = partial(
         derive_genotype, primitives=space.primitives, num_nodes=space.num_nodes, derivation=TopEdges(keep=1)
     )

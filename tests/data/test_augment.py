@@ -69,6 +69,14 @@ def test_the_loop_sees_every_kind_of_change() -> None:
     assert square.max() == 16 and square.min() < 16, "squares are clipped at the borders and nowhere else"
 
 
+@pytest.mark.parametrize("share", [0.0, 0.3, 1.0])
+def test_a_share_of_the_images_is_cut(share: float) -> None:
+    x = torch.full((2000, 3, 8, 8), 255, dtype=torch.uint8)
+    y = Augment(mean=MEAN, std=STD, crop_padding=0, cutout=4, cutout_share=share)(x, _generator())
+    found = float((y == 0).all(dim=1).any(dim=(1, 2)).float().mean())
+    assert abs(found - share) <= 4 * (share * (1 - share) / 2000) ** 0.5
+
+
 def test_padding_is_black_before_normalisation() -> None:
     x = torch.full((64, 3, 6, 6), 255, dtype=torch.uint8)
     y = Augment(mean=MEAN, std=STD, crop_padding=3, flip=False)(x, _generator())
@@ -111,6 +119,7 @@ def test_normalise_takes_out_the_statistics() -> None:
     [
         ({"crop_padding": -1}, "crop_padding=-1"),
         ({"cutout": -2}, "cutout=-2"),
+        ({"cutout_share": 1.5}, "cutout_share=1.5"),
         ({"std": (0.1, 0.0, 0.1)}, "std"),
         ({"mean": (0.5,)}, "one value a channel"),
     ],

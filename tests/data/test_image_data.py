@@ -187,6 +187,17 @@ def test_a_resumed_trainer_sees_exactly_the_remaining_batches(tmp_path: Path, pu
     assert torch.equal(resumed.layer.weight, whole.layer.weight)
 
 
+def test_the_share_of_cut_images_rises_with_the_epochs(tmp_path: Path) -> None:
+    """As R-DARTS: epoch / (epochs - 1) of the images of either half, 0 first and all of them last."""
+    data = ImageData(source=Digits(), batch_size=48, limit_train=400, cutout=16, cutout_rises=True)  # all of 8x8 pixels
+    batches = _train(tmp_path, data).batches
+    per_epoch = len(data.train_dataloader())
+    for part in (0, 2):
+        cut = torch.stack([(batch[part] == 0).flatten(1).all(dim=1).float().mean() for batch in batches])
+        shares = cut.unflatten(0, (3, per_epoch)).mean(dim=1)
+        assert shares[0] == 0 and shares[2] == 1 and abs(float(shares[1]) - 0.5) < 4 * 0.5 / 190**0.5
+
+
 def test_validation_under_a_trainer_sees_the_whole_half_every_time(tmp_path: Path) -> None:
     data = _digits("search")
     module = _train(tmp_path, data, num_sanity_val_steps=1)

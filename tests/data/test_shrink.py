@@ -23,6 +23,13 @@ def test_a_whole_data_module_shrinks():
     assert data.fingerprint != whole.fingerprint
 
 
+@pytest.mark.parametrize(("shrink", "padding", "cutout"), [(1, 4, 7), (2, 2, 4), (4, 1, 2)])
+def test_paddings_and_squares_shrink_with_the_images(shrink, padding, cutout):
+    """Padding by 4 pixels moves an image of 32 by an eighth of its side, and a shrunk one too."""
+    augment = digits_data(shrink=shrink, batch_size=8, crop_padding=4, cutout=7).augment
+    assert (augment.crop_padding, augment.cutout) == (padding, cutout)
+
+
 @pytest.mark.parametrize(("shrink", "words"), [(3, "does not divide images of 8x8"), (0, "at least 1")])
 def test_what_cannot_be(shrink, words):
     with pytest.raises(ConfigError, match=words):

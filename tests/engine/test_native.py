@@ -16,6 +16,7 @@ from darts_pl.engine.native import function
 from darts_pl.engine.native.build import TARGETS, VARIABLE, native_target
 from darts_pl.errors import ConfigError
 from darts_pl.ops.image import PRIMITIVES
+from darts_pl.relaxations.mixing import SinglePath
 from darts_pl.spaces import CellSpace
 
 HERE = native_target()  # the widest vectors that this processor has
@@ -157,6 +158,21 @@ def test_normalisations_of_all_kinds(change: str, ran: list[str]) -> None:
     assert ran
 
 
+@pytest.mark.parametrize("training", [True, False])
+def test_without_gradients(training: bool, ran: list[str]) -> None:
+    case = Case(size=(9, 11), batch=2 * native.PIECE + 3)
+    networks = [derived().train(training) for _ in range(2)]
+    outputs = []
+    for network, engine in zip(networks, ("plain", "native")):
+        with torch.inference_mode(), running_by(network, engine):
+            y = network(images(case))
+            outputs.append(y[0] if isinstance(y, tuple) else y)
+    torch.testing.assert_close(outputs[1], outputs[0], rtol=1e-10, atol=1e-12)
+    assert len(ran) == 3 * (1 if training else 3)  # in eval mode a piece of the batch at a time
+    for found, expected in zip(networks[1].buffers(), networks[0].buffers()):
+        torch.testing.assert_close(found, expected, rtol=1e-10, atol=1e-12)
+
+
 def test_alphas_alone_need_no_weight_gradients(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[bool] = []
     original = function.Gradients
@@ -207,3 +223,23 @@ def _exit_by(expected: Tensor) -> None:
         cell.take(gates, None, without_auxiliary=False)
         with running_by(cell, "native"):
             os._exit(0 if torch.equal(cell(*states), expected) else 1)
+
+
+def test_what_was_not_reached_has_no_gradient() -> None:
+    """A drawn `none` may leave weights without a way to the output."""
+    case = Case(mixing=SinglePath(), hard=True, num_nodes=1, primitives=("none", "skip_connect", "dil_conv_3x3"))
+    network, missing = supernet(case), 0
+    for seed in range(6):
+        found, expected = (passed(network, images(case), engine, seed) for engine in ("native", "plain"))
+        assert largest_difference(found, expected)[0] < 1e-10
+        missing += sum(value is None for value in expected.values())
+    assert missing > 20
+
+
+def test_what_is_no_number_stays_none() -> None:
+    case = CASES["all primitives"]
+    x = images(case)
+    x[0, 0, 0, 0] = torch.nan
+    for engine in ("plain", "native"):
+        found = passed(supernet(case), x, engine)
+        assert found["output 0"].isnan().all()

@@ -19,7 +19,7 @@ CASE = Case(num_nodes=2, batch=4)
 @pytest.mark.parametrize("order", [first, finite_difference, exact])
 def test_hypergradients(order):
     found = {}
-    for engine in ("plain", "fast", "auto"):
+    for engine in ("plain", "fast", "native", "auto"):
         network = supernet(CASE)
         x, labels = images(CASE), torch.arange(4) % 4
 
@@ -32,7 +32,7 @@ def test_hypergradients(order):
         )
         with running_by(network, engine):
             found[engine] = torch.cat([gradient.flatten() for gradient in order(problem)])
-    for engine in ("fast", "auto"):
+    for engine in ("fast", "native", "auto"):
         assert (found[engine] - found["plain"]).abs().max() < 1e-10 * found["plain"].abs().max()
     assert found["plain"].abs().max() > 1e-4
 

@@ -25,6 +25,7 @@ def supernet(auxiliary_skip: bool = True):
     ("decay", "expected"),
     [
         ("linear", [2.0, 1.5, 1.0, 0.5, 0.0]),
+        ("constant", [2.0] * 5),
         ("cosine", [2.0, 1 + math.sqrt(0.5), 1.0, 1 - math.sqrt(0.5), 0.0]),
     ],
 )

@@ -2,12 +2,14 @@
 
 import pytest
 import torch
+import torch.nn as nn
 
 from darts_pl.errors import ConfigError
 from darts_pl.relaxations import Softmax
 from darts_pl.relaxations.mixing import full
 from darts_pl.rules import DropPath
-from darts_pl.spaces import CellSpace
+from darts_pl.spaces import CellSpace, ModuleSpace
+from darts_pl.spaces.module import Choice
 
 
 def supernet():
@@ -25,24 +27,52 @@ def test_the_probability_grows_linearly():
     assert found == pytest.approx([0.0, 0.3, 0.6])
 
 
-def test_whole_samples_of_an_operation_are_dropped_and_never_of_an_identity():
+def test_an_edge_is_dropped_as_a_whole_with_its_skip_connection():
+    """Whatever an edge mixes, its samples are either nothing or all of it over 1 - probability."""
     network = supernet()
     DropPath(maximum=0.25).schedule(network, 1.0)
     choice = network.cells[0].edges["2_0"]  # in the normal cell: skip_connect is the identity
     network.cells[0].eval()
     x = torch.randn(2000, 2, 4, 4)
-    whole = choice.candidates["sep_conv_3x3"](x)
-    choice.training = True  # only the choice: batch statistics stay out of it
-    share = choice(x, torch.tensor([0.0, 1.0])) / whole
-    by_sample = share.flatten(1)
-    assert torch.allclose(by_sample, by_sample[:, :1].expand_as(by_sample), atol=1e-3)
-    values = by_sample[:, 0]
-    dropped = values.abs() < 1e-6
-    torch.testing.assert_close(values[~dropped], torch.full_like(values[~dropped], 1 / 0.75), rtol=1e-3, atol=0)
-    assert abs(float(dropped.float().mean()) - 0.25) < 4 * (0.25 * 0.75 / 2000) ** 0.5
-    assert torch.equal(choice(x, torch.tensor([1.0, 0.0])), x)
-    choice.training = False
-    torch.testing.assert_close(choice(x, torch.tensor([0.0, 1.0])), whole)
+    shares = []
+    for gate in (torch.tensor([0.5, 0.5]), torch.tensor([1.0, 0.0]), torch.tensor([0.0, 1.0])):
+        choice.training = False
+        whole = choice(x, gate)
+        choice.training = True  # only the choice: batch statistics stay out of it
+        found = choice(x, gate)
+        kept = found.flatten(1).any(dim=1)
+        torch.testing.assert_close(found[kept], whole[kept] / 0.75, rtol=1e-6, atol=1e-7)
+        shares.append(1 - float(kept.float().mean()))
+    assert shares == pytest.approx([0.25] * 3, abs=4 * (0.25 * 0.75 / 2000) ** 0.5)
+
+
+def test_a_node_is_the_sum_of_the_edges_that_are_left():
+    """The released cell's sum, Σ mask · MixedOp(x) / keep over the edges of a node, computed from the same draws."""
+    network = supernet().double()
+    DropPath(maximum=0.5).schedule(network, 1.0)
+    cell = network.cells[0].train()
+    gates = torch.softmax(torch.randn(2, 2, dtype=torch.float64), dim=1)
+    states = [torch.randn(64, 2, 4, 4, dtype=torch.float64) for _ in range(2)]
+    torch.manual_seed(3)
+    masks = [torch.empty(64, 1, 1, 1, dtype=torch.float64).bernoulli_(0.5) for _ in states]
+    expected = sum(
+        mask / 0.5 * sum(g * op(x) for g, op in zip(row, edge.candidates.values()))
+        for mask, x, row, edge in zip(masks, states, gates, cell.edges.values())
+    )
+    cell.preprocess0 = cell.preprocess1 = nn.Identity()
+    cell.take(gates, None, without_auxiliary=False)
+    torch.manual_seed(3)
+    found = cell(*states)
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-12)
+    assert bool((expected.flatten(1) == 0).all(dim=1).any())  # where both edges were dropped
+
+
+def test_choices_without_a_way_past_them_are_not_dropped():
+    space = ModuleSpace(lambda: nn.Sequential(Choice([nn.Linear(3, 2), nn.Sequential(nn.Linear(3, 2), nn.ReLU())])))
+    space.prepare((3,), 2)
+    network = space.supernet((3,), 2, relaxation=Softmax(), mixing=full)
+    with pytest.raises(ConfigError, match="drops edges of cells: found none"):
+        DropPath().schedule(network, 1.0)
 
 
 @pytest.mark.parametrize("maximum", [-0.1, 1.0])

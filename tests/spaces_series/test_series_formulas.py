@@ -42,6 +42,13 @@ def test_the_scan_is_the_recurrence(length: int) -> None:
         torch.testing.assert_close(slope, right, rtol=1e-10, atol=1e-10)
 
 
+def test_the_scan_can_be_differentiated_twice_and_runs_in_chunks_where_it_is_not_differentiated() -> None:
+    decay, drive = (torch.rand(5, 2, 3, dtype=torch.float64).requires_grad_() for _ in range(2))
+    assert torch.autograd.gradgradcheck(scan, (decay, drive))
+    decay, drive = (torch.rand(36, 2, 3, dtype=torch.float64) for _ in range(2))
+    torch.testing.assert_close(scan(decay, drive), step_by_step(decay, drive), rtol=1e-12, atol=1e-12)
+
+
 def test_a_selective_state_space_is_its_recurrence() -> None:
     block = Mamba(DIM, over_time(19)).double()
     u = torch.randn(3, 19, DIM, dtype=torch.float64)

@@ -75,16 +75,30 @@ def library() -> ctypes.CDLL:
     Raises:
         BuildError: no compiler, one that fails, a cache folder that cannot be written.
     """
-    return _library_by(tuple(map(os.environ.get, DECIDING)))
+    found = _found_by(tuple(map(os.environ.get, DECIDING)))
+    if isinstance(found, ctypes.CDLL):
+        return found
+    raise BuildError(found)
 
 
 @functools.cache
-def _library_by(environment: tuple[str | None, ...]) -> ctypes.CDLL:
+def _found_by(environment: tuple[str | None, ...]) -> ctypes.CDLL | str:
     """`environment`: the values of DECIDING. Every pass through a cell asks, so that paths are made of them once."""
-    return _library(native_target(), cache_dir(), os.environ.get("CXX"))
+    try:
+        return _found(native_target(), cache_dir(), os.environ.get("CXX"))
+    except BuildError as error:
+        return str(error)  # by `OFF`
 
 
 @functools.cache
+def _found(target: str, cache: Path, named: str | None) -> ctypes.CDLL | str:
+    """The library, or why there is none: what failed once is not tried again by this process."""
+    try:
+        return _library(target, cache, named)
+    except BuildError as error:
+        return str(error)
+
+
 def _library(target: str, cache: Path, named: str | None) -> ctypes.CDLL:
     compiler = _compiler(named)
     flags = (*FLAGS, *QUIET, *TARGETS[target])

@@ -14,14 +14,17 @@ from darts_pl.engine.native.build import BuildError, library
 from darts_pl.engine.native.dense_cell import DenseCells
 from darts_pl.engine.native.function import Call, run_cell
 from darts_pl.engine.native.kernels import Kernels
-from darts_pl.engine.native.plan import Links, NotNative, Plan
+from darts_pl.engine.native.links import Links
+from darts_pl.engine.native.plan import NotNative, Plan
+from darts_pl.engine.native.reaching import Reaching, reaching
 from darts_pl.engine.recipes import Recipes
-from darts_pl.engine.twice import is_differentiated_twice
+from darts_pl.engine.wanted import are_second_wanted
 from darts_pl.spaces.walk import DerivedCell, GraphCell, SearchedCell
 
 log = logging.getLogger("darts_pl")
 
 DTYPES = (torch.float32, torch.float64)
+PIECE = 32  # images; what a pass keeps of all of them would be many times what is needed where there is no gradient
 MOST_PLANS = 256  # a single path draws other candidates in every pass
 _told: set[str] = set()
 
@@ -45,12 +48,15 @@ class NativeEngine:
         drawn = torch.get_rng_state()
         links = self._links(cell, inputs[0])
         planned = self._plans.find(cell, inputs, links)
-        if planned is None:
+        gates, masks = links.values()
+        if planned is None or any(gate.dtype != inputs[0].dtype for gate in gates):
             torch.set_rng_state(drawn)
             return self._fast.run(cell, inputs)
-        plan, kernels = planned
-        gates, masks = links.values()
-        return run_cell(Call(plan, kernels, masks), inputs, gates, plan.parameters())
+        plan, kernels, reached = planned
+        if len(inputs[0]) > PIECE and not torch.is_grad_enabled() and plan.takes_images_alone:
+            pieces = zip(*(x.split(PIECE) for x in inputs))
+            return torch.cat([self.run(cell, piece) for piece in pieces])
+        return run_cell(Call(plan, kernels, masks, reached), inputs, gates, plan.parameters())
 
     def _links(self, cell: SearchedCell | DerivedCell, like: Tensor) -> Links:
         # in the order of a walk by nodes, since this is where paths are dropped
@@ -69,20 +75,21 @@ class Plans:
 
     def find(
         self, cell: SearchedCell | DerivedCell, inputs: Sequence[Tensor], links: Links
-    ) -> tuple[Plan, Kernels] | None:
-        """The plan of a pass, None where the kernels cannot compute it."""
+    ) -> tuple[Plan, Kernels, Reaching] | None:
+        """The plan of a pass with what belongs to it, None where the kernels cannot compute it."""
         key = (inputs[0].dtype, *(x.shape for x in inputs), *links.key())
         if key not in self._found:
             if len(self._found) >= MOST_PLANS:
                 self._found.clear()
-            self._found[key] = _Found(links.recipes(), _plan(cell, inputs, links))
+            plan = _plan(cell, inputs, links)
+            self._found[key] = _Found(links.recipes(), plan, None if plan is None else reaching(plan))
         found = self._found[key]
-        if found.plan is None:
+        if found.plan is None or found.reached is None:
             return None
         norms = found.plan.norm_state()
         if found.kernels is None or found.norms != norms:
             found.kernels, found.norms = Kernels(found.plan, inputs[0].dtype), norms
-        return found.plan, found.kernels
+        return found.plan, found.kernels, found.reached
 
 
 @dataclasses.dataclass
@@ -91,6 +98,7 @@ class _Found:
 
     recipes: Sequence[object]  # kept, since their identities are in the key
     plan: Plan | None
+    reached: Reaching | None
     kernels: Kernels | None = None
     norms: object = None
 
@@ -99,7 +107,7 @@ def _plan(cell: SearchedCell | DerivedCell, inputs: Sequence[Tensor], links: Lin
     concat = cell.concat[-1:] if cell.output == "last" else cell.concat
     if cell.output not in ("concat", "last") and len(concat) > 1:
         return None
-    if any(x.shape[0] != inputs[0].shape[0] or x.dtype != inputs[0].dtype for x in inputs):
+    if any(x.shape[0] != inputs[0].shape[0] or x.dtype != inputs[0].dtype or x.numel() == 0 for x in inputs):
         return None
     try:
         plan = Plan(inputs[0].shape[0], [x.shape[1:] for x in inputs], links, concat)
@@ -126,11 +134,11 @@ def is_available() -> bool:
 
 
 def _only_computes(inputs: Sequence[Tensor]) -> bool:
-    """Whether `inputs` are numbers in the memory of the host, and the pass is only run and differentiated once, not
-    recorded or compiled."""
-    if is_differentiated_twice() or torch.is_autocast_enabled("cpu"):
+    """Whether `inputs` are numbers in the memory of the host, and the pass is only run, not recorded, compiled or
+    differentiated twice."""
+    if torch.is_autocast_enabled("cpu") or torch.compiler.is_compiling() or torch.jit.is_tracing():
         return False
-    if torch.compiler.is_compiling() or torch.jit.is_tracing():
+    if are_second_wanted():
         return False
     return all(
         type(each) is Tensor and each.device.type == "cpu" and each.dtype in DTYPES and each.dim() == 4

@@ -1,4 +1,4 @@
-// The forward pass of a cell. Source state by source state: its sum, ReLU, and all units that begin at it while they are
+// The forward pass of a cell. Source state by source state: its sum, ReLU, and all units that begin at it while it is
 // in the cache; then the units behind those.
 #include <algorithm>
 
@@ -26,7 +26,7 @@ template <class T> struct Forward : Pass<T> {
             matrices.push_back(take<T>(place, this->matrix_count(u)));
         }
         moments = take<double>(place, (size_t)this->chunks.count * plan.units.size() * 2 * lanes);
-        for (int w = 0; w < threads; w++) scratch.push_back(take<char>(place, scratch_bytes()));
+        for (int w = 0; w < this->workers; w++) scratch.push_back(take<char>(place, scratch_bytes()));
         used = place - work;
     }
 
@@ -43,7 +43,7 @@ template <class T> struct Forward : Pass<T> {
             }
         const size_t terms = plan.terms.size() + 1;
         return aligned(padded * sizeof(T)) + aligned(strip * sizeof(T)) + aligned(2 * lanes * sizeof(T)) +
-               aligned(terms * lanes * sizeof(T)) + aligned(terms * sizeof(Scaled<T>));
+               terms * aligned(lanes * sizeof(T)) + aligned(terms * sizeof(Scaled<T>));
     }
 
     void run() {
@@ -110,8 +110,8 @@ template <class T> struct Forward : Pass<T> {
         if (s < plan.inputs && plan.projection(s) >= 0)
             normalize_map(plan.projection(s), image, x, place);
         else if (s < plan.inputs)
-            to_blocks(static_cast<const T*>(this->pointers.inputs[s]) + image * pixels * plan.channels, (long)plan.channels,
-                      x, pixels, plan.channels);
+            to_blocks(static_cast<const T*>(this->pointers.inputs[s]) + image * pixels * plan.channels,
+                      (long)plan.channels, x, pixels, plan.channels);
         else
             sum_node(s, image, x, place);
         if (plan.slot[s] < 0) return;
@@ -143,8 +143,8 @@ template <class T> struct Forward : Pass<T> {
                 coefficients[c] = c < plan.channels ? gate * factor : 0;
                 constant[c] += c < plan.channels ? gate * offset : 0;
             }
-            if (t.unit != CONSTANT)
-                terms[n++] = {t.unit == IDENTITY ? this->state(t.source, image) : this->map(t.unit, image), coefficients};
+            if (t.unit == CONSTANT) continue;
+            terms[n++] = {t.unit == IDENTITY ? this->state(t.source, image) : this->map(t.unit, image), coefficients};
         }
         sum_maps(terms, n, constant, plan.sizes[node].pixels(), blocks, y);
     }
@@ -155,11 +155,11 @@ template <class T> struct Forward : Pass<T> {
     void run_units(const std::vector<int>& units, int image, int chunk, char* place) {
         if (units.empty()) return;
         const Unit& any = plan.units[units[0]];
-        const bool reads_padded = std::any_of(units.begin(), units.end(), [&](int u) { return plan.units[u].is_matrix(); });
+        const auto is_matrix = [&](int u) { return plan.units[u].is_matrix(); };
         const int pad = plan.pad_of(units);
         const Padded<T> x = {take<T>(place, padded_count<T>(any.in, pad, blocks)), any.in, pad};
         T* coefficients = take<T>(place, 2 * lanes);
-        if (reads_padded) this->pad_input(any, image, x, coefficients);
+        if (std::any_of(units.begin(), units.end(), is_matrix)) this->pad_input(any, image, x, coefficients);
         for (int u : units) {
             if (plan.units[u].operation == POOLING)
                 pool(u, image, moments_of(chunk, u));
@@ -187,9 +187,10 @@ template <class T> struct Forward : Pass<T> {
         const Unit& unit = plan.units[u];
         for_strips(u, image, sums, strip, [&](Rows rows) {
             if (unit.operation == HALVING) return this->gather_halves(x, unit.out, rows, strip);
+            const long step = (long)rows.count() * unit.out.width * V;
             for (int block = 0; block < blocks; block++)
-                convolve<T>(x, block, taps[u] + (long)block * unit.kernel.taps() * V, unit.kernel,
-                            strip + (long)block * rows.count() * unit.out.width * V, unit.out.width, rows.begin, rows.end);
+                convolve<T>(x, block, taps[u] + (long)block * unit.kernel.taps() * V, unit.kernel, strip + block * step,
+                            unit.out.width, rows.begin, rows.end);
         });
     }
 

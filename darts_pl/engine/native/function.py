@@ -8,6 +8,7 @@ from torch import Tensor
 
 from darts_pl.engine.native.kernels import Gradients, Kernels, Pointers
 from darts_pl.engine.native.plan import Plan
+from darts_pl.engine.native.reaching import Reaching
 from darts_pl.engine.wanted import is_wanted
 from darts_pl.errors import ConfigError
 
@@ -18,6 +19,7 @@ class Call(NamedTuple):
     plan: Plan
     kernels: Kernels
     masks: Sequence[Tensor]
+    reaching: Reaching
 
 
 def run_cell(call: Call, inputs: Sequence[Tensor], gates: Sequence[Tensor], parameters: Sequence[Tensor]) -> Tensor:
@@ -39,16 +41,21 @@ class _CellFunction(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, call: Call, gates: Tensor | None, *tensors: Tensor) -> Tensor:
         plan = call.plan
-        inputs, parameters = [_channels_last(x) for x in tensors[: plan.inputs]], tensors[plan.inputs :]
+        inputs = [_channels_last(x) for x in tensors[: plan.inputs]]
+        parameters = [each if each.is_contiguous() else _laid_out(each) for each in tensors[plan.inputs :]]
         height, width = plan.sizes[plan.concat[0]]
         output = _empty((plan.batch, len(plan.concat) * plan.channels, height, width), inputs[0])
         saved = call.kernels.forward(_pointers(call, inputs, parameters, plan.buffers()), gates, output)
         ctx.call, ctx.has_gates = call, gates is not None
+        ctx.set_materialize_grads(False)
         ctx.save_for_backward(saved, *([] if gates is None else [gates]), *inputs, *parameters)
         return output
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(ctx: Any, *gradients: Tensor | None) -> tuple[Tensor | None, ...]:
+        (gradient,) = gradients
+        if gradient is None:  # nothing behind reads the output
+            return (None,) * len(ctx.needs_input_grad)
         if torch.is_grad_enabled():
             raise ConfigError(
                 "the native engine has no second derivatives, which create_graph=True asks for: choose engine=fast or "
@@ -66,12 +73,26 @@ class _CellFunction(torch.autograd.Function):
         of_gates = torch.empty(plan.gates, dtype=torch.float64)
         target = Gradients(of_inputs, of_gates, *plan.spread(of_parameters), wants_parameters)
         pointers = _pointers(call, inputs, parameters, [None] * (3 * len(plan.norms)))
-        call.kernels.backward(pointers, gates, saved, _channels_last(gradients[0]), target)
-        return None, None if gates is None else of_gates.to(gates.dtype), *of_inputs, *of_parameters
+        call.kernels.backward(pointers, gates, saved, _channels_last(gradient), target)
+        of_row = of_gates.to(gates.dtype) if gates is not None and any(call.reaching.gates) else None
+        kept = [each if reaches else None for each, reaches in zip(of_parameters, call.reaching.parameters)]
+        return (
+            None,
+            of_row,
+            *(each if reaches else None for each, reaches in zip(of_inputs, call.reaching.inputs)),
+            *kept,
+        )
 
 
 def _channels_last(x: Tensor) -> Tensor:
     return x.contiguous(memory_format=torch.channels_last)
+
+
+def _laid_out(parameter: Tensor) -> Tensor:
+    """A parameter, or a copy that lies as the kernels read it: filters (C, 1, k, k) and matrices (O, I, 1, 1) lie alike
+    in either memory format."""
+    one = parameter.dim() == 4 and parameter.is_contiguous(memory_format=torch.channels_last)
+    return parameter if one else parameter.contiguous()
 
 
 def _empty(shape: Sequence[int], like: Tensor) -> Tensor:

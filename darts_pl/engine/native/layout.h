@@ -53,7 +53,7 @@ template <class T> void pad_relu(const T* x, const T* scale, const T* shift, con
         for (int i = 0; i < to.size.height; i++) {
             T* y = to.at(block, i, 0);
             for (int j = 0; j < to.size.width; j++, x += V)
-                store(y + (long)j * V, larger<T>(scale ? a * load(x) + b : load(x), zero<T>()));
+                store(y + (long)j * V, relu<T>(scale ? a * load(x) + b : load(x)));
         }
     }
 }

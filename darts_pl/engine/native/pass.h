@@ -30,6 +30,7 @@ template <class T> struct Pass {
     const T* gates;
     const int threads, blocks, lanes;  // lanes: of all blocks, `channels` or more
     const Chunks chunks;
+    const int workers;  // that work on images
 
     std::vector<T*> states, maps;
     std::vector<Place*> places;
@@ -37,9 +38,9 @@ template <class T> struct Pass {
 
     Pass(const Plan& plan, const Pointers& pointers, const T* gates, char* saved, int threads)
         : plan(plan), pointers(pointers), gates(gates), threads(threads), blocks(blocks_of(plan.channels, V)),
-          lanes(blocks * V), chunks(plan.batch) {
+          lanes(blocks * V), chunks(plan.batch), workers(std::min(threads, chunks.count)) {
         end_of_saved = saved;
-        for (int s = 0; s < plan.states; s++) states.push_back(take<T>(end_of_saved, plan.batch * count(plan.sizes[s])));
+        for (const Size& size : plan.sizes) states.push_back(take<T>(end_of_saved, plan.batch * count(size)));
         for (const Unit& u : plan.units) {
             maps.push_back(take<T>(end_of_saved, plan.batch * count(u.out)));
             const bool indexed = u.operation == POOLING && u.largest;
@@ -106,7 +107,7 @@ template <class T> struct Pass {
     }
 
     // Of a halving the first `even` outputs are made of the even pixels' channels, the others of the odd ones'.
-    int evens(const Unit& u) const { return u.operation == HALVING ? plan.channels - plan.channels / 2 : plan.channels; }
+    int evens(const Unit& u) const { return plan.channels - (u.operation == HALVING ? plan.channels / 2 : 0); }
 
     // The matrix [outputs][inputs] of a unit, zeros where it has no weight: → [lanes][in_blocks · LANES], or transposed
     // if the inputs come first.
@@ -163,7 +164,8 @@ template <class T> struct Pass {
     void gather_raw(const Unit& u, int image, Rows rows, T* to) const {
         const T* x = raw(u, image);
         for_raw(u, rows, [&](long pixel, int c, int count, long place) {
-            store(to + place, pixel < 0 ? zero<T>() : larger<T>(load_some(x + pixel * u.in_channels + c, count), zero<T>()));
+            const Vec<T> v = pixel < 0 ? zero<T>() : load_some(x + pixel * u.in_channels + c, count);
+            store(to + place, relu<T>(v));
         });
     }
 };

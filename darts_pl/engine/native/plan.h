@@ -1,8 +1,8 @@
 // A cell as the engine runs it, read from the numbers that plan.py writes.
 //
-// Its states are made of the inputs, or are the inputs, and the nodes. Units make maps of a state, or of the unit before; terms add the maps
-// of units, or states as they are, to nodes: node = Σ coefficient · (normalised) map. A map may have several terms, as
-// the pooling of a state has for all edges that leave it.
+// Its states are made of the inputs, or are the inputs, and the nodes. Units make maps of a state or of the unit before
+// them; terms add the maps of units, or states as they are, to nodes: node = Σ coefficient · (normalised) map. A map
+// may have several terms, as the pooling of a state has for all edges that leave it.
 #pragma once
 #include <algorithm>
 #include <cstdint>
@@ -115,8 +115,10 @@ struct Plan {
     // The padding that serves all of `chosen`; a halving reads one pixel beyond odd sizes.
     int pad_of(const std::vector<int>& chosen) const {
         int found = 0;
-        for (int u : chosen)
-            found = std::max(found, units[u].operation == STAGE ? units[u].kernel.pad() : units[u].operation == HALVING);
+        for (int u : chosen) {
+            if (units[u].operation == STAGE) found = std::max(found, units[u].kernel.pad());
+            if (units[u].operation == HALVING) found = std::max(found, 1);
+        }
         return found;
     }
 };

@@ -6,7 +6,8 @@ from typing import NamedTuple, TypeVar
 import torch.nn as nn
 from torch import Tensor
 
-from darts_pl.engine.candidates import Candidate, Terms
+from darts_pl.engine.candidates import Terms
+from darts_pl.engine.native.links import Links, candidates_of
 from darts_pl.engine.norms import takes_batch_statistics
 from darts_pl.engine.recipes import Halving, Identity, Nothing, Pooling, Recipe, Stage, Stages
 from darts_pl.errors import DartsError
@@ -57,56 +58,6 @@ class Term(NamedTuple):
     gate: int
     norm: int
     mask: int
-
-
-class Links(NamedTuple):
-    """The edges of a cell as one pass takes them.
-
-    Args:
-        nodes: of every node the sources and the terms of its edges. inputs: what makes a state of every input; empty
-            where inputs are states.
-    """
-
-    nodes: Sequence[Sequence[tuple[int, Terms | None]]]
-    inputs: Sequence[Recipe | None]
-
-    def key(self) -> tuple[object, ...]:
-        """What plans have in common that differ in numbers only."""
-        made = tuple(map(id, self.inputs))
-        return made + tuple(
-            (source, terms and (terms.divisor, terms.constant is None, tuple(map(_key, _candidates(terms)))))
-            for node in self.nodes
-            for source, terms in (*node, (NONE, None))
-        )
-
-    def recipes(self) -> list[Recipe | None]:
-        """Of all candidates."""
-        edges = [each.recipe for node in self.nodes for _, terms in node if terms for each in _candidates(terms)]
-        return [*self.inputs, *edges]
-
-    def values(self) -> tuple[list[Tensor], list[Tensor]]:
-        """(gates, scalars; masks, (B, 1, 1, 1)), as the terms of a plan count them."""
-        gates, masks = [], []
-        for node in self.nodes:
-            for _, terms in node:
-                assert terms is not None  # or there was no plan
-                summands = [each for each in _candidates(terms) if not isinstance(each.recipe, Nothing)]
-                gates += [each.coefficient for each in summands if each.coefficient is not None]
-                masks += [each.mask for each in summands if each.mask is not None]
-                if terms.constant is not None:
-                    gates.append(terms.constant)
-        return gates, masks
-
-
-def _candidates(terms: Terms) -> list[Candidate]:
-    return terms.candidates if terms.auxiliary is None else [*terms.candidates, terms.auxiliary]
-
-
-def _key(candidate: Candidate) -> int:
-    """A number for each way of running a recipe: addresses of objects have their last bits free."""
-    operation = candidate.operation
-    drops = type(operation) is Skip and operation.rate > 0
-    return id(candidate.recipe) + (candidate.coefficient is None) + 2 * (candidate.mask is None) + 4 * drops
 
 
 class Plan:
@@ -164,6 +115,11 @@ class Plan:
         names = ("running_mean", "running_var", "num_batches_tracked")
         return [getattr(norm, name) for norm in self.norms for name in names]
 
+    @property
+    def takes_images_alone(self) -> bool:
+        """Whether what comes of an image depends on no other."""
+        return self.masks == 0 and not any(takes_batch_statistics(norm) for norm in self.norms)
+
     def norm_state(self) -> list[tuple[object, ...]]:
         """What may change from pass to pass without a change of the links."""
         return [(norm.training, norm.eps, norm.momentum) for norm in self.norms]
@@ -206,7 +162,10 @@ class Plan:
         if terms.divisor != 1:
             raise NotNative("partial channels")
         sizes = []
-        for candidate in _candidates(terms):
+        dropped = NONE
+        if terms.mask is not None:
+            dropped, self.masks = self.masks, self.masks + 1
+        for candidate in candidates_of(terms):
             recipe, operation = candidate.recipe, candidate.operation
             if recipe is None or (type(operation) is Skip and operation.rate > 0):
                 raise NotNative(f"an operation that is not known: {type(operation).__name__}")
@@ -216,14 +175,12 @@ class Plan:
             if isinstance(recipe, Nothing):
                 continue
             unit, norm = self._add_recipe(source, recipe)
-            gate = mask = NONE
+            gate, mask = NONE, NONE if candidate is terms.auxiliary else dropped
             if candidate.coefficient is not None:
                 gate, self.gates = self.gates, self.gates + 1
-            if candidate.mask is not None:
-                mask, self.masks = self.masks, self.masks + 1
             self.terms.append(Term(node, source, unit, gate, norm, mask))
         if terms.constant is not None:
-            self.terms.append(Term(node, source, CONSTANT, self.gates, NONE, NONE))
+            self.terms.append(Term(node, source, CONSTANT, self.gates, NONE, dropped))
             self.gates += 1
         return sizes
 

@@ -86,7 +86,8 @@ INLINE void outer_tile(const T* g, const T* x, long x_step, long pixels, T* to, 
 }
 
 template <class T, int IN>
-INLINE void outer_blocks(const T* g, long g_step, int out_blocks, const T* x, long x_step, long pixels, T* to, long row) {
+INLINE void outer_blocks(const T* g, long g_step, int out_blocks, const T* x, long x_step, long pixels, T* to,
+                         long row) {
     constexpr int V = LANES<T>, MANY = ACCUMULATORS / IN, ROWS = MANY < V ? MANY : V;
     for (int out = 0; out < out_blocks; out++)
         for (int lane = 0; lane < V; lane += ROWS)

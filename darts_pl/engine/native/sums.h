@@ -24,8 +24,8 @@ INLINE void sum_tile(const Scaled<T>* terms, int count, Vec<T> begin, long offse
     for (int k = 0; k < N; k++) store(y + k * V, sum[k]);
 }
 
-// `pixels` of a block: y [pixels][LANES] = constant + Σ coefficients · map, the maps from Ts `offset` on. `channel`: the
-// first of the block. constant [blocks · LANES], null: 0.
+// `pixels` of a block: y [pixels][LANES] = constant + Σ coefficients · map, the maps from Ts `offset` on. `channel`: its
+// first one. constant [blocks · LANES], null: 0.
 template <class T>
 void sum_block(const Scaled<T>* terms, int count, const T* constant, long offset, long pixels, int channel, T* y) {
     constexpr int V = LANES<T>, N = ACCUMULATORS;

@@ -55,7 +55,10 @@ template <class T> INLINE void store_any(T* p, Vec<T> v) { memcpy(p, &v, sizeof 
 
 template <class T> INLINE Vec<T> all(T value) { return Vec<T>{} + value; }
 template <class T> INLINE Vec<T> zero() { return Vec<T>{}; }
-template <class T> INLINE Vec<T> larger(Vec<T> a, Vec<T> b) { return a > b ? a : b; }
+// What is no number stays none, as in torch, so that a search that diverges is noticed.
+template <class T> INLINE Vec<T> relu(Vec<T> x) { return x < zero<T>() ? zero<T>() : x; }
+// The gradient g where ReLU let x through.
+template <class T> INLINE Vec<T> passed(Vec<T> g, Vec<T> x) { return x <= zero<T>() ? zero<T>() : g; }
 template <class T> INLINE Vec<T> select(Mask<T> where, Vec<T> a, Vec<T> b) { return where ? a : b; }
 
 // The first `count` lanes, 1 to LANES; the others are zero, and nothing behind them is touched. For the last block of

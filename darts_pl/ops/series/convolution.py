@@ -30,11 +30,27 @@ class CausalConvolution(nn.Conv2d):
 
     def __init__(self, dim: int, kernel: int, dilation: int = 1):
         super().__init__(dim, dim, (1, kernel), dilation=(1, dilation))
-        self.before = (kernel - 1) * dilation
+        self.taps, self.step = kernel, dilation
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, D, V, N) → the same shape."""
-        return super().forward(F.pad(x, (self.before, 0)))
+        taps = min(self.taps, 1 + (x.shape[-1] - 1) // self.step)  # the earlier ones would only meet zeros
+        weight = self.weight if taps == self.taps else self.weight[..., -taps:]
+        x = F.pad(x, ((taps - 1) * self.step, 0)) if taps > 1 else x
+        return F.conv2d(x, weight, self.bias, dilation=(1, self.step))
+
+
+class DepthwiseConvolution(nn.Conv2d):
+    """Each of the D channels by itself along N, length kept, zeros beyond the ends."""
+
+    def __init__(self, dim: int, kernel: int):
+        super().__init__(dim, dim, (1, kernel), padding=(0, kernel // 2), groups=dim)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, D, V, N) → the same shape."""
+        if self.kernel_size == (1, 1) and self.bias is not None:  # a number a channel, (D, 1, 1)
+            return torch.addcmul(self.bias.view(-1, 1, 1), x, self.weight.squeeze(-1))
+        return super().forward(x)
 
 
 def widest_kernel(kernel: int, tokens: int) -> int:
@@ -44,8 +60,7 @@ def widest_kernel(kernel: int, tokens: int) -> int:
 
 def depthwise(grid: TokenGrid, kernel: int) -> nn.Module:
     """Convolution along N of each of the D channels by itself, length kept, zeros beyond the ends."""
-    kernel = widest_kernel(kernel, grid.tokens)
-    return AlongTime(nn.Conv2d(grid.dim, grid.dim, (1, kernel), padding=(0, kernel // 2), groups=grid.dim))
+    return AlongTime(DepthwiseConvolution(grid.dim, widest_kernel(kernel, grid.tokens)))
 
 
 @register("time_conv", family="convolution")

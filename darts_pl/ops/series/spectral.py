@@ -34,6 +34,8 @@ class Fourier(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(B, V, N, D) → the same shape."""
         signal = transformable(x)
+        if x.shape[2] == 1:  # a token is its own spectrum, and of a spectrum of one mode the real part counts
+            return (signal @ self.weight[0, 0].to(signal.dtype)).to(x.dtype)
         spectrum = torch.fft.rfft(signal, dim=2)[:, :, : self.modes]
         weight = self.weight.to(signal.dtype)
         filtered = torch.einsum("bvmd,mde->bvme", spectrum, torch.complex(weight[0], weight[1]))
@@ -74,6 +76,9 @@ class Wavelet(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, V, N, D) → the same shape."""
+        if x.shape[2] == 1:
+            signal = transformable(x)
+            return (signal @ self._joint_weight().to(signal.dtype)).to(x.dtype)
         rows = transformable(x).flatten(0, 1).transpose(1, 2)
         # weights (D, D) a level on coefficients (R, D, n)
         weighted = [
@@ -82,6 +87,11 @@ class Wavelet(nn.Module):
         ]
         y = torch.cat(weighted, dim=-1) @ self.synthesis.to(rows.dtype)
         return y.transpose(1, 2).unflatten(0, x.shape[:2]).to(x.dtype)
+
+    def _joint_weight(self) -> Tensor:
+        """For one token, (D, D): the levels' matrices by the share of each level in it, as transforms are numbers."""
+        shares = torch.stack([part.sum() for part in (self.analysis[0] * self.synthesis[:, 0]).split(self.lengths)])
+        return (shares.to(self.weight.dtype).view(-1, 1, 1) * self.weight).sum(dim=0)
 
 
 def wavelet_matrices(tokens: int, wavelet: str, levels: int) -> tuple[Tensor, Tensor, list[int]]:

@@ -95,6 +95,10 @@ class TimesNet(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, V, N, D) → the same shape."""
+        if x.shape[2] == 1:  # one line of one column: a token meets the middle taps alone, and its weight is 1
+            middle = self.widen.largest**2 // 2
+            hidden = self.activation(x @ self.widen.taps()[middle] + self.widen.bias)
+            return hidden @ self.narrow.taps()[middle] + self.narrow.bias
         rows = x.flatten(0, 1)  # (R, N, D), R = B V
         periods, amplitudes = main_periods(rows, self.periods)
         index, inside = folded_neighbours(periods, x.shape[2], self.widen.largest)

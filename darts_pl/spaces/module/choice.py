@@ -33,7 +33,7 @@ class Choice(ChoiceModule):
         named = by_name(candidates, where)
         super().__init__(label, OneOf(tuple(named)))
         modules = {name: module_of(each, f"{where}, candidate {name!r}") for name, each in named.items()}
-        self.mixed = MixedOperation(modules, unbound)
+        self.mixed = MixedOperation(modules, unbound, droppable=False)  # what follows may read nothing else
 
     def mixed_operations(self) -> dict[str, MixedOperation]:
         """One row."""

@@ -35,6 +35,7 @@ from darts_pl.spaces.base import DerivedNetwork, Supernet
 from darts_pl.spaces.choice import ChoiceModule
 from darts_pl.spaces.series.branches import BRANCHES, Sizes
 from darts_pl.spaces.series.decomposition import DECOMPOSITIONS, linear_map
+from darts_pl.spaces.series.known import KnownPart
 from darts_pl.spaces.series.labels import NONE
 from darts_pl.spaces.series.normalization import NORMALIZATIONS
 from darts_pl.spaces.series.slots import DerivedFactory, Factory, SearchFactory, Zero
@@ -44,22 +45,6 @@ if TYPE_CHECKING:
     from darts_pl.spaces.series.space import SeriesSpace
 
 Batch = dict[str, Tensor]
-
-
-class KnownPart(nn.Module):
-    """What the known features of a step, such as its hour, say of the targets at that step, s(f): linear, GELU, linear;
-    0 at first. Taken off the look-back and added to the forecast, as the learned cycles of CycleNet are (Lin et al.,
-    arXiv:2409.18479, section 3), of which it is the form for any features."""
-
-    def __init__(self, features: int, dim: int, targets: int):
-        super().__init__()
-        self.hidden, self.activation, self.out = nn.Linear(features, dim), nn.GELU(), nn.Linear(dim, targets)
-        nn.init.zeros_(self.out.weight)
-        nn.init.zeros_(self.out.bias)
-
-    def forward(self, known: Tensor) -> Tensor:
-        """(B, steps, F) → (B, steps, Y)."""
-        return self.out(self.activation(self.hidden(known)))
 
 
 class Forecaster(nn.Module):

@@ -31,8 +31,8 @@ def mode_costs(folder: Path, *, steps: int, rounds: int) -> pd.DataFrame:
         steps: timed steps a round, after one that is not.
     """
     torch.manual_seed(0)
-    x, y = _windows()
-    networks = {(mode, tokens): _supernet(mode, tokens) for mode in MODES for tokens in TOKENS}
+    x, y = series_windows(BATCH)
+    networks = {(mode, tokens): series_supernet(mode, tokens) for mode in MODES for tokens in TOKENS}
     rows = []
     for index in range(rounds):
         for (mode, tokens), network in networks.items():
@@ -48,16 +48,18 @@ def mode_costs(folder: Path, *, steps: int, rounds: int) -> pd.DataFrame:
     return table
 
 
-def _windows() -> tuple[dict[str, Tensor], Tensor]:
+def series_windows(count: int) -> tuple[dict[str, Tensor], Tensor]:
+    """Random inputs of so many windows by name, (count, steps, columns), and targets (count, horizon, targets)."""
     x = {
-        "past": torch.randn(BATCH, SHAPE.look_back, SHAPE.channels),
-        "past_known": torch.randn(BATCH, SHAPE.look_back, SHAPE.known_future),
-        "future_known": torch.randn(BATCH, SHAPE.horizon, SHAPE.known_future),
+        "past": torch.randn(count, SHAPE.look_back, SHAPE.channels),
+        "past_known": torch.randn(count, SHAPE.look_back, SHAPE.known_future),
+        "future_known": torch.randn(count, SHAPE.horizon, SHAPE.known_future),
     }
-    return x, torch.randn(BATCH, SHAPE.horizon, SHAPE.targets)
+    return x, torch.randn(count, SHAPE.horizon, SHAPE.targets)
 
 
-def _supernet(mode: str, tokens: str) -> SeriesSupernet:
+def series_supernet(mode: str, tokens: str) -> SeriesSupernet:
+    """The supernet for such windows."""
     return SeriesSpace(mode=mode, tokens=[tokens]).supernet(SHAPE, SHAPE.targets, relaxation=Softmax(), mixing=full)
 
 

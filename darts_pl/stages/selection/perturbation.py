@@ -55,8 +55,9 @@ class Perturbation:
     say the same. With alphas that were never trained (hypergradient=fixed) this is the paper's "blank" variant.
 
     Training starts from the search's learning rate times `learning_rate_factor` = 0.1 and falls, on one cosine over all
-    rounds, to the search's least rate. 5 epochs a round are the authors' for the DARTS space; 0 decides without
-    training. The metric is the one that the task monitors, of a classification the accuracy; `loss` takes the loss.
+    rounds, to the search's least rate. 5 epochs a round are the authors', in the DARTS space and in NAS-Bench-201 alike
+    (there after a supernet of 100 epochs); 0 decides without training. The metric is the one that the task monitors, of
+    a classification the accuracy; `loss` takes the loss.
 
     What differs from the authors' code (ruocwang/darts-pt), and why:
     - Alphas rest while the supernet recovers; the code goes on training those of undecided edges. Costs are compared
