@@ -68,6 +68,16 @@ def knows_mixing(mixing: MixingFunction) -> bool:
     return is_full(inner) or isinstance(as_mixing(inner), SinglePath)
 
 
+def inner_of(mixing: MixingFunction) -> MixingFunction:
+    """How `mixing` mixes the channels that it mixes."""
+    return _inner_and_divisor(mixing)[0]
+
+
+def divisor_of(mixing: MixingFunction) -> int:
+    """One part in how many of the channels `mixing` mixes."""
+    return _inner_and_divisor(mixing)[1]
+
+
 def terms_of(cell: SearchedCell | DerivedCell, link: Link, like: Tensor, recipes: Recipes) -> Terms | None:
     """The terms of a link, None where its mixing is not known here.
 

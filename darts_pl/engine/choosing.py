@@ -10,6 +10,7 @@ from darts_pl.engine.native.cell import NativeEngine
 from darts_pl.engine.recipes import recipe_of
 from darts_pl.errors import ConfigError, nearest
 from darts_pl.spaces.mixed import MixedOperation
+from darts_pl.spaces.nasbench201_network import Stem
 from darts_pl.spaces.series.known import KnownPart
 from darts_pl.spaces.walk import Engine, GraphCell
 
@@ -69,7 +70,10 @@ def make_engine(name: str) -> Engine | None:
 
 
 def _known(cell: GraphCell) -> bool:
-    """Whether any operation on the edges of `cell` has a recipe by which something is saved."""
+    """Whether any operation on the edges of `cell` has a recipe by which something is saved, or an engine knows the
+    cell itself."""
+    if isinstance(cell, Stem):
+        return True
     for module in cell.edge_modules():
         operations = module.candidates.values() if isinstance(module, MixedOperation) else [module]
         if any(recipe_of(operation) is not None for operation in operations):

@@ -67,6 +67,15 @@ def track(norms: Sequence[nn.BatchNorm2d], statistics: Shared) -> None:
         norm.running_var.lerp_(statistics.var.to(norm.running_var.dtype), momentum)
 
 
+def tracking_rate(norm: nn.BatchNorm2d) -> float | None:
+    """Count a pass through `norm`; by how much its running statistics take the batch's, None: they stay."""
+    if not norm.training or norm.running_mean is None or norm.running_var is None:
+        return None
+    if norm.num_batches_tracked is not None:
+        norm.num_batches_tracked.add_(1)
+    return _momentum(norm)
+
+
 def _scaled(parameter: Tensor | None, gate: Tensor | None) -> Tensor | None:
     if parameter is None or gate is None:
         return gate if parameter is None else parameter

@@ -105,7 +105,7 @@ class Recipes:
 
 def recipe_of(operation: nn.Module) -> Recipe | None:
     """How `operation` is made, None where that is not known."""
-    if any(_hooked(module) for module in operation.modules()):
+    if any(is_hooked(module) for module in operation.modules()):
         return None
     if type(operation) is image.Zero:
         return Nothing(operation.stride)
@@ -125,7 +125,8 @@ def recipe_of(operation: nn.Module) -> Recipe | None:
     return None if stages is None else Stages(stages)
 
 
-def _hooked(module: nn.Module) -> bool:
+def is_hooked(module: nn.Module) -> bool:
+    """Whether `module` does more, or something else, than its class says."""
     hooks = (
         module._forward_hooks,
         module._forward_pre_hooks,

@@ -1,6 +1,7 @@
 """The networks of NAS-Bench-201 (arXiv:2001.00326): the skeleton around the cells, the supernet, the derived one."""
 
 from collections.abc import Callable, Iterable
+from typing import cast
 
 import torch.nn as nn
 from torch import Tensor
@@ -15,18 +16,37 @@ from darts_pl.spaces.cell_networks import AuxiliaryHead
 from darts_pl.spaces.layout import edge_key, node_sources
 from darts_pl.spaces.mixed import MixedOperation
 from darts_pl.spaces.options import Chosen, EdgeOptions
-from darts_pl.spaces.walk import DerivedCell, SearchedCell
+from darts_pl.spaces.walk import DerivedCell, GraphCell, Link, SearchedCell
 
 KIND = "cell"
 STAGES = 3
 
 
-class ResidualBlock(nn.Module):
+class Stem(GraphCell, nn.Sequential):
+    """A 3x3 convolution and batch normalisation: images → states."""
+
+    sources, concat, output = ((0,),), (1,), "last"
+
+    def __init__(self, channels_in: int, channels_out: int):
+        super().__init__(nn.Conv2d(channels_in, channels_out, 3, padding=1, bias=False), nn.BatchNorm2d(channels_out))
+
+    def edge_modules(self) -> Iterable[nn.Module]:
+        """See `GraphCell.edge_modules`; (B, C, H, W) → (B, C', H, W)."""
+        return (self[0],)
+
+    def term(self, link: Link, x: Tensor, context: tuple[object, ...]) -> Tensor:
+        """See `GraphCell.term`."""
+        return cast(Tensor, self[1](link.operation(x)))
+
+
+class ResidualBlock(GraphCell):
     """Halves height and width and doubles the channels: two ReLU-convolution-normalisation groups beside an average
     pooling and a 1x1 convolution (figure 1 of the paper, `ResNetBasicblock` of the released code).
 
     The released pooling needs even sizes; here an odd map's last row or column is averaged over what is there.
     """
+
+    sources, concat, output = ((0,), (0, 1)), (2,), "last"
 
     def __init__(self, channels_in: int, channels_out: int):
         super().__init__()
@@ -36,9 +56,13 @@ class ResidualBlock(nn.Module):
             nn.AvgPool2d(2, stride=2, ceil_mode=True), nn.Conv2d(channels_in, channels_out, 1, bias=False)
         )
 
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, C, H, W) → (B, C', ceil(H / 2), ceil(W / 2))."""
-        return self.shortcut(x) + self.conv_b(self.conv_a(x))
+    def edge_modules(self) -> Iterable[nn.Module]:
+        """See `GraphCell.edge_modules`; (B, C, H, W) → (B, C', ceil(H / 2), ceil(W / 2))."""
+        return self.conv_a, self.shortcut, self.conv_b
+
+    def term(self, link: Link, x: Tensor, context: tuple[object, ...]) -> Tensor:
+        """See `GraphCell.term`."""
+        return cast(Tensor, link.operation(x))
 
 
 class Skeleton(nn.Module):
@@ -49,8 +73,7 @@ class Skeleton(nn.Module):
     def __init__(self, channels_in: int, num_classes: int, init_channels: int, layers: int):
         super().__init__()
         c, self.layers = init_channels, layers
-        conv = nn.Conv2d(channels_in, c, 3, padding=1, bias=False)
-        self.stem = nn.Sequential(conv, nn.BatchNorm2d(c))
+        self.stem = Stem(channels_in, c)
         self.reductions = nn.ModuleList([ResidualBlock(c, 2 * c), ResidualBlock(2 * c, 4 * c)])
         self.last = nn.Sequential(nn.BatchNorm2d(4 * c), nn.ReLU())
         self.head = nn.Linear(4 * c, num_classes)

@@ -28,6 +28,7 @@ log = logging.getLogger("darts_pl")
 
 VARIABLE = "DARTS_PL_NATIVE"
 OFF = "off"
+DECIDING = (VARIABLE, "CXX", "DARTS_PL_CACHE", "XDG_CACHE_HOME", "HOME")  # variables on which the library depends
 TARGETS: dict[str, tuple[str, ...]] = {
     "avx512": (
         "-DVECTOR_BYTES=64",
@@ -74,10 +75,19 @@ def library() -> ctypes.CDLL:
     Raises:
         BuildError: no compiler, one that fails, a cache folder that cannot be written.
     """
-    found = _found(native_target(), cache_dir(), os.environ.get("CXX"))
+    found = _found_by(tuple(map(os.environ.get, DECIDING)))
     if isinstance(found, ctypes.CDLL):
         return found
     raise BuildError(found)
+
+
+@functools.cache
+def _found_by(environment: tuple[str | None, ...]) -> ctypes.CDLL | str:
+    """`environment`: the values of DECIDING. Every pass through a cell asks, so that paths are made of them once."""
+    try:
+        return _found(native_target(), cache_dir(), os.environ.get("CXX"))
+    except BuildError as error:
+        return str(error)  # by `OFF`
 
 
 @functools.cache

@@ -11,6 +11,7 @@ from torch import Tensor
 from darts_pl.engine.candidates import terms_of
 from darts_pl.engine.fast import FastEngine
 from darts_pl.engine.native.build import BuildError, library
+from darts_pl.engine.native.dense_cell import DenseCells
 from darts_pl.engine.native.function import Call, run_cell
 from darts_pl.engine.native.kernels import Kernels
 from darts_pl.engine.native.links import Links
@@ -33,10 +34,16 @@ class NativeEngine:
 
     def __init__(self) -> None:
         self._fast, self._recipes, self._plans = FastEngine(), Recipes(), Plans()
+        self._dense = DenseCells(self._recipes)
 
     def run(self, cell: GraphCell, inputs: Sequence[Tensor]) -> Tensor:
         """See `darts_pl.spaces.walk.Engine`."""
-        if not isinstance(cell, SearchedCell | DerivedCell) or not _only_computes(inputs) or not is_available():
+        if not _only_computes(inputs) or not is_available():
+            return self._fast.run(cell, inputs)
+        output = self._dense.run(cell, inputs)
+        if output is not None:
+            return output
+        if not isinstance(cell, SearchedCell | DerivedCell):
             return self._fast.run(cell, inputs)
         drawn = torch.get_rng_state()
         links = self._links(cell, inputs[0])
