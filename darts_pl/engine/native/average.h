@@ -1,5 +1,7 @@
 // Average pooling over the pixels that are there, and its transpose: 3x3 of stride 1, and 2x2 of stride 2.
 #pragma once
+#include <algorithm>
+
 #include "flat.h"
 
 namespace darts::dense {
@@ -73,12 +75,15 @@ public:
         for (int y = 0; y < height; y += 2)
             for (int column = 0; column < width; column += 2, out += channels) {
                 const T share = T(1) / (there(y, height) * there(column, width));
-                for (int c = 0; c < channels; c++) {
-                    T sum = 0;
+                for (int c = 0; c < channels; c += LANES<T>) {
+                    const int some = std::min(LANES<T>, channels - c);
+                    Vec<T> sum = {};
                     for (int i = y; i < y + there(y, height); i++)
                         for (int j = column; j < column + there(column, width); j++)
-                            sum += x[(i * width + j) * channels + c];
-                    out[c] = sum * share + (add ? out[c] : T(0));
+                            sum += load_some(x + (i * width + j) * channels + c, some);
+                    sum *= share;
+                    if (add) sum += load_some(out + c, some);
+                    store_some(out + c, sum, some);
                 }
             }
     }
@@ -88,11 +93,15 @@ public:
         for (int y = 0; y < height; y += 2)
             for (int column = 0; column < width; column += 2, g += channels) {
                 const T share = T(1) / (there(y, height) * there(column, width));
-                for (int i = y; i < y + there(y, height); i++)
-                    for (int j = column; j < column + there(column, width); j++) {
-                        T* o = out + (i * width + j) * channels;
-                        for (int c = 0; c < channels; c++) o[c] = g[c] * share + (add ? o[c] : T(0));
-                    }
+                for (int c = 0; c < channels; c += LANES<T>) {
+                    const int some = std::min(LANES<T>, channels - c);
+                    const Vec<T> each = load_some(g + c, some) * share;
+                    for (int i = y; i < y + there(y, height); i++)
+                        for (int j = column; j < column + there(column, width); j++) {
+                            T* o = out + (i * width + j) * channels + c;
+                            store_some(o, add ? each + load_some(o, some) : each, some);
+                        }
+                }
             }
     }
 
