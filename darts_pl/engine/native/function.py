@@ -33,19 +33,29 @@ def run_cell(call: Call, inputs: Sequence[Tensor], gates: Sequence[Tensor], para
         ConfigError: in the backward pass, where it is to be differentiated in turn.
     """
     row = torch.stack(list(gates)) if gates else None
+    if not torch.is_grad_enabled():
+        return _computed(call, row, [*inputs, *parameters])[0]
     output: Tensor = _CellFunction.apply(call, row, *inputs, *parameters)
     return output
+
+
+def _computed(
+    call: Call, gates: Tensor | None, tensors: Sequence[Tensor]
+) -> tuple[Tensor, Tensor, list[Tensor], list[Tensor]]:
+    """(the output; what the backward pass reads: what was saved, inputs and parameters as they were read)."""
+    plan = call.plan
+    inputs = [_channels_last(x) for x in tensors[: plan.inputs]]
+    parameters = [each if each.is_contiguous() else _laid_out(each) for each in tensors[plan.inputs :]]
+    height, width = plan.sizes[plan.concat[0]]
+    output = _empty((plan.batch, len(plan.concat) * plan.channels, height, width), inputs[0])
+    saved = call.kernels.forward(_pointers(call, inputs, parameters, plan.buffers()), gates, output)
+    return output, saved, inputs, parameters
 
 
 class _CellFunction(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, call: Call, gates: Tensor | None, *tensors: Tensor) -> Tensor:
-        plan = call.plan
-        inputs = [_channels_last(x) for x in tensors[: plan.inputs]]
-        parameters = [each if each.is_contiguous() else _laid_out(each) for each in tensors[plan.inputs :]]
-        height, width = plan.sizes[plan.concat[0]]
-        output = _empty((plan.batch, len(plan.concat) * plan.channels, height, width), inputs[0])
-        saved = call.kernels.forward(_pointers(call, inputs, parameters, plan.buffers()), gates, output)
+        output, saved, inputs, parameters = _computed(call, gates, tensors)
         ctx.call, ctx.has_gates = call, gates is not None
         ctx.set_materialize_grads(False)
         ctx.save_for_backward(saved, *([] if gates is None else [gates]), *inputs, *parameters)

@@ -131,4 +131,4 @@ def address(tensor: Tensor | None) -> Pointer:
 
 def addresses(tensors: Sequence[Tensor | None]) -> "ctypes.Array[Any]":
     """Where the first values of tensors lie, as an array of pointers."""
-    return (Pointer * max(1, len(tensors)))(*(None if each is None else each.data_ptr() for each in tensors))
+    return (Pointer * max(1, len(tensors)))(*[None if each is None else each.data_ptr() for each in tensors])
