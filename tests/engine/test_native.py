@@ -2,7 +2,6 @@
 
 import multiprocessing
 import os
-from collections.abc import Iterator
 
 import pytest
 import torch
@@ -13,13 +12,11 @@ from torch import Tensor
 from darts_pl.engine.choosing import running_by
 from darts_pl.engine.native import cell as native
 from darts_pl.engine.native import function
-from darts_pl.engine.native.build import TARGETS, VARIABLE, native_target
 from darts_pl.errors import ConfigError
 from darts_pl.ops.image import PRIMITIVES
 from darts_pl.relaxations.mixing import SinglePath
 from darts_pl.spaces import CellSpace
 
-HERE = native_target()  # the widest vectors that this processor has
 KNOWN = [name for name in CASES if not any(word in name for word in ("partial", "nasbench201", "unknown"))]
 WIDTHS = {
     "four channels": Case(channels=4, size=(9, 8), num_nodes=1),
@@ -37,15 +34,6 @@ def ran(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     original = native.run_cell
     monkeypatch.setattr(native, "run_cell", lambda *given: (found.append("cell"), original(*given))[1])
     return found
-
-
-@pytest.fixture(params=TARGETS)
-def target(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """Every vector width that this processor has."""
-    if list(TARGETS).index(request.param) < list(TARGETS).index(HERE):
-        pytest.skip(f"this processor has no {request.param}")
-    monkeypatch.setenv(VARIABLE, request.param)
-    yield request.param
 
 
 @pytest.mark.parametrize("name", KNOWN)
