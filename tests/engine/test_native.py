@@ -2,7 +2,6 @@
 
 import multiprocessing
 import os
-from collections.abc import Iterator
 
 import pytest
 import torch
@@ -13,13 +12,11 @@ from torch import Tensor
 from darts_pl.engine.choosing import running_by
 from darts_pl.engine.native import cell as native
 from darts_pl.engine.native import function
-from darts_pl.engine.native.build import TARGETS, VARIABLE, native_target
 from darts_pl.errors import ConfigError
 from darts_pl.ops.image import PRIMITIVES
 from darts_pl.relaxations.mixing import SinglePath
 from darts_pl.spaces import CellSpace
 
-HERE = native_target()  # the widest vectors that this processor has
 KNOWN = [name for name in CASES if not any(word in name for word in ("partial", "nasbench201", "unknown"))]
 WIDTHS = {
     "four channels": Case(channels=4, size=(9, 8), num_nodes=1),
@@ -37,15 +34,6 @@ def ran(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     original = native.run_cell
     monkeypatch.setattr(native, "run_cell", lambda *given: (found.append("cell"), original(*given))[1])
     return found
-
-
-@pytest.fixture(params=TARGETS)
-def target(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """Every vector width that this processor has."""
-    if list(TARGETS).index(request.param) < list(TARGETS).index(HERE):
-        pytest.skip(f"this processor has no {request.param}")
-    monkeypatch.setenv(VARIABLE, request.param)
-    yield request.param
 
 
 @pytest.mark.parametrize("name", KNOWN)
@@ -225,9 +213,11 @@ def _exit_by(expected: Tensor) -> None:
             os._exit(0 if torch.equal(cell(*states), expected) else 1)
 
 
-def test_what_was_not_reached_has_no_gradient() -> None:
+@pytest.mark.parametrize("space", ["cells", "nasbench201"])
+def test_what_was_not_reached_has_no_gradient(space: str) -> None:
     """A drawn `none` may leave weights without a way to the output."""
-    case = Case(mixing=SinglePath(), hard=True, num_nodes=1, primitives=("none", "skip_connect", "dil_conv_3x3"))
+    primitives = ("none", "skip_connect", "dil_conv_3x3")
+    case = Case(mixing=SinglePath(), hard=True, num_nodes=1, primitives=primitives, space=space)
     network, missing = supernet(case), 0
     for seed in range(6):
         found, expected = (passed(network, images(case), engine, seed) for engine in ("native", "plain"))
@@ -236,10 +226,20 @@ def test_what_was_not_reached_has_no_gradient() -> None:
     assert missing > 20
 
 
-def test_what_is_no_number_stays_none() -> None:
-    case = CASES["all primitives"]
+@pytest.mark.parametrize("name", ["all primitives", "nasbench201"])
+def test_what_is_no_number_stays_none(name: str) -> None:
+    case = CASES[name]
     x = images(case)
     x[0, 0, 0, 0] = torch.nan
     for engine in ("plain", "native"):
         found = passed(supernet(case), x, engine)
         assert found["output 0"].isnan().all()
+
+
+@pytest.mark.parametrize("name", ["all primitives", "nasbench201"])
+def test_weights_may_be_frozen(name: str) -> None:
+    network = supernet(CASES[name])
+    for index, weight in enumerate(network.weight_parameters()):
+        weight.requires_grad_(index % 3 == 0)
+    found, expected = (passed(network, images(CASES[name]), engine) for engine in ("native", "plain"))
+    assert largest_difference(found, expected)[0] < 1e-10

@@ -26,6 +26,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     yield tmp_path
 
 
+@pytest.mark.slow
 def test_processes_that_start_together_compile_once(cache: Path) -> None:
     command = [sys.executable, "-c", "import logging; logging.basicConfig(level=20); " + LOAD]
     environment = {**os.environ, "DARTS_PL_CACHE": str(cache), VARIABLE: "portable"}

@@ -1,14 +1,11 @@
 """Cells of dense convolutions on the native kernels compute what the modules compute one by one."""
 
-from collections.abc import Iterator
-
 import pytest
 import torch
 from engine_cases import Case, images, largest_difference, passed, supernet
 
 from darts_pl.engine.choosing import running_by
 from darts_pl.engine.native import dense_cell
-from darts_pl.engine.native.build import TARGETS, VARIABLE, native_target
 from darts_pl.errors import ConfigError
 from darts_pl.genotype import Nasbench201Genotype
 from darts_pl.ops.image import convolution
@@ -18,7 +15,6 @@ from darts_pl.spaces import Nasbench201Space
 from darts_pl.spaces.nasbench201_network import ResidualBlock
 
 ENGINES_RUN = 6  # three cells, two residual blocks and the stem
-HERE = native_target()  # the widest vectors that this processor has
 CASES = {
     "fewer channels than a vector": Case(space="nasbench201", channels=4),
     "two pixels a vector": Case(space="nasbench201", channels=8, size=(16, 16), batch=2),
@@ -36,15 +32,6 @@ CASES = {
     ),
     "gumbel": Case(space="nasbench201", hard=True),
 }
-
-
-@pytest.fixture(params=TARGETS)
-def target(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """Every vector width that this processor has."""
-    if list(TARGETS).index(request.param) < list(TARGETS).index(HERE):
-        pytest.skip(f"this processor has no {request.param}")
-    monkeypatch.setenv(VARIABLE, request.param)
-    yield request.param
 
 
 @pytest.fixture

@@ -179,25 +179,35 @@ class DenseCellFunction(torch.autograd.Function):
         addresses.track()
         y, saved = forward(addresses, x, coefficients)
         ctx.addresses = addresses
+        ctx.set_materialize_grads(False)
         ctx.save_for_backward(x, coefficients, saved, *parameters)
         return y
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(ctx: Any, *gradients: Tensor | None) -> tuple[Tensor | None, ...]:
         """gradients: of the output → of all arguments of `forward`.
 
         Raises:
             ConfigError: a graph of the gradients is asked for.
         """
+        (gradient,) = gradients
+        if gradient is None:  # nothing behind reads the output
+            return (None,) * len(ctx.needs_input_grad)
         if torch.is_grad_enabled():
             raise ConfigError("engine=native has no second derivatives. Take engine=fast or engine=plain")
         x, coefficients, saved, *parameters = ctx.saved_tensors
-        first = 1 if coefficients is None else 2
+        layout, first = ctx.addresses.layout, 1 if coefficients is None else 2
         of_x = torch.empty_like(x) if is_wanted(ctx, 0) else None
         of_coefficients = None if coefficients is None else torch.zeros(len(coefficients), dtype=torch.float64)
-        of_parameters = [
-            torch.zeros_like(p, memory_format=weight_layout(p)) if is_wanted(ctx, first + index) else None
-            for index, p in enumerate(parameters)
-        ]
-        backward(ctx.addresses, x, coefficients, saved, gradients[0], of_x, of_coefficients, of_parameters)
-        return None, of_x, None if of_coefficients is None else of_coefficients.to(x.dtype), *of_parameters
+        wanted = [is_wanted(ctx, first + index) for index in range(len(parameters))]
+        # the kernels compute all or none
+        of_parameters: list[Tensor | None] = [None] * len(parameters)
+        if any(wanted):
+            of_parameters = [torch.zeros_like(p, memory_format=weight_layout(p)) for p in parameters]
+        backward(ctx.addresses, x, coefficients, saved, gradient, of_x, of_coefficients, of_parameters)
+        row = None
+        if of_coefficients is not None and layout.reached_coefficients:
+            row = of_coefficients.to(x.dtype)
+        marks = zip(of_parameters, wanted, layout.reached_parameters)
+        kept = [each if asked and reached else None for each, asked, reached in marks]
+        return None, of_x if 0 in layout.reached else None, row, *kept

@@ -93,6 +93,8 @@ class Layout:
 
     Attributes:
         structures, term_structures: as the kernels take them, without addresses.
+        reached: the states that there is a way from to the output; what is before others has no gradient, not one of
+            zero. reached_parameters: the same of every one of `parameters`. reached_coefficients: whether any is.
     """
 
     def __init__(
@@ -117,6 +119,20 @@ class Layout:
             self._own.append((conv._parameters, "weight"))
             if norm is not None and norm.weight is not None:
                 self._own += [(norm._parameters, "weight"), (norm._parameters, "bias")]
+        self._find_reached([*convolutions, *terms])
+
+    def _find_reached(self, summands: Sequence[Convolution | Term]) -> None:
+        self.reached = {len(self.states) - 1}
+        for each in sorted(summands, key=lambda each: -each.target):  # a state's summands are of states before it
+            is_constant = isinstance(each, Term) and each.kind == CONSTANT
+            if each.target in self.reached and not is_constant:
+                self.reached.add(each.source)
+        self.reached_coefficients = any(e.coefficient != ONE and e.target in self.reached for e in summands)
+        self.reached_parameters = [
+            into.target in self.reached
+            for into, norm in zip(self.structures, self.norms)
+            for _ in range(1 if norm is None or norm.weight is None else 3)
+        ]
 
     def shapes(self, height: int, width: int) -> "ctypes.Array[ShapeStructure]":
         """The shapes of all states by those of the input."""
