@@ -35,6 +35,7 @@ class Net(torch.nn.Module):
 @pytest.fixture(autouse=True)
 def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DARTS_PL_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("DARTS_PL_NATIVE", "off")  # which an empty cache would have compiled anew
 
 
 def images(root: Path, image_of: Callable[[int, int], Image.Image]) -> Path:
