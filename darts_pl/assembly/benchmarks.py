@@ -28,6 +28,7 @@ from darts_pl.data.nasbench201_tables import Tables
 from darts_pl.engine.choosing import ENGINES
 from darts_pl.engine.native.cell import is_available
 from darts_pl.errors import ConfigError, RunError
+from darts_pl.hardware import available_cores
 from darts_pl.paths import conf_dir, write_text_atomically
 from darts_pl.reports.benchmark_page import markdown, write_benchmark
 from darts_pl.reports.proxies_page import write_proxies
@@ -40,7 +41,7 @@ from darts_pl.stages.benchmark.proxies import describe, score_cells
 from darts_pl.stages.benchmark.proxy_ranks import ranking, score_table
 from darts_pl.stages.benchmark.proxy_settings import parse_proxies, setup_json
 from darts_pl.stages.benchmark.settings import FILE, Settings, experiment
-from darts_pl.stages.benchmark.speed.machine import cores, describe_machine
+from darts_pl.stages.benchmark.speed.machine import describe_machine
 from darts_pl.stages.benchmark.speed.measuring import Measuring
 from darts_pl.stages.benchmark.speed.settings import Speed, parse_speed
 from darts_pl.stages.jobs import CommandJob, run_commands
@@ -195,7 +196,7 @@ def run_proxies(arguments: Sequence[str]) -> int:
 
 def run_speed(arguments: Sequence[str]) -> int:
     """Measure steps by several engines in turns, print and write the table."""
-    speed, notices = _buildable(parse_speed(arguments, [name for name in ENGINES if name != "auto"], cores()))
+    speed, notices = _buildable(parse_speed(arguments, [name for name in ENGINES if name != "auto"], available_cores()))
     folder = _fresh_folder("speed")
     command = shlex.join(["python", "-m", "darts_pl.benchmark", "speed", *arguments])
     beside = "naive, of the file that was named" if speed.naive else "plain; no naive implementation was named"

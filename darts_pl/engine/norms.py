@@ -32,9 +32,8 @@ def batch_norm(x: Tensor, norm: nn.BatchNorm2d, gate: Tensor | None = None) -> T
     Args:
         x: (B, C, H, W). gate: [C] contiguous, the gate in each place; None: 1.
     """
-    if norm.training and norm.running_mean is not None and norm.num_batches_tracked is not None:
-        norm.num_batches_tracked.add_(1)
-    own = (norm.training and norm.running_mean is not None) or not takes_batch_statistics(norm)
+    rate = tracking_rate(norm)
+    own = rate is not None or not takes_batch_statistics(norm)
     return F.batch_norm(
         x,
         norm.running_mean if own else None,
@@ -42,7 +41,7 @@ def batch_norm(x: Tensor, norm: nn.BatchNorm2d, gate: Tensor | None = None) -> T
         _scaled(norm.weight, gate),
         None if norm.bias is None else _scaled(norm.bias, gate),
         takes_batch_statistics(norm),
-        _momentum(norm),
+        0.0 if rate is None else rate,
         norm.eps,
     )
 
@@ -58,13 +57,10 @@ def shared(x: Tensor, eps: float) -> Shared:
 def track(norms: Sequence[nn.BatchNorm2d], statistics: Shared) -> None:
     """Let every one of `norms` keep these statistics as its own pass would have."""
     for norm in norms:
-        if not norm.training or norm.running_mean is None or norm.running_var is None:
-            continue
-        if norm.num_batches_tracked is not None:
-            norm.num_batches_tracked.add_(1)
-        momentum = _momentum(norm)
-        norm.running_mean.lerp_(statistics.mean.to(norm.running_mean.dtype), momentum)
-        norm.running_var.lerp_(statistics.var.to(norm.running_var.dtype), momentum)
+        rate, mean, var = tracking_rate(norm), norm.running_mean, norm.running_var
+        if rate is not None and mean is not None and var is not None:
+            mean.lerp_(statistics.mean.to(mean.dtype), rate)
+            var.lerp_(statistics.var.to(var.dtype), rate)
 
 
 def tracking_rate(norm: nn.BatchNorm2d) -> float | None:
@@ -73,18 +69,13 @@ def tracking_rate(norm: nn.BatchNorm2d) -> float | None:
         return None
     if norm.num_batches_tracked is not None:
         norm.num_batches_tracked.add_(1)
-    return _momentum(norm)
+    if norm.momentum is not None:
+        return norm.momentum
+    # the mean over all batches so far
+    return 0.0 if norm.num_batches_tracked is None else 1 / float(norm.num_batches_tracked)
 
 
 def _scaled(parameter: Tensor | None, gate: Tensor | None) -> Tensor | None:
     if parameter is None or gate is None:
         return gate if parameter is None else parameter
     return parameter * gate
-
-
-def _momentum(norm: nn.BatchNorm2d) -> float:
-    if norm.momentum is not None:
-        return norm.momentum
-    if not norm.training or norm.num_batches_tracked is None:
-        return 0.0
-    return 1 / float(norm.num_batches_tracked)  # the mean over all batches so far

@@ -165,12 +165,12 @@ def _stages(parts: Sequence[nn.Module]) -> tuple[Stage, ...] | None:
     found: list[Stage] = []
     convolutions: list[nn.Conv2d] = []
     for index, part in enumerate(parts):
-        if type(part) is nn.ReLU and not convolutions and index + 1 < len(parts):
+        if _is_relu(part) and not convolutions and index + 1 < len(parts):
             continue
-        if type(part) in (nn.Conv2d, SlicedPointwise):
-            if not convolutions and type(parts[index - 1]) is not nn.ReLU:
+        if isinstance(part, nn.Conv2d) and type(part) in (nn.Conv2d, SlicedPointwise):
+            if not convolutions and not (index > 0 and _is_relu(parts[index - 1])):
                 return None  # a stage begins by a ReLU
-            convolutions.append(part)  # type: ignore[arg-type]  # it was asked for above
+            convolutions.append(part)
             continue
         norm = _norm(part)
         stage = None if norm is None else _stage(convolutions, norm)
@@ -180,6 +180,11 @@ def _stages(parts: Sequence[nn.Module]) -> tuple[Stage, ...] | None:
         convolutions = []
     strided = any(stage.first.stride != (1, 1) for stage in found[1:])
     return None if convolutions or strided or not found else tuple(found)
+
+
+def _is_relu(module: nn.Module) -> bool:
+    """Whether `module` is a ReLU that leaves its input as it is."""
+    return type(module) is nn.ReLU and not module.inplace
 
 
 def _stage(convolutions: Sequence[nn.Conv2d], norm: nn.BatchNorm2d) -> Stage | None:

@@ -2,7 +2,6 @@
 
 import copy
 import logging
-import os
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 from darts_pl.data.series import WindowDataModule
 from darts_pl.errors import ConfigError, RunError, nearest
 from darts_pl.forecasting.inputs import DataFacts
+from darts_pl.hardware import available_cores
 from darts_pl.ops.series import FAMILIES
 from darts_pl.paths import write_atomically
 from darts_pl.progress import part_done, whole_run
@@ -125,8 +125,7 @@ def worker_count(setting: int | None) -> int:
     """
     if setting is not None and setting < 1:
         raise ConfigError(f"multi_fidelity.max_workers={setting}: expected at least 1, or null for one a CPU core")
-    available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return setting or available
+    return setting or available_cores()
 
 
 def chosen_genotype(run: RunFolder, winner: str) -> str:

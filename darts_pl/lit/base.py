@@ -3,7 +3,7 @@
 import copy
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, TypeAlias
 
 import torch
 from lightning.pytorch import LightningModule, Trainer
@@ -15,11 +15,9 @@ from torchmetrics import Metric
 
 from darts_pl import last_words, ranks
 from darts_pl.errors import TrainingError
-from darts_pl.ops.strided import slice_narrow_strides
 from darts_pl.seeds import derived_seed, seed_torch
 from darts_pl.tasks import Task
 
-Network = TypeVar("Network", bound=torch.nn.Module)
 Inputs: TypeAlias = Tensor | Mapping[str, Tensor] | Sequence[Tensor]
 Row: TypeAlias = dict[str, float | None]
 """The figures of an epoch by the columns of history.csv; None where the epoch has no value."""
@@ -190,14 +188,6 @@ def fitted_epochs(trainer: Trainer) -> int:
     """The epoch that the present fit ends at, counted within it."""
     assert trainer.max_epochs is not None  # every fit here says it
     return trainer.max_epochs
-
-
-def in_memory_layout(network: Network, channels_last: bool) -> Network:
-    """`network` itself, its weights (O, I, H, W) with channels innermost where `channels_last`."""
-    slice_narrow_strides(network)
-    if channels_last:
-        network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stub leaves it out
-    return network
 
 
 def cosine_rate(initial: float, final: float, progress: float) -> float:

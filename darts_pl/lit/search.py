@@ -10,10 +10,11 @@ from torch import Tensor
 
 from darts_pl import ranks
 from darts_pl.hypergradient import Bilevel, Hypergradient, VirtualStep, first, fixed
-from darts_pl.lit.base import Row, in_memory_layout
+from darts_pl.lit.base import Row
 from darts_pl.lit.checks import check_accumulates, check_unrolls, check_warmup, without_arguments
 from darts_pl.lit.optimizers import stepping_fast
 from darts_pl.lit.rule_steps import Batch, RuleSteps
+from darts_pl.ops.strided import in_memory_layout
 from darts_pl.rules import PhaseStart, Rule
 from darts_pl.rules.base import Gates
 from darts_pl.spaces.base import Supernet

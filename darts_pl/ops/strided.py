@@ -5,9 +5,14 @@ channels-last memory: it writes whole vectors of 8 floats where a pixel has fewe
 first gives the same numbers on every processor. It is done on all of them, so that one seed has one result.
 """
 
+from typing import TypeVar
+
+import torch
 import torch.nn as nn
 import torch.nn.functional as F
 from torch import Tensor
+
+Network = TypeVar("Network", bound=nn.Module)
 
 VECTOR = 8  # floats in a register of AVX2
 
@@ -30,6 +35,14 @@ def slice_narrow_strides(network: nn.Module) -> nn.Module:
     for module in network.modules():
         if type(module) is nn.Conv2d and _corrupts(module):
             module.__class__ = SlicedPointwise
+    return network
+
+
+def in_memory_layout(network: Network, channels_last: bool) -> Network:
+    """`network` itself, its weights (O, I, H, W) with channels innermost where `channels_last`, and safe to run so."""
+    slice_narrow_strides(network)
+    if channels_last:
+        network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stub leaves it out
     return network
 
 

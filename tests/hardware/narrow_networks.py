@@ -11,8 +11,8 @@ from torch.utils.data import TensorDataset
 
 import darts_pl
 from darts_pl.hardware import Hardware
-from darts_pl.lit.base import in_memory_layout
 from darts_pl.ops.image import FactorizedReduce, convolution
+from darts_pl.ops.strided import in_memory_layout
 
 torch.set_num_threads(1)
 SIDE, BATCH, TIMES = 16, 8, 25

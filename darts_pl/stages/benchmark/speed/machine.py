@@ -1,7 +1,6 @@
 """The machine that is measured on: names and versions."""
 
 import datetime
-import os
 import platform
 import subprocess
 from pathlib import Path
@@ -10,13 +9,9 @@ from typing import Any
 import torch
 
 from darts_pl import __version__
+from darts_pl.hardware import available_cores
 
 CPUINFO = Path("/proc/cpuinfo")  # of Linux
-
-
-def cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def describe_machine() -> dict[str, Any]:
@@ -24,7 +19,7 @@ def describe_machine() -> dict[str, Any]:
     return {
         "processor": _processor(),
         "vectors": torch.backends.cpu.get_cpu_capability(),
-        "cores": cores(),
+        "cores": available_cores(),
         "system": platform.platform(),
         "python": platform.python_version(),
         "torch": torch.__version__,

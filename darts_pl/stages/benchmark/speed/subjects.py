@@ -14,7 +14,7 @@ from torch import Tensor
 from darts_pl.engine.choosing import running_by
 from darts_pl.genotype.known import DARTS_V2
 from darts_pl.hypergradient import Bilevel, Hypergradient, VirtualStep, finite_difference, first
-from darts_pl.ops.strided import slice_narrow_strides
+from darts_pl.ops.strided import in_memory_layout
 from darts_pl.relaxations import Softmax
 from darts_pl.relaxations.mixing import PartialChannels, full
 from darts_pl.spaces.base import DerivedNetwork, Supernet
@@ -107,12 +107,6 @@ def _innermost_channels(batches: Batches) -> Batches:
     return Batches((x.contiguous(memory_format=layout), y), (valid_x.contiguous(memory_format=layout), valid_y))
 
 
-def _lay_out(network: nn.Module) -> None:
-    """As a search does, see `darts_pl.lit.base.in_memory_layout`, whose room takes seconds to import."""
-    slice_narrow_strides(network)
-    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stub leaves it out
-
-
 def _searched(speed: Speed, case: Case) -> tuple[nn.Module, Subject]:
     if speed.network == "forecast":
         from darts_pl.stages.benchmark.modes import series_supernet, series_windows  # whose pandas others do without
@@ -121,7 +115,7 @@ def _searched(speed: Speed, case: Case) -> tuple[nn.Module, Subject]:
         batches = Batches(series_windows(case.batch), series_windows(case.batch))
         return network, _search(network, batches, F.mse_loss, case.order)
     network = _image_supernet(speed, case)
-    _lay_out(network)
+    in_memory_layout(network, channels_last=True)
     return network, _search(network, _innermost_channels(image_batches(speed, case)), F.cross_entropy, case.order)
 
 
@@ -172,7 +166,7 @@ def _derived(speed: Speed, case: Case) -> tuple[nn.Module, Subject]:
     space = CellSpace(init_channels=speed.channels, layers=speed.layers)
     shape = (3, speed.side, speed.side)
     network = space.network(DARTS_V2, shape, CLASSES, auxiliary=case.order != PREDICT)
-    _lay_out(network)
+    in_memory_layout(network, channels_last=True)
     batches = _innermost_channels(image_batches(speed, case))
     return network, (_prediction if case.order == PREDICT else _retraining)(network, batches)
 
