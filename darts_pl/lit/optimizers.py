@@ -1,6 +1,11 @@
-"""How optimisers step: the same updates in fewer calls."""
+"""What optimisers are made by, and how they step: the same updates in fewer calls."""
+
+from collections.abc import Callable, Iterable
 
 import torch
+from torch import Tensor
+
+OptimizerFactory = Callable[[Iterable[Tensor]], torch.optim.Optimizer]
 
 
 def stepping_fast(optimizer: torch.optim.Optimizer) -> torch.optim.Optimizer:

@@ -11,8 +11,8 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from darts_pl import ranks
 from darts_pl.errors import ConfigError
 from darts_pl.lit.base import StepModule
-from darts_pl.lit.optimizers import stepping_fast
-from darts_pl.lit.search import Batch, OptimizerFactory
+from darts_pl.lit.optimizers import OptimizerFactory, stepping_fast
+from darts_pl.lit.search import Batch
 from darts_pl.ops.strided import in_memory_layout
 from darts_pl.spaces.base import DerivedNetwork
 from darts_pl.tasks import AnyMetrics, Classification, Task

@@ -1,7 +1,7 @@
 """The search: alphas and weights in alternation (DARTS, arXiv:1806.09055, algorithm 1)."""
 
 import functools
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -12,7 +12,7 @@ from darts_pl import ranks
 from darts_pl.hypergradient import Bilevel, Hypergradient, VirtualStep, first, fixed
 from darts_pl.lit.base import Row
 from darts_pl.lit.checks import check_accumulates, check_unrolls, check_warmup, without_arguments
-from darts_pl.lit.optimizers import stepping_fast
+from darts_pl.lit.optimizers import OptimizerFactory, stepping_fast
 from darts_pl.lit.rule_steps import Batch, RuleSteps
 from darts_pl.ops.strided import in_memory_layout
 from darts_pl.rules import PhaseStart, Rule
@@ -20,8 +20,6 @@ from darts_pl.rules.base import Gates
 from darts_pl.spaces.base import Supernet
 from darts_pl.spaces.widening import widen
 from darts_pl.tasks import Task
-
-OptimizerFactory = Callable[[Iterable[Tensor]], torch.optim.Optimizer]
 
 
 class SearchModule(RuleSteps):

@@ -10,7 +10,7 @@ from hydra.utils import instantiate
 from darts_pl.derive import Derivation, as_derivation
 from darts_pl.hypergradient import Hypergradient
 from darts_pl.lit import SearchModule
-from darts_pl.lit.search import OptimizerFactory
+from darts_pl.lit.optimizers import OptimizerFactory
 from darts_pl.relaxations import Relaxation
 from darts_pl.rules import Rule
 from darts_pl.spaces.base import MixingFunction, Space

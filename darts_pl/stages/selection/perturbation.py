@@ -14,7 +14,7 @@ from darts_pl.errors import ConfigError
 from darts_pl.genotype import AnyGenotype
 from darts_pl.hypergradient import fixed
 from darts_pl.lit import SearchModule
-from darts_pl.lit.search import OptimizerFactory
+from darts_pl.lit.optimizers import OptimizerFactory
 from darts_pl.metric_names import format_name, is_accuracy
 from darts_pl.seeds import derived_seed
 from darts_pl.spaces.base import Supernet
